@@ -1,0 +1,6 @@
+/**
+ * Logs a node in to a control server and follows its map.
+ *
+ * @packageDocumentation
+ */
+export {}

@@ -1,0 +1,6 @@
+/**
+ * The coordinator: users, nodes, addresses, policy, maps, kept in SQLite.
+ *
+ * @packageDocumentation
+ */
+export {}

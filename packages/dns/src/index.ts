@@ -1,0 +1,6 @@
+/**
+ * MagicDNS: answers names from the map.
+ *
+ * @packageDocumentation
+ */
+export {}

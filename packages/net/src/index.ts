@@ -1,0 +1,6 @@
+/**
+ * A whole mesh node in your process: join, dial, listen.
+ *
+ * @packageDocumentation
+ */
+export {}

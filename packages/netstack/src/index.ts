@@ -1,0 +1,6 @@
+/**
+ * TCP, UDP and ICMP in user space.
+ *
+ * @packageDocumentation
+ */
+export {}

@@ -1,0 +1,6 @@
+/**
+ * From the written policy to each node's rules, peers and verdicts, with reasons.
+ *
+ * @packageDocumentation
+ */
+export {}
