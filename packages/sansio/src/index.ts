@@ -3,4 +3,8 @@
  *
  * @packageDocumentation
  */
-export {}
+export type { Clock } from './clock.ts'
+export { type Driver, drive } from './drive.ts'
+export { drain, type Machine } from './machine.ts'
+export { ManualClock } from './manual-clock.ts'
+export { type RandomSource, seededRandom } from './random.ts'
