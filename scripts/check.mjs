@@ -1,0 +1,24 @@
+// `pnpm check`: everything a change must pass, in the order of cost. Stops at the first failure and says which.
+import { spawnSync } from 'node:child_process'
+import { fail, install, node26, pnpm, root } from './setup.mjs'
+
+const node = (...args) => spawnSync(node26(), args, { cwd: root, stdio: 'inherit' })
+
+const steps = [
+  ['format', () => pnpm(['exec', 'biome', 'format', '.'])],
+  ['lint', () => pnpm(['run', 'lint'])],
+  ['types', () => node('scripts/types.mjs')],
+  ['layers', () => pnpm(['exec', 'turbo', 'boundaries'])],
+  ['docs', () => pnpm(['run', 'docs'])],
+  ['packaging', () => node('scripts/packaging.mjs')],
+  ['tests', () => node('scripts/test.mjs')],
+]
+
+install()
+for (const [name, run] of steps) {
+  const started = Date.now()
+  console.log(`\n▸ ${name}`)
+  if (run().status !== 0) fail(`check failed at: ${name}`)
+  console.log(`✓ ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)`)
+}
+console.log('\ncheck passed')

@@ -1,0 +1,61 @@
+// The packaging check: builds every workspace, packs every public package, and asks publint and attw whether a
+// stranger could install and import what would be published. Last, installs the tarballs into an empty project
+// and imports each from there.
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fail, node26, pnpm, root } from './setup.mjs'
+
+const packages = ['packages', 'apps'].flatMap((folder) =>
+  readdirSync(join(root, folder)).map((name) => join(root, folder, name)),
+)
+const manifests = packages
+  .map((folder) => ({ folder, manifest: JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) }))
+  .filter(({ manifest }) => !manifest.private)
+
+const scratch = mkdtempSync(join(tmpdir(), 'mesh-pack-'))
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
+
+must('build', pnpm(['exec', 'turbo', 'run', 'build', '--output-logs=errors-only']))
+const tarballs = manifests.map(({ folder, manifest }) => pack(folder, manifest))
+for (const { manifest, tarball } of tarballs) lint(manifest, tarball)
+importFromOutside()
+console.log(`${tarballs.length} packages pack, lint and import from their own tarballs`)
+
+/** Packs one package as it would be published and returns where the tarball lies. */
+function pack(folder, manifest) {
+  const into = join(scratch, manifest.name.replace('/', '-'))
+  mkdirSync(into)
+  must(`pack ${manifest.name}`, pnpm(['pack', '--pack-destination', into], { cwd: folder, stdio: 'pipe' }))
+  return { manifest, tarball: join(into, readdirSync(into)[0]) }
+}
+
+function lint(manifest, tarball) {
+  const tool = (file, ...args) => spawnSync(node26(), [join(root, 'node_modules', file), ...args], { encoding: 'utf8' })
+  must(`publint ${manifest.name}`, tool('publint/src/cli.js', tarball, '--strict'))
+  if (manifest.exports === undefined) return
+  must(`attw ${manifest.name}`, tool('@arethetypeswrong/cli/dist/index.js', tarball, '--profile', 'esm-only'))
+}
+
+/** Installs every tarball into a project that knows nothing of this one, and imports every entry point. */
+function importFromOutside() {
+  const project = join(scratch, 'stranger')
+  mkdirSync(project)
+  const dependencies = Object.fromEntries(tarballs.map(({ manifest, tarball }) => [manifest.name, `file:${tarball}`]))
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'stranger', private: true, type: 'module', dependencies }))
+  const overrides = Object.entries(dependencies).map(([name, at]) => `  '${name}': '${at}'\n`)
+  writeFileSync(join(project, 'pnpm-workspace.yaml'), `packages: []\noverrides:\n${overrides.join('')}`)
+  must('install the tarballs', pnpm(['install', '--silent', '--no-frozen-lockfile'], { cwd: project, stdio: 'pipe' }))
+  const names = tarballs.flatMap(({ manifest }) =>
+    Object.keys(manifest.exports ?? {}).map((entry) => manifest.name + entry.slice(1)),
+  )
+  writeFileSync(join(project, 'all.mjs'), names.map((name) => `await import('${name}')\n`).join(''))
+  must('import every entry', spawnSync(node26(), ['--disable-warning=ExperimentalWarning', 'all.mjs'], { cwd: project, encoding: 'utf8' }))
+}
+
+function must(what, result) {
+  if (result.status === 0) return
+  console.error(`${result.stdout ?? ''}${result.stderr ?? ''}`)
+  fail(`packaging failed at: ${what}`)
+}
