@@ -1,1 +1,7 @@
-export {}
+/**
+ * The Linux filling of the seat: a TUN device opened by `node:ffi`, and its addresses, routes and MTU set by `ip`.
+ *
+ * @packageDocumentation
+ */
+export { configureInterface, type InterfaceSettings } from './interface.ts'
+export { openTun, type OpenTunOptions, tunUnsupportedReason } from './open-tun.ts'
