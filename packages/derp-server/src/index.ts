@@ -3,4 +3,4 @@
  *
  * @packageDocumentation
  */
-export {}
+export type { DropReason, RelayStats } from './stats.ts'
