@@ -32,7 +32,8 @@ function pack(folder, manifest) {
 }
 
 function lint(manifest, tarball) {
-  const tool = (file, ...args) => spawnSync(node26(), [join(root, 'node_modules', file), ...args], { encoding: 'utf8' })
+  const tool = (file, ...args) =>
+    spawnSync(node26(), [join(root, 'node_modules', file), ...args], { encoding: 'utf8' })
   must(`publint ${manifest.name}`, tool('publint/src/cli.js', tarball, '--strict'))
   if (manifest.exports === undefined) return
   must(`attw ${manifest.name}`, tool('@arethetypeswrong/cli/dist/index.js', tarball, '--profile', 'esm-only'))
@@ -42,16 +43,30 @@ function lint(manifest, tarball) {
 function importFromOutside() {
   const project = join(scratch, 'stranger')
   mkdirSync(project)
-  const dependencies = Object.fromEntries(tarballs.map(({ manifest, tarball }) => [manifest.name, `file:${tarball}`]))
-  writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'stranger', private: true, type: 'module', dependencies }))
+  const dependencies = Object.fromEntries(
+    tarballs.map(({ manifest, tarball }) => [manifest.name, `file:${tarball}`]),
+  )
+  writeFileSync(
+    join(project, 'package.json'),
+    JSON.stringify({ name: 'stranger', private: true, type: 'module', dependencies }),
+  )
   const overrides = Object.entries(dependencies).map(([name, at]) => `  '${name}': '${at}'\n`)
   writeFileSync(join(project, 'pnpm-workspace.yaml'), `packages: []\noverrides:\n${overrides.join('')}`)
-  must('install the tarballs', pnpm(['install', '--silent', '--no-frozen-lockfile'], { cwd: project, stdio: 'pipe' }))
+  must(
+    'install the tarballs',
+    pnpm(['install', '--silent', '--no-frozen-lockfile'], { cwd: project, stdio: 'pipe' }),
+  )
   const names = tarballs.flatMap(({ manifest }) =>
     Object.keys(manifest.exports ?? {}).map((entry) => manifest.name + entry.slice(1)),
   )
   writeFileSync(join(project, 'all.mjs'), names.map((name) => `await import('${name}')\n`).join(''))
-  must('import every entry', spawnSync(node26(), ['--disable-warning=ExperimentalWarning', 'all.mjs'], { cwd: project, encoding: 'utf8' }))
+  must(
+    'import every entry',
+    spawnSync(node26(), ['--disable-warning=ExperimentalWarning', 'all.mjs'], {
+      cwd: project,
+      encoding: 'utf8',
+    }),
+  )
 }
 
 function must(what, result) {

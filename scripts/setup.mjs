@@ -17,7 +17,9 @@ export const sourceFlags = ['--conditions=@mesh/source', '--disable-warning=Expe
 
 /** Installs the dependencies, unless this very lockfile is installed already. Exits with a reason when it fails. */
 export function install() {
-  const wanted = createHash('sha256').update(readFileSync(join(root, 'pnpm-lock.yaml'))).digest('hex')
+  const wanted = createHash('sha256')
+    .update(readFileSync(join(root, 'pnpm-lock.yaml')))
+    .digest('hex')
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
   console.log('Installing dependencies (Node 26 among them) …')
   const { status } = pnpm(['install', '--frozen-lockfile', '--reporter=append-only'])
@@ -34,7 +36,12 @@ export function node26() {
 
 /** Runs pnpm with the given arguments and waits for it. */
 export function pnpm(args, options = {}) {
-  return spawnSync('npx', ['-y', 'pnpm@12', ...args], { cwd: root, stdio: 'inherit', env: quiet(), ...options })
+  return spawnSync('npx', ['-y', 'pnpm@12', ...args], {
+    cwd: root,
+    stdio: 'inherit',
+    env: quiet(),
+    ...options,
+  })
 }
 
 /** Runs Node 26 with the given arguments, passes signals on, and returns its exit code. */

@@ -3,4 +3,9 @@ import { install, runNode } from './setup.mjs'
 
 install()
 const reporters = ['--reporter=default', '--reporter=./scripts/summary-reporter.mjs']
-process.exitCode = await runNode(['node_modules/vitest/vitest.mjs', 'run', ...reporters, ...process.argv.slice(2)])
+process.exitCode = await runNode([
+  'node_modules/vitest/vitest.mjs',
+  'run',
+  ...reporters,
+  ...process.argv.slice(2),
+])
