@@ -1,0 +1,63 @@
+// What an owner of a node can ask of it: the daemon asks over its socket, a program in its own process.
+import type { NetcheckReport, PingResult, PingType, Status } from './status.ts'
+
+/** Something that happened to a node. */
+export type NodeEvent =
+  /** The state or the map changed: ask {@link MeshNodeApi.status}. */
+  | { readonly kind: 'status' }
+  /** The control server wants a person to visit this address. */
+  | { readonly kind: 'auth-url'; readonly url: string }
+  /** Something failed that the node tries again by itself; one sentence. */
+  | { readonly kind: 'trouble'; readonly message: string; readonly code: string }
+
+/** One datagram that arrived at a port of the user-space stack. */
+export interface MeshDatagram {
+  /** The payload; the receiver may keep it. */
+  readonly data: Uint8Array
+  /** Mesh address of the sender. */
+  readonly address: string
+  /** Port of the sender. */
+  readonly port: number
+}
+
+/** An open UDP port of the user-space stack. */
+export interface MeshUdpSocket {
+  /** The local port. */
+  readonly port: number
+  /** Sends one datagram to a mesh address. */
+  send(data: Uint8Array, address: string, port: number): void
+  /** Closes the port; closing twice is harmless. */
+  close(): void
+}
+
+/** A node of the mesh, running. */
+export interface MeshNodeApi {
+  /** This node's mesh addresses as text, IPv4 first; empty before the first map. */
+  readonly addresses: readonly string[]
+  /** Resolves when the node has its addresses and its first map; rejects when it cannot come so far. */
+  readonly ready: Promise<void>
+  /** Returns the node's whole status, without the version, which the owner knows. */
+  status(): Omit<Status, 'Version'>
+  /** Returns what the node found out about the network it sits in. */
+  netcheck(): NetcheckReport
+  /**
+   * Asks a peer, named by mesh address or by name, for an answer.
+   *
+   * @throws NetError `ERR_NO_PEER` when nobody has that name or address.
+   */
+  ping(target: string, options?: { readonly type?: PingType; readonly timeoutMs?: number }): Promise<PingResult>
+  /** Returns the mesh addresses of a name (short or full), or `undefined` when nobody has it. */
+  resolve(name: string): readonly string[] | undefined
+  /**
+   * Opens a UDP port in the user-space stack; port 0 picks one.
+   *
+   * @throws NetError `ERR_PORT_IN_USE`; TypeError on a node with a kernel device, where the kernel has the ports.
+   */
+  listenUdp(port: number, onDatagram: (datagram: MeshDatagram) => void): MeshUdpSocket
+  /** Calls `listener` for every event; returns the function that ends it. */
+  on(listener: (event: NodeEvent) => void): () => void
+  /** Tells control to forget this login. The node is to be closed after it. */
+  logout(): Promise<void>
+  /** Leaves the mesh and frees everything. Calling twice is harmless. */
+  close(): Promise<void>
+}

@@ -1,0 +1,174 @@
+// What a node says of itself and its peers, in the field names that command lines of this family print as JSON.
+
+/** Where a node stands between "never logged in" and "carrying packets". */
+export type BackendState = 'NoState' | 'NeedsLogin' | 'NeedsMachineAuth' | 'Stopped' | 'Starting' | 'Running'
+
+/** The states in the order of the integers that stand for them on the notification bus. */
+export const BACKEND_STATES = [
+  'NoState',
+  'InUseOtherUser',
+  'NeedsLogin',
+  'NeedsMachineAuth',
+  'Stopped',
+  'Starting',
+  'Running',
+] as const
+
+/** One node as its status shows it: this one, or a peer. */
+export interface PeerStatus {
+  /** Stable id given by the control server. */
+  readonly ID: string
+  /** Public node key as text. */
+  readonly PublicKey: string
+  /** Name of the machine as it reported itself. */
+  readonly HostName: string
+  /** Full name in the mesh, with its trailing dot. */
+  readonly DNSName: string
+  /** Operating system as reported. */
+  readonly OS: string
+  /** Owner's id, a key of {@link Status.User}. */
+  readonly UserID: number
+  /** Mesh addresses, IPv4 first. */
+  readonly TailscaleIPs: readonly string[]
+  /** Prefixes this node may send from. */
+  readonly AllowedIPs: readonly string[]
+  /** Tags that own the node, when it has any. */
+  readonly Tags?: readonly string[]
+  /** Endpoints that the node advertises (of itself: those it found). */
+  readonly Addrs: readonly string[]
+  /** The direct endpoint in use now; empty while relayed or idle. */
+  readonly CurAddr: string
+  /** Code of the home relay region. */
+  readonly Relay: string
+  /** Bytes received from the peer, as sealed datagrams. */
+  readonly RxBytes: number
+  /** Bytes sent to the peer, as sealed datagrams. */
+  readonly TxBytes: number
+  /** Datagrams and bytes by path; what the sums above are made of. */
+  readonly Paths?: PathCounters
+  /** When the node was registered, RFC 3339. */
+  readonly Created: string
+  /** When the node was last seen by control, RFC 3339; the zero time while it is online. */
+  readonly LastSeen: string
+  /** When the last handshake with the peer ended, RFC 3339; the zero time for never. */
+  readonly LastHandshake: string
+  /** True while control sees the node connected. */
+  readonly Online: boolean
+  /** True when packets went to the peer in the last 45 s. */
+  readonly Active: boolean
+  /** Always false: exit nodes are not offered yet. */
+  readonly ExitNode: boolean
+  /** True when the node offers itself as an exit node. */
+  readonly ExitNodeOption: boolean
+  /** True when the node is part of the current map. */
+  readonly InNetworkMap: boolean
+  /** True when a path to the node is kept. */
+  readonly InMagicSock: boolean
+  /** True when WireGuard knows the node. */
+  readonly InEngine: boolean
+  /** True when the node's key has expired. */
+  readonly Expired?: boolean
+}
+
+/** Sealed datagrams by the way they took. */
+export interface PathCounters {
+  /** Sent over UDP straight to the peer. */
+  readonly directTx: number
+  /** Received over UDP straight from the peer. */
+  readonly directRx: number
+  /** Sent through a relay. */
+  readonly relayTx: number
+  /** Received through a relay. */
+  readonly relayRx: number
+}
+
+/** The owner of nodes, as the status lists them. */
+export interface UserStatus {
+  /** The user's number. */
+  readonly ID: number
+  /** Name to log in with. */
+  readonly LoginName: string
+  /** Name to show. */
+  readonly DisplayName: string
+}
+
+/** A node's whole status; what `mesh status --json` prints. */
+export interface Status {
+  /** Version of the daemon. */
+  readonly Version: string
+  /** True when packets go through a kernel device, false for the user-space stack. */
+  readonly TUN: boolean
+  /** Where the node stands. */
+  readonly BackendState: BackendState
+  /** True when a node key exists. */
+  readonly HaveNodeKey: boolean
+  /** Where to log in by hand; empty when nothing waits for that. */
+  readonly AuthURL: string
+  /** This node's mesh addresses. */
+  readonly TailscaleIPs: readonly string[] | null
+  /** This node. */
+  readonly Self: PeerStatus | null
+  /** What is wrong now, a sentence each. */
+  readonly Health: readonly string[]
+  /** The suffix of mesh names, without dots around it. */
+  readonly MagicDNSSuffix: string
+  /** Name and suffix of the network; null before the first map. */
+  readonly CurrentTailnet: {
+    readonly Name: string
+    readonly MagicDNSSuffix: string
+    readonly MagicDNSEnabled: boolean
+  } | null
+  /** Peers by the text of their node key. */
+  readonly Peer: Readonly<Record<string, PeerStatus>> | null
+  /** Owners by their number. */
+  readonly User: Readonly<Record<string, UserStatus>> | null
+}
+
+/** The kinds of ping: over the path finder, through the tunnel, and through the tunnel to the peer's own stack. */
+export type PingType = 'disco' | 'TSMP' | 'ICMP'
+
+/** What came back from one ping. */
+export interface PingResult {
+  /** The address asked. */
+  readonly IP: string
+  /** The peer's address in the mesh. */
+  readonly NodeIP: string
+  /** The peer's name, without the network's suffix. */
+  readonly NodeName: string
+  /** Why there is no answer; empty when there is one. */
+  readonly Err: string
+  /** Round trip in seconds. */
+  readonly LatencySeconds: number
+  /** UDP endpoint that answered; empty when the answer came through a relay. */
+  readonly Endpoint: string
+  /** Relay region that carried the answer, 0 for a direct one. */
+  readonly DERPRegionID: number
+  /** That region's code; empty for a direct answer. */
+  readonly DERPRegionCode: string
+  /** True when the address is this node's own. */
+  readonly IsLocalIP: boolean
+}
+
+/** What the node found out about the network it sits in; what `mesh netcheck` prints. */
+export interface NetcheckReport {
+  /** True when UDP reached a relay's STUN server. */
+  readonly UDP: boolean
+  /** This node's IPv4 endpoint as others see it; empty when unknown. */
+  readonly GlobalV4: string
+  /** This node's IPv6 endpoint as others see it; empty when unknown. */
+  readonly GlobalV6: string
+  /** True when the NAT gives every destination another mapping; absent when unknown. */
+  readonly MappingVariesByDestIP?: boolean
+  /** The home relay region, 0 for none yet. */
+  readonly PreferredDERP: number
+  /** Regions with code, name and the measured round trip in seconds (absent when not measured). */
+  readonly Regions: readonly {
+    readonly RegionID: number
+    readonly RegionCode: string
+    readonly RegionName: string
+    readonly LatencySeconds?: number
+  }[]
+}
+
+/** The zero time, as the JSON of this family writes "never". */
+export const ZERO_TIME = '0001-01-01T00:00:00Z'
