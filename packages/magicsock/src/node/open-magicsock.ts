@@ -1,0 +1,95 @@
+// The shell: sockets and relays in, machine, sockets and relays out. Decides nothing.
+import type { Clock, RandomSource } from '@mesh/sansio'
+import type { DatagramSocket, SocketPorts } from '../datagram-socket.ts'
+import type { DropCounters } from '../drops.ts'
+import type { LocalEndpoint } from '../endpoints.ts'
+import type { NetcheckReport } from '../netcheck.ts'
+import type { MagicSockEvent, PingResult } from '../output.ts'
+import type { PeerConfig, PeerId, PeerStatus } from '../peer-config.ts'
+import type { RelayMap } from '../relay-map.ts'
+
+/** What a relay connection tells magicsock. */
+export interface RelayHandlers {
+  /** A packet from the node with this public key. `bytes` are lent for the call. */
+  onPacket(source: Uint8Array, bytes: Uint8Array): void
+  /** The relay no longer has this node. */
+  onPeerGone(nodeKey: Uint8Array): void
+  /** The connection broke; the link reconnects by itself. */
+  onLost(): void
+}
+
+/** A connection to one relay region that keeps itself alive. */
+export interface RelayLink {
+  /** Sends a packet to the node with this key, or keeps it until connected, or drops it. `bytes` are lent. */
+  send(to: Uint8Array, bytes: Uint8Array): void
+  /** Tells the relay whether it is our home. */
+  notePreferred(preferred: boolean): void
+  /** Closes for good. */
+  close(): void
+}
+
+/** How {@link openMagicSock} begins. */
+export interface OpenMagicSockOptions {
+  /** Our node public key, 32 bytes. */
+  readonly nodeKey: Uint8Array
+  /** The UDP port to ask for; 0 or none for any. */
+  readonly port?: number
+  /** Loopback addresses are endpoints like any other: for several nodes on one machine. */
+  readonly allowLoopback?: boolean
+  /** Connects to a region, now or when it can; the link reconnects by itself. Without it there are no relays. */
+  readonly connectRelay?: (region: number, handlers: RelayHandlers) => RelayLink
+  /**
+   * Takes a WireGuard datagram: from which peer it seems to come (-1: unknown), and its source, to be handed to
+   * {@link MagicSockHandle.attribute} once it is authenticated. `bytes` are lent for the call.
+   */
+  readonly onPacket: (bytes: Uint8Array, peer: PeerId | -1, source: number) => void
+  /** Takes news. */
+  readonly onEvent?: (event: MagicSockEvent) => void
+  /** Sockets to use instead of the system's own. */
+  readonly sockets?: DatagramSocket
+  /** Default: the system's monotonic clock. */
+  readonly clock?: Clock
+  /** Default: the system's random bytes. */
+  readonly random?: RandomSource
+}
+
+/** A running magicsock. */
+export interface MagicSockHandle {
+  /** Our disco public key, fresh at each start. */
+  readonly discoKey: Uint8Array
+  /** The ports bound now. */
+  readonly ports: SocketPorts
+  /** The endpoints advertised now. */
+  readonly endpoints: readonly LocalEndpoint[]
+  /** The home relay region; 0 while there is none. */
+  readonly homeRelay: number
+  /** The last finished netcheck. */
+  readonly report: NetcheckReport | undefined
+  /** Packets thrown away, by reason. */
+  readonly drops: Readonly<DropCounters>
+  /** Replaces the set of peers. */
+  setPeers(peers: readonly PeerConfig[]): void
+  /** Replaces the relay map. Nodes without an address are looked up by their host name. */
+  setRelays(relays: RelayMap): void
+  /** Says whether control can be asked; while it cannot, a home once chosen stays. */
+  setControlConnected(connected: boolean): void
+  /** Takes a disco key that a peer has told inside its own tunnel. */
+  learnDiscoKey(peer: PeerId, discoKey: Uint8Array): void
+  /** Sends one WireGuard datagram (lent) to a peer; returns a set of `SENT` bits. */
+  send(peer: PeerId, datagram: Uint8Array): number
+  /** Says that WireGuard has authenticated a packet of `peer` from this source. */
+  attribute(source: number, peer: PeerId): void
+  /** Pings a peer by disco over every path that may work; the first answer is the result. */
+  ping(peer: PeerId): Promise<PingResult>
+  /** Runs a netcheck and returns its report. */
+  netcheck(): Promise<NetcheckReport>
+  /** Returns how a peer stands, or `undefined` for one that is not known. */
+  status(peer: PeerId): PeerStatus | undefined
+  /** Closes the sockets and every relay link. Idempotent. */
+  close(): Promise<void>
+}
+
+/** Opens sockets and runs a {@link MagicSock} on them. */
+export function openMagicSock(options: OpenMagicSockOptions): Promise<MagicSockHandle> {
+  return Promise.reject(new Error(`not written yet ${options.port}`))
+}

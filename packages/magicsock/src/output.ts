@@ -1,0 +1,52 @@
+// What comes out of the machine: control datagrams, relay connections to open and close, and news.
+import type { Endpoint } from '@mesh/wire/ip'
+import type { LocalEndpoint } from './endpoints.ts'
+import type { NetcheckReport } from './netcheck.ts'
+import type { PeerId } from './peer-config.ts'
+
+/** The path a peer's packets take. */
+export type PeerPath =
+  | { readonly kind: 'direct'; readonly endpoint: Endpoint; readonly latency: number }
+  | { readonly kind: 'relay'; readonly region: number }
+  | { readonly kind: 'none' }
+
+/** How a ping asked for by {@link MagicSock.ping} ended. `ping` is what that call returned. */
+export type PingResult =
+  | { readonly ok: true; readonly latency: number; readonly endpoint: Endpoint }
+  | { readonly ok: true; readonly latency: number; readonly region: number }
+  | { readonly ok: false; readonly reason: 'timeout' | 'no-path' | 'unknown-peer' | 'expired-peer' }
+
+/** News for the owner. */
+export type MagicSockEvent =
+  /** The set of endpoints to advertise has changed. */
+  | { readonly kind: 'event'; readonly event: 'endpoints'; readonly endpoints: readonly LocalEndpoint[] }
+  /** Another region is home now; every relay connection wants to be told whether it is the preferred one. */
+  | { readonly kind: 'event'; readonly event: 'home-relay'; readonly region: number }
+  /** A netcheck has finished. */
+  | { readonly kind: 'event'; readonly event: 'netcheck'; readonly report: NetcheckReport }
+  /** Packets for this peer take another path from now on. */
+  | { readonly kind: 'event'; readonly event: 'path-changed'; readonly peer: PeerId; readonly path: PeerPath }
+  /** A peer came with a new disco key from control: it has restarted, and its sessions are stale. */
+  | { readonly kind: 'event'; readonly event: 'peer-restarted'; readonly peer: PeerId }
+  /** A ping has ended. */
+  | {
+      readonly kind: 'event'
+      readonly event: 'ping'
+      readonly peer: PeerId
+      readonly ping: number
+      readonly result: PingResult
+    }
+
+/** What a {@link MagicSock} asks of its owner. */
+export type MagicSockOutput =
+  /** Send this datagram (STUN or disco). `bytes` belong to the owner. */
+  | { readonly kind: 'datagram'; readonly to: Endpoint; readonly bytes: Uint8Array }
+  /** Send this packet (disco) to a node through a relay region. `bytes` belong to the owner. */
+  | { readonly kind: 'relay'; readonly region: number; readonly to: Uint8Array; readonly bytes: Uint8Array }
+  /** Open a connection to this region and keep it, also through failures, until told to close it. */
+  | { readonly kind: 'connect-relay'; readonly region: number }
+  /** Close the connection to this region. */
+  | { readonly kind: 'close-relay'; readonly region: number }
+  /** Close and reopen the UDP sockets: sends fail in a way that only this heals. */
+  | { readonly kind: 'rebind' }
+  | MagicSockEvent
