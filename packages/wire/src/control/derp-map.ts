@@ -1,6 +1,4 @@
-/**
- * The relays there are, by region (control protocol §4.6).
- */
+// The relays there are, by region (control protocol §4.6).
 
 import {
   bool,

@@ -1,6 +1,4 @@
-/**
- * How names are to be resolved (control protocol §4.7).
- */
+// How names are to be resolved (control protocol §4.7).
 
 import {
   bool,

@@ -1,7 +1,5 @@
-/**
- * What a server may say inside Noise before HTTP/2 begins (control protocol §2.4): five magic bytes, a big-endian
- * length and JSON. A client must do with and without it, and with it cut anywhere.
- */
+// What a server may say inside Noise before HTTP/2 begins (control protocol §2.4): five magic bytes, a big-endian
+// length and JSON. A client must do with and without it, and with it cut anywhere.
 
 import { encodeJson, parseJson } from './json.ts'
 import { type JsonDecoder, keyText, object, optional } from './schema.ts'

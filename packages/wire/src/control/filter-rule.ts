@@ -1,6 +1,4 @@
-/**
- * Who may reach what, as the node that is reached hears it (control protocol §4.8).
- */
+// Who may reach what, as the node that is reached hears it (control protocol §4.8).
 
 import {
   anything,

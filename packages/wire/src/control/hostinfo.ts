@@ -1,7 +1,5 @@
-/**
- * What a node says about the machine it runs on and the network it sees. All of it is the node's own claim: a
- * server treats every field as written by a stranger.
- */
+// What a node says about the machine it runs on and the network it sees. All of it is the node's own claim: a
+// server treats every field as written by a stranger.
 
 import {
   bool,

@@ -1,7 +1,5 @@
-/**
- * Between bytes and JSON, with the habits of Go's encoder in mind: keys of `__proto__` never survive, times are
- * text whose year 1 means "not set", and a zero key stands for "none".
- */
+// Between bytes and JSON, with the habits of Go's encoder in mind: keys of `__proto__` never survive, times are
+// text whose year 1 means "not set", and a zero key stands for "none".
 
 import type { JsonDecoder } from './schema.ts'
 

@@ -1,6 +1,4 @@
-/**
- * Keys as control messages write them: a prefix that says the kind, then 64 hexadecimal digits.
- */
+// Keys as control messages write them: a prefix that says the kind, then 64 hexadecimal digits.
 
 import { type JsonDecoder, keyText } from './schema.ts'
 

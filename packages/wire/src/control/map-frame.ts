@@ -1,7 +1,5 @@
-/**
- * The framing of the map stream (control protocol §3.3): a little-endian length, then one message, which is JSON
- * or one complete zstd frame of JSON. Noise around it is big-endian; this is not.
- */
+// The framing of the map stream (control protocol §3.3): a little-endian length, then one message, which is JSON
+// or one complete zstd frame of JSON. Noise around it is big-endian; this is not.
 
 import { decodeJson, encodeJson } from './json.ts'
 import { decodeMapResponse, type MapResponse } from './map-response.ts'

@@ -1,6 +1,4 @@
-/**
- * `POST /machine/map`, the asking side: follow the map, or tell control something (control protocol §3.2).
- */
+// `POST /machine/map`, the asking side: follow the map, or tell control something (control protocol §3.2).
 
 import { decodeHostinfo, type Hostinfo } from './hostinfo.ts'
 import { type DiscoKeyText, decodeDiscoKeyText, decodeNodeKeyText, type NodeKeyText } from './key-text.ts'

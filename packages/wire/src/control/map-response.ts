@@ -1,6 +1,4 @@
-/**
- * `POST /machine/map`, the answering side: a snapshot first, then changes (control protocol §3.5).
- */
+// `POST /machine/map`, the answering side: a snapshot first, then changes (control protocol §3.5).
 
 import { type DERPMap, decodeDERPMap } from './derp-map.ts'
 import { type DNSConfig, decodeDNSConfig } from './dns-config.ts'

@@ -1,6 +1,4 @@
-/**
- * A node as control tells others about it, and the small patch that changes one.
- */
+// A node as control tells others about it, and the small patch that changes one.
 
 import { decodeResolver, type Resolver } from './dns-config.ts'
 import { decodeHostinfo, type Hostinfo } from './hostinfo.ts'

@@ -1,12 +1,10 @@
-/**
- * The frames under the control connection (control protocol §2.3). The client's first frame carries the version
- * in front; every other frame is a type, a big-endian length and that many bytes.
- *
- *     initiation  u16 version | 0x01 | u16 96 | 32 ephemeral | 48 sealed static | 16 tag
- *     response                  0x02 | u16 48 | 32 ephemeral | 16 tag
- *     error                     0x03 | u16 n  | n bytes of text, not authenticated
- *     record                    0x04 | u16 n  | n sealed bytes, at most 4093
- */
+// The frames under the control connection (control protocol §2.3). The client's first frame carries the version
+// in front; every other frame is a type, a big-endian length and that many bytes.
+//
+//     initiation  u16 version | 0x01 | u16 96 | 32 ephemeral | 48 sealed static | 16 tag
+//     response                  0x02 | u16 48 | 32 ephemeral | 16 tag
+//     error                     0x03 | u16 n  | n bytes of text, not authenticated
+//     record                    0x04 | u16 n  | n sealed bytes, at most 4093
 
 /** The header that names this protocol in the HTTP upgrade. */
 export const UPGRADE_PROTOCOL = 'tailscale-control-protocol'

@@ -1,6 +1,4 @@
-/**
- * Control asking "are you there?", and the answer (control protocol §3.9).
- */
+// Control asking "are you there?", and the answer (control protocol §3.9).
 
 import { bool, filled, type JsonDecoder, object, optional, text } from './schema.ts'
 

@@ -1,6 +1,4 @@
-/**
- * `POST /machine/register`: logging in, waiting for somebody to approve, and logging out (control protocol §3.1).
- */
+// `POST /machine/register`: logging in, waiting for somebody to approve, and logging out (control protocol §3.1).
 
 import { decodeHostinfo, type Hostinfo } from './hostinfo.ts'
 import { decodeNodeKeyText, type NodeKeyText, ZERO_NODE_KEY_TEXT } from './key-text.ts'

@@ -1,9 +1,7 @@
-/**
- * The small vocabulary the decoders of this folder are written in. A decoder takes what `JSON.parse` made and
- * returns a fresh, checked object, or `undefined`; it copies only fields it knows, so a stranger's `__proto__`,
- * or a field of the wrong kind, never gets past it. As in Go, `null` and absent mean the same wherever `null`
- * has no meaning of its own.
- */
+// The small vocabulary the decoders of this folder are written in. A decoder takes what `JSON.parse` made and
+// returns a fresh, checked object, or `undefined`; it copies only fields it knows, so a stranger's `__proto__`,
+// or a field of the wrong kind, never gets past it. As in Go, `null` and absent mean the same wherever `null`
+// has no meaning of its own.
 
 /** Reads one parsed JSON value: the checked value, or `undefined` when it is not of the expected shape. */
 export type JsonDecoder<T> = (value: unknown) => T | undefined

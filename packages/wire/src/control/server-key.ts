@@ -1,6 +1,4 @@
-/**
- * `GET /key?v=<capability version>`: the one thing a node must know of control before Noise (control protocol §1.1).
- */
+// `GET /key?v=<capability version>`: the one thing a node must know of control before Noise (control protocol §1.1).
 
 import { decodeMachineKeyText, type MachineKeyText, ZERO_MACHINE_KEY_TEXT } from './key-text.ts'
 import { filled, type JsonDecoder, object, required } from './schema.ts'

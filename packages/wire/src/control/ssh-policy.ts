@@ -1,6 +1,4 @@
-/**
- * Who may open an SSH session here, and as whom (control protocol §3.12). The names are lowerCamel on the wire.
- */
+// Who may open an SSH session here, and as whom (control protocol §3.12). The names are lowerCamel on the wire.
 
 import { bool, dictionary, filled, int, type JsonDecoder, list, object, optional, text } from './schema.ts'
 

@@ -1,6 +1,4 @@
-/**
- * Who owns a node, as control tells it.
- */
+// Who owns a node, as control tells it.
 
 import { filled, id, int, type JsonDecoder, list, object, optional, required, text } from './schema.ts'
 

@@ -1,7 +1,5 @@
-/**
- * The capability version: one number in which both sides say what they understand. It travels in `/key?v=`, in
- * the Noise initiation (and so in the prologue), and in every register and map request.
- */
+// The capability version: one number in which both sides say what they understand. It travels in `/key?v=`, in
+// the Noise initiation (and so in the prologue), and in every register and map request.
 
 /** The version this code claims: everything up to client release 1.98, but no in-band disco keys (144). */
 export const CAPABILITY_VERSION = 138

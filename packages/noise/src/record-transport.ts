@@ -1,0 +1,91 @@
+// The sealed byte stream of the control connection, once its handshake is done: what goes in is cut into records
+// and sealed, what comes in is gathered into records and opened. Both ends share it: the client's connection and
+// the server's. It owns no socket; the shell on either side wraps it in a Duplex.
+//
+// A record (control protocol §2.3) is 0x04, a big-endian u16 length, and that many sealed bytes, 4096 in all at
+// most. Anything else ends the connection for good: there is no way to find the next record again.
+
+/** Seals one record after another; the cipher state of a finished handshake fits. */
+export interface RecordSealer {
+  /** Returns the plaintext sealed under the next nonce, 16 bytes longer. */
+  seal(plaintext: Uint8Array): Uint8Array
+}
+
+/** Opens one record after another; the cipher state of a finished handshake fits. */
+export interface RecordOpener {
+  /** Returns what was sealed under the next nonce, or `undefined` when it was not. */
+  open(ciphertext: Uint8Array): Uint8Array | undefined
+}
+
+const RECORD_TYPE = 4
+const HEADER_LENGTH = 3
+const TAG_LENGTH = 16
+const MAX_CIPHERTEXT = 4096 - HEADER_LENGTH
+const MAX_PLAINTEXT = MAX_CIPHERTEXT - TAG_LENGTH
+
+/** Turns a stream of bytes into sealed records and back; one for each end of a connection. */
+export class RecordTransport {
+  readonly #sealer: RecordSealer
+  readonly #opener: RecordOpener
+  #held: Uint8Array = new Uint8Array(0)
+  #broken = false
+
+  constructor(sealer: RecordSealer, opener: RecordOpener) {
+    this.#sealer = sealer
+    this.#opener = opener
+  }
+
+  /** Whether a record was bad; nothing more can be read and the connection must be closed. */
+  get broken(): boolean {
+    return this.#broken
+  }
+
+  /** Returns the records that carry `plaintext`, ready to send in one write. Nothing in, nothing out. */
+  seal(plaintext: Uint8Array): Uint8Array {
+    const records = Math.ceil(plaintext.length / MAX_PLAINTEXT)
+    const out = new Uint8Array(plaintext.length + records * (HEADER_LENGTH + TAG_LENGTH))
+    let offset = 0
+    for (let start = 0; start < plaintext.length; start += MAX_PLAINTEXT) {
+      const sealed = this.#sealer.seal(plaintext.subarray(start, start + MAX_PLAINTEXT))
+      out[offset] = RECORD_TYPE
+      out[offset + 1] = sealed.length >> 8
+      out[offset + 2] = sealed.length
+      out.set(sealed, offset + HEADER_LENGTH)
+      offset += HEADER_LENGTH + sealed.length
+    }
+    return out
+  }
+
+  /** Takes the next bytes from the wire, cut anywhere. They are kept until read: do not change them. */
+  feed(chunk: Uint8Array): void {
+    if (this.#broken || chunk.length === 0) return
+    if (this.#held.length === 0) {
+      this.#held = chunk
+      return
+    }
+    const joined = new Uint8Array(this.#held.length + chunk.length)
+    joined.set(this.#held)
+    joined.set(chunk, this.#held.length)
+    this.#held = joined
+  }
+
+  /** Returns the plaintext of the next whole record, never empty, or `undefined` when there is none or it is bad. */
+  read(): Uint8Array | undefined {
+    while (!this.#broken && this.#held.length >= HEADER_LENGTH) {
+      const size = ((this.#held[1] ?? 0) << 8) | (this.#held[2] ?? 0)
+      if (this.#held[0] !== RECORD_TYPE || size > MAX_CIPHERTEXT || size < TAG_LENGTH) return this.#fail()
+      const end = HEADER_LENGTH + size
+      if (this.#held.length < end) return undefined
+      const plaintext = this.#opener.open(this.#held.subarray(HEADER_LENGTH, end))
+      if (plaintext === undefined) return this.#fail()
+      this.#held = this.#held.subarray(end)
+      if (plaintext.length > 0) return plaintext
+    }
+    return undefined
+  }
+
+  #fail(): undefined {
+    this.#broken = true
+    this.#held = new Uint8Array(0)
+  }
+}
