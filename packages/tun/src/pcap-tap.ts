@@ -1,4 +1,5 @@
 // A tap around a device: everything passes unchanged, and a copy goes to a pcap stream.
+import type { TunError } from './errors.ts'
 import { type PacketBatch, type PacketSink, packetAt } from './packet-batch.ts'
 import { encodePcapHeader, encodePcapRecord } from './pcap.ts'
 import type { TunCounters, TunDevice } from './tun-device.ts'
@@ -22,6 +23,7 @@ export function tapToPcap(device: TunDevice, options: PcapTapOptions): TunDevice
 class TappedDevice implements TunDevice {
   readonly name: string
   readonly mtu: number
+  readonly closed: Promise<TunError | undefined>
   readonly #device: TunDevice
   readonly #options: PcapTapOptions
   readonly #snapLength: number
@@ -29,6 +31,7 @@ class TappedDevice implements TunDevice {
   constructor(device: TunDevice, options: PcapTapOptions) {
     this.name = device.name
     this.mtu = device.mtu
+    this.closed = device.closed
     this.#device = device
     this.#options = options
     this.#snapLength = options.snapLength ?? MAX_PACKET

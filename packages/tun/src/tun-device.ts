@@ -1,4 +1,5 @@
 // The seat every packet device fills: the kernel's TUN, the in-memory pair, and whatever a test makes up.
+import type { TunError } from './errors.ts'
 import type { PacketBatch, PacketSink } from './packet-batch.ts'
 
 /** What went through a device since it was opened. "Received" is from the host, "sent" is to the host. */
@@ -26,6 +27,8 @@ export interface TunDevice {
   readonly name: string
   /** The largest packet the device was opened for, in bytes. */
   readonly mtu: number
+  /** Resolves when the device is closed: with nothing after {@link TunDevice.close}, with the reason when it was lost. */
+  readonly closed: Promise<TunError | undefined>
   /**
    * Sets who gets the packets the host sends. Packets sent before this was first called wait, as far as the
    * device has room, else they are dropped and counted. A second call replaces the first sink. The batch is

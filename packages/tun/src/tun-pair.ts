@@ -1,5 +1,6 @@
 // Two devices back to back in memory: what one end is given, the other hands to its sink. The fake of the seat,
 // and the wire between a node and a user-space stack.
+import type { TunError } from './errors.ts'
 import { batchOf, type PacketBatch, type PacketSink, packetAt, packetsOf } from './packet-batch.ts'
 import type { TunCounters, TunDevice } from './tun-device.ts'
 
@@ -36,11 +37,13 @@ export function createTunPair(options: TunPairOptions = {}): [TunDevice, TunDevi
 class PairEnd implements TunDevice {
   readonly name: string
   readonly mtu: number
+  readonly closed: Promise<TunError | undefined>
   far: PairEnd | undefined
   readonly #backlog: number
   readonly #waiting: Uint8Array[] = []
   #sink: PacketSink | undefined
   #closed = false
+  #settleClosed: (error: undefined) => void = () => undefined
   #counters = {
     receivedPackets: 0,
     receivedBytes: 0,
@@ -54,6 +57,9 @@ class PairEnd implements TunDevice {
     this.name = name
     this.mtu = mtu
     this.#backlog = backlog
+    this.closed = new Promise((resolve) => {
+      this.#settleClosed = resolve
+    })
   }
 
   onPackets(sink: PacketSink): void {
@@ -84,6 +90,7 @@ class PairEnd implements TunDevice {
     this.#closed = true
     this.#sink = undefined
     this.#counters.receiveDrops += this.#waiting.splice(0).length
+    this.#settleClosed(undefined)
     return Promise.resolve()
   }
 

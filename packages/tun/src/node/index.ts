@@ -3,5 +3,5 @@
  *
  * @packageDocumentation
  */
-export { configureInterface, type InterfaceSettings } from './interface.ts'
+export { configureInterface, type InterfaceResult, type InterfaceSettings } from './interface.ts'
 export { openTun, type OpenTunOptions, tunUnsupportedReason } from './open-tun.ts'
