@@ -15,7 +15,11 @@ export default defineConfig({
         test: {
           // Pure machines: no sockets, no processes, one isolate for all.
           name: 'unit',
-          include: ['packages/*/test/**/*.test.ts', 'packages/*/test/**/*.prop.test.ts', 'e2e/model/**/*.test.ts'],
+          include: [
+            'packages/*/test/**/*.test.ts',
+            'packages/*/test/**/*.prop.test.ts',
+            'e2e/model/**/*.test.ts',
+          ],
           exclude: ['packages/*/test/node/**', 'packages/*/test/netns/**'],
           pool: 'threads',
           isolate: false,
@@ -27,7 +31,11 @@ export default defineConfig({
         test: {
           // Sockets, files and processes on loopback; no rights needed.
           name: 'system',
-          include: ['packages/*/test/node/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'e2e/system/**/*.test.ts'],
+          include: [
+            'packages/*/test/node/**/*.test.ts',
+            'apps/*/test/**/*.test.ts',
+            'e2e/system/**/*.test.ts',
+          ],
           pool: 'forks',
           isolate: true,
           testTimeout: 60_000,
