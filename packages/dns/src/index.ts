@@ -1,6 +1,10 @@
 /**
- * MagicDNS: answers names from the map.
+ * MagicDNS: answers the names of the map, forward and reverse, and says of every other query whom to ask. No socket
+ * and no cache: bytes in, bytes or a list of resolvers out.
  *
  * @packageDocumentation
  */
-export {}
+export { ANSWER_TTL, type DnsOutcome, DnsResolver, NEGATIVE_TTL, type QueryContext } from './dns-resolver.ts'
+export { isDnsName, normalizeName, reverseNameOf } from './names.ts'
+export type { DnsRecords, ExtraRecord, NodeRecord, Route } from './records.ts'
+export { SERVICE_ADDRESS, SERVICE_ADDRESS_V6, SERVICE_NAME } from './service.ts'
