@@ -52,6 +52,7 @@ export {
   writeMac2,
 } from './mac.ts'
 export { nobleCrypto } from './noble-crypto.ts'
+export { type RecordOpener, type RecordSealer, RecordTransport } from './record-transport.ts'
 export {
   INITIATION_LENGTH,
   RESPONSE_LENGTH,

@@ -7,8 +7,8 @@
 
 /** Seals one record after another; the cipher state of a finished handshake fits. */
 export interface RecordSealer {
-  /** Returns the plaintext sealed under the next nonce, 16 bytes longer. */
-  seal(plaintext: Uint8Array): Uint8Array
+  /** Returns the plaintext sealed under the next nonce, 16 bytes longer; `undefined` once nothing may be sealed. */
+  seal(plaintext: Uint8Array): Uint8Array | undefined
 }
 
 /** Opens one record after another; the cipher state of a finished handshake fits. */
@@ -40,13 +40,17 @@ export class RecordTransport {
     return this.#broken
   }
 
-  /** Returns the records that carry `plaintext`, ready to send in one write. Nothing in, nothing out. */
-  seal(plaintext: Uint8Array): Uint8Array {
+  /**
+   * Returns the records that carry `plaintext`, ready to send in one write, or `undefined` once the connection is
+   * broken. Nothing in, nothing out.
+   */
+  seal(plaintext: Uint8Array): Uint8Array | undefined {
     const records = Math.ceil(plaintext.length / MAX_PLAINTEXT)
     const out = new Uint8Array(plaintext.length + records * (HEADER_LENGTH + TAG_LENGTH))
     let offset = 0
     for (let start = 0; start < plaintext.length; start += MAX_PLAINTEXT) {
       const sealed = this.#sealer.seal(plaintext.subarray(start, start + MAX_PLAINTEXT))
+      if (sealed === undefined) return this.#fail()
       out[offset] = RECORD_TYPE
       out[offset + 1] = sealed.length >> 8
       out[offset + 2] = sealed.length

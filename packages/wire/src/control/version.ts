@@ -9,8 +9,3 @@ export const NOISE_CAPABILITY_VERSION = 39
 
 /** The lowest version a Headscale of 2026 lets in. */
 export const MINIMUM_CAPABILITY_VERSION = 113
-
-/** Returns the Noise prologue for `version`, as bytes. */
-export function controlPrologue(version: number): Uint8Array {
-  return new TextEncoder().encode(`Tailscale Control Protocol v${version}`)
-}
