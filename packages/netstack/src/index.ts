@@ -1,6 +1,19 @@
 /**
- * TCP, UDP and ICMP in user space.
+ * A host in user space: answers ping, pings others, and has UDP sockets, for a node without a TUN device. A machine
+ * without input or output of its own: IP packets and the time go in, IP packets and events come out.
  *
  * @packageDocumentation
  */
-export {}
+export { NetstackError, type NetstackErrorCode } from './errors.ts'
+export { type BoundUdp, Netstack, type NetstackOptions, type PingOptions } from './netstack.ts'
+export {
+  NETSTACK_DROPS,
+  type NetstackCounters,
+  type NetstackDrop,
+  type NetstackOutput,
+  type PingFailure,
+  type PingId,
+  type UdpSocketId,
+} from './outputs.ts'
+export { PING_TIMEOUT } from './pings.ts'
+export { ICMP_ERRORS_PER_SECOND } from './refusals.ts'
