@@ -1,1 +1,114 @@
-export {}
+#!/usr/bin/env node
+// The command line: reads flags, asks the daemon through its socket, prints the answer. Every failure is one
+// sentence on stderr and exit code 1.
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { netcheck } from './commands/netcheck.ts'
+import { ping } from './commands/ping.ts'
+import { ip, status } from './commands/status.ts'
+import { down, up } from './commands/up.ts'
+import { CommandError, LocalClient } from './local-client.ts'
+import { defaultSocketPath } from './socket-path.ts'
+import { CAPABILITY_VERSION, VERSION } from './version.ts'
+
+interface PingOptions {
+  c: number
+  untilDirect: boolean
+  tsmp?: boolean
+  icmp?: boolean
+  json?: boolean
+}
+
+function program(): Command {
+  const mesh = new Command('mesh')
+    .description('Talks to meshd, the mesh daemon of this machine.')
+    .option('--socket <path>', "path of meshd's socket", defaultSocketPath())
+    .showSuggestionAfterError()
+    .configureHelp({ showGlobalOptions: true })
+  const client = (): LocalClient => new LocalClient(mesh.opts<{ socket: string }>().socket)
+  const print = (text: string): void => void process.stdout.write(`${text}\n`)
+
+  mesh
+    .command('up')
+    .description('Join the mesh, logging in when needed.')
+    .option('--login-server <url>', 'address of the control server')
+    .addOption(
+      new Option('--auth-key <key>', 'key that admits this machine, or file:PATH of one').env('MESH_AUTHKEY'),
+    )
+    .option('--hostname <name>', "name to go by, instead of the machine's own")
+    .option('--timeout <duration>', 'how long to wait, such as 30s (0s: for ever)', milliseconds, 0)
+    .action(async (flags) => up(client(), flags))
+  mesh
+    .command('down')
+    .description('Leave the mesh; the login stays.')
+    .action(async () => down(client()))
+  mesh
+    .command('logout')
+    .description('Leave the mesh and forget the login.')
+    .action(async () => client().logout())
+  mesh
+    .command('status')
+    .description('Show this machine and its peers.')
+    .option('--json', 'as JSON')
+    .action(async (flags) => print(await status(client(), flags)))
+  mesh
+    .command('ping <name-or-address>')
+    .description('Ask a peer for an answer and tell which way it came.')
+    .option('--c <count>', 'pings at most; 0 for without end', count, 10)
+    .option('--until-direct [bool]', 'stop at the first answer over a direct path', bool, true)
+    .option('--no-until-direct', 'send all pings')
+    .option('--tsmp', 'through the tunnel, answered by the daemon')
+    .option('--icmp', "through the tunnel, answered by the peer's own stack")
+    .option('--json', 'a JSON object for each answer')
+    .action(async (target: string, flags: PingOptions) => {
+      const type = flags.tsmp ? 'TSMP' : flags.icmp ? 'ICMP' : 'disco'
+      await ping(client(), target, { ...flags, json: flags.json ?? false, type }, print)
+    })
+  mesh
+    .command('ip [name]')
+    .description("Show this machine's mesh addresses, or those of a peer.")
+    .option('-4', 'the IPv4 one')
+    .option('-6', 'the IPv6 one')
+    .action(async (name: string | undefined, flags) => print(await ip(client(), name, flags)))
+  mesh
+    .command('netcheck')
+    .description('Show what the node found out about the network it sits in.')
+    .option('--json', 'as JSON')
+    .action(async (flags) => print(await netcheck(client(), flags)))
+  mesh
+    .command('version')
+    .description('Show the version.')
+    .option('--json', 'as JSON')
+    .action((flags: { json?: boolean }) => {
+      const long = { majorMinorPatch: VERSION, short: VERSION, long: VERSION, cap: CAPABILITY_VERSION }
+      print(flags.json ? JSON.stringify(long, undefined, 2) : `${VERSION}\n  node: ${process.version}`)
+    })
+  return mesh
+}
+
+/** Reads a duration such as 500ms, 30s or 2m; a bare number is seconds. */
+function milliseconds(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text)
+  if (!match) throw new InvalidArgumentError('It must be a duration such as 30s.')
+  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] ?? 's'] ?? 1000
+  return Number(match[1]) * unit
+}
+
+function count(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It must be a whole number.')
+}
+
+function bool(text: string): boolean {
+  if (text === 'true' || text === 'false') return text === 'true'
+  throw new InvalidArgumentError('It must be true or false.')
+}
+
+try {
+  await program().parseAsync()
+} catch (error) {
+  const known = error instanceof CommandError
+  process.stderr.write(
+    `${known ? error.message : `mesh failed: ${error instanceof Error ? error.message : String(error)}`}\n`,
+  )
+  process.exitCode = 1
+}

@@ -1,1 +1,111 @@
-export {}
+#!/usr/bin/env node
+// The daemon: keeps this machine in the mesh and answers the command line on a unix socket. Flags are those of its
+// family. What goes wrong at the start is one sentence on stderr and exit code 1.
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { memoryStore, type StateStore } from '@mesh/net'
+import { MeshNode, openFileStore } from '@mesh/net/node'
+import { Command, InvalidArgumentError } from 'commander'
+import pino from 'pino'
+import { Backend, type NodeRequest } from './backend.ts'
+import { checkDevice, type DeviceChoice, deviceOptions } from './device.ts'
+import { createLocalApi } from './local-api.ts'
+import { defaultSocketPath, defaultStateDirectory, listenOnSocket } from './socket-path.ts'
+import { VERSION } from './version.ts'
+
+interface Flags {
+  tun: string
+  state?: string
+  statedir: string
+  socket: string
+  port: number
+  verbose: number
+  allowLoopback?: boolean
+}
+
+/** Milliseconds that a clean end may take; after it the process ends all the same. */
+const END_WITHIN = 3000
+
+function readFlags(): Flags {
+  return new Command('meshd')
+    .description('Keeps this machine in the mesh. Talk to it with the command mesh.')
+    .version(VERSION)
+    .option('--tun <name>', 'interface to make, or "userspace-networking" for none', 'mesh0')
+    .option('--state <path>', 'state file; "mem:" keeps nothing (default: meshd.state in --statedir)')
+    .option('--statedir <path>', 'directory for state', defaultStateDirectory())
+    .option('--socket <path>', 'path of the socket to answer on', defaultSocketPath())
+    .option('--port <port>', 'UDP port for peers; 0 takes any', portNumber, 0)
+    .option('--verbose <level>', 'how much to log: 0, 1 or 2', Number, 0)
+    .option('--allow-loopback', 'count loopback addresses as reachable: for several nodes on one machine')
+    .showSuggestionAfterError()
+    .parse()
+    .opts<Flags>()
+}
+
+function portNumber(text: string): number {
+  const port = Number(text)
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port
+  throw new InvalidArgumentError('It must be a port number.')
+}
+
+async function main(): Promise<void> {
+  const flags = readFlags()
+  const level = flags.verbose >= 2 ? 'trace' : flags.verbose === 1 ? 'debug' : 'info'
+  const log = pino({ base: undefined, level }, pino.destination({ fd: 2, sync: true }))
+  const store = await openStore(flags)
+  const device: DeviceChoice =
+    flags.tun === 'userspace-networking' ? { kind: 'userspace' } : { kind: 'tun', name: flags.tun }
+  const backend = new Backend({
+    store,
+    hostname: hostname(),
+    tun: device.kind === 'tun',
+    log: (severity, text) => log[severity](text),
+    startNode: (request: NodeRequest) =>
+      MeshNode.start({
+        ...request,
+        ...deviceOptions(device, (text) => log.warn(text)),
+        store,
+        port: flags.port,
+        version: VERSION,
+        allowLoopback: flags.allowLoopback ?? false,
+        log: (severity, text, fields) => log[severity](fields ?? {}, text),
+      }),
+  })
+  const server = createLocalApi(backend)
+  await listenOnSocket(server, flags.socket)
+  await checkDevice(device)
+  endOnSignals(async () => {
+    server.close()
+    server.closeAllConnections()
+    await backend.close()
+  })
+  log.info({ socket: flags.socket, tun: flags.tun, version: VERSION }, 'meshd is ready')
+  await backend.resume()
+}
+
+function openStore(flags: Flags): Promise<StateStore> | StateStore {
+  if (flags.state === 'mem:') return memoryStore()
+  return openFileStore(flags.state ?? join(flags.statedir, 'meshd.state'))
+}
+
+function endOnSignals(end: () => Promise<void>): void {
+  let ending = false
+  const stop = (): void => {
+    if (ending) return
+    ending = true
+    setTimeout(() => process.exit(1), END_WITHIN).unref()
+    end().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    )
+  }
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+}
+
+try {
+  await main()
+} catch (error) {
+  process.stderr.write(`meshd: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exit(1)
+}

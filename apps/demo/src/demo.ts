@@ -1,1 +1,252 @@
-export {}
+// What `npm start` runs: a control server, a relay and two nodes on this machine, and the proof that the nodes
+// reach each other by name, first through the relay and then straight.
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { LocalMesh, PROJECT } from './local-mesh.ts'
+import { Namespaces, HUB_ADDRESS } from './namespaces.ts'
+import { Progress } from './progress.ts'
+import { showKernelTraffic } from './kernel-traffic.ts'
+import { showPaths } from './paths.ts'
+
+const HELP = `npm start [-- FLAGS]: starts a control server, a relay and two nodes on this machine
+and shows node "a" reaching node "b" by name.
+
+  --once     stop after the check: exit code 0 when all went well, 1 with the reason when not
+  --tun      give each node a network namespace and a real TUN device (needs root, Linux)
+  --reset    forget what earlier runs left in .mesh/ and start afresh
+  --listen ADDRESS
+             address of this machine for the control server and the relay, so that other
+             machines can join (default 127.0.0.1: this machine only)
+  --help     show this
+`
+
+interface Flags {
+  readonly once: boolean
+  readonly tun: boolean
+  readonly reset: boolean
+  readonly listen: string | undefined
+}
+
+function readFlags(): Flags | undefined {
+  const { values } = parseArgs({
+    options: {
+      once: { type: 'boolean', default: false },
+      tun: { type: 'boolean', default: false },
+      reset: { type: 'boolean', default: false },
+      listen: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
+  if (!values.help) return { ...values, listen: values.listen }
+  process.stdout.write(HELP)
+  return undefined
+}
+
+async function main(flags: Flags, progress: Progress): Promise<void> {
+  const directory = join(PROJECT, '.mesh', ...(flags.tun ? ['tun'] : []))
+  if (flags.tun) checkRights()
+  const release = claim(directory)
+  if (flags.reset) forget(directory)
+  const namespaces = flags.tun ? new Namespaces() : undefined
+  const mesh = new LocalMesh({
+    directory,
+    host: namespaces ? HUB_ADDRESS : (flags.listen ?? '127.0.0.1'),
+    ...(namespaces
+      ? { tun: 'mesh0', wrap: (who, program, args) => namespaces.wrap(hostOf(who), program, args) }
+      : {}),
+  })
+  const stopped = untilStopped()
+  try {
+    const work = demonstrate(mesh, namespaces, progress)
+    await Promise.race([work, stopped.promise])
+    if (stopped.now()) return
+    if (!flags.once) {
+      explainJoining(mesh, flags, progress)
+      await Promise.race([stopped.promise, firstDeath(mesh)])
+    }
+  } finally {
+    stopped.end()
+    await mesh.stop()
+    await namespaces?.remove()
+    release()
+  }
+}
+
+async function demonstrate(
+  mesh: LocalMesh,
+  namespaces: Namespaces | undefined,
+  progress: Progress,
+): Promise<void> {
+  const start = performance.now()
+  const known = existsSync(join(mesh.directory, 'a.state'))
+  progress.title(known ? 'A mesh on this machine, found again' : 'A mesh on this machine')
+  if (namespaces) {
+    await progress.step('three network namespaces: hub, a, b', () => namespaces.create(['a', 'b']))
+  }
+  await mesh.choosePorts()
+  await Promise.all([
+    progress.step('relay', () => mesh.startRelay()),
+    progress.step(
+      'control server',
+      () => mesh.startControl(),
+      () => mesh.controlUrl,
+    ),
+  ])
+  await progress.step(
+    'auth key for new machines',
+    () => mesh.ensureAuthKey(),
+    (made) => (made ? 'made' : 'kept'),
+  )
+  await Promise.all(
+    ['a', 'b'].map((name) =>
+      progress.step(
+        `node ${name} up`,
+        async () => {
+          await mesh.startDaemon(name)
+          return mesh.up(name)
+        },
+        (status) => (status.TailscaleIPs ?? []).join('  '),
+      ),
+    ),
+  )
+  const peer = await progress.step(
+    'a sees b in its map',
+    () => mesh.untilPeer('a', 'b'),
+    (found) => found.DNSName.replace(/\.$/, ''),
+  )
+  await mesh.untilPeer('b', 'a')
+  progress.title('a reaches b')
+  await showPaths(mesh, progress)
+  if (namespaces) await showKernelTraffic(mesh, namespaces, peer, progress)
+  progress.say(`\nAll of it took ${((performance.now() - start) / 1000).toFixed(1)} s.`)
+}
+
+function explainJoining(mesh: LocalMesh, flags: Flags, progress: Progress): void {
+  const node = flags.tun ? '' : join('node_modules', '.bin', 'node')
+  const program = `${node} --conditions=@mesh/source apps/daemon/src`
+  if (flags.tun) {
+    progress.title('It stays up. Look around from another terminal:')
+    progress.say(`  ip netns exec ${mesh.exec.name ? '' : ''}NAMESPACE ping ADDRESS`)
+  } else {
+    progress.title('It stays up. To join another node, in this folder in another terminal:')
+    progress.say(
+      `  ${program}/meshd.ts --tun=userspace-networking --allow-loopback --state=.mesh/c.state --socket=.mesh/c.sock &`,
+    )
+    progress.say(
+      `  ${program}/mesh.ts --socket=.mesh/c.sock up --login-server=${mesh.controlUrl} --auth-key=file:${mesh.authKeyFile} --hostname=c`,
+    )
+    progress.say(`  ${program}/mesh.ts --socket=.mesh/c.sock ping b`)
+    if (mesh.host === '127.0.0.1') {
+      progress.note('The control server listens on this machine alone. For other machines start this with')
+      progress.note('npm start -- --listen ADDRESS (one of this machine), and carry the auth key file over.')
+    }
+  }
+  progress.say('\nCtrl-C ends everything.')
+}
+
+/** In the demo a server runs in the hub, and every other program where its node is. */
+function hostOf(who: string): string {
+  return who
+}
+
+function checkRights(): void {
+  if (process.platform !== 'linux')
+    throw new Error('--tun needs Linux; leave it out to run the nodes in user space.')
+  if (process.getuid?.() !== 0)
+    throw new Error('--tun needs root: run sudo npm start -- --tun, or leave --tun out.')
+}
+
+/** Takes the directory for this process alone; returns what gives it back. */
+function claim(directory: string): () => void {
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const file = join(directory, 'demo.pid')
+  const other = Number(readIfThere(file))
+  if (other > 0 && other !== process.pid && isDemo(other)) {
+    throw new Error(`The demo runs already, as process ${other}: end it first (Ctrl-C there).`)
+  }
+  writeFileSync(file, String(process.pid))
+  return () => rmSync(file, { force: true })
+}
+
+function isDemo(pid: number): boolean {
+  if (process.platform === 'linux') return readIfThere(`/proc/${pid}/cmdline`).includes('demo.ts')
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+/** Removes what earlier runs left, but for the claim on the directory. */
+function forget(directory: string): void {
+  for (const name of [
+    'a.state',
+    'b.state',
+    'control.db',
+    'control.db-wal',
+    'control.db-shm',
+    'auth.key',
+    'ports.json',
+    'relay.json',
+    'log',
+  ]) {
+    rmSync(join(directory, name), { recursive: true, force: true })
+  }
+}
+
+interface Stopper {
+  readonly promise: Promise<void>
+  now(): boolean
+  end(): void
+}
+
+function untilStopped(): Stopper {
+  let happened = false
+  let settle: () => void = () => {}
+  const promise = new Promise<void>((resolve) => {
+    settle = resolve
+  })
+  const stop = (): void => {
+    happened = true
+    settle()
+  }
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+  return {
+    promise,
+    now: () => happened,
+    // A second Ctrl-C while everything ends must not leave half of it behind.
+    end: () => void 0,
+  }
+}
+
+/** Rejects when one of the programs ends by itself. */
+function firstDeath(mesh: LocalMesh): Promise<never> {
+  const children = ['control', 'relay', 'a', 'b']
+    .map((name) => mesh.child(name))
+    .filter((child) => child !== undefined)
+  return Promise.race(
+    children.map(async (child) => {
+      const how = await child.ended
+      throw child.error(`ended by itself (${how})`)
+    }),
+  )
+}
+
+const progress = new Progress()
+try {
+  const flags = readFlags()
+  if (flags) await main(flags, progress)
+} catch (error) {
+  progress.fail(error instanceof Error ? error.message : String(error))
+  process.exitCode = 1
+}

@@ -3,6 +3,8 @@
  *
  * @packageDocumentation
  */
+export { addressesOf, describeStatus, type StatusSources } from './describe-status.ts'
+export { eligiblePrefixes, type HostRoutes, hostRoutes } from './eligible-routes.ts'
 export { NetError, type NetErrorCode } from './errors.ts'
 export type { MeshDatagram, MeshNodeApi, MeshUdpSocket, NodeEvent } from './node-api.ts'
 export { CONTROL_KEYS, MACHINE_KEY, memoryStore, NODE_KEY, type StateStore } from './state-store.ts'

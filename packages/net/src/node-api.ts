@@ -45,7 +45,10 @@ export interface MeshNodeApi {
    *
    * @throws NetError `ERR_NO_PEER` when nobody has that name or address.
    */
-  ping(target: string, options?: { readonly type?: PingType; readonly timeoutMs?: number }): Promise<PingResult>
+  ping(
+    target: string,
+    options?: { readonly type?: PingType; readonly timeoutMs?: number },
+  ): Promise<PingResult>
   /** Returns the mesh addresses of a name (short or full), or `undefined` when nobody has it. */
   resolve(name: string): readonly string[] | undefined
   /**

@@ -30,9 +30,9 @@ export async function openFileStore(path: string): Promise<StateStore> {
 
 /** Replaces a file by one with `text`, mode 0600, so that a crash leaves the old or the new one, never a part. */
 export async function replaceFile(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const draft = `${path}.${randomBytes(4).toString('hex')}.tmp`
   try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     const file = await open(draft, 'wx', 0o600)
     try {
       await file.writeFile(text)
@@ -43,9 +43,13 @@ export async function replaceFile(path: string, text: string): Promise<void> {
     await rename(draft, path)
   } catch (cause) {
     await unlink(draft).catch(() => {})
-    throw new NetError('ERR_STATE_UNWRITABLE', `The state file ${path} cannot be written (${reason(cause)}).`, {
-      cause,
-    })
+    throw new NetError(
+      'ERR_STATE_UNWRITABLE',
+      `The state file ${path} cannot be written (${reason(cause)}).`,
+      {
+        cause,
+      },
+    )
   }
   await syncDirectory(dirname(path))
 }

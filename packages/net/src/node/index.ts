@@ -1,1 +1,6 @@
-export {}
+/**
+ * A whole mesh node on the system's sockets, with its state in a file.
+ *
+ * @packageDocumentation
+ */
+export { openFileStore, replaceFile } from './file-store.ts'

@@ -1,0 +1,265 @@
+// The daemon's will: what the user wished (up, down, which control server) against the one node that runs or not.
+// The local API calls it; it knows nothing of HTTP.
+import type { BackendState, MeshNodeApi, NodeEvent, StateStore, Status } from '@mesh/net'
+import { BACKEND_STATES, NetError, NODE_KEY } from '@mesh/net'
+import { mergeMaskedPrefs, mergePrefs, type Prefs, readPrefs, writePrefs } from './prefs.ts'
+import { VERSION } from './version.ts'
+
+/** What the daemon asks for when it starts a node. */
+export interface NodeRequest {
+  /** Address of the control server. */
+  readonly controlUrl: string
+  /** Name to go by. */
+  readonly hostname: string
+  /** Secret that admits a new node. */
+  readonly authKey?: string
+  /** True to go on trying while control cannot be reached. */
+  readonly keepTrying: boolean
+}
+
+/** Starts a node; the seat between the daemon's will and the network. */
+export type StartNode = (request: NodeRequest) => MeshNodeApi
+
+/** One message on the notification bus. */
+export interface Notify {
+  /** Version of the daemon. */
+  readonly Version: string
+  /** New state, as its number. */
+  readonly State?: number
+  /** What failed, one sentence. */
+  readonly ErrMessage?: string
+  /** Where a person can log this node in. */
+  readonly BrowseToURL?: string
+  /** The wishes, when they were asked for. */
+  readonly Prefs?: Prefs
+}
+
+/** What the backend is made of. */
+export interface BackendOptions {
+  readonly store: StateStore
+  readonly startNode: StartNode
+  /** The machine's own name. */
+  readonly hostname: string
+  /** True when packets go through a kernel device. */
+  readonly tun: boolean
+  /** Takes what is worth a line in the log. Never a secret. */
+  readonly log: (level: 'info' | 'warn', text: string) => void
+}
+
+/** Keeps one node in the state that the user wants. */
+export class Backend {
+  readonly #options: BackendOptions
+  readonly #listeners = new Set<(notify: Notify) => void>()
+  #prefs: Prefs
+  #node: MeshNodeApi | undefined
+  #stopListening: (() => void) | undefined
+  #lastState: BackendState | undefined
+  #authUrl = ''
+  #trouble = ''
+  #turn: Promise<void> = Promise.resolve()
+
+  constructor(options: BackendOptions) {
+    this.#options = options
+    this.#prefs = readPrefs(options.store)
+  }
+
+  /** The wishes now. */
+  get prefs(): Prefs {
+    return this.#prefs
+  }
+
+  /** The running node, if any. */
+  get node(): MeshNodeApi | undefined {
+    return this.#node
+  }
+
+  /** Goes on where the last run ended. */
+  async resume(): Promise<void> {
+    if (this.#prefs.WantRunning && this.#hasKey()) await this.#inTurn(async () => this.#run(true))
+  }
+
+  /**
+   * Starts the node anew with the given wishes; returns at once, the bus tells how it went.
+   * A node that already runs with the same wishes is left alone.
+   */
+  async start(options: { readonly AuthKey?: string; readonly UpdatePrefs?: unknown }): Promise<void> {
+    await this.#inTurn(async () => {
+      const before = this.#prefs
+      const wished = { ...mergePrefs(before, options.UpdatePrefs), WantRunning: true, LoggedOut: false }
+      const unchanged = wished.ControlURL === before.ControlURL && wished.Hostname === before.Hostname
+      if (this.#node && unchanged && this.state() === 'Running') return this.#tellState(true)
+      await this.#stop()
+      this.#prefs = wished
+      this.#run(false, options.AuthKey)
+    })
+  }
+
+  /** Changes some wishes (a masked change) and acts on them. Returns the wishes after it. */
+  async editPrefs(masked: unknown): Promise<Prefs> {
+    await this.#inTurn(async () => {
+      const next = mergeMaskedPrefs(this.#prefs, masked)
+      const was = this.#prefs
+      await writePrefs(this.#options.store, next)
+      this.#prefs = next
+      if (was.WantRunning && !next.WantRunning) await this.#stop()
+      if (next.WantRunning && !this.#node && this.#hasKey()) this.#run(true)
+      this.#tellState()
+    })
+    return this.#prefs
+  }
+
+  /** Tells control to forget this node and forgets its key. */
+  async logout(): Promise<void> {
+    await this.#inTurn(async () => {
+      await this.#node?.logout().catch((error: unknown) => this.#options.log('warn', sentence(error)))
+      await this.#stop()
+      this.#prefs = { ...this.#prefs, WantRunning: false, LoggedOut: true }
+      await this.#options.store.write({ [NODE_KEY]: undefined })
+      await writePrefs(this.#options.store, this.#prefs)
+      this.#tellState()
+    })
+  }
+
+  /** Returns where the node stands. */
+  state(): BackendState {
+    if (this.#node) return this.#node.status().BackendState
+    if (!this.#hasKey() || this.#prefs.LoggedOut) return 'NeedsLogin'
+    return this.#prefs.WantRunning ? 'Starting' : 'Stopped'
+  }
+
+  /** Returns the whole status, or without the peers. */
+  status(withPeers = true): Status {
+    const known = this.#node?.status()
+    const status: Status = known
+      ? { ...known, Version: VERSION, AuthURL: this.#authUrl }
+      : { ...EMPTY_STATUS, TUN: this.#options.tun, BackendState: this.state(), HaveNodeKey: this.#hasKey() }
+    const health = this.#trouble ? [...status.Health, this.#trouble] : status.Health
+    return withPeers ? { ...status, Health: health } : { ...status, Health: health, Peer: null, User: null }
+  }
+
+  /** Calls `listener` for every notification, the present state first; returns the function that ends it. */
+  subscribe(listener: (notify: Notify) => void): () => void {
+    this.#listeners.add(listener)
+    listener({ Version: VERSION, State: BACKEND_STATES.indexOf(this.state()), Prefs: this.#prefs })
+    if (this.#authUrl) listener({ Version: VERSION, BrowseToURL: this.#authUrl })
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Ends the node and leaves the wishes as they are. */
+  async close(): Promise<void> {
+    await this.#inTurn(() => this.#stop())
+  }
+
+  #run(keepTrying: boolean, authKey?: string): void {
+    const node = this.#options.startNode({
+      controlUrl: this.#prefs.ControlURL,
+      hostname: this.#prefs.Hostname || this.#options.hostname,
+      keepTrying,
+      ...(authKey ? { authKey } : {}),
+    })
+    this.#node = node
+    this.#trouble = ''
+    this.#stopListening = node.on((event) => this.#handleEvent(node, event))
+    this.#tellState()
+    node.ready.then(
+      () => this.#handleReady(node),
+      (error: unknown) => void this.#inTurn(() => this.#handleFailure(node, error)),
+    )
+  }
+
+  #handleReady(node: MeshNodeApi): void {
+    if (node !== this.#node) return
+    this.#authUrl = ''
+    this.#trouble = ''
+    writePrefs(this.#options.store, this.#prefs).catch((error: unknown) => this.#fail(sentence(error)))
+    this.#options.log('info', `in the mesh as ${node.addresses.join(', ')}`)
+    this.#tellState()
+  }
+
+  async #handleFailure(node: MeshNodeApi, error: unknown): Promise<void> {
+    if (node !== this.#node) return
+    await this.#stop()
+    // Wishes that never came true are not kept: the next start of the daemon finds the last good ones.
+    this.#prefs = readPrefs(this.#options.store)
+    this.#fail(sentence(error))
+    if (this.#prefs.WantRunning && this.#hasKey() && !isRefusal(error)) this.#run(true)
+    this.#tellState()
+  }
+
+  #handleEvent(node: MeshNodeApi, event: NodeEvent): void {
+    if (node !== this.#node) return
+    if (event.kind === 'auth-url') {
+      this.#authUrl = event.url
+      this.#tell({ Version: VERSION, BrowseToURL: event.url })
+    }
+    if (event.kind === 'trouble') {
+      this.#trouble = event.message
+      this.#options.log('warn', event.message)
+    }
+    if (event.kind === 'status') {
+      if (node.status().BackendState === 'Running') this.#trouble = ''
+      this.#tellState()
+    }
+  }
+
+  #fail(message: string): void {
+    this.#trouble = message
+    this.#options.log('warn', message)
+    this.#tell({ Version: VERSION, ErrMessage: message })
+  }
+
+  async #stop(): Promise<void> {
+    const node = this.#node
+    this.#node = undefined
+    this.#authUrl = ''
+    this.#trouble = ''
+    this.#stopListening?.()
+    await node?.close()
+  }
+
+  #tellState(again = false): void {
+    const state = this.state()
+    if (state === this.#lastState && !again) return
+    if (state !== this.#lastState) this.#options.log('info', `state ${state}`)
+    this.#lastState = state
+    this.#tell({ Version: VERSION, State: BACKEND_STATES.indexOf(state) })
+  }
+
+  #tell(notify: Notify): void {
+    for (const listener of this.#listeners) listener(notify)
+  }
+
+  #hasKey(): boolean {
+    return this.#options.store.read(NODE_KEY) !== undefined
+  }
+
+  /** One wish at a time, in the order they came. */
+  #inTurn(work: () => Promise<void> | void): Promise<void> {
+    const done = this.#turn.then(work)
+    this.#turn = done.catch(() => {})
+    return done
+  }
+}
+
+const EMPTY_STATUS: Status = {
+  Version: VERSION,
+  TUN: false,
+  BackendState: 'NoState',
+  HaveNodeKey: false,
+  AuthURL: '',
+  TailscaleIPs: null,
+  Self: null,
+  Health: [],
+  MagicDNSSuffix: '',
+  CurrentTailnet: null,
+  Peer: null,
+  User: null,
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof NetError && error.code === 'ERR_LOGIN_REFUSED'
+}
+
+function sentence(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,56 @@
+// `mesh ping`: asks a peer for an answer and tells which way it came, until it comes straight.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { PingResult, PingType } from '@mesh/net'
+import { CommandError, type LocalClient } from '../local-client.ts'
+import { findPeer } from './status.ts'
+
+/** Flags of `mesh ping`. */
+export interface PingFlags {
+  /** How many pings at most; 0 is without end. */
+  readonly c: number
+  /** Stop at the first answer over a direct path, and fail when there is none. */
+  readonly untilDirect: boolean
+  readonly type: PingType
+  readonly json: boolean
+}
+
+/** Milliseconds between two pings. */
+const PAUSE = 1000
+
+/** Pings a peer by name or address, printing each answer. */
+export async function ping(
+  client: LocalClient,
+  target: string,
+  flags: PingFlags,
+  print: (text: string) => void,
+): Promise<void> {
+  const peer = findPeer(await client.status(), target)
+  const address = peer.TailscaleIPs.includes(target) ? target : peer.TailscaleIPs[0]
+  if (address === undefined) throw new CommandError(`"${target}" has no address in the mesh.`)
+  let answers = 0
+  for (let sent = 1; ; sent += 1) {
+    const result = await client.ping(address, flags.type)
+    print(flags.json ? JSON.stringify(result) : describe(result, target))
+    if (result.IsLocalIP) return
+    if (result.Err === '') answers += 1
+    if (flags.untilDirect && result.Endpoint !== '') return
+    if (sent === flags.c) break
+    await sleep(PAUSE)
+  }
+  if (answers === 0) throw new CommandError(`There was no answer from "${target}".`)
+  if (flags.untilDirect && flags.type === 'disco')
+    throw new CommandError('A direct path was not found; the relay carries the traffic.')
+}
+
+function describe(result: PingResult, target: string): string {
+  if (result.IsLocalIP) return `${result.IP} is this machine`
+  if (result.Err) return `ping "${target}": ${result.Err}`
+  const way = result.Endpoint || (result.DERPRegionCode ? `DERP(${result.DERPRegionCode})` : 'the tunnel')
+  return `pong from ${result.NodeName} (${result.NodeIP}) via ${way} in ${duration(result.LatencySeconds)}`
+}
+
+/** Returns seconds as a short duration: whole milliseconds, with one decimal below 1 ms. */
+function duration(seconds: number): string {
+  const ms = seconds * 1000
+  return ms >= 1 ? `${Math.round(ms)}ms` : `${ms.toFixed(1)}ms`
+}

@@ -1,0 +1,99 @@
+// `mesh up`, `mesh down`, `mesh logout`: what the user wants of the node.
+import { readFileSync } from 'node:fs'
+import { BACKEND_STATES } from '@mesh/net'
+import type { Notify } from '../backend.ts'
+import { CommandError, type LocalClient } from '../local-client.ts'
+import type { Prefs } from '../prefs.ts'
+
+/** Flags of `mesh up`. */
+export interface UpFlags {
+  readonly loginServer?: string
+  readonly authKey?: string
+  readonly hostname?: string
+  /** Milliseconds; 0 waits for ever. */
+  readonly timeout: number
+}
+
+const RUNNING = BACKEND_STATES.indexOf('Running')
+const NEEDS_MACHINE_AUTH = BACKEND_STATES.indexOf('NeedsMachineAuth')
+
+/** Brings the node up and returns when it is in the mesh. */
+export async function up(client: LocalClient, flags: UpFlags): Promise<void> {
+  const wishes: Partial<Prefs> = {
+    ...(flags.loginServer === undefined ? {} : { ControlURL: controlUrl(flags.loginServer) }),
+    ...(flags.hostname === undefined ? {} : { Hostname: flags.hostname }),
+  }
+  const authKey = readAuthKey(flags.authKey)
+  const before = await client.prefs()
+  if (!wishes.ControlURL && !before.ControlURL) {
+    throw new CommandError('No control server is known yet: name one with --login-server URL.')
+  }
+  let started: Promise<void> | undefined
+  let failed: unknown
+  const abort = new AbortController()
+  const onNotify = (notify: Notify): boolean => {
+    if (started) return isUp(notify, wishes.ControlURL ?? before.ControlURL)
+    started = client.start({ UpdatePrefs: wishes, ...(authKey ? { AuthKey: authKey } : {}) })
+    started.catch((error: unknown) => {
+      failed = error
+      abort.abort(error)
+    })
+    return false
+  }
+  const timer =
+    flags.timeout > 0 ? setTimeout(() => abort.abort(tooLate(flags.timeout)), flags.timeout) : undefined
+  try {
+    await client.watch((notify) => {
+      try {
+        return onNotify(notify)
+      } catch (error) {
+        failed = error
+        return true
+      }
+    }, abort.signal)
+  } finally {
+    clearTimeout(timer)
+  }
+  if (failed) throw failed
+}
+
+/** Takes the node out of the mesh; its login stays. */
+export async function down(client: LocalClient): Promise<void> {
+  await client.editPrefs({ WantRunning: false, WantRunningSet: true })
+}
+
+function isUp(notify: Notify, server: string): boolean {
+  if (notify.ErrMessage) throw new CommandError(notify.ErrMessage)
+  if (notify.BrowseToURL)
+    process.stderr.write(`\nTo log this machine in, visit:\n\n\t${notify.BrowseToURL}\n\n`)
+  if (notify.State === NEEDS_MACHINE_AUTH) {
+    process.stderr.write(`\nThis machine waits for an admin's approval at:\n\n\t${server}/admin\n\n`)
+  }
+  return notify.State === RUNNING
+}
+
+function controlUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url && (url.protocol === 'http:' || url.protocol === 'https:')) return url.href.replace(/\/+$/, '')
+  throw new CommandError(`--login-server must be an http:// or https:// address, not "${text}".`)
+}
+
+/** The key given, or read from the file it names, or from the environment: so that it need not be in `ps`. */
+function readAuthKey(flag: string | undefined): string | undefined {
+  const given = flag ?? process.env['MESH_AUTHKEY'] ?? process.env['TS_AUTHKEY']
+  if (!given?.startsWith('file:')) return given || undefined
+  const path = given.slice('file:'.length)
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch (error) {
+    throw new CommandError(
+      `The auth key file ${path} cannot be read (${(error as NodeJS.ErrnoException).code}).`,
+    )
+  }
+}
+
+function tooLate(timeout: number): CommandError {
+  return new CommandError(
+    `The node did not come up in ${timeout / 1000} s; meshd goes on trying (see mesh status).`,
+  )
+}

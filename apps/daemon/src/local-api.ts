@@ -1,0 +1,183 @@
+// The daemon's local API: HTTP over a unix socket, with the paths and JSON of its family, so that tools written
+// for them work. Browsers are kept out: a page can reach a loopback service, but cannot leave out Origin, Referer
+// and Sec-Fetch-*, nor name our host.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { type PingType, NetError } from '@mesh/net'
+import type { Backend } from './backend.ts'
+import { CAPABILITY_VERSION, VERSION } from './version.ts'
+
+/** The host name that requests carry, so that no page can stumble in by a rebound name. */
+export const LOCAL_API_HOST = 'local-tailscaled.sock'
+
+/** The longest body read, in bytes; a longer one is refused with 413. */
+const MAX_BODY = 64 * 1024
+
+const PREFIX = '/localapi/v0/'
+const PING_TYPES: readonly string[] = ['disco', 'TSMP', 'ICMP']
+
+type Handler = (context: Context) => Promise<void> | void
+
+interface Context {
+  readonly backend: Backend
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly query: URLSearchParams
+}
+
+const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
+  status: { GET: getStatus },
+  prefs: { GET: getPrefs, PATCH: patchPrefs },
+  start: { POST: postStart },
+  'login-interactive': { POST: postLogin },
+  logout: { POST: postLogout },
+  ping: { POST: postPing },
+  whois: { GET: getWhois },
+  netcheck: { GET: getNetcheck },
+  'watch-ipn-bus': { GET: watchBus },
+}
+
+/** Returns the HTTP server of the local API; the caller makes it listen. */
+export function createLocalApi(backend: Backend): Server {
+  const server = createServer({ requireHostHeader: false, headersTimeout: 10_000 }, (request, response) => {
+    serve(backend, request, response).catch((error: unknown) => {
+      if (!response.headersSent)
+        sendText(response, 500, error instanceof Error ? error.message : String(error))
+      else response.destroy()
+    })
+  })
+  server.on('clientError', (_error, socket) => socket.destroy())
+  return server
+}
+
+async function serve(backend: Backend, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  response.setHeader('Tailscale-Version', VERSION)
+  response.setHeader('Tailscale-Cap', String(CAPABILITY_VERSION))
+  if (!comesFromTool(request))
+    return sendText(response, 403, 'This socket is for local tools, not for web pages.')
+  const url = new URL(request.url ?? '/', `http://${LOCAL_API_HOST}`)
+  const route = url.pathname.startsWith(PREFIX) ? url.pathname.slice(PREFIX.length) : ''
+  const methods = Object.hasOwn(ROUTES, route) ? ROUTES[route] : undefined
+  if (!methods) return sendText(response, 404, 'There is nothing of that name.')
+  const method = request.method ?? ''
+  const handler = Object.hasOwn(methods, method) ? methods[method] : undefined
+  if (!handler) return sendText(response, 405, `This takes ${Object.keys(methods).join(' or ')}.`)
+  await handler({ backend, request, response, query: url.searchParams })
+}
+
+function comesFromTool(request: IncomingMessage): boolean {
+  const { host, origin, referer } = request.headers
+  if (origin !== undefined || referer !== undefined) return false
+  if (Object.keys(request.headers).some((name) => name.startsWith('sec-fetch-'))) return false
+  return host === undefined || host === '' || host === LOCAL_API_HOST
+}
+
+function getStatus({ backend, response, query }: Context): void {
+  sendJson(response, 200, backend.status(query.get('peers') !== 'false'))
+}
+
+function getPrefs({ backend, response }: Context): void {
+  sendJson(response, 200, backend.prefs)
+}
+
+async function patchPrefs({ backend, request, response }: Context): Promise<void> {
+  const body = await readJson(request, response)
+  if (body !== undefined) sendJson(response, 200, await backend.editPrefs(body))
+}
+
+async function postStart({ backend, request, response }: Context): Promise<void> {
+  const body = await readJson(request, response)
+  if (body === undefined) return
+  const { AuthKey, UpdatePrefs } = body as { AuthKey?: unknown; UpdatePrefs?: unknown }
+  await backend.start({ UpdatePrefs, ...(typeof AuthKey === 'string' ? { AuthKey } : {}) })
+  response.writeHead(204).end()
+}
+
+async function postLogin({ backend, response }: Context): Promise<void> {
+  await backend.start({})
+  response.writeHead(204).end()
+}
+
+async function postLogout({ backend, response }: Context): Promise<void> {
+  await backend.logout()
+  response.writeHead(204).end()
+}
+
+async function postPing({ backend, response, query }: Context): Promise<void> {
+  const target = query.get('ip') ?? ''
+  const type = query.get('type') || 'disco'
+  if (!PING_TYPES.includes(type))
+    return sendText(response, 400, `type must be one of ${PING_TYPES.join(', ')}.`)
+  const { node } = backend
+  if (!node) return sendText(response, 409, `The node is not up (${backend.state()}).`)
+  try {
+    sendJson(response, 200, await node.ping(target, { type: type as PingType }))
+  } catch (error) {
+    if (!(error instanceof NetError)) throw error
+    sendText(response, error.code === 'ERR_NO_PEER' ? 404 : 500, error.message)
+  }
+}
+
+function getWhois({ backend, response, query }: Context): void {
+  const address = (query.get('addr') ?? '').replace(/^\[?(.*?)\]?:\d+$/, '$1')
+  const { Self, Peer, User } = backend.status()
+  const nodes = [...(Self ? [Self] : []), ...Object.values(Peer ?? {})]
+  const node = nodes.find((one) => one.TailscaleIPs.includes(address) || one.PublicKey === address)
+  if (!node) return sendText(response, 404, 'No node has that address.')
+  const owner = User?.[String(node.UserID)]
+  sendJson(response, 200, {
+    Node: {
+      StableID: node.ID,
+      Name: node.DNSName,
+      Key: node.PublicKey,
+      Addresses: node.TailscaleIPs.map((ip) => `${ip}/${ip.includes(':') ? 128 : 32}`),
+      ComputedName: node.DNSName.split('.')[0],
+    },
+    UserProfile: owner ?? { ID: node.UserID, LoginName: '', DisplayName: '' },
+    CapMap: null,
+  })
+}
+
+function getNetcheck({ backend, response }: Context): void {
+  const { node } = backend
+  if (!node) return sendText(response, 409, `The node is not up (${backend.state()}).`)
+  sendJson(response, 200, node.netcheck())
+}
+
+/** Writes one JSON object a line for as long as the listener stays. */
+function watchBus({ backend, response }: Context): void {
+  response.writeHead(200, { 'Content-Type': 'application/json' })
+  response.flushHeaders()
+  const end = backend.subscribe((notify) => response.write(`${JSON.stringify(notify)}\n`))
+  response.on('close', end)
+}
+
+async function readJson(request: IncomingMessage, response: ServerResponse): Promise<object | undefined> {
+  const parts: Buffer[] = []
+  let length = 0
+  for await (const part of request as AsyncIterable<Buffer>) {
+    length += part.length
+    if (length > MAX_BODY) {
+      sendText(response, 413, `The body is longer than ${MAX_BODY} bytes.`)
+      return undefined
+    }
+    parts.push(part)
+  }
+  try {
+    const value: unknown = JSON.parse(Buffer.concat(parts).toString('utf8') || '{}')
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
+  } catch {
+    // Answered below, like every body that is not an object.
+  }
+  sendText(response, 400, 'The body must be a JSON object.')
+  return undefined
+}
+
+function sendJson(response: ServerResponse, status: number, value: unknown): void {
+  response.writeHead(status, { 'Content-Type': 'application/json' })
+  response.end(`${JSON.stringify(value)}\n`)
+}
+
+function sendText(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' })
+  response.end(`${text}\n`)
+}

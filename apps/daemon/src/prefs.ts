@@ -1,0 +1,55 @@
+// What the user wishes of the daemon, kept between runs. Only the wishes that something acts on are here.
+import type { StateStore } from '@mesh/net'
+
+/** The user's wishes, in the field names of the local API. */
+export interface Prefs {
+  /** Address of the control server. */
+  readonly ControlURL: string
+  /** True when the node should be up. */
+  readonly WantRunning: boolean
+  /** True after a logout. */
+  readonly LoggedOut: boolean
+  /** Name to show instead of the machine's own; empty for that. */
+  readonly Hostname: string
+}
+
+/** Wishes of somebody who has none yet. */
+export const DEFAULT_PREFS: Prefs = { ControlURL: '', WantRunning: false, LoggedOut: false, Hostname: '' }
+
+const STATE_NAME = '_daemon-prefs'
+
+/** Reads the wishes kept in `store`; what is missing or of the wrong kind takes its default. */
+export function readPrefs(store: StateStore): Prefs {
+  const text = store.read(STATE_NAME)
+  if (text === undefined) return DEFAULT_PREFS
+  try {
+    return mergePrefs(DEFAULT_PREFS, JSON.parse(text))
+  } catch {
+    return DEFAULT_PREFS
+  }
+}
+
+/** Keeps the wishes in `store`. */
+export function writePrefs(store: StateStore, prefs: Prefs): Promise<void> {
+  return store.write({ [STATE_NAME]: JSON.stringify(prefs) })
+}
+
+/** Returns `prefs` with those fields of `changes` that are known and of the right kind. */
+export function mergePrefs(prefs: Prefs, changes: unknown): Prefs {
+  if (typeof changes !== 'object' || changes === null) return prefs
+  const given = changes as Readonly<Record<string, unknown>>
+  return {
+    ControlURL: typeof given['ControlURL'] === 'string' ? given['ControlURL'] : prefs.ControlURL,
+    WantRunning: typeof given['WantRunning'] === 'boolean' ? given['WantRunning'] : prefs.WantRunning,
+    LoggedOut: typeof given['LoggedOut'] === 'boolean' ? given['LoggedOut'] : prefs.LoggedOut,
+    Hostname: typeof given['Hostname'] === 'string' ? given['Hostname'] : prefs.Hostname,
+  }
+}
+
+/** Returns `prefs` with the fields of a masked change: `X` counts only beside `XSet: true`. */
+export function mergeMaskedPrefs(prefs: Prefs, masked: unknown): Prefs {
+  if (typeof masked !== 'object' || masked === null) return prefs
+  const given = masked as Readonly<Record<string, unknown>>
+  const chosen = Object.entries(given).filter(([name]) => given[`${name}Set`] === true)
+  return mergePrefs(prefs, Object.fromEntries(chosen))
+}

@@ -1,0 +1,101 @@
+import { memoryStore, NetError, NODE_KEY, type StateStore } from '@mesh/net'
+import { describe, expect, test } from 'vitest'
+import { Backend, type NodeRequest, type Notify } from '../src/backend.ts'
+import { readPrefs } from '../src/prefs.ts'
+import { FakeNode } from './fake-node.ts'
+
+const URL = 'http://127.0.0.1:1'
+
+function setUp(store: StateStore = memoryStore()) {
+  const nodes: FakeNode[] = []
+  const requests: NodeRequest[] = []
+  const lines: string[] = []
+  const backend = new Backend({
+    store,
+    hostname: 'machine',
+    tun: false,
+    log: (_level, text) => lines.push(text),
+    startNode: (request) => {
+      requests.push(request)
+      const node = new FakeNode()
+      nodes.push(node)
+      return node
+    },
+  })
+  const seen: Notify[] = []
+  backend.subscribe((notify) => seen.push(notify))
+  return { backend, store, nodes, requests, lines, seen }
+}
+
+async function settled(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
+describe('the daemon', () => {
+  test('asks for a login until it has one, then runs and remembers the wish', async () => {
+    const { backend, store, nodes, requests, seen } = setUp()
+    expect(backend.state()).toBe('NeedsLogin')
+    await backend.start({ AuthKey: 'secret', UpdatePrefs: { ControlURL: URL } })
+    expect(requests[0]).toMatchObject({
+      controlUrl: URL,
+      authKey: 'secret',
+      hostname: 'machine',
+      keepTrying: false,
+    })
+    expect(readPrefs(store).WantRunning).toBe(false)
+    nodes[0]?.run()
+    await settled()
+    expect(backend.state()).toBe('Running')
+    expect(readPrefs(store)).toMatchObject({ WantRunning: true, ControlURL: URL })
+    expect(seen.map((notify) => notify.State)).toEqual([2, 5, 6])
+  })
+
+  test('tells a refused login in one message, keeps nothing of it, and says no secret', async () => {
+    const { backend, store, nodes, lines, seen } = setUp()
+    await backend.start({ AuthKey: 'secret', UpdatePrefs: { ControlURL: URL } })
+    nodes[0]?.settle.reject(
+      new NetError('ERR_LOGIN_REFUSED', 'The control server refused the login: invalid authkey.'),
+    )
+    await settled()
+    expect(backend.state()).toBe('NeedsLogin')
+    expect(seen.find((notify) => notify.ErrMessage)?.ErrMessage).toContain('invalid authkey')
+    expect(readPrefs(store)).toMatchObject({ WantRunning: false, ControlURL: '' })
+    expect(nodes[0]?.closed).toBe(true)
+    expect(lines.join('\n')).not.toContain('secret')
+  })
+
+  test('goes on after a restart without a key, and keeps trying', async () => {
+    const store = memoryStore({ [NODE_KEY]: 'privkey:00' })
+    const first = setUp(store)
+    await first.backend.start({ UpdatePrefs: { ControlURL: URL } })
+    first.nodes[0]?.run()
+    await settled()
+    const second = setUp(store)
+    await second.backend.resume()
+    expect(second.requests).toEqual([{ controlUrl: URL, hostname: 'machine', keepTrying: true }])
+  })
+
+  test('goes down and up by a masked change, and leaves what the mask does not name', async () => {
+    const { backend, nodes } = setUp(memoryStore({ [NODE_KEY]: 'privkey:00' }))
+    await backend.start({ UpdatePrefs: { ControlURL: URL } })
+    nodes[0]?.run()
+    await settled()
+    await backend.editPrefs({ WantRunning: false, WantRunningSet: true, ControlURL: 'http://evil' })
+    expect([backend.state(), nodes[0]?.closed, backend.prefs.ControlURL]).toEqual(['Stopped', true, URL])
+    await backend.editPrefs({ WantRunning: true, WantRunningSet: true })
+    expect(nodes).toHaveLength(2)
+  })
+
+  test('forgets its key at logout, after telling control', async () => {
+    const { backend, store, nodes } = setUp(memoryStore({ [NODE_KEY]: 'privkey:00' }))
+    await backend.start({ UpdatePrefs: { ControlURL: URL } })
+    nodes[0]?.run()
+    await settled()
+    await backend.logout()
+    expect([nodes[0]?.loggedOut, store.read(NODE_KEY), backend.state()]).toEqual([
+      true,
+      undefined,
+      'NeedsLogin',
+    ])
+  })
+})

@@ -1,0 +1,87 @@
+// A node that does what the test says, for the daemon around it.
+import type { BackendState, MeshNodeApi, NodeEvent, PingResult } from '@mesh/net'
+import { describeStatus } from '@mesh/net'
+
+/** A node without a network. */
+export class FakeNode implements MeshNodeApi {
+  readonly addresses = ['100.64.0.1']
+  readonly ready: Promise<void>
+  closed = false
+  loggedOut = false
+  state: BackendState = 'Starting'
+  settle: { resolve: () => void; reject: (error: Error) => void }
+  readonly #listeners = new Set<(event: NodeEvent) => void>()
+
+  constructor() {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.ready = promise
+    promise.catch(() => {})
+    this.settle = { resolve, reject }
+  }
+
+  /** Comes up. */
+  run(): void {
+    this.state = 'Running'
+    this.settle.resolve()
+    this.tell({ kind: 'status' })
+  }
+
+  /** Sends an event. */
+  tell(event: NodeEvent): void {
+    for (const listener of this.#listeners) listener(event)
+  }
+
+  status() {
+    return describeStatus({
+      state: this.state,
+      tun: false,
+      health: [],
+      map: undefined,
+      ownEndpoints: [],
+      homeRelay: 0,
+      pathOf: () => undefined,
+      lastHandshakeOf: () => undefined,
+    })
+  }
+
+  netcheck() {
+    return { UDP: true, GlobalV4: '', GlobalV6: '', PreferredDERP: 0, Regions: [] }
+  }
+
+  ping(target: string): Promise<PingResult> {
+    return Promise.resolve({
+      IP: target,
+      NodeIP: target,
+      NodeName: 'b',
+      Err: '',
+      LatencySeconds: 0.001,
+      Endpoint: '127.0.0.1:1',
+      DERPRegionID: 0,
+      DERPRegionCode: '',
+      IsLocalIP: false,
+    })
+  }
+
+  resolve() {
+    return undefined
+  }
+
+  listenUdp(): never {
+    throw new TypeError('a fake has no ports')
+  }
+
+  on(listener: (event: NodeEvent) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  logout(): Promise<void> {
+    this.loggedOut = true
+    return Promise.resolve()
+  }
+
+  close(): Promise<void> {
+    this.closed = true
+    return Promise.resolve()
+  }
+}

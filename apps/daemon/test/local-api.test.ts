@@ -1,0 +1,142 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { request, type Server } from 'node:http'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { memoryStore } from '@mesh/net'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Backend } from '../src/backend.ts'
+import { createLocalApi } from '../src/local-api.ts'
+import { LocalClient } from '../src/local-client.ts'
+import { listenOnSocket } from '../src/socket-path.ts'
+import { FakeNode } from './fake-node.ts'
+
+let directory = ''
+let path = ''
+let server: Server
+let backend: Backend
+let node: FakeNode
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'mesh-api-'))
+  path = join(directory, 's')
+  node = new FakeNode()
+  backend = new Backend({
+    store: memoryStore(),
+    hostname: 'm',
+    tun: false,
+    log: () => {},
+    startNode: () => node,
+  })
+  server = createLocalApi(backend)
+  await listenOnSocket(server, path)
+})
+afterEach(() => {
+  server.closeAllConnections()
+  server.close()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+function ask(method: string, route: string, headers: Record<string, string> = {}, body?: string) {
+  return new Promise<{ status: number; headers: NodeJS.Dict<string | string[]>; text: string }>(
+    (resolve, reject) => {
+      const call = request({
+        socketPath: path,
+        method,
+        path: route,
+        headers: { Host: 'local-tailscaled.sock', ...headers },
+      })
+      call.on('response', (response) => {
+        let text = ''
+        response.setEncoding('utf8').on('data', (part: string) => {
+          text += part
+        })
+        response.on('end', () =>
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, text }),
+        )
+      })
+      call.on('error', reject)
+      call.end(body)
+    },
+  )
+}
+
+describe('the local API', () => {
+  test('answers the status with its version and capability in the headers', async () => {
+    const { status, headers, text } = await ask('GET', '/localapi/v0/status')
+    expect(status).toBe(200)
+    expect(headers['tailscale-cap']).toMatch(/^\d+$/)
+    expect(headers['tailscale-version']).toMatch(/^\d+\.\d+\.\d+/)
+    expect(JSON.parse(text)).toMatchObject({ BackendState: 'NeedsLogin', TUN: false, Peer: null })
+  })
+
+  test.each([
+    ['a foreign host name', { Host: 'evil.example' }],
+    ['an Origin', { Origin: 'http://evil.example' }],
+    ['a Referer', { Referer: 'http://evil.example/' }],
+    ['the marks of a browser', { 'Sec-Fetch-Mode': 'cors' }],
+  ])('threat 11: refuses a request with %s', async (_what, headers) => {
+    expect((await ask('GET', '/localapi/v0/status', headers)).status).toBe(403)
+  })
+
+  test.each([
+    ['GET', '/localapi/v0/nothing', 404],
+    ['GET', '/localapi/v0/__proto__', 404],
+    ['GET', '/other', 404],
+    ['DELETE', '/localapi/v0/status', 405],
+    ['GET', '/localapi/v0/constructor', 404],
+    ['POST', '/localapi/v0/ping?ip=100.64.0.2&type=loud', 400],
+    ['POST', '/localapi/v0/ping?ip=100.64.0.2', 409],
+  ])('%s %s is answered with %d', async (method, route, status) => {
+    expect((await ask(method, route)).status).toBe(status)
+  })
+
+  test.each(['nonsense', '[]', '"text"', '7'])('refuses the body %j', async (body) => {
+    expect((await ask('POST', '/localapi/v0/start', {}, body)).status).toBe(400)
+  })
+
+  test('threat 26: refuses a body that is too long', async () => {
+    expect((await ask('PATCH', '/localapi/v0/prefs', {}, 'x'.repeat(100_000))).status).toBe(413)
+  })
+
+  test('starts the node and tells on the bus how it goes', async () => {
+    const client = new LocalClient(path)
+    const states: (number | undefined)[] = []
+    const watching = client.watch((notify) => {
+      states.push(notify.State)
+      return notify.State === 6
+    })
+    await client.start({ UpdatePrefs: { ControlURL: 'http://127.0.0.1:1' } })
+    node.run()
+    await watching
+    expect(states).toEqual([2, 5, 6])
+    expect(await client.ping('100.64.0.2', 'disco')).toMatchObject({ NodeName: 'b', Err: '' })
+  })
+})
+
+describe('the socket', () => {
+  test('is for its owner alone', () => {
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+  })
+
+  test('is not taken from a daemon that answers on it', async () => {
+    await expect(listenOnSocket(createServer() as Server, path)).rejects.toThrow(
+      /^Another meshd is running on .*\.$/,
+    )
+  })
+
+  test('is taken over when nobody answers on it', async () => {
+    const stale = join(directory, 'stale')
+    writeFileSync(stale, '')
+    const other = createServer() as Server
+    await listenOnSocket(other, stale)
+    expect(statSync(stale).isSocket()).toBe(true)
+    other.close()
+  })
+
+  test('has a path that fits', async () => {
+    await expect(listenOnSocket(createServer() as Server, join(directory, 'x'.repeat(120)))).rejects.toThrow(
+      /shorter --socket/,
+    )
+  })
+})

@@ -1,0 +1,330 @@
+// A whole mesh on one machine out of this project's own programs: a control server, a relay and any number of
+// daemons, each a child process run from its sources. The demo and the system tests both stand on it.
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Child, ChildError, type Finished, run } from './child.ts'
+import { askDaemon, type NodeStatus, type PeerStatus, type PingResult } from './local-api.ts'
+import { choosePorts, type Ports } from './ports.ts'
+
+/** The folder of the project. */
+export const PROJECT = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))))
+
+/** Flags that make Node run this project from its sources. */
+export const NODE_FLAGS = ['--conditions=@mesh/source', '--disable-warning=ExperimentalWarning']
+
+/** How a local mesh is made. */
+export interface LocalMeshOptions {
+  /** Directory for state, logs and sockets; made when missing. */
+  readonly directory: string
+  /** Address the servers listen on and are found at. Default `127.0.0.1`. */
+  readonly host?: string
+  /** Interface name for real TUN devices; without it the daemons run in user space. */
+  readonly tun?: string
+  /** Wraps a command so that it runs somewhere else, such as in a namespace; `who` is `hub` or a daemon's name. */
+  readonly wrap?: (
+    who: string,
+    program: string,
+    args: readonly string[],
+  ) => readonly [string, readonly string[]]
+}
+
+/** The longest unix socket path every system takes, in bytes. */
+const LONGEST_SOCKET_PATH = 103
+/** An auth key made less than this long ago is used again; keys live a day. */
+const KEY_FRESH_MS = 20 * 3600 * 1000
+
+/** A control server, a relay and daemons on this machine. */
+export class LocalMesh {
+  readonly directory: string
+  readonly host: string
+  #ports: Ports | undefined
+  readonly #options: LocalMeshOptions
+  readonly #children = new Map<string, Child>()
+
+  constructor(options: LocalMeshOptions) {
+    this.#options = options
+    this.directory = options.directory
+    this.host = options.host ?? '127.0.0.1'
+    mkdirSync(join(this.directory, 'log'), { recursive: true, mode: 0o700 })
+    this.#endOrphans()
+  }
+
+  /** Address of the control server. */
+  get controlUrl(): string {
+    return `http://${this.host}:${this.#ports?.control ?? 0}`
+  }
+
+  /** The file that holds the auth key for new machines. */
+  get authKeyFile(): string {
+    return join(this.directory, 'auth.key')
+  }
+
+  /** The child process of that name (`control`, `relay`, or a daemon's), if it was started. */
+  child(name: string): Child | undefined {
+    return this.#children.get(name)
+  }
+
+  /** Path of a daemon's socket. Falls back to a short place when the project lies deep. */
+  socketOf(name: string): string {
+    const here = join(this.directory, `${name}.sock`)
+    if (Buffer.byteLength(here) <= LONGEST_SOCKET_PATH) return here
+    const mark = createHash('sha256').update(this.directory).digest('hex').slice(0, 12)
+    const there = join(tmpdir(), `mesh-${mark}`)
+    mkdirSync(there, { recursive: true, mode: 0o700 })
+    return join(there, `${name}.sock`)
+  }
+
+  /** Chooses the ports; to be called once, before anything starts. */
+  async choosePorts(): Promise<Ports> {
+    // Behind a wrapper the ports are another namespace's, and free there.
+    const probeHost = this.#options.wrap ? '127.0.0.1' : this.host
+    this.#ports = await choosePorts(join(this.directory, 'ports.json'), probeHost)
+    return this.#ports
+  }
+
+  /** Starts the relay; resolves when it takes connections. */
+  async startRelay(): Promise<Child> {
+    const { relay, stun } = this.#needPorts()
+    const args = [
+      '--listen',
+      `${this.host}:${relay}`,
+      '--stun',
+      `${this.host}:${stun}`,
+      '--state',
+      join(this.directory, 'relay.json'),
+    ]
+    const child = this.#start('relay', 'hub', 'apps/relay/src/mesh-relay.ts', args)
+    await child.printed(/listening|ready/i)
+    return child
+  }
+
+  /** Starts the control server on its SQLite file; resolves when it answers. */
+  async startControl(): Promise<Child> {
+    const { control, relay, stun } = this.#needPorts()
+    const args = [
+      'serve',
+      '--listen',
+      `${this.host}:${control}`,
+      '--db',
+      this.#database,
+      '--url',
+      this.controlUrl,
+      '--relay',
+      `${this.host}:${relay}:${stun}`,
+    ]
+    const child = this.#start('control', 'hub', 'apps/control/src/mesh-control.ts', args)
+    await child.printed(/listening|ready/i)
+    return child
+  }
+
+  /** Runs a verb of `mesh-control` on this mesh's database, and returns what it printed. Throws when it fails. */
+  async control(...args: string[]): Promise<string> {
+    const done = await this.#runSource('hub', 'apps/control/src/mesh-control.ts', [
+      ...args,
+      '--db',
+      this.#database,
+    ])
+    if (done.code !== 0)
+      throw new ChildError(`mesh-control ${args.slice(0, 2).join(' ')}: ${done.stderr.trim()}`)
+    return done.stdout.trim()
+  }
+
+  /** Makes sure that there is a user and a fresh auth key in {@link LocalMesh.authKeyFile}. Returns whether one was made. */
+  async ensureAuthKey(): Promise<boolean> {
+    const file = this.authKeyFile
+    if (existsSync(file) && Date.now() - statSync(file).mtimeMs < KEY_FRESH_MS) return false
+    const users = await this.control('users', 'list')
+    if (!/\bdemo\b/.test(users)) await this.control('users', 'create', 'demo')
+    const printed = await this.control(
+      'preauthkeys',
+      'create',
+      '--user',
+      'demo',
+      '--reusable',
+      '--expiration',
+      '24h',
+    )
+    const key = printed.split(/\s+/).findLast((word) => word.length >= 20)
+    if (!key) throw new ChildError('mesh-control preauthkeys create printed no key')
+    writeFileSync(file, `${key}\n`, { mode: 0o600 })
+    return true
+  }
+
+  /** Starts a daemon; resolves when its socket answers. Its state is kept under its name. */
+  async startDaemon(name: string): Promise<Child> {
+    const args = this.daemonArgs(name)
+    const child = this.#start(name, name, 'apps/daemon/src/meshd.ts', args)
+    await child.until(() => this.status(name).catch(() => undefined))
+    return child
+  }
+
+  /** Returns the flags a daemon of that name is started with. */
+  daemonArgs(name: string): string[] {
+    return [
+      '--tun',
+      this.#options.tun ?? 'userspace-networking',
+      '--state',
+      join(this.directory, `${name}.state`),
+      '--socket',
+      this.socketOf(name),
+      ...(this.#options.tun ? [] : ['--allow-loopback']),
+    ]
+  }
+
+  /** Brings a daemon up under its own name, with the auth key when it has no login yet. Resolves when it runs. */
+  async up(name: string): Promise<NodeStatus> {
+    const known = await this.status(name)
+    if (known.BackendState === 'NeedsLogin' || known.BackendState === 'Stopped') {
+      const args = [
+        'up',
+        '--login-server',
+        this.controlUrl,
+        '--auth-key',
+        `file:${this.authKeyFile}`,
+        '--hostname',
+        name,
+        '--timeout',
+        '30s',
+      ]
+      const done = await this.mesh(name, ...args)
+      if (done.code !== 0) throw this.#explain(name, done.stderr.trim())
+    }
+    return this.untilStatus(name, (status) => status.BackendState === 'Running')
+  }
+
+  /** Runs the command line `mesh` against a daemon. Never throws for an exit code. */
+  mesh(name: string, ...args: string[]): Promise<Finished> {
+    return this.#runSource(name, 'apps/daemon/src/mesh.ts', ['--socket', this.socketOf(name), ...args])
+  }
+
+  /** Runs any program where a daemon of that name runs. */
+  exec(who: string, program: string, ...args: string[]): Promise<Finished> {
+    return run(...this.#wrapped(who, program, args))
+  }
+
+  /** Starts any program where a daemon of that name runs, and keeps it as a child of this mesh. */
+  spawn(name: string, who: string, program: string, ...args: string[]): Child {
+    const [wrappedProgram, wrappedArgs] = this.#wrapped(who, program, args)
+    return this.#keep(
+      new Child({
+        name,
+        program: wrappedProgram,
+        args: wrappedArgs,
+        cwd: PROJECT,
+        logFile: join(this.directory, 'log', `${name}.log`),
+      }),
+    )
+  }
+
+  /** Returns a daemon's status. */
+  status(name: string): Promise<NodeStatus> {
+    return askDaemon(this.socketOf(name), 'GET', 'status')
+  }
+
+  /** Waits until a daemon's status is as wished. */
+  async untilStatus(
+    name: string,
+    wished: (status: NodeStatus) => boolean,
+    timeoutMs = 20_000,
+  ): Promise<NodeStatus> {
+    const child = this.#children.get(name)
+    if (!child) throw new ChildError(`${name} was not started`)
+    return child.until(async () => {
+      const status = await this.status(name).catch(() => undefined)
+      return status && wished(status) ? status : undefined
+    }, timeoutMs)
+  }
+
+  /** Waits until a daemon sees a peer of that name online, and returns it. */
+  async untilPeer(name: string, peer: string, timeoutMs = 20_000): Promise<PeerStatus> {
+    const find = (status: NodeStatus): PeerStatus | undefined =>
+      Object.values(status.Peer ?? {}).find((one) => one.DNSName.split('.')[0] === peer)
+    const status = await this.untilStatus(name, (one) => find(one)?.Online === true, timeoutMs)
+    return find(status) as PeerStatus
+  }
+
+  /** Sends one ping from a daemon to a peer's name or address. */
+  ping(name: string, target: string, type: 'disco' | 'ICMP' | 'TSMP' = 'disco'): Promise<PingResult> {
+    return askDaemon(this.socketOf(name), 'POST', `ping?ip=${encodeURIComponent(target)}&type=${type}`)
+  }
+
+  /** Ends every child, the daemons first. */
+  async stop(): Promise<void> {
+    const servers = ['control', 'relay']
+    const others = [...this.#children.values()].filter((child) => !servers.includes(child.name))
+    await Promise.all(others.map((child) => child.stop()))
+    await Promise.all(servers.map((name) => this.#children.get(name)?.stop()))
+    rmSync(this.#pidFile, { force: true })
+  }
+
+  get #database(): string {
+    return join(this.directory, 'control.db')
+  }
+
+  get #pidFile(): string {
+    return join(this.directory, 'pids.json')
+  }
+
+  #needPorts(): Ports {
+    if (!this.#ports) throw new Error('choosePorts() comes first')
+    return this.#ports
+  }
+
+  #start(name: string, who: string, source: string, args: readonly string[]): Child {
+    return this.spawn(name, who, process.execPath, ...NODE_FLAGS, source, ...args)
+  }
+
+  #runSource(who: string, source: string, args: readonly string[]): Promise<Finished> {
+    const [program, wrapped] = this.#wrapped(who, process.execPath, [
+      ...NODE_FLAGS,
+      join(PROJECT, source),
+      ...args,
+    ])
+    return run(program, wrapped, { cwd: PROJECT })
+  }
+
+  #wrapped(who: string, program: string, args: readonly string[]): readonly [string, readonly string[]] {
+    return this.#options.wrap?.(who, program, args) ?? [program, args]
+  }
+
+  #keep(child: Child): Child {
+    this.#children.set(child.name, child)
+    const pids = [...this.#children.values()].filter((one) => one.running).map((one) => one.pid)
+    writeFileSync(this.#pidFile, JSON.stringify(pids))
+    return child
+  }
+
+  #explain(name: string, said: string): Error {
+    return this.#children.get(name)?.error(`could not be brought up: ${said}`) ?? new ChildError(said)
+  }
+
+  /** Ends what a demo that was itself killed left running here: known by number and by its command line. */
+  #endOrphans(): void {
+    let pids: unknown = []
+    try {
+      pids = JSON.parse(readFileSync(this.#pidFile, 'utf8'))
+    } catch {
+      return
+    }
+    for (const pid of Array.isArray(pids) ? pids : []) {
+      if (typeof pid !== 'number' || !isOurs(pid, this.directory)) continue
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch {
+        // It is gone already.
+      }
+    }
+    rmSync(this.#pidFile, { force: true })
+  }
+}
+
+function isOurs(pid: number, directory: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(directory)
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,141 @@
+// From the map and what the rooms below know of paths and handshakes to the status that people and programs read.
+import type { PeerStatus as PathStatus } from '@mesh/magicsock'
+import { displayName, magicDnsSuffix, type MapNode, type NetworkMap } from '@mesh/netmap'
+import { formatAddress, formatEndpoint, formatPrefix } from '@mesh/wire/ip'
+import { type BackendState, type PeerStatus, type Status, type UserStatus, ZERO_TIME } from './status.ts'
+
+/** Where a status comes from. */
+export interface StatusSources {
+  /** Where the node stands. */
+  readonly state: BackendState
+  /** True when packets go through a kernel device. */
+  readonly tun: boolean
+  /** What is wrong, a sentence each. */
+  readonly health: readonly string[]
+  /** The map, once there is one. */
+  readonly map: NetworkMap | undefined
+  /** Endpoints this node found for itself. */
+  readonly ownEndpoints: readonly string[]
+  /** This node's home relay region; 0 for none. */
+  readonly homeRelay: number
+  /** What magicsock knows of a peer. */
+  pathOf(node: MapNode): PathStatus | undefined
+  /** Wall time of the last handshake with a peer, milliseconds since 1970. */
+  lastHandshakeOf(node: MapNode): number | undefined
+}
+
+/** Returns the status, all but the version, which only the program around knows. */
+export function describeStatus(sources: StatusSources): Omit<Status, 'Version'> {
+  const { map } = sources
+  const suffix = map ? magicDnsSuffix(map) : ''
+  return {
+    TUN: sources.tun,
+    BackendState: sources.state,
+    HaveNodeKey: true,
+    AuthURL: '',
+    TailscaleIPs: map ? addressesOf(map.self) : null,
+    Self: map ? describeSelf(map, sources) : null,
+    Health: sources.health,
+    MagicDNSSuffix: suffix,
+    CurrentTailnet: map
+      ? { Name: map.domain, MagicDNSSuffix: suffix, MagicDNSEnabled: map.dns.Proxied === true }
+      : null,
+    Peer: map ? describePeers(map, sources) : null,
+    User: map ? describeUsers(map) : null,
+  }
+}
+
+/** Returns a node's addresses as text, IPv4 first. */
+export function addressesOf(node: MapNode): readonly string[] {
+  const sorted = [...node.addresses].sort((a, b) => a.address.length - b.address.length)
+  return sorted.map((prefix) => formatAddress(prefix.address))
+}
+
+/** Returns a node's name, short within its own network. */
+export function nameOf(map: NetworkMap, node: MapNode): string {
+  return displayName(map, node) || (node.source.Hostinfo?.Hostname ?? '')
+}
+
+function describeSelf(map: NetworkMap, sources: StatusSources): PeerStatus {
+  return {
+    ...describeNode(map, map.self, sources.homeRelay),
+    Addrs: sources.ownEndpoints,
+    Online: sources.state === 'Running',
+    InNetworkMap: true,
+  }
+}
+
+function describePeers(map: NetworkMap, sources: StatusSources): Record<string, PeerStatus> {
+  const peers = map.peers.map((node) => [node.source.Key, describePeer(map, node, sources)] as const)
+  return Object.fromEntries(peers)
+}
+
+function describePeer(map: NetworkMap, node: MapNode, sources: StatusSources): PeerStatus {
+  const path = sources.pathOf(node)
+  const traffic = path?.traffic
+  const handshake = sources.lastHandshakeOf(node)
+  return {
+    ...describeNode(map, node, node.homeRelay),
+    Addrs: node.endpoints.map(formatEndpoint),
+    CurAddr: path?.endpoint ? formatEndpoint(path.endpoint) : '',
+    Active: path?.active ?? false,
+    LastHandshake: time(handshake),
+    InMagicSock: path !== undefined,
+    InEngine: path !== undefined,
+    ...(traffic
+      ? {
+          RxBytes: traffic.receivedDirect.bytes + traffic.receivedRelay.bytes,
+          TxBytes: traffic.sentDirect.bytes + traffic.sentRelay.bytes,
+          Paths: {
+            directTx: traffic.sentDirect.packets,
+            directRx: traffic.receivedDirect.packets,
+            relayTx: traffic.sentRelay.packets,
+            relayRx: traffic.receivedRelay.packets,
+          },
+        }
+      : {}),
+  }
+}
+
+function describeNode(map: NetworkMap, node: MapNode, homeRelay: number): PeerStatus {
+  const { source } = node
+  return {
+    ID: node.stableId,
+    PublicKey: source.Key,
+    HostName: source.Hostinfo?.Hostname ?? nameOf(map, node),
+    DNSName: node.name,
+    OS: source.Hostinfo?.OS ?? '',
+    UserID: node.user,
+    TailscaleIPs: addressesOf(node),
+    AllowedIPs: node.allowedIps.map(formatPrefix),
+    ...(source.Tags?.length ? { Tags: source.Tags } : {}),
+    Addrs: [],
+    CurAddr: '',
+    Relay: map.derpMap?.Regions?.[String(homeRelay)]?.RegionCode ?? '',
+    RxBytes: 0,
+    TxBytes: 0,
+    Created: source.Created ?? ZERO_TIME,
+    LastSeen: time(node.lastSeen),
+    LastHandshake: ZERO_TIME,
+    Online: node.online === true,
+    Active: false,
+    ExitNode: false,
+    ExitNodeOption: node.allowedIps.some((prefix) => prefix.bits === 0),
+    InNetworkMap: true,
+    InMagicSock: false,
+    InEngine: false,
+    ...(node.expired ? { Expired: true } : {}),
+  }
+}
+
+function describeUsers(map: NetworkMap): Record<string, UserStatus> {
+  const users = [...map.userProfiles].map(
+    ([id, user]) =>
+      [String(id), { ID: id, LoginName: user.LoginName, DisplayName: user.DisplayName }] as const,
+  )
+  return Object.fromEntries(users)
+}
+
+function time(wall: number | undefined): string {
+  return wall === undefined ? ZERO_TIME : new Date(wall).toISOString()
+}
