@@ -3,4 +3,24 @@
  *
  * @packageDocumentation
  */
-export {}
+export {
+  ACTIVITY,
+  type DataPlane,
+  type DataPlaneCounters,
+  type DataPlaneOutputs,
+  type DropReason,
+  type PeerCounters,
+  type PeerRoutes,
+  type SessionKeys,
+} from './data-plane.ts'
+export { type DeviceOptions, type DeviceOutputs, WireGuardDevice } from './device.ts'
+export type { WireGuardEvent, WireGuardOutput } from './output.ts'
+export {
+  type DatagramBatch,
+  type PacketBatch,
+  PacketBuffer,
+  type PeerBatch,
+  type PeerId,
+  packetOf,
+} from './packet-batch.ts'
+export type { PeerConfig, PeerSessionStatus } from './peer-config.ts'
