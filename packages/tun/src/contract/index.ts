@@ -25,16 +25,22 @@ export interface TunLink {
   close(): Promise<void>
 }
 
-/** Registers a test of this name, as `test` of vitest and node:test do. */
-export type RegisterTest = (name: string, run: () => Promise<void>) => void
+/**
+ * Registers a test of this name, as `test` of vitest and node:test do. What it passes to `run`, if anything, goes on
+ * to whoever opens the link.
+ */
+export type RegisterTest<Context> = (name: string, run: (context: Context) => Promise<void>) => void
 
 const PATIENCE = 5_000
 
 /** Registers the contract's tests; `open` makes a fresh link for each. */
-export function tunDeviceContract(register: RegisterTest, open: () => Promise<TunLink>): void {
+export function tunDeviceContract<Context>(
+  register: RegisterTest<Context>,
+  open: (context: Context) => Promise<TunLink>,
+): void {
   const withLink = (name: string, run: (link: TunLink) => Promise<void>): void => {
-    register(name, async () => {
-      const link = await open()
+    register(name, async (context) => {
+      const link = await open(context)
       try {
         await run(link)
       } finally {
