@@ -3,4 +3,15 @@
  *
  * @packageDocumentation
  */
-export {}
+export { Backoff, FIRST_RETRY_DELAY, MAX_RETRY_DELAY } from './backoff.ts'
+export {
+  CONNECT_TIMEOUT,
+  ControlClient,
+  type ControlClientOptions,
+  REQUEST_TIMEOUT,
+} from './control-client.ts'
+export { ControlError, type ControlErrorCode, isFinal } from './errors.ts'
+export { Login, type LoginOptions, type LoginStep } from './login.ts'
+export { MAP_WATCHDOG, MapSession, type MapSessionOutput } from './map-session.ts'
+export type { ControlEvent, ControlOutput } from './output.ts'
+export { type Report, type ReportedEndpoint, Reporter } from './reporter.ts'

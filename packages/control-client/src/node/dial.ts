@@ -1,0 +1,157 @@
+// From an address and a key to a sealed connection: an HTTP/1.1 upgrade that carries the first Noise message, then
+// the server's answer (control protocol §2.1 and §2.3).
+import { request as httpRequest } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import type { Socket } from 'node:net'
+import { type Crypto, controlInitiate, type RandomSource, RecordTransport } from '@mesh/noise'
+import {
+  decodeNoiseFrame,
+  encodeInitiation,
+  HANDSHAKE_HEADER,
+  NOISE_FRAME,
+  type NoiseFrame,
+  UPGRADE_PROTOCOL,
+} from '@mesh/wire/control'
+import { ControlError } from '../errors.ts'
+import { NoiseDuplex } from './noise-duplex.ts'
+import type { ServerUrl } from './server-url.ts'
+
+/** TCP asks the other side for a sign of life after this much silence. */
+const TCP_KEEP_ALIVE = 30_000
+
+/** What a dial needs. */
+export interface DialOptions {
+  /** The server. */
+  readonly server: ServerUrl
+  /** The server's public key. */
+  readonly serverKey: Uint8Array
+  /** The machine's private key. */
+  readonly machineKey: Uint8Array
+  /** The capability version to claim. */
+  readonly version: number
+  /** The primitives. */
+  readonly crypto: Crypto
+  /** Where the ephemeral key comes from. */
+  readonly random: RandomSource
+  /** Certificates to trust besides the system's, PEM. */
+  readonly ca?: string | undefined
+  /** Ends the attempt; afterwards it does nothing. */
+  readonly signal: AbortSignal
+}
+
+/** Returns a sealed connection to the server; rejects with what the socket said, or a ControlError. */
+export async function dialControl(options: DialOptions): Promise<NoiseDuplex> {
+  const { server, version, crypto, random, machineKey, serverKey } = options
+  const handshake = controlInitiate({
+    crypto,
+    version,
+    random,
+    machinePrivate: machineKey,
+    controlPublic: serverKey,
+  })
+  if (handshake === undefined) throw handshakeFailed(server, 'its key is not a usable one')
+  const { socket, head } = await upgrade(options, encodeInitiation(version, handshake.message))
+  try {
+    const { frame, rest } = await readFrame(socket, head, options)
+    if (frame.type === NOISE_FRAME.error) throw handshakeFailed(server, 'it refused the handshake')
+    const session = frame.type === NOISE_FRAME.response ? handshake.readResponse(frame.body) : undefined
+    if (session === undefined) throw handshakeFailed(server, 'it could not prove its key')
+    socket.setNoDelay(true)
+    socket.setKeepAlive(true, TCP_KEEP_ALIVE)
+    return new NoiseDuplex(socket, new RecordTransport(session.send, session.receive), rest)
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
+}
+
+function handshakeFailed(server: ServerUrl, why: string): ControlError {
+  return new ControlError(
+    'ERR_CONTROL_HANDSHAKE',
+    `no handshake with the control server at ${server.text}: ${why}`,
+  )
+}
+
+interface Upgraded {
+  readonly socket: Socket
+  readonly head: Uint8Array
+}
+
+function upgrade(options: DialOptions, initiation: Uint8Array): Promise<Upgraded> {
+  const { server, ca, signal } = options
+  const send = server.secure ? httpsRequest : httpRequest
+  return new Promise((resolve, reject) => {
+    const request = send({
+      method: 'POST',
+      host: server.host,
+      port: server.port,
+      path: `${server.basePath}/ts2021`,
+      headers: {
+        Host: server.authority,
+        Upgrade: UPGRADE_PROTOCOL,
+        Connection: 'upgrade',
+        [HANDSHAKE_HEADER]: Buffer.from(initiation).toString('base64'),
+        'Content-Length': 0,
+      },
+      agent: false,
+      signal,
+      ...(ca === undefined ? {} : { ca }),
+    })
+    request.on('error', reject)
+    request.on('response', (response) => {
+      response.resume()
+      request.destroy()
+      const message = `the control server at ${server.text} did not switch protocols (status ${response.statusCode}); does a proxy stand before it?`
+      reject(new ControlError('ERR_CONTROL_HANDSHAKE', message))
+    })
+    request.on('upgrade', (response, socket, head) => {
+      if (response.headers.upgrade === UPGRADE_PROTOCOL) return resolve({ socket, head })
+      socket.destroy()
+      reject(handshakeFailed(server, 'it switched to another protocol'))
+    })
+    request.end()
+  })
+}
+
+/** Reads the first frame after the upgrade; `rest` is what came after it. */
+function readFrame(
+  socket: Socket,
+  head: Uint8Array,
+  options: DialOptions,
+): Promise<{ frame: NoiseFrame; rest: Uint8Array }> {
+  const { signal, server } = options
+  return new Promise((resolve, reject) => {
+    let held: Uint8Array = head
+    const stop = (): void => {
+      socket.pause()
+      socket.off('data', onData)
+      socket.off('error', onError)
+      socket.off('close', onClose)
+      signal.removeEventListener('abort', onAbort)
+    }
+    const fail = (error: Error): void => {
+      stop()
+      socket.on('error', () => undefined)
+      reject(error)
+    }
+    const onError = (error: Error): void => fail(error)
+    const onClose = (): void => fail(handshakeFailed(server, 'it hung up'))
+    const onAbort = (): void => fail(handshakeFailed(server, 'it took too long'))
+    const look = (): void => {
+      const frame = decodeNoiseFrame(held)
+      if (frame === 'short') return
+      if (frame === undefined) return fail(handshakeFailed(server, 'its answer cannot be read'))
+      stop()
+      resolve({ frame, rest: held.subarray(frame.length) })
+    }
+    const onData = (chunk: Uint8Array): void => {
+      held = Buffer.concat([held, chunk])
+      look()
+    }
+    socket.on('data', onData)
+    socket.on('error', onError)
+    socket.on('close', onClose)
+    signal.addEventListener('abort', onAbort)
+    look()
+  })
+}
