@@ -6,9 +6,24 @@
 export type { DatagramListener, DatagramSocket, SocketPorts, SocketTrouble } from './datagram-socket.ts'
 export { DROP_REASONS, type DropCounters, type DropReason } from './drops.ts'
 export { ENDPOINT_TYPE, type EndpointType, type LocalEndpoint } from './endpoints.ts'
-export { MagicSock, type MagicSockOptions, SENT } from './magicsock.ts'
-export type { NetcheckReport } from './netcheck.ts'
+export { MagicSock, SENT } from './magicsock.ts'
+export { type InterfaceAddress, selectLocalAddresses } from './local-addresses.ts'
+export type { NetcheckReport } from './netcheck-report.ts'
+export type { MagicSockOptions } from './options.ts'
 export type { MagicSockEvent, MagicSockOutput, PeerPath, PingResult } from './output.ts'
-export type { PeerConfig, PeerId, PeerStatus, PeerTraffic, Traffic } from './peer-config.ts'
-export { DEFAULT_STUN_PORT, type RelayMap, type RelayNode, type RelayRegion } from './relay-map.ts'
+export {
+  type PeerConfig,
+  type PeerId,
+  type PeerStatus,
+  type PeerTraffic,
+  type Traffic,
+  UNKNOWN_PEER,
+} from './peer-config.ts'
+export {
+  DEFAULT_STUN_PORT,
+  relayMapOf,
+  type RelayMap,
+  type RelayNode,
+  type RelayRegion,
+} from './relay-map.ts'
 export type { Underlay } from './underlay.ts'

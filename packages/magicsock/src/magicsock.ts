@@ -1,34 +1,33 @@
 // The machine: knows every peer's paths and sends each packet over the best, keeps the home relay, finds out
 // what the network looks like, and speaks disco. Stands where WireGuard's UDP socket would be.
 import type { Machine, RandomSource } from '@mesh/sansio'
+import { isDisco } from '@mesh/wire/disco'
 import type { Endpoint, IpAddress } from '@mesh/wire/ip'
+import { Conversation } from './conversation.ts'
 import type { SocketPorts } from './datagram-socket.ts'
-import type { DropCounters } from './drops.ts'
+import { classify } from './demux.ts'
+import { DiscoDirectory } from './disco-directory.ts'
+import { type DropCounters, type DropReason, noDrops } from './drops.ts'
 import type { LocalEndpoint } from './endpoints.ts'
-import type { NetcheckReport } from './netcheck.ts'
-import type { MagicSockOutput } from './output.ts'
-import type { PeerConfig, PeerId, PeerStatus } from './peer-config.ts'
+import type { NetcheckReport } from './netcheck-report.ts'
+import type { MagicSockOptions } from './options.ts'
+import type { MagicSockOutput, PeerPath, PingResult } from './output.ts'
+import { type PeerConfig, type PeerId, type PeerStatus, UNKNOWN_PEER } from './peer-config.ts'
+import { countPacket, type Peer, type PeerHost, SESSION_ACTIVE_TIMEOUT } from './peer.ts'
+import { checkKeyLength, PeerSet } from './peer-set.ts'
 import type { RelayMap } from './relay-map.ts'
+import { Relays } from './relays.ts'
+import { RELAY_SOURCE, Sources } from './sources.ts'
+import { Surroundings } from './surroundings.ts'
 import type { Underlay } from './underlay.ts'
 
-/** How {@link MagicSock} begins. */
-export interface MagicSockOptions {
-  /** Our node public key, 32 bytes: every disco ping carries it. */
-  readonly nodeKey: Uint8Array
-  /** Our disco private key, 32 bytes. A fresh one for each start of the process. */
-  readonly discoPrivateKey: Uint8Array
-  /** Where data packets go. */
-  readonly underlay: Underlay
-  /** Source of transaction ids, nonces and jitter. */
-  readonly random: RandomSource
-  /** Monotonic milliseconds. */
-  readonly now: number
-  /**
-   * Loopback addresses are endpoints like any other: advertised, probed, and believed from STUN. For several
-   * nodes on one machine. Otherwise they count only when the machine has no other address at all.
-   */
-  readonly allowLoopback?: boolean
-}
+/** Sockets are reopened at most this often because sending fails (data-plane.md section 5.1). */
+export const ERROR_REBIND_THROTTLE = 5_000
+
+/** Failures that say: from here there is no way to that address. */
+const UNREACHABLE = ['EHOSTUNREACH', 'ENETUNREACH']
+/** Failures that say: this socket is no good any more. */
+const BROKEN = ['EPERM', 'EPIPE', 'EBADF', 'ENOTCONN']
 
 /** What {@link MagicSock.send} did: a set of bits. 0 means that nothing could be sent. */
 export const SENT = {
@@ -44,65 +43,128 @@ export const SENT = {
  * Control work comes out of {@link MagicSock.poll}; data packets leave by the {@link Underlay} in the very call.
  * After a call that may have left work behind, {@link MagicSock.needsPoll} says so: a loop that sends many packets
  * reads that flag instead of polling once a packet.
+ *
+ * Endpoints and keys handed in are kept: they must not change afterwards. Packets are only read during the call.
  */
 export class MagicSock implements Machine<MagicSockOutput> {
+  readonly #underlay: Underlay
+  readonly #random: RandomSource
+  readonly #directory: DiscoDirectory
+  readonly #conversation: Conversation
+  readonly #surroundings: Surroundings
+  readonly #relays: Relays
+  readonly #sources = new Sources()
+  readonly #peers: PeerSet
+  /** Peers with a heartbeat: the only ones with a timer of their own. */
+  readonly #beating = new Set<Peer>()
+  /** Peers to be called when our own endpoints are fresh. */
+  readonly #waitingCalls = new Set<Peer>()
+  readonly #asked = new Map<number, PeerId>()
+  readonly #drops = noDrops()
+  readonly #out: MagicSockOutput[] = []
+  #controlConnected = true
+  #lastAsked = 0
+  #lastSend: number
+  #lastFrom: Endpoint | undefined
+  #rebindAt = -Infinity
+  /** A timer may have been set since `pollTimeout` was read. */
+  #rearm = true
+
+  /** @throws RangeError when a key is not 32 bytes. */
   constructor(options: MagicSockOptions) {
-    throw new Error(`not written yet ${options.now}`)
+    const { nodeKey, discoPrivateKey, random, x25519 } = options
+    checkKeyLength(nodeKey, 'nodeKey')
+    checkKeyLength(discoPrivateKey, 'discoPrivateKey')
+    this.#underlay = options.underlay
+    this.#random = random
+    this.#lastSend = options.now
+    this.#directory = new DiscoDirectory({ privateKey: discoPrivateKey, random, x25519 })
+    this.#relays = new Relays({
+      connectRelay: (region) => this.#out.push({ kind: 'connect-relay', region }),
+      closeRelay: (region) => this.#out.push({ kind: 'close-relay', region }),
+    })
+    this.#surroundings = this.#openSurroundings(options)
+    this.#conversation = this.#openConversation(nodeKey)
+    this.#peers = new PeerSet(this.#directory, this.#hostForPeers(), {
+      noteRemoved: (peer) => this.#forget(peer),
+      noteDiscoKey: (peer, restarted) => {
+        this.#conversation.forgetPeer(peer)
+        if (restarted) this.#out.push({ kind: 'event', event: 'peer-restarted', peer: peer.id })
+      },
+    })
   }
 
   /** Our disco public key, for control to hand to the peers. */
   get discoKey(): Uint8Array {
-    throw new Error('not written yet')
+    return this.#directory.ownKey
   }
 
   /** The endpoints advertised now. */
   get endpoints(): readonly LocalEndpoint[] {
-    throw new Error('not written yet')
+    return this.#surroundings.endpoints
   }
 
   /** The home relay region; 0 while there is none. */
   get homeRelay(): number {
-    throw new Error('not written yet')
+    return this.#relays.home
   }
 
   /** The last finished netcheck. */
   get report(): NetcheckReport | undefined {
-    throw new Error('not written yet')
+    return this.#surroundings.report
   }
 
-  /** Whether there are outputs to poll, or a timeout that has moved since {@link MagicSock.pollTimeout} was read. */
+  /** Whether there are outputs to poll, or a timeout that may have moved since {@link MagicSock.pollTimeout} was read. */
   get needsPoll(): boolean {
-    throw new Error('not written yet')
+    return this.#rearm || this.#out.length > 0
   }
 
   /** Packets thrown away, by reason. */
   get drops(): Readonly<DropCounters> {
-    throw new Error('not written yet')
+    return this.#drops
   }
 
-  /** Replaces the set of peers. What is known of the paths of those that stay is kept. */
+  /**
+   * Replaces the set of peers. What is known of the paths of those that stay is kept.
+   *
+   * @throws RangeError when a key is not 32 bytes or an id is negative.
+   */
   setPeers(peers: readonly PeerConfig[], now: number): void {
-    throw new Error(`not written yet ${peers.length} ${now}`)
+    this.#peers.replace(peers)
+    if (peers.length > 0) this.#surroundings.wake(now)
+    this.#rearm = true
   }
 
-  /** Replaces the relay map. */
+  /** Replaces the relay map. Until there is one, even an empty one, no endpoints are told. */
   setRelays(relays: RelayMap, now: number): void {
-    throw new Error(`not written yet ${relays.size} ${now}`)
+    this.#relays.setMap(relays)
+    this.#surroundings.setRelays(relays, now)
+    this.#rearm = true
   }
 
-  /** Says where the sockets are bound and which addresses the machine has, already chosen by the rules of section 5.8. */
+  /**
+   * Says where the sockets are bound and which addresses the machine has, already chosen by the rules of section 5.8
+   * (see {@link selectLocalAddresses}).
+   */
   setLocalAddresses(addresses: readonly IpAddress[], ports: SocketPorts, now: number): void {
-    throw new Error(`not written yet ${addresses.length} ${ports.v4} ${now}`)
+    const loopback = this.#surroundings.loopback
+    this.#surroundings.setLocal(addresses, ports, now)
+    // Addresses once refused may be candidates now.
+    if (loopback !== this.#surroundings.loopback)
+      for (const peer of this.#peers.values()) peer.update(peer.config)
+    this.#rearm = true
   }
 
   /** Says whether control can be asked; while it cannot, a home once chosen stays. Initially it can. */
   setControlConnected(connected: boolean): void {
-    throw new Error(`not written yet ${connected}`)
+    this.#controlConnected = connected
   }
 
   /** Takes a disco key that a peer has told inside its own tunnel (section 4.9); the session goes on. */
-  learnDiscoKey(peer: PeerId, discoKey: Uint8Array, now: number): void {
-    throw new Error(`not written yet ${peer} ${discoKey.length} ${now}`)
+  learnDiscoKey(peer: PeerId, discoKey: Uint8Array): void {
+    const known = this.#peers.get(peer)
+    if (known !== undefined) this.#peers.learnDiscoKey(known, discoKey)
+    this.#rearm = true
   }
 
   /**
@@ -111,30 +173,56 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * @returns A set of {@link SENT} bits.
    */
   send(peer: PeerId, datagram: Uint8Array, now: number): number {
-    throw new Error(`not written yet ${peer} ${datagram.length} ${now}`)
+    const to = this.#peers.get(peer)
+    if (to === undefined) return this.#refuse('send-unknown-peer')
+    if (to.config.expired === true) return this.#refuse('send-expired-peer')
+    this.#lastSend = now
+    if (to.noteSend(now)) this.#startHeartbeat(to)
+    const best = to.best
+    if (best === undefined) return this.#sendAndSearch(to, SENT.nothing, datagram, now)
+    this.#underlay.sendDatagram(best.endpoint, datagram)
+    countPacket(to.traffic.sentDirect, datagram.length)
+    return to.isTrusted(now) ? SENT.direct : this.#sendAndSearch(to, SENT.direct, datagram, now)
   }
 
   /**
-   * Takes a UDP datagram.
+   * Takes a UDP datagram. `from` is kept; the same source is recognised fastest when it is the same object.
    *
    * @returns `'consumed'` for STUN, disco and what is dropped; else the bytes are WireGuard's: the number of the peer
-   * that the source belongs to, or -1 when it belongs to nobody yet. A claim, not a proof: WireGuard authenticates.
+   * that the source belongs to, or {@link UNKNOWN_PEER} when it belongs to nobody yet. A claim, not a proof: WireGuard authenticates.
    */
-  handleDatagram(bytes: Uint8Array, from: Endpoint, now: number): PeerId | -1 | 'consumed' {
-    throw new Error(`not written yet ${bytes.length} ${from.port} ${now}`)
+  handleDatagram(bytes: Uint8Array, from: Endpoint, now: number): PeerId | 'consumed' {
+    if (bytes.length === 0) return this.#consume('empty')
+    switch (classify(bytes)) {
+      case 'wireguard':
+        return this.#attributeDatagram(bytes, from)
+      case 'disco':
+        this.#rearm = true
+        this.#conversation.handlePacket(bytes, from, now)
+        return 'consumed'
+      case 'stun':
+        this.#rearm = true
+        return this.#surroundings.handleResponse(bytes, now) ? 'consumed' : this.#consume('stun-unexpected')
+      case 'geneve':
+        return this.#consume('geneve-unsupported')
+    }
   }
 
   /**
-   * Names the source of the datagram that {@link MagicSock.handleDatagram} returned last, as a number to hand back
-   * to {@link MagicSock.attribute}. 0 for packets that came through a relay.
+   * Names the source of the WireGuard datagram taken last, as a number to hand back to {@link MagicSock.attribute}.
+   * 0 for packets that came through a relay.
    */
   get lastSource(): number {
-    throw new Error('not written yet')
+    return this.#lastFrom === undefined ? RELAY_SOURCE : this.#sources.token(this.#lastFrom)
   }
 
-  /** Says that WireGuard has authenticated a packet of `peer` from this source (section 5.9). Receive side only. */
+  /**
+   * Says that WireGuard has authenticated a packet of `peer` from this source (section 5.9). The source is this peer's
+   * from now on when something comes from it; nothing is ever sent there for that reason.
+   */
   attribute(source: number, peer: PeerId): void {
-    throw new Error(`not written yet ${source} ${peer}`)
+    const from = this.#sources.sourceOf(source)
+    if (from !== undefined && this.#peers.get(peer) !== undefined) this.#sources.assign(from, peer)
   }
 
   /**
@@ -144,56 +232,262 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * @returns The peer whose WireGuard datagram it is, or `'consumed'`.
    */
   handleRelayPacket(region: number, source: Uint8Array, bytes: Uint8Array, now: number): PeerId | 'consumed' {
-    throw new Error(`not written yet ${region} ${source.length} ${bytes.length} ${now}`)
+    this.#relays.noteHeard(region, now)
+    if (bytes.length === 0) return this.#consume('empty')
+    const peer = this.#peers.byKey(source)
+    if (peer === undefined) return this.#consume('relay-unknown-sender')
+    this.#relays.notePeerHeard(region, peer.id)
+    if (isDisco(bytes)) {
+      this.#rearm = true
+      this.#conversation.handlePacket(bytes, { region, peer }, now)
+      return 'consumed'
+    }
+    this.#lastFrom = undefined
+    countPacket(peer.traffic.receivedRelay, bytes.length)
+    return peer.id
   }
 
-  /** Hears that a relay no longer has this node. */
+  /** Hears that a region's relay is alive: connected, or anything came from it. */
+  handleRelayAlive(region: number, now: number): void {
+    this.#relays.noteHeard(region, now)
+  }
+
+  /** Hears that a relay does not have this node (any more). */
   handlePeerGone(region: number, nodeKey: Uint8Array): void {
-    throw new Error(`not written yet ${region} ${nodeKey.length}`)
+    const peer = this.#peers.byKey(nodeKey)
+    if (peer !== undefined) this.#relays.forgetRoute(region, peer.id)
   }
 
   /** Hears that the connection to a region broke; the owner is reconnecting. */
   handleRelayLost(region: number, now: number): void {
-    throw new Error(`not written yet ${region} ${now}`)
+    this.#relays.forgetRoutes(region)
+    this.restun(now)
   }
 
   /** Hears that a UDP send failed, with the system's name for the failure. */
   handleSendError(code: string, to: Endpoint | undefined, now: number): void {
-    throw new Error(`not written yet ${code} ${to?.port} ${now}`)
+    if (UNREACHABLE.includes(code) && to !== undefined) {
+      for (const peer of this.#beating) peer.handleUnreachable(to)
+    }
+    if (!BROKEN.includes(code) || now < this.#rebindAt + ERROR_REBIND_THROTTLE) return
+    this.#rebindAt = now
+    this.#out.push({ kind: 'rebind' })
   }
 
   /** Hears that the machine's network is another one: all paths are forgotten and looked for anew. */
   handleNetworkChange(now: number): void {
-    throw new Error(`not written yet ${now}`)
+    for (const peer of this.#peers.values()) peer.forgetPaths()
+    this.#surroundings.forget()
+    this.#surroundings.look(true, now)
+    this.#rearm = true
   }
 
-  /** Starts a ping; an event `ping` with the returned number says how it ended, within 5 s. */
+  /**
+   * Pings a peer by disco over its relay and every address it may have, the best path alone when that is trusted.
+   *
+   * @returns The number of the ping; the event `ping` that bears it says how it ended, within 5 s.
+   */
   ping(peer: PeerId, now: number): number {
-    throw new Error(`not written yet ${peer} ${now}`)
+    this.#lastAsked += 1
+    const asked = this.#lastAsked
+    const to = this.#peers.get(peer)
+    this.#asked.set(asked, peer)
+    if (to === undefined) this.#endPing(asked, { ok: false, reason: 'unknown-peer' })
+    else if (to.config.expired === true) this.#endPing(asked, { ok: false, reason: 'expired-peer' })
+    else {
+      if (to.noteSend(now)) this.#startHeartbeat(to)
+      const region = this.#relays.route(to.id, to.config.homeRelay, now)
+      if (!to.ask(asked, region, now)) this.#endPing(asked, { ok: false, reason: 'no-path' })
+    }
+    this.#lastSend = now
+    this.#rearm = true
+    return asked
   }
 
-  /** Starts a netcheck now; an event `netcheck` follows. */
+  /** Asks every STUN server now; an event `netcheck` follows. */
   restun(now: number): void {
-    throw new Error(`not written yet ${now}`)
+    this.#surroundings.look(true, now)
+    this.#rearm = true
   }
 
   /** Returns how a peer stands, or `undefined` for one that is not known. */
   status(peer: PeerId, now: number): PeerStatus | undefined {
-    throw new Error(`not written yet ${peer} ${now}`)
+    return this.#peers.get(peer)?.status(now)
   }
 
   /** Does what is due. */
   handleTimeout(now: number): void {
-    throw new Error(`not written yet ${now}`)
+    this.#rearm = true
+    this.#conversation.handleTimeout(now)
+    for (const peer of this.#beating) {
+      peer.handleTimeout(now)
+      if (peer.heartbeatAt === Infinity) this.#beating.delete(peer)
+    }
+    this.#surroundings.handleTimeout(now)
+    this.#relays.handleTimeout(now)
   }
 
   /** Returns the next thing to do. */
   poll(): MagicSockOutput | undefined {
-    throw new Error('not written yet')
+    return this.#out.shift()
   }
 
   /** Returns when to call {@link MagicSock.handleTimeout}. */
   pollTimeout(): number {
-    throw new Error('not written yet')
+    this.#rearm = false
+    let at = Math.min(
+      this.#conversation.pollTimeout(),
+      this.#surroundings.pollTimeout(),
+      this.#relays.pollTimeout(),
+    )
+    for (const peer of this.#beating) at = Math.min(at, peer.heartbeatAt)
+    return at
+  }
+
+  #sendAndSearch(peer: Peer, sent: number, datagram: Uint8Array, now: number): number {
+    const region = this.#relays.route(peer.id, peer.config.homeRelay, now)
+    if (region !== 0) {
+      this.#underlay.sendRelay(region, peer.config.nodeKey, datagram)
+      countPacket(peer.traffic.sentRelay, datagram.length)
+      sent |= SENT.relay
+    }
+    this.#rearm = true
+    this.#surroundings.wake(now)
+    peer.discover(true, now)
+    return sent === SENT.nothing ? this.#refuse('send-no-path') : sent
+  }
+
+  #startHeartbeat(peer: Peer): void {
+    this.#beating.add(peer)
+    this.#rearm = true
+  }
+
+  #attributeDatagram(bytes: Uint8Array, from: Endpoint): PeerId {
+    this.#lastFrom = from
+    const owner = this.#sources.owner(from)
+    const peer = owner === UNKNOWN_PEER ? undefined : this.#peers.get(owner)
+    if (peer !== undefined) countPacket(peer.traffic.receivedDirect, bytes.length)
+    return owner
+  }
+
+  #forget(peer: Peer): void {
+    this.#conversation.forgetPeer(peer)
+    this.#sources.forgetPeer(peer.id)
+    this.#relays.forgetPeer(peer.id)
+    this.#beating.delete(peer)
+    this.#waitingCalls.delete(peer)
+    for (const [asked, id] of this.#asked) {
+      if (id === peer.id) this.#endPing(asked, { ok: false, reason: 'unknown-peer' })
+    }
+  }
+
+  /** Only the first end of a ping counts. */
+  #endPing(asked: number, result: PingResult): void {
+    const peer = this.#asked.get(asked)
+    if (peer === undefined) return
+    this.#asked.delete(asked)
+    this.#out.push({ kind: 'event', event: 'ping', peer, ping: asked, result })
+  }
+
+  #callWhenFresh(peer: Peer, now: number): void {
+    if (this.#surroundings.areFresh(now)) return this.#call(peer, now)
+    this.#waitingCalls.add(peer)
+    this.#surroundings.look(false, now)
+  }
+
+  #call(peer: Peer, now: number): void {
+    const endpoints = this.#surroundings.endpoints.map((local) => local.endpoint)
+    if (endpoints.length > 0) this.#conversation.sendCallMeMaybe(peer, endpoints, now)
+  }
+
+  #noteSurroundings(report: NetcheckReport, endpointsChanged: boolean, now: number): void {
+    this.#out.push({ kind: 'event', event: 'netcheck', report })
+    if (endpointsChanged) {
+      this.#out.push({ kind: 'event', event: 'endpoints', endpoints: this.#surroundings.endpoints })
+    }
+    this.#moveHome(report.preferredRelay, now)
+    for (const peer of this.#waitingCalls) this.#call(peer, now)
+    this.#waitingCalls.clear()
+  }
+
+  #moveHome(preferred: number, now: number): void {
+    const home = this.#relays.home
+    if (home !== 0 && !this.#controlConnected) return
+    const unmeasured = home === 0 ? this.#relays.fallbackHome(this.#random(1)[0] ?? 0) : home
+    const next = preferred === 0 ? unmeasured : preferred
+    if (this.#relays.setHome(next, now)) this.#out.push({ kind: 'event', event: 'home-relay', region: next })
+  }
+
+  #notePathChange(peer: Peer): void {
+    this.#out.push({ kind: 'event', event: 'path-changed', peer: peer.id, path: this.#pathOf(peer) })
+  }
+
+  #pathOf(peer: Peer): PeerPath {
+    if (peer.best !== undefined) {
+      return { kind: 'direct', endpoint: peer.best.endpoint, latency: peer.best.latency }
+    }
+    const region = this.#relays.peek(peer.id, peer.config.homeRelay)
+    return region === 0 ? { kind: 'none' } : { kind: 'relay', region }
+  }
+
+  #transmitRelay(region: number, peer: Peer, bytes: Uint8Array, now: number): void {
+    this.#relays.noteWrite(region, now)
+    this.#out.push({ kind: 'relay', region, to: peer.config.nodeKey, bytes })
+  }
+
+  #drop(reason: DropReason): void {
+    this.#drops[reason] += 1
+  }
+
+  #consume(reason: DropReason): 'consumed' {
+    this.#drop(reason)
+    return 'consumed'
+  }
+
+  #refuse(reason: DropReason): number {
+    this.#drop(reason)
+    return SENT.nothing
+  }
+
+  #openSurroundings({ random, allowLoopback, fixedPort }: MagicSockOptions): Surroundings {
+    const relays = this.#relays
+    return new Surroundings(
+      { random, allowLoopback: allowLoopback === true, fixedPort: fixedPort === true },
+      {
+        sendStun: (to, bytes) => this.#out.push({ kind: 'datagram', to, bytes }),
+        isIdle: (now) => this.#peers.size === 0 || now - this.#lastSend > SESSION_ACTIVE_TIMEOUT,
+        get home() {
+          return relays.home
+        },
+        get homeHeardAt() {
+          return relays.homeHeardAt
+        },
+        noteSurroundings: (report, changed, now) => this.#noteSurroundings(report, changed, now),
+      },
+    )
+  }
+
+  #openConversation(nodeKey: Uint8Array): Conversation {
+    return new Conversation(this.#directory, nodeKey, this.#random, {
+      transmit: (to, bytes) => this.#out.push({ kind: 'datagram', to, bytes }),
+      transmitRelay: (region, peer, bytes, now) => this.#transmitRelay(region, peer, bytes, now),
+      relayFor: (peer, now) => this.#relays.route(peer.id, peer.config.homeRelay, now),
+      peerByKey: (key) => this.#peers.byKey(key),
+      noteSource: (from, peer) => this.#sources.assign(from, peer),
+      noteResult: (asked, result) => this.#endPing(asked, result),
+      drop: (reason) => this.#drop(reason),
+    })
+  }
+
+  #hostForPeers(): PeerHost {
+    const surroundings = this.#surroundings
+    return {
+      get loopback() {
+        return surroundings.loopback
+      },
+      sendPing: (peer, to, purpose, asked, now) => this.#conversation.sendPing(peer, to, purpose, asked, now),
+      sendCallMeMaybe: (peer, now) => this.#callWhenFresh(peer, now),
+      notePathChange: (peer) => this.#notePathChange(peer),
+    }
   }
 }

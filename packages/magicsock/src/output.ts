@@ -1,7 +1,7 @@
 // What comes out of the machine: control datagrams, relay connections to open and close, and news.
 import type { Endpoint } from '@mesh/wire/ip'
 import type { LocalEndpoint } from './endpoints.ts'
-import type { NetcheckReport } from './netcheck.ts'
+import type { NetcheckReport } from './netcheck-report.ts'
 import type { PeerId } from './peer-config.ts'
 
 /** The path a peer's packets take. */

@@ -4,6 +4,9 @@ import type { Endpoint } from '@mesh/wire/ip'
 /** The number by which the data plane knows a peer; the owner chooses it. Never negative. */
 export type PeerId = number
 
+/** In place of a {@link PeerId}: a source that belongs to nobody yet. */
+export const UNKNOWN_PEER = -1
+
 /** A peer as the network map describes it. */
 export interface PeerConfig {
   /** Its number. */

@@ -1,5 +1,6 @@
 // The relays there are, as magicsock needs to know them: where to send STUN, and which regions may be a home.
-import type { IpAddress } from '@mesh/wire/ip'
+import type { DERPMap, DERPNode, DERPRegion } from '@mesh/wire/control'
+import { type IpAddress, parseAddress } from '@mesh/wire/ip'
 
 /** The STUN port of a node that names none (data-plane.md section 2.15). */
 export const DEFAULT_STUN_PORT = 3478
@@ -14,7 +15,9 @@ export interface RelayNode {
   readonly ipv4: IpAddress | undefined
   /** Its IPv6 address; `undefined` when it has none or nobody has looked it up yet. */
   readonly ipv6: IpAddress | undefined
-  /** Its STUN port; `-1` when it answers no STUN. */
+  /** Whether the addresses are still to be looked up by the host name. */
+  readonly lookUp?: boolean
+  /** Its STUN port; 0 for the usual one, -1 when it answers no STUN. */
   readonly stunPort: number
 }
 
@@ -34,3 +37,47 @@ export interface RelayRegion {
 
 /** The relay regions by number. */
 export type RelayMap = ReadonlyMap<number, RelayRegion>
+
+/**
+ * Returns the relays of a DERP map as control sends it. A node whose address is to be looked up has none yet.
+ *
+ * An address text that is no address, such as `none`, means that the node has no address of that family; `lookUp`
+ * tells the two apart.
+ */
+export function relayMapOf(map: DERPMap): RelayMap {
+  const scores = map.HomeParams?.RegionScore ?? {}
+  const regions = Object.values(map.Regions ?? {})
+  return new Map(
+    regions.map((region) => [region.RegionID, regionOf(region, scores[String(region.RegionID)])]),
+  )
+}
+
+function regionOf(region: DERPRegion, score: number | undefined): RelayRegion {
+  return {
+    id: region.RegionID,
+    code: region.RegionCode,
+    noMeasureNoHome: region.NoMeasureNoHome === true,
+    score: score !== undefined && score > 0 ? score : 1,
+    nodes: region.Nodes.map(nodeOf),
+  }
+}
+
+function nodeOf(node: DERPNode): RelayNode {
+  const isTest = node.STUNTestIP !== undefined && node.STUNTestIP !== ''
+  const v4 = addressOf(isTest ? node.STUNTestIP : node.IPv4, 4)
+  const v6 = addressOf(isTest ? node.STUNTestIP : node.IPv6, 16)
+  const literal = parseAddress(node.HostName)
+  return {
+    name: node.Name,
+    hostName: node.HostName,
+    ipv4: v4 ?? (literal?.length === 4 && !node.IPv4 ? literal : undefined),
+    ipv6: v6 ?? (literal?.length === 16 && !node.IPv6 ? literal : undefined),
+    lookUp: !isTest && literal === undefined && !node.IPv4 && !node.IPv6,
+    stunPort: node.STUNPort ?? 0,
+  }
+}
+
+function addressOf(text: string | undefined, length: number): IpAddress | undefined {
+  const address = text === undefined ? undefined : parseAddress(text)
+  return address?.length === length ? address : undefined
+}

@@ -3,7 +3,7 @@ import type { Clock, RandomSource } from '@mesh/sansio'
 import type { DatagramSocket, SocketPorts } from '../datagram-socket.ts'
 import type { DropCounters } from '../drops.ts'
 import type { LocalEndpoint } from '../endpoints.ts'
-import type { NetcheckReport } from '../netcheck.ts'
+import type { NetcheckReport } from '../netcheck-report.ts'
 import type { MagicSockEvent, PingResult } from '../output.ts'
 import type { PeerConfig, PeerId, PeerStatus } from '../peer-config.ts'
 import type { RelayMap } from '../relay-map.ts'
@@ -42,7 +42,7 @@ export interface OpenMagicSockOptions {
    * Takes a WireGuard datagram: from which peer it seems to come (-1: unknown), and its source, to be handed to
    * {@link MagicSockHandle.attribute} once it is authenticated. `bytes` are lent for the call.
    */
-  readonly onPacket: (bytes: Uint8Array, peer: PeerId | -1, source: number) => void
+  readonly onPacket: (bytes: Uint8Array, peer: PeerId, source: number) => void
   /** Takes news. */
   readonly onEvent?: (event: MagicSockEvent) => void
   /** Sockets to use instead of the system's own. */

@@ -1,0 +1,71 @@
+// Pings on their way: remembered until their pong or five seconds, found by transaction id.
+import type { Endpoint } from '@mesh/wire/ip'
+import type { Peer } from './peer.ts'
+
+/** How long a ping may take. */
+export const PING_TIMEOUT = 5_000
+/** Bytes of a transaction id. */
+export const TX_ID_LENGTH = 12
+
+/** Why a ping was sent. `asked` is for somebody who waits for the result. */
+export type PingPurpose = 'discovery' | 'heartbeat' | 'asked'
+
+/** A ping that has not been answered yet. */
+export interface SentPing {
+  /** To whom. */
+  readonly peer: Peer
+  /** Where: an address, or a relay region. */
+  readonly to: Endpoint | number
+  /** When. */
+  readonly at: number
+  /** What for. */
+  readonly purpose: PingPurpose
+  /** The number of the ping that somebody asked for; 0 for the others. */
+  readonly asked: number
+}
+
+/** The pings on their way. All live equally long, so the first sent is the first to expire. */
+export class SentPings {
+  readonly #byTxId = new Map<string, SentPing>()
+
+  /** Remembers a ping. */
+  add(txId: string, ping: SentPing): void {
+    this.#byTxId.set(txId, ping)
+  }
+
+  /** Returns the ping with this transaction. */
+  get(txId: string): SentPing | undefined {
+    return this.#byTxId.get(txId)
+  }
+
+  /** Forgets an answered ping. */
+  delete(txId: string): void {
+    this.#byTxId.delete(txId)
+  }
+
+  /** Removes and returns the first ping whose time is over. */
+  takeExpired(now: number): SentPing | undefined {
+    for (const [txId, ping] of this.#byTxId) {
+      if (now < ping.at + PING_TIMEOUT) return undefined
+      this.#byTxId.delete(txId)
+      return ping
+    }
+    return undefined
+  }
+
+  /** Forgets the pings to a peer. */
+  forgetPeer(peer: Peer): void {
+    for (const [txId, ping] of this.#byTxId) if (ping.peer === peer) this.#byTxId.delete(txId)
+  }
+
+  /** Returns when the next one expires. */
+  nextExpiry(): number {
+    for (const ping of this.#byTxId.values()) return ping.at + PING_TIMEOUT
+    return Infinity
+  }
+}
+
+/** Returns a transaction id as a key of a table. */
+export function txIdText(txId: Uint8Array): string {
+  return String.fromCharCode(...txId)
+}

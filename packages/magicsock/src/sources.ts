@@ -1,0 +1,86 @@
+// From where a datagram came to whose it is. Two ways in: a disco ping or pong of that peer vouched for the
+// address, or WireGuard authenticated a packet from it. Used to attribute what comes, never to choose where to
+// send (data-plane.md sections 5.3 and 5.9).
+import type { Endpoint } from '@mesh/wire/ip'
+import { type EndpointKey, endpointKey } from './endpoint-key.ts'
+import { type PeerId, UNKNOWN_PEER } from './peer-config.ts'
+
+/** The token of what came through a relay: there is nothing to attribute. */
+export const RELAY_SOURCE = 0
+
+/** How many sources have a token at a time; a flood from made-up addresses turns this ring, no more. */
+const RING_LENGTH = 1_024
+/** Tokens stay small integers; after this one they begin anew. */
+const MAX_TOKEN = 2 ** 30 - 1
+/** How many addresses one peer may be known by; the oldest go first. */
+const MAX_SOURCES_PER_PEER = 64
+
+interface Recent {
+  readonly token: number
+  readonly from: Endpoint
+}
+
+/** The table of sources. */
+export class Sources {
+  readonly #owners = new Map<EndpointKey, PeerId>()
+  readonly #byPeer = new Map<PeerId, Set<EndpointKey>>()
+  readonly #ring: (Recent | undefined)[] = []
+  readonly #tokens = new WeakMap<Endpoint, number>()
+  #token = RELAY_SOURCE
+  /** The answer to the last question: packets come in runs, and shells pass one object for one source. */
+  #lastFrom: Endpoint | undefined
+  #lastOwner: PeerId = UNKNOWN_PEER
+
+  /** Returns whose source this is, or {@link UNKNOWN_PEER}. */
+  owner(from: Endpoint): PeerId {
+    if (from === this.#lastFrom) return this.#lastOwner
+    this.#lastFrom = from
+    this.#lastOwner = this.#owners.get(endpointKey(from)) ?? UNKNOWN_PEER
+    return this.#lastOwner
+  }
+
+  /** Returns a token for `from`, good until a thousand others have been asked for. Never {@link RELAY_SOURCE}. */
+  token(from: Endpoint): number {
+    const known = this.#tokens.get(from)
+    if (known !== undefined && this.#ring[known % RING_LENGTH]?.token === known) return known
+    this.#token = this.#token === MAX_TOKEN ? RELAY_SOURCE + 1 : this.#token + 1
+    this.#ring[this.#token % RING_LENGTH] = { token: this.#token, from }
+    this.#tokens.set(from, this.#token)
+    return this.#token
+  }
+
+  /** Returns the source behind a token, or `undefined` when it is too old or a relay's. */
+  sourceOf(token: number): Endpoint | undefined {
+    const recent = this.#ring[token % RING_LENGTH]
+    return recent?.token === token ? recent.from : undefined
+  }
+
+  /** Gives a source to a peer, whoever had it before. */
+  assign(from: Endpoint, peer: PeerId): void {
+    const key = endpointKey(from)
+    const before = this.#owners.get(key)
+    if (before === peer) return
+    if (before !== undefined) this.#byPeer.get(before)?.delete(key)
+    const mine = this.#byPeer.get(peer) ?? new Set<EndpointKey>()
+    this.#byPeer.set(peer, mine)
+    this.#owners.set(key, peer)
+    mine.add(key)
+    if (mine.size > MAX_SOURCES_PER_PEER) this.#forgetOldest(mine)
+    this.#lastFrom = undefined
+  }
+
+  /** Forgets every source of a peer. */
+  forgetPeer(peer: PeerId): void {
+    for (const key of this.#byPeer.get(peer) ?? []) this.#owners.delete(key)
+    this.#byPeer.delete(peer)
+    this.#lastFrom = undefined
+  }
+
+  #forgetOldest(keys: Set<EndpointKey>): void {
+    for (const key of keys) {
+      keys.delete(key)
+      this.#owners.delete(key)
+      return
+    }
+  }
+}
