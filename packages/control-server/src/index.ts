@@ -1,6 +1,25 @@
 /**
- * The coordinator: users, nodes, addresses, policy, maps, kept in SQLite.
+ * The coordinator of a mesh: who is in the network, which address and name each node has, and what every node is told
+ * of the others. It speaks the control protocol of unmodified Tailscale clients and remembers everything in a store.
  *
  * @packageDocumentation
  */
-export {}
+export type { MadePreAuthKey, NewPreAuthKey, NewUser, NodeStatus } from './admin.ts'
+export type { SecretHash } from './auth-key.ts'
+export {
+  BATCH_INTERVAL,
+  Coordinator,
+  EPHEMERAL_TIMEOUT,
+  KEEP_ALIVE_INTERVAL,
+  KEEP_ALIVE_JITTER,
+} from './coordinator.ts'
+export type { CoordinatorEvent, CoordinatorOptions, CoordinatorOutput } from './coordinator.ts'
+export { relayMap } from './relay-map.ts'
+export type { RelayEntry } from './relay-map.ts'
+export { ControlError } from './errors.ts'
+export type { ControlErrorCode } from './errors.ts'
+export { MemoryStore } from './memory-store.ts'
+export type { PendingRegistration } from './pending.ts'
+export { OFFLINE_GRACE } from './presence.ts'
+export type { NodeRecord, PreAuthKeyRecord, UserRecord } from './records.ts'
+export type { Store } from './store.ts'

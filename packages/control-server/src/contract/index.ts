@@ -1,1 +1,6 @@
-export {}
+/**
+ * What every filling of the Store seat must do, as tests.
+ *
+ * @packageDocumentation
+ */
+export { storeContract } from './store-contract.ts'

@@ -1,1 +1,13 @@
-export {}
+/**
+ * The coordinator over real sockets, with its store in a SQLite file, for Node.
+ *
+ * @packageDocumentation
+ */
+export { performAdmin, readAdminCommand } from './admin-command.ts'
+export type { AdminCommand, AdminResult, NodeJson, PreAuthKeyJson, UserJson } from './admin-command.ts'
+export { hashSecret } from './hash-secret.ts'
+export { loadControlKey } from './key-file.ts'
+export { listenControl } from './listen-control.ts'
+export type { ControlListener, ControlOptions } from './listen-control.ts'
+export type { ControlLogger } from './logger.ts'
+export { SqliteStore } from './sqlite-store.ts'

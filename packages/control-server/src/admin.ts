@@ -1,0 +1,58 @@
+// What an administrator may ask of the coordinator, and what they get to see. Secrets are in none of the answers but
+// the one that makes a key.
+
+import type { NodeRecord, PreAuthKeyRecord } from './records.ts'
+
+/** What is needed to make a user. */
+export interface NewUser {
+  /** The login name: letters, digits and `. _ - @ +`, unique. */
+  readonly name: string
+  /** What people read; the name when left out. */
+  readonly displayName?: string
+}
+
+/** What is needed to make a pre-auth key. */
+export interface NewPreAuthKey {
+  /** The owner's name or number; may be left out when there are tags. */
+  readonly user?: string
+  /** Whether it registers more than one node. */
+  readonly reusable?: boolean
+  /** Whether its nodes vanish when they stay away. */
+  readonly ephemeral?: boolean
+  /** How long it can be used, milliseconds. */
+  readonly lifetime?: number
+  /** The tags its nodes get, each as `tag:name`. */
+  readonly tags?: readonly string[]
+}
+
+/** A pre-auth key just made. */
+export interface MadePreAuthKey {
+  /** The key's text: a secret, shown this once. */
+  readonly text: string
+  /** What is remembered of it. */
+  readonly key: PreAuthKeyRecord
+}
+
+/** A node as an administrator sees it. */
+export interface NodeStatus {
+  /** What is remembered of it. */
+  readonly node: NodeRecord
+  /** Its owner's name; empty for a tagged node. */
+  readonly userName: string
+  /** Its full DNS name, without the trailing dot. */
+  readonly dnsName: string
+  /** Whether it counts as connected. */
+  readonly online: boolean
+  /** Whether its key has expired. */
+  readonly expired: boolean
+}
+
+/** Tells whether text can be a user's login name. */
+export function isUserName(text: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$/.test(text)
+}
+
+/** Tells whether text can be a tag. */
+export function isTag(text: string): boolean {
+  return /^tag:[A-Za-z][A-Za-z0-9-]{0,49}$/.test(text)
+}

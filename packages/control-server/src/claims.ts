@@ -1,0 +1,98 @@
+// What a machine says of itself, cut down to what the network passes on. All of it is a stranger's: an endpoint that is
+// no endpoint would make every peer's client refuse its whole map, and a list without end would fill every map
+// (control §9.7.6).
+
+import type { Hostinfo, Service } from '@mesh/wire/control'
+import { formatEndpoint, parseEndpoint } from '@mesh/wire/ip'
+
+/** The most endpoints kept of a node; clients report a handful. */
+const MAX_ENDPOINTS = 32
+/** The most services and host keys passed on. */
+const MAX_SERVICES = 64
+const MAX_HOST_KEYS = 16
+const MAX_HOST_KEY_LENGTH = 4096
+/** The longest text passed on of a free field. */
+const MAX_TEXT = 255
+const PUBLISHED_SERVICES = new Set(['tcp', 'udp', 'peerapi4', 'peerapi6', 'peerapi-dns-proxy'])
+
+/** Returns the endpoints that are endpoints, in their order, without doubles. */
+export function checkEndpoints(endpoints: readonly string[]): string[] {
+  const kept = new Set<string>()
+  for (const text of endpoints) {
+    const endpoint = parseEndpoint(text)
+    if (endpoint && endpoint.port > 0) kept.add(formatEndpoint(endpoint))
+    if (kept.size === MAX_ENDPOINTS) break
+  }
+  return [...kept]
+}
+
+/** Returns what is remembered of a report: the fields somebody reads, each within bounds. */
+export function checkHostinfo(hostinfo: Hostinfo): Hostinfo {
+  const { IPNVersion, BackendLogID, OS, OSVersion, Hostname, Machine, GoArch, Distro, DistroVersion } =
+    hostinfo
+  const texts = { IPNVersion, BackendLogID, OS, OSVersion, Hostname, Machine, GoArch, Distro, DistroVersion }
+  const lists = {
+    RoutableIPs: hostinfo.RoutableIPs?.slice(0, MAX_SERVICES).map(cleanText),
+    RequestTags: hostinfo.RequestTags?.slice(0, MAX_SERVICES).map(cleanText),
+    Services: hostinfo.Services?.filter(isPublished).slice(0, MAX_SERVICES).map(cleanService),
+    sshHostKeys: hostinfo.sshHostKeys
+      ?.slice(0, MAX_HOST_KEYS)
+      .filter((key) => key.length <= MAX_HOST_KEY_LENGTH),
+  }
+  const { ShieldsUp, Userspace, UserspaceRouter, NetInfo } = hostinfo
+  return dropUndefined({
+    ...mapValues(texts, cleanText),
+    ...lists,
+    ShieldsUp,
+    Userspace,
+    UserspaceRouter,
+    NetInfo,
+  })
+}
+
+/** Returns a report whose NetInfo is the earlier one when it brings none. */
+export function mergeHostinfo(before: Hostinfo, report: Hostinfo): Hostinfo {
+  const { NetInfo } = before
+  return report.NetInfo === undefined && NetInfo !== undefined ? { ...report, NetInfo } : report
+}
+
+/** Returns what peers are told of a machine. */
+export function publicHostinfo(hostinfo: Hostinfo): Hostinfo {
+  const { OS, Hostname, Services, sshHostKeys } = hostinfo
+  return dropUndefined({ OS, Hostname, Services, sshHostKeys })
+}
+
+/** Returns the home region a report names; 0 for none yet. */
+export function homeRegionOf(hostinfo: Hostinfo): number {
+  return Math.max(0, hostinfo.NetInfo?.PreferredDERP ?? 0)
+}
+
+function isPublished(service: Service): boolean {
+  return PUBLISHED_SERVICES.has(service.Proto) && service.Port > 0 && service.Port < 65536
+}
+
+function cleanService(service: Service): Service {
+  const { Proto, Port, Description } = service
+  return Description === undefined ? { Proto, Port } : { Proto, Port, Description: cleanText(Description) }
+}
+
+/** Control characters and the marks that turn text around never reach anybody's terminal. */
+function cleanText(text: string): string {
+  return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, '').slice(0, MAX_TEXT)
+}
+
+type Given<T> = { [K in keyof T]?: Exclude<T[K], undefined> }
+
+function dropUndefined<T extends object>(fields: T): Given<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Given<T>
+}
+
+function mapValues<K extends string>(
+  fields: Readonly<Record<K, string | undefined>>,
+  clean: (text: string) => string,
+): Record<K, string | undefined> {
+  const entries = Object.entries<string | undefined>(fields)
+  return Object.fromEntries(
+    entries.map(([key, value]) => [key, value === undefined ? undefined : clean(value)]),
+  ) as Record<K, string | undefined>
+}

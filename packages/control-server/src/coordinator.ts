@@ -1,0 +1,558 @@
+// The coordinator as one machine. A shell gives each HTTP exchange a number and passes in who Noise says is asking;
+// what to answer comes out of poll. A map request that follows the map stays open: its exchange becomes a session.
+
+import type { Policy } from '@mesh/policy'
+import type { Machine, RandomSource } from '@mesh/sansio'
+import type {
+  DERPMap,
+  DNSConfig,
+  MapRequest,
+  MapResponse,
+  RegisterRequest,
+  RegisterResponse,
+} from '@mesh/wire/control'
+import { isZeroKey, KEEP_ALIVE_RESPONSE, MINIMUM_CAPABILITY_VERSION } from '@mesh/wire/control'
+import type { MadePreAuthKey, NewPreAuthKey, NewUser, NodeStatus } from './admin.ts'
+import { isTag, isUserName } from './admin.ts'
+import { makeAuthKey } from './auth-key.ts'
+import type { SecretHash } from './auth-key.ts'
+import { checkEndpoints, checkHostinfo, mergeHostinfo } from './claims.ts'
+import { Deadlines } from './deadlines.ts'
+import { ControlError } from './errors.ts'
+import { MapSession } from './map-session.ts'
+import { MapViews } from './map-views.ts'
+import { isDomainName } from './names.ts'
+import { Network } from './network.ts'
+import type { NodeChange } from './network.ts'
+import { isExpired } from './node-view.ts'
+import { PendingRegistrations } from './pending.ts'
+import type { PendingRegistration } from './pending.ts'
+import { Presence } from './presence.ts'
+import type { NodeRecord, PreAuthKeyRecord, UserRecord } from './records.ts'
+import { askAt, refusal, Registrar } from './registration.ts'
+import type { Store } from './store.ts'
+
+/** Changes are gathered this long, so that a burst becomes one response a session; milliseconds. */
+export const BATCH_INTERVAL = 50
+/** Least time between keep-alives; clients give up after 120 s (control §3.3). */
+export const KEEP_ALIVE_INTERVAL = 50_000
+/** Up to this much is added at random, so that sessions do not beat in step. */
+export const KEEP_ALIVE_JITTER = 9_000
+/** How long an ephemeral node may stay away before it is removed. */
+export const EPHEMERAL_TIMEOUT = 30 * 60_000
+/** The most map streams of one node; a new one ends the oldest. */
+const MAX_SESSIONS_PER_NODE = 4
+/** Wall-clock moments are looked at again at least this often, for the wall clock may be set. */
+const MAX_EXPIRY_WAIT = 60 * 60_000
+
+/** How a coordinator is made. */
+export interface CoordinatorOptions {
+  /** Where everything is remembered. */
+  readonly store: Store
+  /** The address clients know the server by, without a trailing slash: pages of logins lie under it. */
+  readonly serverUrl: string
+  /** The relays every node is told of. Clients need at least one to get going (control §5.3). */
+  readonly derpMap: DERPMap
+  /** The suffix of every node's name. */
+  readonly baseDomain: string
+  /** Resolvers for names outside the network; the machine's own when left out. */
+  readonly nameservers?: readonly string[]
+  /** Who may reach whom; everybody everybody when left out. */
+  readonly policy?: Policy
+  /** How long the key of a user's node lasts, milliseconds; for ever when left out. */
+  readonly nodeKeyLifetime?: number
+  /** How long an ephemeral node may stay away; {@link EPHEMERAL_TIMEOUT} when left out. */
+  readonly ephemeralTimeout?: number
+  /** Returns the wall clock's Unix milliseconds. */
+  readonly wallClock: () => number
+  /** Strong random bytes. */
+  readonly random: RandomSource
+  /** Hashes the secrets of pre-auth keys: SHA-256 or another of its kind, always the same one. */
+  readonly hash: SecretHash
+  /** The monotonic time of now, milliseconds. */
+  readonly now: number
+}
+
+/** What the coordinator wants done. `exchange` is the number its shell gave the request. */
+export type CoordinatorOutput =
+  | { readonly kind: 'register-response'; readonly exchange: number; readonly response: RegisterResponse }
+  | { readonly kind: 'map-response'; readonly exchange: number; readonly response: MapResponse }
+  | { readonly kind: 'end'; readonly exchange: number }
+  | { readonly kind: 'refuse'; readonly exchange: number; readonly status: 400 | 404; readonly text: string }
+  | { readonly kind: 'event'; readonly event: CoordinatorEvent; readonly node: number }
+
+/** What happened to a node, for logs. */
+export type CoordinatorEvent = 'registered' | 'online' | 'offline' | 'removed' | 'logged-out'
+
+/** Decides who is in the network and tells every node what it needs to know of the others. */
+export class Coordinator implements Machine<CoordinatorOutput> {
+  readonly #options: CoordinatorOptions
+  readonly #network: Network
+  readonly #registrar: Registrar
+  readonly #pending: PendingRegistrations
+  readonly #presence = new Presence()
+  readonly #views: MapViews
+  readonly #sessions = new Map<number, MapSession>()
+  readonly #keepAlives = new Deadlines<number>()
+  readonly #ephemeral = new Deadlines<number>()
+  readonly #expiries = new Deadlines<number>()
+  readonly #out: CoordinatorOutput[] = []
+  #flushAt = Infinity
+
+  /** Throws {@link ControlError} `ERR_CONTROL_CONFIG` when the options cannot work. */
+  constructor(options: CoordinatorOptions) {
+    checkOptions(options)
+    const { store, baseDomain, wallClock, random, hash, nodeKeyLifetime = 0 } = options
+    this.#options = options
+    this.#network = new Network(store)
+    this.#pending = new PendingRegistrations(random)
+    this.#registrar = new Registrar({
+      network: this.#network,
+      store,
+      baseDomain,
+      wallClock,
+      random,
+      hash,
+      nodeKeyLifetime,
+    })
+    this.#views = new MapViews({
+      network: this.#network,
+      isOnline: (node) => this.#presence.isOnline(node),
+      policy: options.policy ?? { kind: 'allow-all' },
+      derpMap: options.derpMap,
+      dnsConfig: dnsConfigOf(options),
+      baseDomain,
+      wallClock,
+    })
+    for (const node of this.#network.nodes()) this.#watch(node, options.now)
+  }
+
+  /** Takes a register request from the machine that Noise proved. Answered by `register-response`, maybe much later. */
+  handleRegister(exchange: number, machineKey: string, request: RegisterRequest, now: number): void {
+    if (!this.#speaksOurVersion(exchange, request.Version)) return
+    const followed = followedId(request.Followup)
+    if (followed !== undefined && this.#pending.isFor(followed, machineKey, request.NodeKey)) {
+      const displaced = this.#pending.wait(followed, exchange)
+      if (displaced !== undefined) this.#answer(displaced, refusal('another request took over this login'))
+      return
+    }
+    const before = this.#network.nodeByKey(request.NodeKey)
+    const decision = this.#registrar.decide(machineKey, request)
+    if (decision.kind === 'ask') this.#ask(exchange, machineKey, request, now)
+    else this.#answer(exchange, decision.response)
+    if (decision.kind === 'answer' && decision.loggedOut !== undefined) this.#leave(decision.loggedOut, now)
+    else if (!before) this.#noteRegistered(request.NodeKey)
+    this.#absorb(now)
+  }
+
+  /** Takes a map request from the machine that Noise proved: a session, an update of its node, or one snapshot. */
+  handleMap(exchange: number, machineKey: string, request: MapRequest, now: number): void {
+    if (!this.#speaksOurVersion(exchange, request.Version)) return
+    const node = this.#network.nodeByKey(request.NodeKey)
+    if (!node || node.machineKey !== machineKey) {
+      this.#out.push({ kind: 'refuse', exchange, status: 404, text: 'node not found' })
+      return
+    }
+    this.#update(node, request)
+    if (request.Stream) this.#openSession(exchange, node, now)
+    else if (request.OmitPeers) this.#out.push({ kind: 'end', exchange })
+    else this.#sendOnce(exchange, node)
+    this.#absorb(now)
+  }
+
+  /** Takes the end of an exchange from its client: a stream closed, a held request given up. */
+  handleGone(exchange: number, now: number): void {
+    this.#pending.leave(exchange)
+    this.#closeSession(exchange, now)
+    this.#absorb(now)
+  }
+
+  /** Lets in a node that waits for a person; its client hears at once. */
+  approve(registration: string, userName: string, now: number): NodeRecord {
+    const user = this.#userNamed(userName)
+    const taken = this.#pending.take(registration)
+    if (!taken) {
+      const message = `No login waits under ${registration}: it may have expired, start it again on the machine.`
+      throw new ControlError('ERR_CONTROL_REGISTRATION_UNKNOWN', message)
+    }
+    const { machineKey, request } = taken.pending
+    const response = this.#registrar.approve(machineKey, request, user.id)
+    for (const exchange of taken.waiting) this.#answer(exchange, response)
+    this.#noteRegistered(request.NodeKey)
+    this.#absorb(now)
+    const node = this.#network.nodeByKey(request.NodeKey)
+    if (!node)
+      throw new ControlError(
+        'ERR_CONTROL_REGISTRATION_UNKNOWN',
+        response.Error || 'The machine has to log in again.',
+      )
+    return node
+  }
+
+  /** Returns the login that waits under this id. */
+  pendingRegistration(id: string): PendingRegistration | undefined {
+    return this.#pending.get(id)
+  }
+
+  /** Makes a user. */
+  createUser({ name, displayName }: NewUser): UserRecord {
+    if (!isUserName(name)) {
+      const message = `${JSON.stringify(name)} cannot be a user name: use letters, digits and . _ - @ +`
+      throw new ControlError('ERR_CONTROL_USER_NAME', message)
+    }
+    return this.#network.addUser({ name, displayName: displayName ?? name, createdAt: this.#wall() })
+  }
+
+  /** Returns all users. */
+  users(): readonly UserRecord[] {
+    return this.#network.users()
+  }
+
+  /** Makes a pre-auth key. */
+  createPreAuthKey(wish: NewPreAuthKey): MadePreAuthKey {
+    const tags = wish.tags ?? []
+    const badTag = tags.find((tag) => !isTag(tag))
+    if (badTag !== undefined) {
+      throw new ControlError(
+        'ERR_CONTROL_KEY_OPTIONS',
+        `${JSON.stringify(badTag)} is no tag: write tag:name.`,
+      )
+    }
+    if (wish.user === undefined && tags.length === 0) {
+      throw new ControlError('ERR_CONTROL_KEY_OPTIONS', 'A pre-auth key needs a user or tags.')
+    }
+    const { random, hash, store } = this.#options
+    const { text, prefix, secretHash } = makeAuthKey(random, hash)
+    const createdAt = this.#wall()
+    const key = store.insertPreAuthKey({
+      prefix,
+      secretHash,
+      user: wish.user === undefined ? undefined : this.#userNamed(wish.user).id,
+      reusable: wish.reusable ?? false,
+      ephemeral: wish.ephemeral ?? false,
+      tags,
+      createdAt,
+      expiresAt: wish.lifetime === undefined ? undefined : createdAt + wish.lifetime,
+      usedAt: undefined,
+    })
+    return { text, key }
+  }
+
+  /** Returns all pre-auth keys. */
+  preAuthKeys(): readonly PreAuthKeyRecord[] {
+    return this.#options.store.preAuthKeys()
+  }
+
+  /** Makes a pre-auth key expire now, given its number, its prefix or its whole text. */
+  expirePreAuthKey(which: string): PreAuthKeyRecord {
+    const { store } = this.#options
+    const named = (key: PreAuthKeyRecord): boolean =>
+      which === String(key.id) || which === key.prefix || which.startsWith(`meshkey-auth-${key.prefix}-`)
+    const key = store.preAuthKeys().find(named)
+    if (!key) throw new ControlError('ERR_CONTROL_KEY_UNKNOWN', 'There is no such pre-auth key.')
+    const expiresAt = this.#wall()
+    store.expirePreAuthKey(key.id, expiresAt)
+    return { ...key, expiresAt }
+  }
+
+  /** Returns all nodes. */
+  nodes(): readonly NodeStatus[] {
+    return [...this.#network.nodes()].map((node) => this.#statusOf(node))
+  }
+
+  /** Returns one node. Throws {@link ControlError} `ERR_CONTROL_NODE_UNKNOWN` when there is none. */
+  node(id: number): NodeStatus {
+    return this.#statusOf(this.#known(id))
+  }
+
+  /** Removes a node: it is told that its key has expired, the others that it is gone. */
+  deleteNode(id: number, now: number): void {
+    const node = this.#known(id)
+    for (const [exchange, session] of this.#sessions) {
+      if (session.nodeId === id) this.#sayFarewell(exchange, node)
+    }
+    this.#remove(id)
+    this.#absorb(now)
+  }
+
+  /** Ends a node's key now; it has to log in again. */
+  expireNode(id: number, now: number): void {
+    this.#known(id)
+    this.#network.updateNode(id, { expiresAt: this.#wall() })
+    this.#absorb(now)
+  }
+
+  /** Does what is due at `now`. */
+  handleTimeout(now: number): void {
+    for (const node of this.#presence.due(now)) this.#goOffline(node, now)
+    for (const node of this.#ephemeral.due(now)) this.#removeAbsent(node, now)
+    for (const node of this.#expiries.due(now)) this.#checkExpiry(node, now)
+    for (const id of this.#pending.due(now)) this.#renewPending(id, now)
+    this.#absorb(now)
+    if (now >= this.#flushAt) this.#flush(now)
+    for (const exchange of this.#keepAlives.due(now)) this.#send(exchange, KEEP_ALIVE_RESPONSE, now)
+  }
+
+  /** Returns the next thing to do, or `undefined` when there is nothing left. */
+  poll(): CoordinatorOutput | undefined {
+    return this.#out.shift()
+  }
+
+  /** Returns when to call {@link Coordinator.handleTimeout}; it may be early. */
+  pollTimeout(): number {
+    return Math.min(
+      this.#flushAt,
+      this.#keepAlives.next(),
+      this.#presence.next(),
+      this.#ephemeral.next(),
+      this.#expiries.next(),
+      this.#pending.next(),
+    )
+  }
+
+  #speaksOurVersion(exchange: number, version: number): boolean {
+    if (version >= MINIMUM_CAPABILITY_VERSION) return true
+    const text = `unsupported client version ${version}: this server needs ${MINIMUM_CAPABILITY_VERSION} or later`
+    this.#out.push({ kind: 'refuse', exchange, status: 400, text })
+    return false
+  }
+
+  #answer(exchange: number, response: RegisterResponse): void {
+    this.#out.push({ kind: 'register-response', exchange, response })
+  }
+
+  #ask(exchange: number, machineKey: string, request: RegisterRequest, now: number): void {
+    for (const displaced of this.#pending.makeRoom())
+      this.#answer(displaced, refusal('too many logins are waiting'))
+    const { id } = this.#pending.ask(machineKey, request, now)
+    this.#answer(exchange, askAt(this.#pageOf(id)))
+  }
+
+  /** The time of a waiting login is over: whoever still waits for it is sent to a new page. */
+  #renewPending(id: string, now: number): void {
+    const taken = this.#pending.take(id)
+    if (!taken) return
+    const { machineKey, request } = taken.pending
+    for (const exchange of taken.waiting) this.#ask(exchange, machineKey, request, now)
+  }
+
+  #pageOf(id: string): string {
+    return `${this.#options.serverUrl}/register/${id}`
+  }
+
+  #noteRegistered(nodeKey: string): void {
+    const node = this.#network.nodeByKey(nodeKey)
+    if (node) this.#out.push({ kind: 'event', event: 'registered', node: node.id })
+  }
+
+  /** Takes what a request says of its node. A stream says nothing new but a first disco key (control §3.2). */
+  #update(node: NodeRecord, request: MapRequest): void {
+    const discoKey = isZeroKey(request.DiscoKey) ? '' : (request.DiscoKey ?? '')
+    const change: { -readonly [K in keyof NodeChange]: NodeChange[K] } = {}
+    if (discoKey !== '' && discoKey !== node.discoKey && (!request.Stream || node.discoKey === '')) {
+      change.discoKey = discoKey
+    }
+    if (request.Version !== node.capVersion) change.capVersion = request.Version
+    if (!request.Stream) Object.assign(change, reportedChange(node, request))
+    if (Object.keys(change).length > 0) this.#network.updateNode(node.id, change)
+  }
+
+  #openSession(exchange: number, node: NodeRecord, now: number): void {
+    const older = [...this.#sessions].filter(([, session]) => session.nodeId === node.id)
+    const [oldest] = older
+    if (oldest && older.length >= MAX_SESSIONS_PER_NODE) this.#endSession(oldest[0], now)
+    const session = new MapSession(node.id, node.nodeKey)
+    this.#sessions.set(exchange, session)
+    this.#ephemeral.delete(node.id)
+    if (this.#presence.connect(node.id)) {
+      this.#out.push({ kind: 'event', event: 'online', node: node.id })
+      this.#network.updateNode(node.id, { lastSeen: this.#wall() })
+    }
+    this.#absorb(now)
+    this.#send(exchange, session.first(this.#views.viewFor(node.id)), now)
+  }
+
+  #sendOnce(exchange: number, node: NodeRecord): void {
+    const response = new MapSession(node.id, node.nodeKey).first(this.#views.viewFor(node.id))
+    this.#out.push({ kind: 'map-response', exchange, response }, { kind: 'end', exchange })
+  }
+
+  #send(exchange: number, response: MapResponse, now: number): void {
+    this.#out.push({ kind: 'map-response', exchange, response })
+    const [jitter = 0] = this.#options.random(1)
+    this.#keepAlives.set(exchange, now + KEEP_ALIVE_INTERVAL + (jitter / 255) * KEEP_ALIVE_JITTER)
+  }
+
+  #endSession(exchange: number, now: number): void {
+    if (!this.#sessions.has(exchange)) return
+    this.#out.push({ kind: 'end', exchange })
+    this.#closeSession(exchange, now)
+  }
+
+  #closeSession(exchange: number, now: number): void {
+    const session = this.#sessions.get(exchange)
+    if (!session) return
+    this.#sessions.delete(exchange)
+    this.#keepAlives.delete(exchange)
+    this.#presence.disconnect(session.nodeId, now)
+  }
+
+  /** Looks at what changed: whose views, whose sessions, whose deadlines; then gathers before telling anybody. */
+  #absorb(now: number): void {
+    const changed = this.#network.takeChanged()
+    if (changed.size === 0) return
+    this.#views.invalidate(changed)
+    for (const id of changed) {
+      const node = this.#network.node(id)
+      if (node) this.#watch(node, now)
+      else this.#forget(id)
+    }
+    for (const [exchange, session] of this.#sessions) {
+      session.markChanged(changed)
+      if (changed.has(session.nodeId) && !this.#stillListens(session)) this.#endSession(exchange, now)
+    }
+    if (this.#sessions.size > 0) this.#flushAt = Math.min(this.#flushAt, now + BATCH_INTERVAL)
+  }
+
+  #stillListens(session: MapSession): boolean {
+    return this.#network.node(session.nodeId)?.nodeKey === session.nodeKey
+  }
+
+  #watch(node: NodeRecord, now: number): void {
+    this.#expiries.delete(node.id)
+    const wall = this.#wall()
+    if (node.expiresAt !== undefined && !isExpired(node, wall)) {
+      this.#expiries.set(node.id, now + Math.min(node.expiresAt - wall, MAX_EXPIRY_WAIT))
+    }
+    if (!node.ephemeral || this.#presence.isConnected(node.id)) this.#ephemeral.delete(node.id)
+    else if (!this.#ephemeral.has(node.id)) {
+      this.#ephemeral.set(node.id, now + (this.#options.ephemeralTimeout ?? EPHEMERAL_TIMEOUT))
+    }
+  }
+
+  #forget(id: number): void {
+    this.#expiries.delete(id)
+    this.#ephemeral.delete(id)
+    this.#presence.leave(id)
+    this.#out.push({ kind: 'event', event: 'removed', node: id })
+  }
+
+  #flush(now: number): void {
+    this.#flushAt = Infinity
+    for (const [exchange, session] of this.#sessions) {
+      const response = session.next(this.#views.viewFor(session.nodeId))
+      if (response) this.#send(exchange, response, now)
+    }
+  }
+
+  /** The client itself asked to go: its streams end and it is offline without grace. */
+  #leave(id: number, now: number): void {
+    for (const [exchange, session] of this.#sessions)
+      if (session.nodeId === id) this.#endSession(exchange, now)
+    this.#presence.leave(id)
+    this.#out.push({ kind: 'event', event: 'logged-out', node: id })
+    this.#network.touch(id)
+  }
+
+  #goOffline(id: number, now: number): void {
+    if (!this.#network.node(id)) return
+    this.#network.updateNode(id, { lastSeen: this.#wall() })
+    this.#out.push({ kind: 'event', event: 'offline', node: id })
+    this.#absorb(now)
+  }
+
+  #removeAbsent(id: number, now: number): void {
+    const node = this.#network.node(id)
+    if (node?.ephemeral && !this.#presence.isOnline(id)) this.#remove(id)
+    else if (node) this.#watch(node, now)
+  }
+
+  #remove(id: number): void {
+    this.#network.removeNode(id)
+  }
+
+  #checkExpiry(id: number, now: number): void {
+    const node = this.#network.node(id)
+    if (node && isExpired(node, this.#wall())) this.#network.touch(id)
+    else if (node) this.#watch(node, now)
+  }
+
+  /** A deleted node's client would ask for its map for ever; an expired key makes it ask its user to log in. */
+  #sayFarewell(exchange: number, node: NodeRecord): void {
+    const { self, controlTime } = this.#views.viewFor(node.id)
+    const KeyExpiry = new Date(this.#wall() - 1000).toISOString()
+    const response = { Node: { ...self, KeyExpiry, Expired: true }, ControlTime: controlTime }
+    this.#out.push({ kind: 'map-response', exchange, response })
+  }
+
+  #statusOf(node: NodeRecord): NodeStatus {
+    return {
+      node,
+      userName: node.user === undefined ? '' : (this.#network.user(node.user)?.name ?? ''),
+      dnsName: `${node.givenName}.${this.#options.baseDomain}`,
+      online: this.#presence.isOnline(node.id),
+      expired: isExpired(node, this.#wall()),
+    }
+  }
+
+  #known(id: number): NodeRecord {
+    const node = this.#network.node(id)
+    if (!node) throw new ControlError('ERR_CONTROL_NODE_UNKNOWN', `There is no node ${id}.`)
+    return node
+  }
+
+  #userNamed(nameOrId: string): UserRecord {
+    const user = this.#network.userByName(nameOrId) ?? this.#network.user(Number(nameOrId))
+    if (!user) throw new ControlError('ERR_CONTROL_USER_UNKNOWN', `There is no user ${nameOrId}.`)
+    return user
+  }
+
+  #wall(): number {
+    return this.#options.wallClock()
+  }
+}
+
+/** Returns the id in the address of a login's page, whatever host it names; `undefined` when there is none. */
+function followedId(followup: string): string | undefined {
+  return /\/register\/([0-9a-f]{32})$/.exec(followup)?.[1]
+}
+
+function reportedChange(node: NodeRecord, request: MapRequest): NodeChange {
+  const hostinfo = request.Hostinfo && mergeHostinfo(node.hostinfo, checkHostinfo(request.Hostinfo))
+  const endpoints = checkEndpoints(request.Endpoints ?? [])
+  return {
+    ...(hostinfo && JSON.stringify(hostinfo) !== JSON.stringify(node.hostinfo) ? { hostinfo } : {}),
+    ...(endpoints.join() === node.endpoints.join() ? {} : { endpoints }),
+  }
+}
+
+function dnsConfigOf({ baseDomain, nameservers = [] }: CoordinatorOptions): DNSConfig {
+  const resolvers = nameservers.map((Addr) => ({ Addr }))
+  return {
+    Domains: [baseDomain],
+    Proxied: true,
+    ...(resolvers.length > 0 ? { FallbackResolvers: resolvers } : {}),
+  }
+}
+
+function checkOptions({ baseDomain, serverUrl, derpMap }: CoordinatorOptions): void {
+  const host = /^https?:\/\/(\[[0-9a-fA-F:]+\]|[^/:]+)(:\d+)?$/.exec(serverUrl)?.[1]
+  if (host === undefined) {
+    throw new ControlError('ERR_CONTROL_CONFIG', `The server URL ${serverUrl} is not http(s)://host[:port].`)
+  }
+  if (!isDomainName(baseDomain)) {
+    throw new ControlError('ERR_CONTROL_CONFIG', `${JSON.stringify(baseDomain)} cannot be the base domain.`)
+  }
+  if (host === baseDomain || host.endsWith(`.${baseDomain}`)) {
+    const message = `The base domain ${baseDomain} covers the server's own name ${host}, which clients could then not resolve.`
+    throw new ControlError('ERR_CONTROL_CONFIG', message)
+  }
+  for (const [key, region] of Object.entries(derpMap.Regions ?? {})) {
+    if (region.RegionID === Number(key) && region.Nodes.every((node) => node.RegionID === region.RegionID))
+      continue
+    throw new ControlError(
+      'ERR_CONTROL_CONFIG',
+      `Region ${key} of the relay map does not carry its own number.`,
+    )
+  }
+}

@@ -1,0 +1,92 @@
+// From `POST /ts2021` to a sealed stream: the HTTP upgrade, the Noise handshake, the early payload (control §2.1–2.4).
+
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import { formatChallengeKey, formatMachineKey } from '@mesh/keys'
+import { controlAccept, RecordTransport } from '@mesh/noise'
+import type { Crypto } from '@mesh/noise'
+import { systemRandom } from '@mesh/sansio/node'
+import type { Initiation } from '@mesh/wire/control'
+import {
+  decodeInitiation,
+  encodeEarlyPayload,
+  encodeNoiseFrame,
+  HANDSHAKE_HEADER,
+  NOISE_FRAME,
+  UPGRADE_PROTOCOL,
+} from '@mesh/wire/control'
+import { NoiseStream } from './noise-stream.ts'
+
+/** A connection whose machine is proven. */
+export interface NoiseConnection {
+  /** Who is at the other end, as `mkey:` text. */
+  readonly machineKey: string
+  /** Where HTTP/2 goes. */
+  readonly stream: NoiseStream
+}
+
+/** TCP asks a silent peer after this long whether it is still there, milliseconds. */
+const TCP_KEEP_ALIVE = 60_000
+
+/**
+ * Answers an upgrade request. Returns the connection, or `undefined` when it was refused; then the socket is ended.
+ *
+ * @param head - Bytes that came after the request.
+ */
+export function acceptNoise(
+  request: IncomingMessage,
+  socket: Socket,
+  head: Uint8Array,
+  controlPrivate: Uint8Array,
+  crypto: Crypto,
+): NoiseConnection | undefined {
+  const initiation = readInitiation(request)
+  if (typeof initiation === 'string') return refuse(socket, initiation)
+  socket.setNoDelay(true)
+  socket.setKeepAlive(true, TCP_KEEP_ALIVE)
+  const { version, message } = initiation
+  const acceptance = controlAccept({ controlPrivate, crypto, version, random: systemRandom }, message)
+  if (!acceptance) return refuseHandshake(socket)
+  const transport = new RecordTransport(acceptance.session.send, acceptance.session.receive)
+  socket.cork()
+  socket.write(SWITCHING)
+  socket.write(encodeNoiseFrame(NOISE_FRAME.response, acceptance.message))
+  const early = transport.seal(encodeEarlyPayload({ nodeKeyChallenge: freshChallenge(crypto) }))
+  if (early) socket.write(early)
+  socket.uncork()
+  return {
+    machineKey: formatMachineKey(acceptance.machineKey),
+    stream: new NoiseStream(socket, transport, head),
+  }
+}
+
+const SWITCHING = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: ${UPGRADE_PROTOCOL}\r\nConnection: upgrade\r\n\r\n`
+
+/** Ends an upgrade request with a status and a sentence. */
+export function refuse(socket: Socket, text: string, status = '400 Bad Request'): undefined {
+  const head = `HTTP/1.1 ${status}\r\nContent-Type: text/plain\r\nContent-Length: ${text.length + 1}\r\nConnection: close`
+  socket.end(`${head}\r\n\r\n${text}\n`)
+}
+
+function readInitiation(request: IncomingMessage): Initiation | string {
+  if (request.headers.upgrade !== UPGRADE_PROTOCOL)
+    return `unknown Upgrade: this address speaks ${UPGRADE_PROTOCOL}`
+  const header = request.headers[HANDSHAKE_HEADER.toLowerCase()]
+  if (typeof header !== 'string') return `the header ${HANDSHAKE_HEADER} is missing`
+  const initiation = decodeInitiation(new Uint8Array(Buffer.from(header, 'base64')))
+  return initiation ?? `the header ${HANDSHAKE_HEADER} holds no initiation`
+}
+
+/** Most likely the client knows another key of this server. The text is for its log. */
+function refuseHandshake(socket: Socket): undefined {
+  const text = new TextEncoder().encode(
+    'decrypting machine key: this server has another key than the one you know',
+  )
+  socket.write(SWITCHING)
+  socket.end(encodeNoiseFrame(NOISE_FRAME.error, text))
+}
+
+/** Nobody asks for the proof yet, so the private half is not kept. */
+function freshChallenge(crypto: Crypto): `chalpub:${string}` {
+  return formatChallengeKey(crypto.x25519Public(systemRandom(32)))
+}

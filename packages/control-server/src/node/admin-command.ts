@@ -1,0 +1,243 @@
+// An administrator's commands as data, so that they can come over a socket or from a test, and what they answer: plain
+// JSON, times as text, no secrets but a pre-auth key just made.
+
+import type { MadePreAuthKey, NewPreAuthKey, NewUser, NodeStatus } from '../admin.ts'
+import type { Coordinator } from '../coordinator.ts'
+import { homeRegionOf } from '../claims.ts'
+import { ControlError } from '../errors.ts'
+import type { PreAuthKeyRecord, UserRecord } from '../records.ts'
+
+/** A command. Nodes are named by number, name or address; users by name or number. */
+export type AdminCommand =
+  | ({ readonly verb: 'users create' } & NewUser)
+  | { readonly verb: 'users list' }
+  | ({ readonly verb: 'preauthkeys create' } & NewPreAuthKey)
+  | { readonly verb: 'preauthkeys list' }
+  | { readonly verb: 'preauthkeys expire'; readonly which: string }
+  | { readonly verb: 'nodes list' }
+  | { readonly verb: 'nodes register'; readonly key: string; readonly user: string }
+  | { readonly verb: 'nodes expire'; readonly node: string }
+  | { readonly verb: 'nodes delete'; readonly node: string }
+
+/** A user, as JSON. */
+export interface UserJson {
+  /** The user's number. */
+  readonly id: number
+  /** The login name. */
+  readonly name: string
+  /** What people read. */
+  readonly displayName: string
+  /** When the user was made, RFC 3339. */
+  readonly created: string
+}
+
+/** A pre-auth key, as JSON. */
+export interface PreAuthKeyJson {
+  /** The key's number. */
+  readonly id: number
+  /** The key's text when it was just made, else its beginning: the secret is not kept. */
+  readonly key: string
+  /** The owner's name; empty for a key of tags only. */
+  readonly user: string
+  /** Whether it registers more than one node. */
+  readonly reusable: boolean
+  /** Whether its nodes vanish when they stay away. */
+  readonly ephemeral: boolean
+  /** Whether it was used. */
+  readonly used: boolean
+  /** When it expires, RFC 3339, or `null` for never. */
+  readonly expiration: string | null
+  /** When it was made, RFC 3339. */
+  readonly created: string
+  /** The tags its nodes get. */
+  readonly tags: readonly string[]
+}
+
+/** A node, as JSON. */
+export interface NodeJson {
+  /** The node's number. */
+  readonly id: number
+  /** The name it has in the network. */
+  readonly name: string
+  /** Its full name. */
+  readonly dnsName: string
+  /** What the machine calls itself. */
+  readonly hostname: string
+  /** The owner's name; empty for a tagged node. */
+  readonly user: string
+  /** Its tags. */
+  readonly tags: readonly string[]
+  /** Its addresses, IPv4 first. */
+  readonly addresses: readonly string[]
+  /** Its WireGuard key. */
+  readonly nodeKey: string
+  /** Its machine key. */
+  readonly machineKey: string
+  /** Its disco key; empty before it told one. */
+  readonly discoKey: string
+  /** Its candidate endpoints. */
+  readonly endpoints: readonly string[]
+  /** Its home relay's region; 0 before it has one. */
+  readonly homeRelay: number
+  /** Whether it counts as connected. */
+  readonly online: boolean
+  /** Whether its key has expired. */
+  readonly expired: boolean
+  /** Whether it vanishes when it stays away. */
+  readonly ephemeral: boolean
+  /** When its key expires, RFC 3339, or `null` for never. */
+  readonly expiry: string | null
+  /** When it was last connected, RFC 3339, or `null` before it ever was. */
+  readonly lastSeen: string | null
+  /** When it came, RFC 3339. */
+  readonly created: string
+}
+
+interface Results {
+  'users create': UserJson
+  'users list': readonly UserJson[]
+  'preauthkeys create': PreAuthKeyJson
+  'preauthkeys list': readonly PreAuthKeyJson[]
+  'preauthkeys expire': PreAuthKeyJson
+  'nodes list': readonly NodeJson[]
+  'nodes register': NodeJson
+  'nodes expire': NodeJson
+  'nodes delete': NodeJson
+}
+
+/** What a command answers. */
+export type AdminResult<C extends AdminCommand = AdminCommand> = Results[C['verb']]
+
+/** Does a command. Throws {@link ControlError} when it is refused. */
+export function performAdmin<C extends AdminCommand>(
+  coordinator: Coordinator,
+  command: C,
+  now: number,
+): AdminResult<C> {
+  return perform(coordinator, command, now) as AdminResult<C>
+}
+
+function perform(coordinator: Coordinator, command: AdminCommand, now: number): AdminResult {
+  switch (command.verb) {
+    case 'users create':
+      return userJson(coordinator.createUser(command))
+    case 'users list':
+      return coordinator.users().map(userJson)
+    case 'preauthkeys create':
+      return madeKeyJson(coordinator, coordinator.createPreAuthKey(command))
+    case 'preauthkeys list':
+      return coordinator.preAuthKeys().map((key) => keyJson(coordinator, key))
+    case 'preauthkeys expire':
+      return keyJson(coordinator, coordinator.expirePreAuthKey(command.which))
+    case 'nodes list':
+      return coordinator.nodes().map(nodeJson)
+    case 'nodes register':
+      return nodeJson(coordinator.node(coordinator.approve(command.key, command.user, now).id))
+    case 'nodes expire': {
+      const { node } = findNode(coordinator, command.node)
+      coordinator.expireNode(node.id, now)
+      return nodeJson(coordinator.node(node.id))
+    }
+    case 'nodes delete': {
+      const found = findNode(coordinator, command.node)
+      coordinator.deleteNode(found.node.id, now)
+      return nodeJson(found)
+    }
+  }
+}
+
+/** Reads a command out of parsed JSON, or returns `undefined` when it is none. */
+export function readAdminCommand(value: unknown): AdminCommand | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const fields = new Map(Object.entries(value))
+  const shape = SHAPES.get(String(fields.get('verb')))
+  if (!shape) return undefined
+  for (const [name, field] of fields) if (name !== 'verb' && !shape[name]?.(field)) return undefined
+  for (const name of Object.keys(shape)) if (shape[name] === isText && !fields.has(name)) return undefined
+  return value as AdminCommand
+}
+
+type Check = (value: unknown) => boolean
+
+const isText: Check = (value) => typeof value === 'string'
+/** As {@link isText}, for a field that may be left out. */
+const maybeText: Check = (value) => typeof value === 'string'
+const isFlag: Check = (value) => typeof value === 'boolean'
+const isLifetime: Check = (value) => typeof value === 'number' && value > 0
+const isTexts: Check = (value) => Array.isArray(value) && value.every(isText)
+
+const SHAPES = new Map<string, Readonly<Record<string, Check>>>([
+  ['users create', { name: isText, displayName: maybeText }],
+  ['users list', {}],
+  [
+    'preauthkeys create',
+    { user: maybeText, reusable: isFlag, ephemeral: isFlag, lifetime: isLifetime, tags: isTexts },
+  ],
+  ['preauthkeys list', {}],
+  ['preauthkeys expire', { which: isText }],
+  ['nodes list', {}],
+  ['nodes register', { key: isText, user: isText }],
+  ['nodes expire', { node: isText }],
+  ['nodes delete', { node: isText }],
+])
+
+function findNode(coordinator: Coordinator, which: string): NodeStatus {
+  const found = coordinator.nodes().find(({ node, dnsName }) => {
+    return [String(node.id), node.givenName, dnsName, node.ipv4, node.ipv6].includes(which)
+  })
+  if (!found) throw new ControlError('ERR_CONTROL_NODE_UNKNOWN', `There is no node ${which}.`)
+  return found
+}
+
+function userJson(user: UserRecord): UserJson {
+  return { id: user.id, name: user.name, displayName: user.displayName, created: toText(user.createdAt) }
+}
+
+function keyJson(coordinator: Coordinator, key: PreAuthKeyRecord): PreAuthKeyJson {
+  return {
+    id: key.id,
+    key: `meshkey-auth-${key.prefix}-***`,
+    user: coordinator.users().find((user) => user.id === key.user)?.name ?? '',
+    reusable: key.reusable,
+    ephemeral: key.ephemeral,
+    used: key.usedAt !== undefined,
+    expiration: toTextOrNull(key.expiresAt),
+    created: toText(key.createdAt),
+    tags: key.tags,
+  }
+}
+
+function madeKeyJson(coordinator: Coordinator, { text, key }: MadePreAuthKey): PreAuthKeyJson {
+  return { ...keyJson(coordinator, key), key: text }
+}
+
+function nodeJson({ node, dnsName, userName, online, expired }: NodeStatus): NodeJson {
+  return {
+    id: node.id,
+    name: node.givenName,
+    dnsName,
+    hostname: node.hostinfo.Hostname ?? '',
+    user: userName,
+    tags: node.tags,
+    addresses: [node.ipv4, node.ipv6],
+    nodeKey: node.nodeKey,
+    machineKey: node.machineKey,
+    discoKey: node.discoKey,
+    endpoints: node.endpoints,
+    homeRelay: homeRegionOf(node.hostinfo),
+    online,
+    expired,
+    ephemeral: node.ephemeral,
+    expiry: toTextOrNull(node.expiresAt),
+    lastSeen: toTextOrNull(node.lastSeen),
+    created: toText(node.createdAt),
+  }
+}
+
+function toText(time: number): string {
+  return new Date(time).toISOString()
+}
+
+function toTextOrNull(time: number | undefined): string | null {
+  return time === undefined ? null : toText(time)
+}

@@ -1,0 +1,118 @@
+// The control server over real sockets: one HTTP/1.1 listener for the key, the pages and the upgrade; behind the upgrade
+// Noise, and inside it HTTP/2. It decides nothing: the coordinator does.
+
+import { createServer } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { publicKeyOf } from '@mesh/keys'
+import type { Crypto } from '@mesh/noise'
+import { nodeCrypto } from '@mesh/noise/node'
+import { drive } from '@mesh/sansio'
+import { systemClock, systemRandom } from '@mesh/sansio/node'
+import { Coordinator } from '../coordinator.ts'
+import type { CoordinatorOptions, CoordinatorOutput } from '../coordinator.ts'
+import { acceptNoise } from './accept-noise.ts'
+import type { AdminCommand, AdminResult } from './admin-command.ts'
+import { performAdmin } from './admin-command.ts'
+import { hashSecret } from './hash-secret.ts'
+import type { ControlLogger } from './logger.ts'
+import { silentLogger } from './logger.ts'
+import { MachineSessions } from './machine-sessions.ts'
+import { outerRoutes } from './outer-routes.ts'
+
+/** Time for a stranger to send the headers of a request, milliseconds. */
+const HEADERS_TIMEOUT = 10_000
+/** The most connections at once. */
+const MAX_CONNECTIONS = 16_384
+
+/** How a control server is started. */
+export interface ControlOptions
+  extends Omit<CoordinatorOptions, 'serverUrl' | 'wallClock' | 'random' | 'hash' | 'now'> {
+  /** The address to listen on. */
+  readonly host: string
+  /** The port to listen on; 0 for any. */
+  readonly port: number
+  /** The server's private key, 32 bytes: see {@link loadControlKey}. Clients pin its public half. */
+  readonly privateKey: Uint8Array
+  /** The address clients know the server by; the one it listens on when left out. */
+  readonly serverUrl?: string
+  /** Takes log lines; nobody when left out. */
+  readonly logger?: ControlLogger
+  /** The primitives of Noise; node:crypto's when left out. */
+  readonly crypto?: Crypto
+}
+
+/** A running control server. */
+export interface ControlListener {
+  /** Where it listens, as `http://host:port`. */
+  readonly url: string
+  /** The address clients are told, without a trailing slash. */
+  readonly serverUrl: string
+  /** Does an administrator's command; connected clients hear of what it changes at once. Throws `ControlError`. */
+  admin<C extends AdminCommand>(command: C): AdminResult<C>
+  /** Ends all connections and lets go of the port. The store stays open: it is the caller's. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts a control server.
+ *
+ * @throws ControlError `ERR_CONTROL_CONFIG` for options that cannot work, and the system's error when the address cannot
+ * be listened on.
+ */
+export async function listenControl(options: ControlOptions): Promise<ControlListener> {
+  const { host, port, privateKey, logger = silentLogger, crypto = nodeCrypto, ...rest } = options
+  const server = createServer({
+    headersTimeout: HEADERS_TIMEOUT,
+    requestTimeout: HEADERS_TIMEOUT,
+    connectionsCheckingInterval: 2_000,
+    maxHeaderSize: 16 << 10,
+  })
+  server.maxConnections = MAX_CONNECTIONS
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host, port }, resolve)
+  })
+  const url = urlOf(host, (server.address() as AddressInfo).port)
+  const serverUrl = (options.serverUrl ?? url).replace(/\/+$/, '')
+  let coordinator: Coordinator
+  try {
+    const system = { wallClock: Date.now, random: systemRandom, hash: hashSecret, now: systemClock.now() }
+    coordinator = new Coordinator({ ...rest, ...system, serverUrl })
+  } catch (error) {
+    server.close()
+    throw error
+  }
+  const wake = (): void => driver.wake()
+  const sessions = new MachineSessions({ coordinator, now: () => systemClock.now(), wake, logger })
+  const driver = drive<CoordinatorOutput>(coordinator, systemClock, (output) => sessions.perform(output))
+  server.on('request', outerRoutes({ coordinator, publicKey: publicKeyOf(privateKey) }))
+  server.on('upgrade', (request, socket, head) => {
+    socket.on('error', () => socket.destroy())
+    const connection = acceptNoise(request, socket as Socket, head, privateKey, crypto)
+    if (connection) sessions.serve(connection)
+  })
+  return {
+    url,
+    serverUrl,
+    admin(command) {
+      try {
+        return performAdmin(coordinator, command, systemClock.now())
+      } finally {
+        driver.wake()
+      }
+    },
+    async close() {
+      const closed = new Promise<void>((resolve) => {
+        server.close(() => resolve())
+      })
+      driver.close()
+      sessions.close()
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}
+
+function urlOf(host: string, port: number): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}

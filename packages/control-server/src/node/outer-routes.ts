@@ -1,0 +1,86 @@
+// What the server answers outside Noise: its key, its health, and the page a login waits on.
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { formatMachineKey } from '@mesh/keys'
+import { NOISE_CAPABILITY_VERSION, ZERO_MACHINE_KEY_TEXT } from '@mesh/wire/control'
+import type { Coordinator } from '../coordinator.ts'
+
+/** What the routes answer from. */
+export interface OuterRoutesOptions {
+  readonly coordinator: Coordinator
+  /** The server's public key, 32 bytes. */
+  readonly publicKey: Uint8Array
+}
+
+const PROXY_HINT =
+  'This address wants an Upgrade header. A reverse proxy in front of the server may have removed it: ' +
+  'it must forward "Upgrade" and "Connection" of POST requests.'
+
+/** Returns the request handler of the outer HTTP server. */
+export function outerRoutes(
+  options: OuterRoutesOptions,
+): (request: IncomingMessage, response: ServerResponse) => void {
+  const keys = { legacyPublicKey: ZERO_MACHINE_KEY_TEXT, publicKey: formatMachineKey(options.publicKey) }
+  return (request, response) => {
+    // No request out here has a body; whoever sends one anyway is not listened to.
+    request.on('data', () => request.destroy())
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://server')
+    if (pathname === '/ts2021') return sendText(response, 400, PROXY_HINT)
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      return sendText(response, 405, 'method not allowed')
+    if (pathname === '/key') return sendKey(response, searchParams.get('v'), keys)
+    if (pathname === '/health') return sendJson(response, { status: 'pass' })
+    const login = /^\/register\/([0-9a-f]{32})$/.exec(pathname)?.[1]
+    if (login !== undefined) return sendLoginPage(response, login, options.coordinator)
+    sendText(response, 404, 'not found')
+  }
+}
+
+function sendKey(response: ServerResponse, version: string | null, keys: object): void {
+  if (version !== null && !/^\d{1,6}$/.test(version))
+    return sendText(response, 400, 'v is not a capability version')
+  if (version !== null && Number(version) < NOISE_CAPABILITY_VERSION) {
+    return sendText(response, 400, 'this client is too old')
+  }
+  sendJson(response, keys)
+}
+
+function sendLoginPage(response: ServerResponse, id: string, coordinator: Coordinator): void {
+  const pending = coordinator.pendingRegistration(id)
+  if (!pending)
+    return sendPage(response, 404, '<h1>No login waits here</h1><p>It was approved, or it expired.</p>')
+  const machine = escapeHtml(pending.request.Hostinfo?.Hostname ?? 'a machine')
+  sendPage(
+    response,
+    200,
+    `<h1>Let ${machine} in</h1><p>On the control server, run this with the name of the user who will own it:</p>` +
+      `<pre>mesh-control nodes register --key ${id} --user USER</pre>`,
+  )
+}
+
+function sendPage(response: ServerResponse, status: number, body: string): void {
+  response.writeHead(status, {
+    'Content-Type': 'text/html; charset=utf-8',
+    'Content-Security-Policy': "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    'Referrer-Policy': 'no-referrer',
+    'Cache-Control': 'no-store',
+  })
+  const style = '<style>body{font:1rem/1.5 system-ui;max-width:40rem;margin:4rem auto;padding:0 1rem}</style>'
+  response.end(
+    `<!doctype html><html lang="en"><meta charset="utf-8"><title>Mesh</title>${style}${body}</html>\n`,
+  )
+}
+
+function sendJson(response: ServerResponse, value: unknown): void {
+  response.writeHead(200, { 'Content-Type': 'application/json' })
+  response.end(JSON.stringify(value))
+}
+
+function sendText(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' })
+  response.end(`${text}\n`)
+}
+
+function escapeHtml(text: string): string {
+  return text.slice(0, 100).replace(/[&<>"']/g, (mark) => `&#${mark.charCodeAt(0)};`)
+}

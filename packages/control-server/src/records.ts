@@ -1,0 +1,82 @@
+// What the coordinator remembers: one record a user, a pre-auth key and a node (control §9.3). Times are Unix
+// milliseconds; an absent time is `undefined`, never zero, so that no netmap ever shows year 1 or 1970.
+
+import type { Hostinfo } from '@mesh/wire/control'
+
+/** Somebody who owns nodes. */
+export interface UserRecord {
+  /** Never 0, never used twice. */
+  readonly id: number
+  /** The login name; unique. */
+  readonly name: string
+  /** What people read. */
+  readonly displayName: string
+  /** When the user was created. */
+  readonly createdAt: number
+}
+
+/** A pre-auth key as it is remembered: the secret itself only as a hash (threat 8). */
+export interface PreAuthKeyRecord {
+  /** Never 0, never used twice. */
+  readonly id: number
+  /** The public part of the key's text, by which it is found and listed. */
+  readonly prefix: string
+  /** BLAKE2s-256 of the secret part, whose own 256 random bits make a slow hash pointless. */
+  readonly secretHash: Uint8Array
+  /** The owner of the nodes it registers; `undefined` for a key of tags only. */
+  readonly user: number | undefined
+  /** Whether it registers more than one node. */
+  readonly reusable: boolean
+  /** Whether its nodes vanish when they stay away. */
+  readonly ephemeral: boolean
+  /** The tags its nodes get, each as `tag:name`; such nodes belong to no user. */
+  readonly tags: readonly string[]
+  /** When it was created. */
+  readonly createdAt: number
+  /** From when on it is refused, or `undefined` for never. */
+  readonly expiresAt: number | undefined
+  /** When it was first used, or `undefined`. */
+  readonly usedAt: number | undefined
+}
+
+/** A machine that logged in. */
+export interface NodeRecord {
+  /** Never 0, never used twice. */
+  readonly id: number
+  /** Opaque and unique for all time; survives a new login of the same node. */
+  readonly stableId: string
+  /** Who it is on the control channel, as `mkey:` text. */
+  readonly machineKey: string
+  /** Its WireGuard key, as `nodekey:` text. */
+  readonly nodeKey: string
+  /** Its disco key as `discokey:` text, or `''` before it told one. */
+  readonly discoKey: string
+  /** Its owner, or `undefined` when {@link NodeRecord.tags} own it. */
+  readonly user: number | undefined
+  /** Its tags, each as `tag:name`. */
+  readonly tags: readonly string[]
+  /** The name in the network: one DNS label, unique. */
+  readonly givenName: string
+  /** Its address in 100.64.0.0/10. */
+  readonly ipv4: string
+  /** Its address in fd7a:115c:a1e0::/48. */
+  readonly ipv6: string
+  /** When its key expires, or `undefined` for never. */
+  readonly expiresAt: number | undefined
+  /** How it came in. */
+  readonly registerMethod: 'auth-key' | 'approved'
+  /** The pre-auth key it last came in with. */
+  readonly preAuthKey: number | undefined
+  /** Whether it is removed when it stays away. */
+  readonly ephemeral: boolean
+  /** What it last said of itself. Written by the machine: not to be trusted. */
+  readonly hostinfo: Hostinfo
+  /** Its candidate endpoints, in the order it gave them. */
+  readonly endpoints: readonly string[]
+  /** The capability version it last spoke. */
+  readonly capVersion: number
+  /** When it first registered. */
+  readonly createdAt: number
+  /** When it was last connected, or `undefined` before it ever was. */
+  readonly lastSeen: number | undefined
+}
