@@ -14,6 +14,3 @@ export const MAX_BACKOFF = 5_000
 
 /** How many packets wait for a connection that is not up or does not drain (§2.14). */
 export const SEND_QUEUE_LENGTH = 32
-
-/** The longest packet a relay carries: 64 KiB (§2.5). */
-export const MAX_PACKET_LENGTH = 65_536

@@ -3,14 +3,15 @@
  *
  * @packageDocumentation
  */
-export type { DerpEvent, DerpStats } from './derp-client.ts'
+export { type ByteStream, type ByteStreamEvents, memoryStreamPair } from './byte-stream.ts'
 export {
   CONNECT_TIMEOUT,
   LIVENESS_TIMEOUT,
   MAX_BACKOFF,
-  MAX_PACKET_LENGTH,
   PING_TIMEOUT,
   SEND_QUEUE_LENGTH,
 } from './constants.ts'
+export { DerpClient, type DerpClientOptions } from './derp-client.ts'
 export { DerpError, type DerpErrorCode } from './errors.ts'
+export type { DerpEvent, DerpOutput, DerpStats } from './output.ts'
 export type { RelayNode, RelayRegion } from './region.ts'

@@ -19,11 +19,6 @@ export interface RelayNode {
   readonly DERPPort?: number
   /** Certificates are not verified at all. */
   readonly InsecureForTests?: boolean
-  /**
-   * The node speaks plain HTTP. Only this project's clients read this field: others always speak TLS, and
-   * ignore it.
-   */
-  readonly PlainForTests?: boolean
 }
 
 /** One region of the DERP map: nodes that share their clients, in the order in which to dial them. */

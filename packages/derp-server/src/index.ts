@@ -3,4 +3,15 @@
  *
  * @packageDocumentation
  */
+export { answerStun } from './answer-stun.ts'
+export type { CloseReason, ConnectionId } from './connection.ts'
+export {
+  KEEP_ALIVE,
+  KEEP_ALIVE_JITTER,
+  LOGIN_TIMEOUT,
+  SEND_QUEUE_LENGTH,
+  WRITE_TIMEOUT,
+  WRITE_WINDOW,
+} from './constants.ts'
+export { Relay, type RelayOptions, type RelayOutput } from './relay.ts'
 export type { DropReason, RelayStats } from './stats.ts'

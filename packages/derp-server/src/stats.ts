@@ -9,7 +9,7 @@ export type DropReason =
   /** The oldest packet of a full queue, dropped to make room. */
   | 'queue_head'
 
-/** A relay's counters: a plain object, read at any time. */
+/** A relay's counters, as they were when they were read. */
 export interface RelayStats {
   /** Connections open now, logged in or not. */
   readonly connections: number
@@ -17,10 +17,14 @@ export interface RelayStats {
   readonly clients: number
   /** Keys with more than one connection now. */
   readonly duplicateClients: number
-  /** Connections accepted since the start. */
+  /** Connections that called this relay their home and are open now. */
+  readonly homeConnections: number
+  /** Connections taken since the start. */
   readonly accepted: number
   /** Logins refused: bad frames, boxes that did not open, admission denied, time run out. */
   readonly refused: number
+  /** Connections cut off because the receiver took nothing. */
+  readonly writeTimeouts: number
   /** Packets received from clients. */
   readonly packetsReceived: number
   /** Packets handed to the receivers' streams. */
@@ -31,4 +35,30 @@ export interface RelayStats {
   readonly bytesSent: number
   /** Packets dropped, by reason. */
   readonly dropped: Readonly<Record<DropReason, number>>
+}
+
+/** The counters that only grow, as the relay keeps them. */
+export interface Counters {
+  accepted: number
+  refused: number
+  writeTimeouts: number
+  packetsReceived: number
+  packetsSent: number
+  bytesReceived: number
+  bytesSent: number
+  readonly dropped: Record<DropReason, number>
+}
+
+/** Returns counters at zero. */
+export function newCounters(): Counters {
+  return {
+    accepted: 0,
+    refused: 0,
+    writeTimeouts: 0,
+    packetsReceived: 0,
+    packetsSent: 0,
+    bytesReceived: 0,
+    bytesSent: 0,
+    dropped: { unknown_dest: 0, gone_disconnected: 0, queue_head: 0 },
+  }
 }

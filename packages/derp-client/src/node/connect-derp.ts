@@ -1,8 +1,13 @@
 // A relay connection for Node: sockets, TLS and timers around the DerpClient machine. It stays up until closed,
 // redialling with back-off.
-import type { Clock, RandomSource } from '@mesh/sansio'
-import type { DerpEvent, DerpStats } from '../derp-client.ts'
+import type { X25519 } from '@mesh/keys'
+import { type Clock, type Driver, drive, type RandomSource } from '@mesh/sansio'
+import { systemClock, systemRandom } from '@mesh/sansio/node'
+import type { ByteStream } from '../byte-stream.ts'
+import { DerpClient } from '../derp-client.ts'
+import type { DerpEvent, DerpOutput, DerpStats } from '../output.ts'
 import type { RelayRegion } from '../region.ts'
+import { type DialOptions, dialRegion } from './dial.ts'
 
 /** What {@link connectDerp} is told. */
 export interface DerpConnectionOptions {
@@ -10,9 +15,12 @@ export interface DerpConnectionOptions {
   readonly region: RelayRegion
   /** This node's private key, 32 bytes; kept, not copied. */
   readonly privateKey: Uint8Array
-  /** Whether to tell the server after every login that it is this node's home; see {@link DerpConnection.notePreferred}. */
+  /** Whether this region is the node's home, told to the server after each login. */
   readonly preferred?: boolean
-  /** Dials every node of the region without TLS; a node with `PlainForTests` is dialled so in any case. */
+  /**
+   * Dials without TLS, as Tailscale's clients do with `TS_DEBUG_USE_DERP_HTTP` set. A DERP map cannot ask for it:
+   * `InsecureForTests` means TLS without verification.
+   */
   readonly plain?: boolean
   /** Whether IPv6 is known to work; IPv4 then starts 200 ms late. */
   readonly ipv6Works?: boolean
@@ -22,6 +30,8 @@ export interface DerpConnectionOptions {
   readonly clock?: Clock
   /** Random bytes; the system's unless given. */
   readonly random?: RandomSource
+  /** A faster X25519 for logins, such as `nodeCrypto` of `@mesh/noise/node`. */
+  readonly x25519?: X25519
 }
 
 /** A connection to one relay region that redials by itself until closed. */
@@ -40,7 +50,10 @@ export interface DerpConnection {
    * @param packet - Copied before `send` returns; at most 65,536 bytes, a longer one is dropped.
    */
   send(to: Uint8Array, packet: Uint8Array): void
-  /** Calls `take` with each packet: the sender's node key and the bytes, both views valid during the call only. Returns the way to stop. */
+  /**
+   * Calls `take` with each packet: the sender's node key and the bytes, both views valid during the call only.
+   * Returns the way to stop.
+   */
   onPacket(take: (source: Uint8Array, packet: Uint8Array) => void): () => void
   /** Calls `take` when the server says that a node is not (any more) there. Returns the way to stop. */
   onPeerGone(take: (nodeKey: Uint8Array, reason: number) => void): () => void
@@ -56,5 +69,143 @@ export interface DerpConnection {
 
 /** Connects to a relay region and stays connected. The attempt starts at once; results arrive as events. */
 export function connectDerp(options: DerpConnectionOptions): DerpConnection {
-  throw new Error(`not yet: ${options.region.RegionID}`)
+  return new DrivenConnection(options)
+}
+
+type PacketTaker = (source: Uint8Array, packet: Uint8Array) => void
+
+class DrivenConnection implements DerpConnection {
+  readonly #region: RelayRegion
+  readonly #dialOptions: DialOptions
+  readonly #clock: Clock
+  readonly #client: DerpClient
+  readonly #driver: Driver
+  readonly #packetTakers = new Set<PacketTaker>()
+  readonly #eventTakers = new Set<(event: DerpEvent) => void>()
+  #dialling: AbortController | undefined
+  #stream: ByteStream | undefined
+
+  constructor(options: DerpConnectionOptions) {
+    this.#region = options.region
+    this.#dialOptions = {
+      plain: options.plain ?? false,
+      ipv6Works: options.ipv6Works ?? false,
+      extraRoots: options.extraRoots ?? [],
+    }
+    this.#clock = options.clock ?? systemClock
+    const client = {
+      privateKey: options.privateKey,
+      random: options.random ?? systemRandom,
+      preferred: options.preferred ?? false,
+      ...(options.x25519 === undefined ? {} : { x25519: options.x25519 }),
+    }
+    this.#client = new DerpClient(client, this.#clock.now())
+    this.#driver = drive(this.#client, this.#clock, (output) => this.#perform(output))
+  }
+
+  get region(): number {
+    return this.#region.RegionID
+  }
+
+  get connected(): boolean {
+    return this.#client.connected
+  }
+
+  get stats(): DerpStats {
+    return this.#client.stats
+  }
+
+  send(to: Uint8Array, packet: Uint8Array): void {
+    this.#client.send(to, packet, this.#clock.now())
+    this.#driver.wake()
+  }
+
+  onPacket(take: PacketTaker): () => void {
+    this.#packetTakers.add(take)
+    return () => this.#packetTakers.delete(take)
+  }
+
+  onPeerGone(take: (nodeKey: Uint8Array, reason: number) => void): () => void {
+    return this.onEvent((event) => {
+      if (event.event === 'peer-gone') take(event.nodeKey, event.reason)
+    })
+  }
+
+  onEvent(take: (event: DerpEvent) => void): () => void {
+    this.#eventTakers.add(take)
+    return () => this.#eventTakers.delete(take)
+  }
+
+  notePreferred(preferred: boolean): void {
+    this.#client.notePreferred(preferred)
+    this.#driver.wake()
+  }
+
+  ping(): void {
+    this.#client.ping(this.#clock.now())
+    this.#driver.wake()
+  }
+
+  close(): void {
+    this.#client.close()
+    this.#hangUp()
+    this.#driver.close()
+  }
+
+  #perform(output: DerpOutput): void {
+    switch (output.kind) {
+      case 'dial':
+        return void this.#dial()
+      case 'write':
+        if (this.#stream?.write(output.bytes) === false) this.#client.handleFull()
+        return
+      case 'hang-up':
+        return this.#hangUp()
+      case 'packet':
+        for (const take of this.#packetTakers) take(output.source, output.packet)
+        return
+      case 'event':
+        for (const take of this.#eventTakers) take(output)
+    }
+  }
+
+  async #dial(): Promise<void> {
+    const dialling = new AbortController()
+    this.#dialling = dialling
+    try {
+      const stream = await dialRegion(this.#region, this.#dialOptions, dialling.signal)
+      if (dialling.signal.aborted) return stream.close()
+      this.#open(stream)
+    } catch (error) {
+      if (dialling.signal.aborted) return
+      this.#client.handleClosed(this.#clock.now(), error)
+    }
+    this.#driver.wake()
+  }
+
+  #open(stream: ByteStream): void {
+    this.#dialling = undefined
+    this.#stream = stream
+    this.#client.handleOpened(this.#clock.now())
+    stream.start({
+      bytes: (bytes) => this.#feed(() => this.#client.handleBytes(bytes, this.#clock.now())),
+      drained: () => this.#feed(() => this.#client.handleDrained(this.#clock.now())),
+      closed: (error) => {
+        this.#stream = undefined
+        this.#feed(() => this.#client.handleClosed(this.#clock.now(), error))
+      },
+    })
+  }
+
+  #feed(input: () => void): void {
+    input()
+    this.#driver.wake()
+  }
+
+  #hangUp(): void {
+    this.#dialling?.abort()
+    this.#dialling = undefined
+    this.#stream?.close()
+    this.#stream = undefined
+  }
 }

@@ -1,8 +1,22 @@
-// The relay for Node: mounts the Relay machine in any HTTP server.
+// The relay for Node: mounts the Relay machine in any HTTP server. It moves bytes between sockets and the
+// machine and decides nothing but which of the doors a request came to.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { Clock, RandomSource } from '@mesh/sansio'
+import { formatHexKey, type X25519 } from '@mesh/keys'
+import { type Clock, drive, type RandomSource } from '@mesh/sansio'
+import { systemClock, systemRandom } from '@mesh/sansio/node'
+import { WebSocketServer } from 'ws'
+import type { ConnectionId } from '../connection.ts'
+import { Relay, type RelayOutput } from '../relay.ts'
 import type { RelayStats } from '../stats.ts'
+import { answerRequest, pathOf } from './http-answers.ts'
+import {
+  type RelayStream,
+  type RelayStreamEvents,
+  remoteAddressOf,
+  socketStream,
+  webSocketStream,
+} from './stream.ts'
 
 /** Who asks to be admitted: see {@link RelayServerOptions.verifyClient}. */
 export interface Admission {
@@ -27,6 +41,8 @@ export interface RelayServerOptions {
   readonly clock?: Clock
   /** Random bytes; the system's unless given. */
   readonly random?: RandomSource
+  /** A faster X25519 for logins, such as `nodeCrypto` of `@mesh/noise/node`. */
+  readonly x25519?: X25519
 }
 
 /** A relay to be mounted in an HTTP server. */
@@ -50,7 +66,194 @@ export interface RelayServer {
   close(): void
 }
 
+/** The longest WebSocket message taken; browsers cut frames as they like, so this only bounds memory. */
+const MAX_WEBSOCKET_MESSAGE = 1_048_576
+
 /** Makes a relay. It listens nowhere by itself: mount it in `node:http` or `node:https` servers. */
 export function createRelay(options: RelayServerOptions): RelayServer {
-  throw new Error(`not yet: ${options.privateKey.length}`)
+  return new MountedRelay(options)
+}
+
+interface Link {
+  readonly stream: RelayStream
+  /** Chunks since the last flush; they leave together. */
+  pending: Uint8Array[]
+}
+
+class MountedRelay implements RelayServer {
+  readonly #options: RelayServerOptions
+  readonly #clock: Clock
+  readonly #relay: Relay
+  readonly #driver: ReturnType<typeof drive>
+  readonly #links = new Map<ConnectionId, Link>()
+  readonly #unflushed = new Set<ConnectionId>()
+  readonly #webSockets = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: MAX_WEBSOCKET_MESSAGE,
+    handleProtocols: (offered) => (offered.has('derp') ? 'derp' : false),
+  })
+  #closed = false
+
+  constructor(options: RelayServerOptions) {
+    this.#options = options
+    this.#clock = options.clock ?? systemClock
+    this.#relay = new Relay({
+      privateKey: options.privateKey,
+      random: options.random ?? systemRandom,
+      admission: options.verifyClient !== undefined,
+      ...(options.writeTimeout === undefined ? {} : { writeTimeout: options.writeTimeout }),
+      ...(options.x25519 === undefined ? {} : { x25519: options.x25519 }),
+    })
+    this.#driver = drive(this.#relay, this.#clock, (output) => this.#perform(output))
+  }
+
+  get publicKey(): Uint8Array {
+    return this.#relay.publicKey
+  }
+
+  get stats(): RelayStats {
+    return this.#relay.stats
+  }
+
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
+    socket.on('error', () => socket.destroy())
+    if (this.#closed) return refuse(socket, '503 Service Unavailable', 'The relay is closing')
+    if (pathOf(request) !== '/derp')
+      return refuse(socket, '404 Not Found', 'There is nothing to upgrade to here')
+    switch (doorOf(request)) {
+      case 'derp':
+        return this.#openDerp(request, socket, head)
+      case 'websocket':
+        return this.#openWebSocket(request, socket, head)
+      case 'none':
+        return refuse(socket, '426 Upgrade Required', 'DERP needs a connection upgrade')
+    }
+  }
+
+  handleRequest(request: IncomingMessage, response: ServerResponse): boolean {
+    return answerRequest(request, response)
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#driver.close()
+    for (const { stream } of this.#links.values()) stream.destroy()
+    this.#links.clear()
+    this.#webSockets.close()
+  }
+
+  #openDerp(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
+    // Fast start: the client knows the key already and expects no HTTP answer at all (§2.3).
+    if (request.headers['derp-fast-start'] !== '1') socket.write(switchingProtocols(this.publicKey))
+    this.#connect(remoteAddressOf(socket), (events) => socketStream(socket, head, events))
+  }
+
+  #openWebSocket(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
+    const source = remoteAddressOf(socket)
+    this.#webSockets.handleUpgrade(request, socket, Buffer.from(head), (webSocket) => {
+      if (this.#closed) return webSocket.terminate()
+      this.#connect(source, (events) => webSocketStream(webSocket, events))
+    })
+  }
+
+  #connect(source: string, open: (events: RelayStreamEvents) => RelayStream): void {
+    const id = this.#relay.handleConnect(this.#clock.now(), source)
+    const stream = open({
+      bytes: (bytes) => {
+        this.#relay.handleBytes(id, bytes, this.#clock.now())
+        this.#driver.wake()
+      },
+      closed: () => {
+        this.#links.delete(id)
+        this.#relay.handleClosed(id, this.#clock.now())
+        this.#driver.wake()
+      },
+    })
+    this.#links.set(id, { stream, pending: [] })
+    this.#driver.wake()
+  }
+
+  #perform(output: RelayOutput): void {
+    const link = this.#links.get(output.connection)
+    if (link === undefined) return
+    switch (output.kind) {
+      case 'write':
+        link.pending.push(output.bytes)
+        return this.#flushSoon(output.connection)
+      case 'close':
+        this.#links.delete(output.connection)
+        return link.stream.destroy()
+      case 'admit':
+        link.stream.pause()
+        void this.#admit(output.connection, { nodeKey: output.nodeKey, source: output.source })
+    }
+  }
+
+  async #admit(id: ConnectionId, admission: Admission): Promise<void> {
+    const admitted = await ask(this.#options.verifyClient, admission)
+    if (this.#closed) return
+    this.#relay.handleAdmission(id, admitted, this.#clock.now())
+    this.#driver.wake()
+    this.#links.get(id)?.stream.resume()
+  }
+
+  // What one turn of the loop wrote to a connection leaves in one system call.
+  #flushSoon(id: ConnectionId): void {
+    if (this.#unflushed.size === 0) queueMicrotask(() => this.#flush())
+    this.#unflushed.add(id)
+  }
+
+  #flush(): void {
+    for (const id of this.#unflushed) this.#flushLink(id)
+    this.#unflushed.clear()
+  }
+
+  #flushLink(id: ConnectionId): void {
+    const link = this.#links.get(id)
+    if (link === undefined || link.pending.length === 0) return
+    const chunks = link.pending
+    link.pending = []
+    const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+    link.stream.write(chunks, () => {
+      this.#relay.handleWritten(id, length, this.#clock.now())
+      this.#driver.wake()
+    })
+  }
+}
+
+async function ask(verify: RelayServerOptions['verifyClient'], admission: Admission): Promise<boolean> {
+  try {
+    return (await verify?.(admission)) === true
+  } catch {
+    return false
+  }
+}
+
+// An upgrade to "websocket" without the subprotocol is what ancient clients sent for DERP itself (§2.1).
+function doorOf(request: IncomingMessage): 'derp' | 'websocket' | 'none' {
+  const upgrade = request.headers.upgrade?.toLowerCase()
+  if (upgrade === 'derp') return 'derp'
+  if (upgrade !== 'websocket') return 'none'
+  const offered = request.headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? []
+  return offered.includes('derp') ? 'websocket' : 'derp'
+}
+
+function switchingProtocols(publicKey: Uint8Array): string {
+  return [
+    'HTTP/1.1 101 Switching Protocols',
+    'Upgrade: DERP',
+    'Connection: Upgrade',
+    'Derp-Version: 2',
+    `Derp-Public-Key: ${formatHexKey(publicKey)}`,
+    '\r\n',
+  ].join('\r\n')
+}
+
+function refuse(socket: Duplex, status: string, sentence: string): void {
+  const body = `${sentence}\n`
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+  )
 }

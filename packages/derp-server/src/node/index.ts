@@ -3,5 +3,12 @@
  *
  * @packageDocumentation
  */
+export {
+  type CertificatePair,
+  certificatePin,
+  META_CERTIFICATE_PREFIX,
+  metaCertificate,
+  selfSignedCertificate,
+} from './certificates.ts'
 export { type Admission, createRelay, type RelayServer, type RelayServerOptions } from './create-relay.ts'
-export { listenStun, type StunListener, type StunListenerOptions } from './listen-stun.ts'
+export { listenStun, STUN_PORT, type StunListener, type StunListenerOptions } from './listen-stun.ts'

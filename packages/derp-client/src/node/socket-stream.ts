@@ -1,0 +1,37 @@
+// The ByteStream seat filled with a Node socket, plain or TLS.
+import type { Socket } from 'node:net'
+import type { ByteStream, ByteStreamEvents } from '../byte-stream.ts'
+
+/** Between TCP keep-alive probes on a quiet connection: 10 min. */
+const TCP_KEEP_ALIVE = 600_000
+
+/** Makes a stream of an open socket; `head` is what has been read from it already. */
+export function socketStream(socket: Socket, head: Uint8Array): ByteStream {
+  socket.setNoDelay(true)
+  socket.setKeepAlive(true, TCP_KEEP_ALIVE)
+  socket.setTimeout(0)
+  if (head.length > 0) socket.unshift(head)
+  let closedByOwner = false
+
+  function start(events: ByteStreamEvents): void {
+    let cause: Error | undefined
+    socket.on('data', (chunk: Uint8Array) => events.bytes(chunk))
+    socket.on('drain', () => events.drained())
+    socket.on('error', (error) => {
+      cause = error
+    })
+    socket.on('end', () => socket.destroy())
+    socket.on('close', () => {
+      if (!closedByOwner) events.closed(cause)
+    })
+    if (socket.destroyed) queueMicrotask(() => closedByOwner || events.closed())
+  }
+
+  function close(): void {
+    closedByOwner = true
+    socket.on('error', () => undefined)
+    socket.destroy()
+  }
+
+  return { start, write: (bytes) => socket.write(bytes), close }
+}

@@ -1,0 +1,83 @@
+// The two kinds of stream that carry DERP, made alike: a raw socket after an HTTP upgrade, and a WebSocket.
+import type { Duplex } from 'node:stream'
+import type { WebSocket } from 'ws'
+
+/** Between TCP keep-alive probes on a quiet connection: 10 min (data-plane §2.6). */
+const TCP_KEEP_ALIVE = 600_000
+
+/** A stream of bytes to one client. */
+export interface RelayStream {
+  /** Writes the chunks in order; calls `done` when the platform has passed them on. The chunks are the stream's from now on. */
+  write(chunks: readonly Uint8Array[], done: () => void): void
+  /** Stops reading until {@link RelayStream.resume}. */
+  pause(): void
+  resume(): void
+  /** Ends the stream at once. Idempotent. */
+  destroy(): void
+}
+
+/** Who is told what comes out of a {@link RelayStream}. */
+export interface RelayStreamEvents {
+  bytes(bytes: Uint8Array): void
+  closed(): void
+}
+
+/** Returns the remote address of a socket, or an empty string when it has none. */
+export function remoteAddressOf(socket: Duplex): string {
+  return 'remoteAddress' in socket && typeof socket.remoteAddress === 'string' ? socket.remoteAddress : ''
+}
+
+/** Makes a stream of a socket whose HTTP upgrade is done; `head` is what came glued to the request (S4). */
+export function socketStream(socket: Duplex, head: Uint8Array, events: RelayStreamEvents): RelayStream {
+  tune(socket)
+  socket.on('data', (chunk: Uint8Array) => events.bytes(chunk))
+  socket.on('error', () => socket.destroy())
+  socket.on('close', () => events.closed())
+  socket.on('end', () => socket.destroy())
+  if (head.length > 0) socket.unshift(head)
+  return {
+    write: (chunks, done) => writeAll(socket, chunks, done),
+    pause: () => socket.pause(),
+    resume: () => socket.resume(),
+    destroy: () => socket.destroy(),
+  }
+}
+
+/** Makes a stream of a WebSocket with subprotocol `derp`: message boundaries mean nothing (data-plane §2.4). */
+export function webSocketStream(webSocket: WebSocket, events: RelayStreamEvents): RelayStream {
+  webSocket.on('message', (data, isBinary) => {
+    if (!isBinary) return webSocket.close(UNSUPPORTED_DATA)
+    for (const chunk of Array.isArray(data) ? data : [data]) events.bytes(new Uint8Array(chunk))
+  })
+  webSocket.on('error', () => webSocket.terminate())
+  webSocket.on('close', () => events.closed())
+  return {
+    write: (chunks, done) => webSocket.send(Buffer.concat(chunks), () => done()),
+    pause: () => webSocket.pause(),
+    resume: () => webSocket.resume(),
+    destroy: () => webSocket.terminate(),
+  }
+}
+
+/** WebSocket close code for a message of a kind not taken here. */
+const UNSUPPORTED_DATA = 1003
+
+function tune(socket: Duplex): void {
+  if ('setNoDelay' in socket && typeof socket.setNoDelay === 'function') socket.setNoDelay(true)
+  if ('setKeepAlive' in socket && typeof socket.setKeepAlive === 'function') {
+    socket.setKeepAlive(true, TCP_KEEP_ALIVE)
+  }
+  if ('setTimeout' in socket && typeof socket.setTimeout === 'function') socket.setTimeout(0)
+}
+
+// Corked, so that a burst of frames becomes one system call; the last chunk's callback speaks for all.
+function writeAll(socket: Duplex, chunks: readonly Uint8Array[], done: () => void): void {
+  if (socket.destroyed || socket.writableEnded) return
+  socket.cork()
+  const last = chunks.length - 1
+  chunks.forEach((chunk, i) => {
+    if (i === last) socket.write(chunk, () => done())
+    else socket.write(chunk)
+  })
+  socket.uncork()
+}
