@@ -1,6 +1,6 @@
 /**
- * A packet device: the kernel's TUN on Linux by `node:ffi`, an in-memory pair, and a tap that writes what passes
- * to a pcap stream. Packets cross in batches, through one lent buffer.
+ * A packet device: the kernel's TUN on Linux by `node:ffi`, an in-memory pair, and a tap that writes what passes to a
+ * pcap stream. Packets cross in batches, through one lent buffer.
  *
  * @packageDocumentation
  */
