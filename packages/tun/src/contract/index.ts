@@ -1,5 +1,5 @@
 /**
- * What every filling of {@link "tun".TunDevice} promises, as tests to run against it. The runner is passed in, so
+ * What every filling of `TunDevice` promises, as tests to run against it. The runner is passed in, so
  * that this entry depends on none.
  *
  * @packageDocumentation
