@@ -96,7 +96,7 @@ function toJson(value: object): Uint8Array {
 /** Returns the members of a JSON object by lower-case name, `null` ones left out as Go does. */
 function fromJson(json: Uint8Array): Map<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json))
+    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(json))
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
     const members = Object.entries(value).filter(([, member]) => member !== null)
     return new Map(members.map(([name, member]): [string, unknown] => [name.toLowerCase(), member]))
