@@ -14,7 +14,10 @@ export type PeerPath =
 export type PingResult =
   | { readonly ok: true; readonly latency: number; readonly endpoint: Endpoint }
   | { readonly ok: true; readonly latency: number; readonly region: number }
-  | { readonly ok: false; readonly reason: 'timeout' | 'no-path' | 'unknown-peer' | 'expired-peer' }
+  | {
+      readonly ok: false
+      readonly reason: 'timeout' | 'no-path' | 'unknown-peer' | 'expired-peer' | 'closed'
+    }
 
 /** News for the owner. */
 export type MagicSockEvent =

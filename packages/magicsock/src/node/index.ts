@@ -10,4 +10,5 @@ export {
   type RelayHandlers,
   type RelayLink,
 } from './open-magicsock.ts'
-export { localAddresses, openUdpSockets, type UdpOptions } from './udp-sockets.ts'
+export { localAddresses } from './local-addresses.ts'
+export { openUdpSockets, SOCKET_BUFFER_SIZE, type UdpOptions } from './udp-sockets.ts'

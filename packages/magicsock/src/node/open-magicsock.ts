@@ -1,5 +1,7 @@
-// The shell: sockets and relays in, machine, sockets and relays out. Decides nothing.
+// The shell seen from outside: sockets and relays in, machine, sockets and relays out. Decides nothing.
+import type { X25519 } from '@mesh/keys'
 import type { Clock, RandomSource } from '@mesh/sansio'
+import type { IpAddress } from '@mesh/wire/ip'
 import type { DatagramSocket, SocketPorts } from '../datagram-socket.ts'
 import type { DropCounters } from '../drops.ts'
 import type { LocalEndpoint } from '../endpoints.ts'
@@ -7,6 +9,8 @@ import type { NetcheckReport } from '../netcheck-report.ts'
 import type { MagicSockEvent, PingResult } from '../output.ts'
 import type { PeerConfig, PeerId, PeerStatus } from '../peer-config.ts'
 import type { RelayMap } from '../relay-map.ts'
+import { RunningMagicSock } from './running-magicsock.ts'
+import { openUdpSockets } from './udp-sockets.ts'
 
 /** What a relay connection tells magicsock. */
 export interface RelayHandlers {
@@ -14,6 +18,8 @@ export interface RelayHandlers {
   onPacket(source: Uint8Array, bytes: Uint8Array): void
   /** The relay no longer has this node. */
   onPeerGone(nodeKey: Uint8Array): void
+  /** The relay is alive: connected, or anything came from it. */
+  onAlive(): void
   /** The connection broke; the link reconnects by itself. */
   onLost(): void
 }
@@ -47,6 +53,10 @@ export interface OpenMagicSockOptions {
   readonly onEvent?: (event: MagicSockEvent) => void
   /** Sockets to use instead of the system's own. */
   readonly sockets?: DatagramSocket
+  /** Says which local addresses to tell peers of. Default: `localAddresses`. Asked again every few seconds. */
+  readonly readAddresses?: () => IpAddress[]
+  /** A faster X25519 than the portable one. */
+  readonly x25519?: X25519
   /** Default: the system's monotonic clock. */
   readonly clock?: Clock
   /** Default: the system's random bytes. */
@@ -89,7 +99,14 @@ export interface MagicSockHandle {
   close(): Promise<void>
 }
 
-/** Opens sockets and runs a {@link MagicSock} on them. */
-export function openMagicSock(options: OpenMagicSockOptions): Promise<MagicSockHandle> {
-  return Promise.reject(new Error(`not written yet ${options.port}`))
+/**
+ * Opens sockets and runs a {@link MagicSock} on them.
+ *
+ * Packets and news may come before the promise is fulfilled.
+ *
+ * @throws Error (with the system's `code`, such as `EADDRINUSE`) when the port cannot be had.
+ */
+export async function openMagicSock(options: OpenMagicSockOptions): Promise<MagicSockHandle> {
+  const sockets = options.sockets ?? (await openUdpSockets({ port: options.port ?? 0 }))
+  return new RunningMagicSock(options, sockets)
 }

@@ -1,0 +1,271 @@
+// Machine, sockets and relay links joined: what openMagicSock returns.
+import { generatePrivateKey } from '@mesh/keys'
+import { type Clock, drive, type Driver } from '@mesh/sansio'
+import { systemClock, systemRandom } from '@mesh/sansio/node'
+import { type Endpoint, formatAddress, type IpAddress } from '@mesh/wire/ip'
+import type { DatagramSocket, SocketPorts, SocketTrouble } from '../datagram-socket.ts'
+import type { DropCounters } from '../drops.ts'
+import type { LocalEndpoint } from '../endpoints.ts'
+import { MagicSock } from '../magicsock.ts'
+import type { NetcheckReport } from '../netcheck-report.ts'
+import type { MagicSockEvent, MagicSockOutput, PingResult } from '../output.ts'
+import type { PeerConfig, PeerId, PeerStatus } from '../peer-config.ts'
+import type { RelayMap } from '../relay-map.ts'
+import { localAddresses } from './local-addresses.ts'
+import { lookUpRelays, needsLookUp } from './look-up.ts'
+import type { MagicSockHandle, OpenMagicSockOptions, RelayHandlers } from './open-magicsock.ts'
+import { RelayLinks } from './relay-links.ts'
+
+/** How often the interfaces are looked at: Node tells nobody when they change. */
+const INTERFACE_POLL_INTERVAL = 5_000
+
+interface NetcheckWaiter {
+  readonly resolve: (report: NetcheckReport) => void
+  readonly reject: (error: Error) => void
+}
+
+/** A {@link MagicSock} at work. */
+export class RunningMagicSock implements MagicSockHandle {
+  readonly #options: OpenMagicSockOptions
+  readonly #clock: Clock
+  readonly #sockets: DatagramSocket
+  readonly #machine: MagicSock
+  readonly #links: RelayLinks
+  readonly #driver: Driver
+  readonly #pings = new Map<number, (result: PingResult) => void>()
+  #netchecks: NetcheckWaiter[] = []
+  #addresses: IpAddress[]
+  #relays: RelayMap | undefined
+  #stopPolling: () => void = () => undefined
+  #closed = false
+
+  constructor(options: OpenMagicSockOptions, sockets: DatagramSocket) {
+    const { nodeKey, port, allowLoopback, clock = systemClock, random = systemRandom } = options
+    this.#options = options
+    this.#clock = clock
+    this.#sockets = sockets
+    this.#links = new RelayLinks(options.connectRelay, (region) => this.#handlersFor(region))
+    this.#machine = new MagicSock({
+      nodeKey,
+      discoPrivateKey: generatePrivateKey(random),
+      underlay: {
+        sendDatagram: (to, bytes) => sockets.send(bytes, to),
+        sendRelay: (region, to, bytes) => this.#links.send(region, to, bytes),
+      },
+      random,
+      now: clock.now(),
+      allowLoopback: allowLoopback === true,
+      fixedPort: port !== undefined && port !== 0,
+      ...(options.x25519 === undefined ? {} : { x25519: options.x25519 }),
+    })
+    this.#driver = drive<MagicSockOutput>(this.#machine, clock, (output) => this.#perform(output))
+    this.#addresses = this.#readAddresses()
+    sockets.listen({
+      onDatagram: (bytes, from) => this.#receive(bytes, from),
+      onTrouble: (trouble) => this.#hearTrouble(trouble),
+    })
+    this.#machine.setLocalAddresses(this.#addresses, sockets.ports, clock.now())
+    if (options.connectRelay === undefined) this.#machine.setRelays(new Map(), clock.now())
+    this.#pollInterfacesLater()
+  }
+
+  get discoKey(): Uint8Array {
+    return this.#machine.discoKey
+  }
+
+  get ports(): SocketPorts {
+    return this.#sockets.ports
+  }
+
+  get endpoints(): readonly LocalEndpoint[] {
+    return this.#machine.endpoints
+  }
+
+  get homeRelay(): number {
+    return this.#machine.homeRelay
+  }
+
+  get report(): NetcheckReport | undefined {
+    return this.#machine.report
+  }
+
+  get drops(): Readonly<DropCounters> {
+    return this.#machine.drops
+  }
+
+  setPeers(peers: readonly PeerConfig[]): void {
+    this.#machine.setPeers(peers, this.#clock.now())
+    this.#wake()
+  }
+
+  setRelays(relays: RelayMap): void {
+    this.#relays = relays
+    if (!needsLookUp(relays)) return this.#useRelays(relays)
+    void lookUpRelays(relays).then((found) => {
+      if (this.#relays === relays && !this.#closed) this.#useRelays(found)
+    })
+  }
+
+  setControlConnected(connected: boolean): void {
+    this.#machine.setControlConnected(connected)
+  }
+
+  learnDiscoKey(peer: PeerId, discoKey: Uint8Array): void {
+    this.#machine.learnDiscoKey(peer, discoKey)
+    this.#wake()
+  }
+
+  send(peer: PeerId, datagram: Uint8Array): number {
+    if (this.#closed) return 0
+    const sent = this.#machine.send(peer, datagram, this.#clock.now())
+    this.#wake()
+    return sent
+  }
+
+  attribute(source: number, peer: PeerId): void {
+    this.#machine.attribute(source, peer)
+  }
+
+  ping(peer: PeerId): Promise<PingResult> {
+    if (this.#closed) return Promise.resolve({ ok: false, reason: 'closed' })
+    const result = new Promise<PingResult>((resolve) => {
+      this.#pings.set(this.#machine.ping(peer, this.#clock.now()), resolve)
+    })
+    this.#wake()
+    return result
+  }
+
+  netcheck(): Promise<NetcheckReport> {
+    if (this.#closed) return Promise.reject(closedError())
+    const report = new Promise<NetcheckReport>((resolve, reject) => {
+      this.#netchecks.push({ resolve, reject })
+    })
+    this.#machine.restun(this.#clock.now())
+    this.#wake()
+    return report
+  }
+
+  status(peer: PeerId): PeerStatus | undefined {
+    return this.#machine.status(peer, this.#clock.now())
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#driver.close()
+    this.#stopPolling()
+    this.#links.closeAll()
+    for (const resolve of this.#pings.values()) resolve({ ok: false, reason: 'closed' })
+    for (const { reject } of this.#netchecks) reject(closedError())
+    await this.#sockets.close()
+  }
+
+  #wake(): void {
+    if (this.#machine.needsPoll) this.#driver.wake()
+  }
+
+  #perform(output: MagicSockOutput): void {
+    switch (output.kind) {
+      case 'datagram':
+        return this.#sockets.send(output.bytes, output.to)
+      case 'relay':
+        return this.#links.send(output.region, output.to, output.bytes)
+      case 'connect-relay':
+        return this.#links.open(output.region, output.region === this.#machine.homeRelay)
+      case 'close-relay':
+        return this.#links.close(output.region)
+      case 'rebind':
+        return void this.#rebind()
+      case 'event':
+        return this.#tell(output)
+    }
+  }
+
+  #tell(event: MagicSockEvent): void {
+    if (event.event === 'home-relay') this.#links.noteHome(event.region)
+    if (event.event === 'ping') {
+      this.#pings.get(event.ping)?.(event.result)
+      this.#pings.delete(event.ping)
+    }
+    if (event.event === 'netcheck') {
+      const waiting = this.#netchecks
+      this.#netchecks = []
+      for (const { resolve } of waiting) resolve(event.report)
+    }
+    this.#options.onEvent?.(event)
+  }
+
+  #receive(bytes: Uint8Array, from: Endpoint): void {
+    const peer = this.#machine.handleDatagram(bytes, from, this.#clock.now())
+    if (peer !== 'consumed') this.#options.onPacket(bytes, peer, this.#machine.lastSource)
+    this.#wake()
+  }
+
+  #handlersFor(region: number): RelayHandlers {
+    return {
+      onPacket: (source, bytes) => {
+        if (this.#closed) return
+        const peer = this.#machine.handleRelayPacket(region, source, bytes, this.#clock.now())
+        if (peer !== 'consumed') this.#options.onPacket(bytes, peer, this.#machine.lastSource)
+        this.#wake()
+      },
+      onPeerGone: (nodeKey) => this.#machine.handlePeerGone(region, nodeKey),
+      onAlive: () => this.#machine.handleRelayAlive(region, this.#clock.now()),
+      onLost: () => {
+        if (this.#closed) return
+        this.#machine.handleRelayLost(region, this.#clock.now())
+        this.#wake()
+      },
+    }
+  }
+
+  #hearTrouble({ code, to }: SocketTrouble): void {
+    this.#machine.handleSendError(code, to, this.#clock.now())
+    this.#wake()
+  }
+
+  #useRelays(relays: RelayMap): void {
+    this.#machine.setRelays(relays, this.#clock.now())
+    this.#wake()
+  }
+
+  async #rebind(): Promise<void> {
+    await this.#sockets.rebind().catch(() => undefined)
+    if (this.#closed) return
+    this.#machine.setLocalAddresses(this.#addresses, this.#sockets.ports, this.#clock.now())
+    this.#wake()
+  }
+
+  #pollInterfacesLater(): void {
+    this.#stopPolling = this.#clock.at(this.#clock.now() + INTERFACE_POLL_INTERVAL, () => {
+      void this.#pollInterfaces().finally(() => {
+        if (!this.#closed) this.#pollInterfacesLater()
+      })
+    })
+  }
+
+  /** New addresses are news; a lost one means another network, and sockets that may be bound to nothing. */
+  async #pollInterfaces(): Promise<void> {
+    const before = new Set(this.#addresses.map(formatAddress))
+    const addresses = this.#readAddresses()
+    const after = new Set(addresses.map(formatAddress))
+    const lost = [...before].some((address) => !after.has(address))
+    if (!lost && before.size === after.size) return
+    this.#addresses = addresses
+    if (!lost) {
+      this.#machine.setLocalAddresses(addresses, this.#sockets.ports, this.#clock.now())
+      return this.#wake()
+    }
+    this.#machine.handleNetworkChange(this.#clock.now())
+    await this.#rebind()
+  }
+
+  #readAddresses(): IpAddress[] {
+    const { allowLoopback, readAddresses } = this.#options
+    return readAddresses?.() ?? localAddresses(allowLoopback === true)
+  }
+}
+
+function closedError(): Error {
+  return new Error('this magicsock is closed')
+}
