@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs'
+import { afterEach, expect, test, vi } from 'vitest'
+
+const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
+
+afterEach(() => vi.restoreAllMocks())
+
+test('the example of the README runs and prints what it says', async () => {
+  expect(read('README.md')).toContain(`\`\`\`ts\n${read('examples/sort.ts')}\`\`\``)
+  const log = vi.spyOn(console, 'log').mockReturnValue()
+  await import('../examples/sort.ts')
+  expect(log.mock.calls).toEqual([['STUN', 32], ['203.0.113.7:41641'], ['noise'], [undefined]])
+})
+
+test('the README opens with the words of the package documentation', () => {
+  const [, story = ''] = /\/\*\*\n \* ([^\n]+)\n/.exec(read('src/index.ts')) ?? []
+  expect(read('README.md').split('\n\n')[1]).toBe(story)
+})
+
+test('the root names every part', async () => {
+  const root = await import('../src/index.ts')
+  expect(Object.keys(root).sort()).toEqual([
+    'control',
+    'derp',
+    'disco',
+    'geneve',
+    'ip',
+    'stun',
+    'tsmp',
+    'wireguard',
+  ])
+})
