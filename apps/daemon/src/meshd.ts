@@ -51,7 +51,7 @@ function portNumber(text: string): number {
 async function main(): Promise<void> {
   const flags = readFlags()
   const level = flags.verbose >= 2 ? 'trace' : flags.verbose === 1 ? 'debug' : 'info'
-  const log = pino({ base: undefined, level }, pino.destination({ fd: 2, sync: true }))
+  const log = pino({ base: null, level }, pino.destination({ fd: 2, sync: true }))
   const store = await openStore(flags)
   const device: DeviceChoice =
     flags.tun === 'userspace-networking' ? { kind: 'userspace' } : { kind: 'tun', name: flags.tun }

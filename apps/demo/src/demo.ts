@@ -1,7 +1,7 @@
 // What `npm start` runs: a control server, a relay and two nodes on this machine, and the proof that the nodes
 // reach each other by name, first through the relay and then straight.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { LocalMesh, PROJECT } from './local-mesh.ts'
 import { Namespaces, HUB_ADDRESS } from './namespaces.ts'
@@ -53,20 +53,24 @@ async function main(flags: Flags, progress: Progress): Promise<void> {
     directory,
     host: namespaces ? HUB_ADDRESS : (flags.listen ?? '127.0.0.1'),
     ...(namespaces
-      ? { tun: 'mesh0', wrap: (who, program, args) => namespaces.wrap(hostOf(who), program, args) }
+      ? { tun: 'mesh0', wrap: (who, program, args) => namespaces.wrap(who, program, args) }
       : {}),
   })
   const stopped = untilStopped()
   try {
     const work = demonstrate(mesh, namespaces, progress)
+    // Once the user has asked for the end, a failure is only an effect of it.
+    work.catch(() => {})
     await Promise.race([work, stopped.promise])
-    if (stopped.now()) return
+    if (stopped.happened()) {
+      process.exitCode = 130
+      return
+    }
     if (!flags.once) {
-      explainJoining(mesh, flags, progress)
+      explainJoining(mesh, namespaces, progress)
       await Promise.race([stopped.promise, firstDeath(mesh)])
     }
   } finally {
-    stopped.end()
     await mesh.stop()
     await namespaces?.remove()
     release()
@@ -82,6 +86,7 @@ async function demonstrate(
   const known = existsSync(join(mesh.directory, 'a.state'))
   progress.title(known ? 'A mesh on this machine, found again' : 'A mesh on this machine')
   if (namespaces) {
+    await namespaces.removeLeftOvers()
     await progress.step('three network namespaces: hub, a, b', () => namespaces.create(['a', 'b']))
   }
   await mesh.choosePorts()
@@ -122,32 +127,34 @@ async function demonstrate(
   progress.say(`\nAll of it took ${((performance.now() - start) / 1000).toFixed(1)} s.`)
 }
 
-function explainJoining(mesh: LocalMesh, flags: Flags, progress: Progress): void {
-  const node = flags.tun ? '' : join('node_modules', '.bin', 'node')
-  const program = `${node} --conditions=@mesh/source apps/daemon/src`
-  if (flags.tun) {
-    progress.title('It stays up. Look around from another terminal:')
-    progress.say(`  ip netns exec ${mesh.exec.name ? '' : ''}NAMESPACE ping ADDRESS`)
+function explainJoining(mesh: LocalMesh, namespaces: Namespaces | undefined, progress: Progress): void {
+  progress.title('It stays up.')
+  if (namespaces) {
+    progress.say('Look around from another terminal, as root:')
+    progress.say(`  ip netns exec ${namespaces.nameOf('a')} ping b`)
+    progress.say(`  ${program('mesh.ts')} --socket=${fromHere(mesh.socketOf('a'))} status`)
   } else {
-    progress.title('It stays up. To join another node, in this folder in another terminal:')
-    progress.say(
-      `  ${program}/meshd.ts --tun=userspace-networking --allow-loopback --state=.mesh/c.state --socket=.mesh/c.sock &`,
-    )
-    progress.say(
-      `  ${program}/mesh.ts --socket=.mesh/c.sock up --login-server=${mesh.controlUrl} --auth-key=file:${mesh.authKeyFile} --hostname=c`,
-    )
-    progress.say(`  ${program}/mesh.ts --socket=.mesh/c.sock ping b`)
+    const socket = `--socket=${fromHere(join(mesh.directory, 'c.sock'))}`
+    const state = `--state=${fromHere(join(mesh.directory, 'c.state'))}`
+    const key = `--auth-key=file:${fromHere(mesh.authKeyFile)}`
+    progress.say('To join another node, in this folder in another terminal:')
+    progress.say(`  ${program('meshd.ts')} --tun=userspace-networking --allow-loopback ${state} ${socket} &`)
+    progress.say(`  ${program('mesh.ts')} ${socket} up --login-server=${mesh.controlUrl} ${key} --hostname=c`)
+    progress.say(`  ${program('mesh.ts')} ${socket} ping b`)
     if (mesh.host === '127.0.0.1') {
-      progress.note('The control server listens on this machine alone. For other machines start this with')
+      progress.note('The servers listen on this machine alone. For other machines start this with')
       progress.note('npm start -- --listen ADDRESS (one of this machine), and carry the auth key file over.')
     }
   }
   progress.say('\nCtrl-C ends everything.')
 }
 
-/** In the demo a server runs in the hub, and every other program where its node is. */
-function hostOf(who: string): string {
-  return who
+function program(file: string): string {
+  return `node_modules/.bin/node --conditions=@mesh/source apps/daemon/src/${file}`
+}
+
+function fromHere(path: string): string {
+  return relative(PROJECT, path)
 }
 
 function checkRights(): void {
@@ -204,29 +211,23 @@ function forget(directory: string): void {
 }
 
 interface Stopper {
+  /** Resolves when the user wants an end. */
   readonly promise: Promise<void>
-  now(): boolean
-  end(): void
+  /** Whether that has happened. */
+  happened(): boolean
 }
 
+/** Hears Ctrl-C and SIGTERM. A second one changes nothing: what was started must be ended in order. */
 function untilStopped(): Stopper {
   let happened = false
-  let settle: () => void = () => {}
-  const promise = new Promise<void>((resolve) => {
-    settle = resolve
-  })
+  const { promise, resolve } = Promise.withResolvers<void>()
   const stop = (): void => {
     happened = true
-    settle()
+    resolve()
   }
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)
-  return {
-    promise,
-    now: () => happened,
-    // A second Ctrl-C while everything ends must not leave half of it behind.
-    end: () => void 0,
-  }
+  return { promise, happened: () => happened }
 }
 
 /** Rejects when one of the programs ends by itself. */

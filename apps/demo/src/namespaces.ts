@@ -1,6 +1,6 @@
 // Network namespaces for the demo with real TUN devices: a hub, and a machine for each node, joined by a bridge in
 // the hub. Nothing of the host's own network is touched, and there is no way out.
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { run } from './child.ts'
 
 /** Address of the hub, where the control server and the relay are. */
@@ -47,6 +47,17 @@ export class Namespaces {
     for (const who of this.#members.splice(0)) {
       await run('ip', ['netns', 'delete', this.nameOf(who)])
       rmSync(`/etc/netns/${this.nameOf(who)}`, { recursive: true, force: true })
+    }
+  }
+
+  /** Removes what a demo that was killed could not remove itself: its number is in the names. */
+  async removeLeftOvers(): Promise<void> {
+    const { stdout } = await run('ip', ['netns', 'list'])
+    for (const match of stdout.matchAll(/^(mesh-(\d+)-[a-z]+)\b/gm)) {
+      const [, name = '', pid = ''] = match
+      if (existsSync(`/proc/${pid}`)) continue
+      await run('ip', ['netns', 'delete', name])
+      rmSync(`/etc/netns/${name}`, { recursive: true, force: true })
     }
   }
 

@@ -6,6 +6,7 @@ type Style = Parameters<typeof styleText>[0]
 /** Prints steps to a terminal or a file. */
 export class Progress {
   readonly #out: NodeJS.WriteStream
+  readonly #pending = new Set<string>()
 
   constructor(out: NodeJS.WriteStream = process.stdout) {
     this.#out = out
@@ -29,14 +30,15 @@ export class Progress {
   /** Does one step and prints its mark, what it returned and its time; a failure is marked and thrown on. */
   async step<T>(what: string, work: () => Promise<T>, result?: (value: T) => string): Promise<T> {
     const start = performance.now()
-    this.#pending(what)
+    this.#pending.add(what)
+    this.#showPending()
     try {
       const value = await work()
       const said = result?.(value)
-      this.#done(`${this.#style('green', '✔')} ${what}${said ? `  ${said}` : ''}  ${this.#time(start)}`)
+      this.#done(what, `${this.#style('green', '✔')} ${what}${said ? `  ${said}` : ''}  ${this.#time(start)}`)
       return value
     } catch (error) {
-      this.#done(`${this.#style('red', '✖')} ${what}  ${this.#time(start)}`)
+      this.#done(what, `${this.#style('red', '✖')} ${what}  ${this.#time(start)}`)
       throw error
     }
   }
@@ -50,13 +52,18 @@ export class Progress {
     return this.#style('dim', `(${duration(performance.now() - start)})`)
   }
 
-  #pending(what: string): void {
-    if (this.#out.isTTY) this.#out.write(`${this.#style('dim', '·')} ${what} …`)
+  /** On a terminal the last line names what is under way. */
+  #showPending(): void {
+    if (!this.#out.isTTY) return
+    const names = [...this.#pending].join(', ')
+    this.#out.write(`\r\x1b[2K${names ? this.#style('dim', `· ${names} …`) : ''}`)
   }
 
-  #done(text: string): void {
+  #done(what: string, text: string): void {
+    this.#pending.delete(what)
     if (this.#out.isTTY) this.#out.write('\r\x1b[2K')
     this.#line(text)
+    this.#showPending()
   }
 
   #line(text: string): void {

@@ -5,8 +5,12 @@
  */
 export { addressesOf, describeStatus, type StatusSources } from './describe-status.ts'
 export { eligiblePrefixes, type HostRoutes, hostRoutes } from './eligible-routes.ts'
+export { Engine, type EngineDrop, type EngineOptions, type EngineUnderlay } from './engine.ts'
 export { NetError, type NetErrorCode } from './errors.ts'
 export type { MeshDatagram, MeshNodeApi, MeshUdpSocket, NodeEvent } from './node-api.ts'
+export { type NumberedPeer, PeerTable } from './peer-table.ts'
+export { reconcile, type Rooms } from './reconcile.ts'
+export type { ForwardQuery } from './service-address.ts'
 export { CONTROL_KEYS, MACHINE_KEY, memoryStore, NODE_KEY, type StateStore } from './state-store.ts'
 export {
   BACKEND_STATES,
@@ -20,3 +24,5 @@ export {
   type UserStatus,
   ZERO_TIME,
 } from './status.ts'
+export { TUNNEL_PING_TIMEOUT } from './tunnel-pings.ts'
+export { type OverlayHost, UserspaceHost } from './userspace-host.ts'

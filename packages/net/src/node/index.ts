@@ -4,3 +4,4 @@
  * @packageDocumentation
  */
 export { openFileStore, replaceFile } from './file-store.ts'
+export { MeshNode, type NodeOptions } from './mesh-node.ts'

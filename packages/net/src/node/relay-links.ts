@@ -1,0 +1,99 @@
+// The relay connections that magicsock asks for, made from the map of the moment. When a region's servers change,
+// its connection is made anew behind the same link.
+import { connectDerp, type DerpConnection } from '@mesh/derp-client/node'
+import type { RelayHandlers, RelayLink } from '@mesh/magicsock/node'
+import type { DERPMap, DERPRegion } from '@mesh/wire/control'
+
+/** Makes and keeps the connections to relay regions. */
+export class RelayLinks {
+  readonly #privateKey: Uint8Array
+  readonly #onTrouble: (region: string, message: string) => void
+  readonly #links = new Map<number, Link>()
+  #regions: Readonly<Record<string, DERPRegion>> = {}
+
+  /** `privateKey` is the node's; kept, not copied. */
+  constructor(privateKey: Uint8Array, onTrouble: (region: string, message: string) => void) {
+    this.#privateKey = privateKey
+    this.#onTrouble = onTrouble
+  }
+
+  /** Whether some relay has accepted our login. */
+  get anyConnected(): boolean {
+    return [...this.#links.values()].some((link) => link.connected)
+  }
+
+  /** Takes the relays of a new map. */
+  update(derpMap: DERPMap | undefined): void {
+    this.#regions = derpMap?.Regions ?? {}
+    for (const [region, link] of this.#links) link.use(this.#regions[String(region)])
+  }
+
+  /** Connects to a region, for magicsock. */
+  connect(region: number, handlers: RelayHandlers): RelayLink {
+    const link = new Link(this.#privateKey, handlers, this.#onTrouble, () => this.#links.delete(region))
+    this.#links.set(region, link)
+    link.use(this.#regions[String(region)])
+    return link
+  }
+}
+
+class Link implements RelayLink {
+  readonly #privateKey: Uint8Array
+  readonly #handlers: RelayHandlers
+  readonly #onTrouble: (region: string, message: string) => void
+  readonly #onClose: () => void
+  #region: string | undefined
+  #connection: DerpConnection | undefined
+  #preferred = false
+
+  constructor(
+    privateKey: Uint8Array,
+    handlers: RelayHandlers,
+    onTrouble: (region: string, message: string) => void,
+    onClose: () => void,
+  ) {
+    this.#privateKey = privateKey
+    this.#handlers = handlers
+    this.#onTrouble = onTrouble
+    this.#onClose = onClose
+  }
+
+  get connected(): boolean {
+    return this.#connection?.connected ?? false
+  }
+
+  use(region: DERPRegion | undefined): void {
+    const text = region && JSON.stringify(region)
+    if (text === this.#region) return
+    this.#region = text
+    this.#connection?.close()
+    this.#connection = region && this.#open(region)
+  }
+
+  send(to: Uint8Array, bytes: Uint8Array): void {
+    this.#connection?.send(to, bytes)
+  }
+
+  notePreferred(preferred: boolean): void {
+    this.#preferred = preferred
+    this.#connection?.notePreferred(preferred)
+  }
+
+  close(): void {
+    this.#connection?.close()
+    this.#connection = undefined
+    this.#onClose()
+  }
+
+  #open(region: DERPRegion): DerpConnection {
+    const connection = connectDerp({ region, privateKey: this.#privateKey, preferred: this.#preferred })
+    connection.onPacket((source, packet) => this.#handlers.onPacket(source, packet))
+    connection.onPeerGone((nodeKey) => this.#handlers.onPeerGone(nodeKey))
+    connection.onEvent((event) => {
+      if (event.event !== 'disconnected') return
+      this.#handlers.onLost()
+      this.#onTrouble(region.RegionCode, event.error.message)
+    })
+    return connection
+  }
+}

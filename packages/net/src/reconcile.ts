@@ -1,0 +1,44 @@
+// From a map to the rooms below: five assignments, and nothing that remembers. What did not change is not assigned.
+import type { DnsResolver } from '@mesh/dns'
+import type { PeerConfig, RelayMap } from '@mesh/magicsock'
+import type { MapChanges, NetworkMap } from '@mesh/netmap'
+import type { PacketFilter } from '@mesh/policy'
+import type { PeerConfig as WireGuardPeer } from '@mesh/wireguard'
+import { eligiblePrefixes, type HostRoutes, hostRoutes } from './eligible-routes.ts'
+import { dnsRecords, localPrefixes, magicsockPeer } from './peer-settings.ts'
+import type { NumberedPeer, PeerTable } from './peer-table.ts'
+import { relayMap } from './relay-map.ts'
+
+/** The rooms that act on a map. */
+export interface Rooms {
+  readonly peers: PeerTable
+  readonly wireguard: { setPeers(peers: readonly WireGuardPeer[]): void }
+  readonly paths: { setPeers(peers: readonly PeerConfig[]): void; setRelays(relays: RelayMap): void }
+  readonly filter: Pick<PacketFilter, 'setRules' | 'setLocalPrefixes'>
+  readonly dns: Pick<DnsResolver, 'setRecords'>
+  readonly onHostRoutes: (routes: HostRoutes) => void
+}
+
+/** Makes the rooms agree with the map. */
+export function reconcile(map: NetworkMap, changes: MapChanges, rooms: Rooms): void {
+  const peers = rooms.peers.update(map)
+  if (changes.relays) rooms.paths.setRelays(relayMap(map.derpMap))
+  // Paths before keys: the first handshake finds where to go.
+  if (changes.paths) rooms.paths.setPeers(peers.map(magicsockPeer))
+  if (changes.wireguard) rooms.wireguard.setPeers(peers.flatMap(wireguardPeer))
+  if (changes.filter) setFilter(map, rooms.filter)
+  if (changes.dns) rooms.dns.setRecords(dnsRecords(map))
+  if (changes.routes || changes.self) rooms.onHostRoutes(hostRoutes(map))
+}
+
+function setFilter(map: NetworkMap, filter: Rooms['filter']): void {
+  filter.setLocalPrefixes(localPrefixes(map))
+  filter.setRules(map.packetFilter)
+}
+
+/** A peer whose key has ended, or that has no address that counts here, does not exist for WireGuard. */
+function wireguardPeer({ peer, node }: NumberedPeer): WireGuardPeer[] {
+  const allowedIps = eligiblePrefixes(node)
+  if (node.expired || allowedIps.length === 0) return []
+  return [{ id: peer, publicKey: node.nodeKey, allowedIps }]
+}

@@ -1,0 +1,160 @@
+import { batchOf, packetsOf } from '@mesh/tun'
+import {
+  decodeIcmpEcho,
+  decodeIpPacket,
+  decodeTcp,
+  decodeUdp,
+  encodeIcmpEcho,
+  encodeIpPacket,
+  encodeTcpPacket,
+  encodeUdpPacket,
+  parseAddress,
+  PROTOCOL_TSMP,
+  TCP_ACK,
+  TCP_RST,
+  TCP_SYN,
+} from '@mesh/wire/ip'
+import { encodeTsmp } from '@mesh/wire/tsmp'
+import { describe, expect, test } from 'vitest'
+import { makeWire } from './support.ts'
+
+const A = parseAddress('100.64.0.1')!
+const B = parseAddress('100.64.0.2')!
+const SERVICE = parseAddress('100.100.100.100')!
+
+function settle(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0))
+}
+
+describe('the engine', () => {
+  test('carries a ping to the stack of the peer and back, handshake and all', async () => {
+    const { a, clock, carry } = makeWire()
+    const latency = a.engine.ping('ICMP', A, B, 5000)
+    clock.advanceBy(3)
+    carry()
+    await expect(latency).resolves.toBe(3)
+    expect(a.sources).toContain(22)
+  })
+
+  test('F6: answers a TSMP ping itself, whatever the filter says', async () => {
+    const { a, b, carry } = makeWire()
+    b.engine.filter.setRules([])
+    const latency = a.engine.ping('TSMP', A, B, 5000)
+    carry()
+    await expect(latency).resolves.toBe(0)
+  })
+
+  test('gives a ping up when its time is over, and knows a late answer no more', async () => {
+    const { a, b, clock, carry } = makeWire()
+    b.engine.filter.setRules([])
+    const latency = a.engine.ping('ICMP', A, B, 5000)
+    carry()
+    clock.advanceBy(5000)
+    await expect(latency).resolves.toBeUndefined()
+  })
+
+  test('F3: lets an echo request in only by a rule', () => {
+    const { a, b, carry } = makeWire()
+    b.engine.filter.setRules([])
+    void a.engine.ping('ICMP', A, B, 5000)
+    carry()
+    expect(b.engine.filter.drops['no-rule']).toBe(1)
+  })
+
+  test('carries UDP between two user-space stacks by their ports', () => {
+    const { a, b, carry } = makeWire()
+    const heard: string[] = []
+    const server = b.host.listenUdp(7, ({ data, address, port }) => {
+      heard.push(new TextDecoder().decode(data))
+      server.send(Uint8Array.of(111, 107), address, port)
+    })
+    const client = a.host.listenUdp(0, ({ data, address }) => heard.push(`${new TextDecoder().decode(data)} ${address}`))
+    client.send(new TextEncoder().encode('hello'), '100.64.0.2', 7)
+    carry()
+    expect(heard).toEqual(['hello', 'ok 100.64.0.2'])
+  })
+
+  test('F4: tells the opener of a refused TCP connection so, and the telling is not given to its host', () => {
+    const { a, b, carry } = makeWire()
+    b.engine.filter.setRules([])
+    const got: Uint8Array[] = []
+    a.engine.setHost({ write: (batch) => got.push(...packetsOf(batch)) })
+    const syn = { sequence: 1, acknowledgment: 0, flags: TCP_SYN, window: 100 }
+    a.engine.fromOverlay(batchOf([encodeTcpPacket({ address: A, port: 5 }, { address: B, port: 80 }, syn)]))
+    carry()
+    expect(b.engine.filter.drops['no-rule']).toBe(1)
+    expect(b.engine.wireguard.peerCounters(0)?.sentPackets).toBeGreaterThan(0)
+    expect(got).toEqual([])
+  })
+
+  test('F6: swallows TSMP that a program of the host forges', () => {
+    const { a, carry } = makeWire()
+    const body = encodeTsmp({ kind: 'ping', data: new Uint8Array(8) })
+    a.engine.fromOverlay(batchOf([encodeIpPacket({ source: A, destination: B, protocol: PROTOCOL_TSMP }, body)]))
+    carry()
+    expect(a.engine.drops['tsmp-from-host']).toBe(1)
+    expect(a.sent).toEqual([])
+  })
+
+  test('turns packets for its own address around, without the network', () => {
+    const { a } = makeWire()
+    const got: Uint8Array[] = []
+    a.engine.setHost({ write: (batch) => got.push(...packetsOf(batch)) })
+    const packet = encodeUdpPacket({ address: A, port: 1 }, { address: A, port: 2 }, Uint8Array.of(9))
+    a.engine.fromOverlay(batchOf([packet]))
+    expect([got, a.sent]).toEqual([[packet], []])
+  })
+
+  test('drops and counts what is no packet, and goes on', () => {
+    const { a } = makeWire()
+    a.engine.fromOverlay(batchOf([new Uint8Array(3), new Uint8Array(40), Uint8Array.of(0x45)]))
+    expect(a.engine.drops.malformed).toBe(3)
+  })
+
+  test('threat 18: drops a packet from an address that is another peer’s', () => {
+    const { a, b, carry } = makeWire()
+    const other = parseAddress('100.64.0.9')!
+    const echo = { kind: 'request', identifier: 1, sequence: 1, data: new Uint8Array(8) } as const
+    b.engine.setOwnAddresses([])
+    b.engine.fromOverlay(batchOf([encodeIcmpEcho(other, A, echo)]))
+    carry()
+    expect(a.engine.wireguard.counters().drops['wrong-source']).toBe(1)
+  })
+})
+
+describe('F7: 100.100.100.100', () => {
+  function ask(packet: Uint8Array): Uint8Array[] {
+    const { a } = makeWire()
+    a.dns.setRecords({ suffix: 'mesh.test', nodes: [{ name: 'b.mesh.test', addresses: [B] }] })
+    const got: Uint8Array[] = []
+    a.engine.setHost({ write: (batch) => got.push(...packetsOf(batch)) })
+    a.engine.fromOverlay(batchOf([packet]))
+    expect(a.sent).toEqual([])
+    return got
+  }
+
+  test('answers an echo', () => {
+    const data = Uint8Array.of(1, 2, 3)
+    const [reply] = ask(encodeIcmpEcho(A, SERVICE, { kind: 'request', identifier: 4, sequence: 5, data }))
+    const packet = decodeIpPacket(reply!)!
+    expect([...packet.source, ...packet.destination]).toEqual([...SERVICE, ...A])
+    expect(decodeIcmpEcho(packet)).toMatchObject({ kind: 'reply', identifier: 4, sequence: 5, data })
+  })
+
+  test('F8: answers a name of the mesh over UDP', async () => {
+    const query = Uint8Array.from([0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0x62, 4, 0x6d, 0x65, 0x73, 0x68, 4, 0x74, 0x65, 0x73, 0x74, 0, 0, 1, 0, 1])
+    const [reply] = ask(encodeUdpPacket({ address: A, port: 999 }, { address: SERVICE, port: 53 }, query))
+    await settle()
+    const segment = decodeUdp(decodeIpPacket(reply!)!.payload)!
+    expect(segment).toMatchObject({ sourcePort: 53, destinationPort: 999 })
+    expect([...segment.payload.subarray(-4)]).toEqual([...B])
+  })
+
+  test('refuses TCP at once, and is silent to other UDP', () => {
+    const syn = { sequence: 41, acknowledgment: 0, flags: TCP_SYN, window: 100 }
+    const [reply] = ask(encodeTcpPacket({ address: A, port: 5 }, { address: SERVICE, port: 81 }, syn))
+    const segment = decodeTcp(decodeIpPacket(reply!)!.payload)
+    expect(segment).toMatchObject({ flags: TCP_RST | TCP_ACK, acknowledgment: 42, sourcePort: 81 })
+    expect(ask(encodeUdpPacket({ address: A, port: 5 }, { address: SERVICE, port: 54 }, new Uint8Array(1)))).toEqual([])
+  })
+})
