@@ -10,7 +10,7 @@ export { MagicSock, SENT } from './magicsock.ts'
 export { type InterfaceAddress, selectLocalAddresses } from './local-addresses.ts'
 export type { NetcheckReport } from './netcheck-report.ts'
 export type { MagicSockOptions } from './options.ts'
-export type { MagicSockEvent, MagicSockOutput, PeerPath, PingResult } from './output.ts'
+export type { MagicSockEvent, MagicSockOutput, PeerPath, PingResult, PingWay } from './output.ts'
 export {
   type PeerConfig,
   type PeerId,

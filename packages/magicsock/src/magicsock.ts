@@ -11,7 +11,7 @@ import { type DropCounters, type DropReason, noDrops } from './drops.ts'
 import type { LocalEndpoint } from './endpoints.ts'
 import type { NetcheckReport } from './netcheck-report.ts'
 import type { MagicSockOptions } from './options.ts'
-import type { MagicSockOutput, PeerPath, PingResult } from './output.ts'
+import type { MagicSockOutput, PeerPath, PingResult, PingWay } from './output.ts'
 import { type PeerConfig, type PeerId, type PeerStatus, UNKNOWN_PEER } from './peer-config.ts'
 import { countPacket, type Peer, type PeerHost, SESSION_ACTIVE_TIMEOUT } from './peer.ts'
 import { checkKeyLength, PeerSet } from './peer-set.ts'
@@ -283,11 +283,12 @@ export class MagicSock implements Machine<MagicSockOutput> {
   }
 
   /**
-   * Pings a peer by disco over its relay and every address it may have, the best path alone when that is trusted.
+   * Pings a peer by disco over its relay and every address it may have, the best path alone when that is trusted;
+   * or over its relay alone, to see how that does.
    *
    * @returns The number of the ping; the event `ping` that bears it says how it ended, within 5 s.
    */
-  ping(peer: PeerId, now: number): number {
+  ping(peer: PeerId, now: number, over: PingWay = 'any'): number {
     this.#lastAsked += 1
     const asked = this.#lastAsked
     const to = this.#peers.get(peer)
@@ -297,7 +298,8 @@ export class MagicSock implements Machine<MagicSockOutput> {
     else {
       if (to.noteSend(now)) this.#startHeartbeat(to)
       const region = this.#relays.route(to.id, to.config.homeRelay, now)
-      if (!to.ask(asked, region, now)) this.#endPing(asked, { ok: false, reason: 'no-path' })
+      const sent = over === 'relay' ? to.askRelay(asked, region, now) : to.ask(asked, region, now)
+      if (!sent) this.#endPing(asked, { ok: false, reason: 'no-path' })
     }
     this.#lastSend = now
     this.#rearm = true

@@ -10,6 +10,9 @@ export type PeerPath =
   | { readonly kind: 'relay'; readonly region: number }
   | { readonly kind: 'none' }
 
+/** Which ways a ping takes: all that may work, or the peer's relay alone. */
+export type PingWay = 'any' | 'relay'
+
 /** How a ping asked for by {@link MagicSock.ping} ended. `ping` is what that call returned. */
 export type PingResult =
   | { readonly ok: true; readonly latency: number; readonly endpoint: Endpoint }

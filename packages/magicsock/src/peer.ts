@@ -133,6 +133,13 @@ export class Peer {
     return region !== 0 || this.candidates.size > 0
   }
 
+  /** Pings through the relay alone, for somebody who waits. Returns whether the ping went out. */
+  askRelay(asked: number, region: number, now: number): boolean {
+    if (this.disco === undefined || region === 0) return false
+    this.#host.sendPing(this, region, 'asked', asked, now)
+    return true
+  }
+
   /** Takes the source of a ping of this peer's. Returns whether the ping is a new one, to be answered. */
   notePing(from: Endpoint, txId: string, now: number): boolean {
     const candidate = this.candidates.noteHeard(from, this.#host.loopback, now)

@@ -6,7 +6,7 @@ import type { DatagramSocket, SocketPorts } from '../datagram-socket.ts'
 import type { DropCounters } from '../drops.ts'
 import type { LocalEndpoint } from '../endpoints.ts'
 import type { NetcheckReport } from '../netcheck-report.ts'
-import type { MagicSockEvent, PingResult } from '../output.ts'
+import type { MagicSockEvent, PingResult, PingWay } from '../output.ts'
 import type { PeerConfig, PeerId, PeerStatus } from '../peer-config.ts'
 import type { RelayMap } from '../relay-map.ts'
 import { RunningMagicSock } from './running-magicsock.ts'
@@ -89,8 +89,8 @@ export interface MagicSockHandle {
   send(peer: PeerId, datagram: Uint8Array): number
   /** Says that WireGuard has authenticated a packet of `peer` from this source. */
   attribute(source: number, peer: PeerId): void
-  /** Pings a peer by disco over every path that may work; the first answer is the result. */
-  ping(peer: PeerId): Promise<PingResult>
+  /** Pings a peer by disco, over every path that may work or its relay alone; the first answer is the result. */
+  ping(peer: PeerId, over?: PingWay): Promise<PingResult>
   /** Runs a netcheck and returns its report. */
   netcheck(): Promise<NetcheckReport>
   /** Returns how a peer stands, or `undefined` for one that is not known. */

@@ -8,7 +8,7 @@ import type { DropCounters } from '../drops.ts'
 import type { LocalEndpoint } from '../endpoints.ts'
 import { MagicSock } from '../magicsock.ts'
 import type { NetcheckReport } from '../netcheck-report.ts'
-import type { MagicSockEvent, MagicSockOutput, PingResult } from '../output.ts'
+import type { MagicSockEvent, MagicSockOutput, PingResult, PingWay } from '../output.ts'
 import type { PeerConfig, PeerId, PeerStatus } from '../peer-config.ts'
 import type { RelayMap } from '../relay-map.ts'
 import { localAddresses } from './local-addresses.ts'
@@ -126,10 +126,10 @@ export class RunningMagicSock implements MagicSockHandle {
     this.#machine.attribute(source, peer)
   }
 
-  ping(peer: PeerId): Promise<PingResult> {
+  ping(peer: PeerId, over: PingWay = 'any'): Promise<PingResult> {
     if (this.#closed) return Promise.resolve({ ok: false, reason: 'closed' })
     const result = new Promise<PingResult>((resolve) => {
-      this.#pings.set(this.#machine.ping(peer, this.#clock.now()), resolve)
+      this.#pings.set(this.#machine.ping(peer, this.#clock.now(), over), resolve)
     })
     this.#wake()
     return result
