@@ -1,0 +1,59 @@
+// Answers for people: columns as wide as they need to be.
+
+import type { NodeJson, PreAuthKeyJson, UserJson } from '@mesh/control-server/node'
+
+/** Returns users as a table. */
+export function usersTable(users: readonly UserJson[]): string {
+  const rows = users.map((user) => [String(user.id), user.name, user.displayName, shortTime(user.created)])
+  return table(['ID', 'NAME', 'DISPLAY NAME', 'CREATED'], rows)
+}
+
+/** Returns pre-auth keys as a table. */
+export function keysTable(keys: readonly PreAuthKeyJson[]): string {
+  const rows = keys.map((key) => [
+    String(key.id),
+    key.key,
+    key.user || key.tags.join(','),
+    yesNo(key.reusable),
+    yesNo(key.ephemeral),
+    yesNo(key.used),
+    shortTime(key.expiration),
+  ])
+  return table(['ID', 'KEY', 'OWNER', 'REUSABLE', 'EPHEMERAL', 'USED', 'EXPIRES'], rows)
+}
+
+/** Returns nodes as a table. */
+export function nodesTable(nodes: readonly NodeJson[]): string {
+  const rows = nodes.map((node) => [
+    String(node.id),
+    node.name,
+    node.user || node.tags.join(','),
+    node.addresses.join(', '),
+    node.expired ? 'expired' : node.online ? 'online' : 'offline',
+    node.online ? '-' : shortTime(node.lastSeen),
+    shortTime(node.expiry),
+  ])
+  return table(['ID', 'NAME', 'OWNER', 'ADDRESSES', 'STATE', 'LAST SEEN', 'EXPIRES'], rows)
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lines = [head, ...rows]
+  const widths = head.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)))
+  return lines
+    .map((line) =>
+      line
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}
+
+function yesNo(value: boolean): string {
+  return value ? 'yes' : 'no'
+}
+
+/** Times to the second, in UTC; `never` when there is none. */
+function shortTime(time: string | null): string {
+  return time === null ? 'never' : time.slice(0, 19).replace('T', ' ')
+}
