@@ -5,6 +5,14 @@
  * @packageDocumentation
  */
 export { ALLOW_ALL_RULES, compile } from './compile.ts'
-export type { AllowAllPolicy, CompiledPolicy, FlowQuestion, NodePolicy, Policy, PolicyNode, Verdict } from './compile.ts'
+export type {
+  AllowAllPolicy,
+  CompiledPolicy,
+  FlowQuestion,
+  NodePolicy,
+  Policy,
+  PolicyNode,
+  Verdict,
+} from './compile.ts'
 export { PacketFilter } from './packet-filter.ts'
 export type { FilterDropReason, FilterVerdict } from './packet-filter.ts'

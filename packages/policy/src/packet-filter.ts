@@ -115,7 +115,15 @@ export class PacketFilter {
 
   #ruled(packet: Uint8Array): boolean {
     const { sourceAt, destinationAt, addressLength, protocol, destinationPort } = this.#view
-    return rulesAcceptPacket(this.#rules, packet, sourceAt, destinationAt, addressLength, protocol, destinationPort)
+    return rulesAcceptPacket(
+      this.#rules,
+      packet,
+      sourceAt,
+      destinationAt,
+      addressLength,
+      protocol,
+      destinationPort,
+    )
   }
 
   #drop(reason: FilterDropReason): FilterVerdict {

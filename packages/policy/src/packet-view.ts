@@ -120,7 +120,8 @@ export class PacketView {
   #readTransport(packet: Uint8Array, at: number, total: number): boolean {
     const { protocol } = this
     if (protocol === PROTOCOL_RESERVED) return false
-    if (this.version === 6 && (EXTENSION_HEADERS.has(protocol) || protocol === PROTOCOL_IPV6_FRAGMENT)) return false
+    if (this.version === 6 && (EXTENSION_HEADERS.has(protocol) || protocol === PROTOCOL_IPV6_FRAGMENT))
+      return false
     if (total - at < (LEAST_HEADER[protocol] ?? 0)) return false
     if (protocol === PROTOCOL_TCP || protocol === PROTOCOL_UDP || protocol === PROTOCOL_SCTP) {
       this.sourcePort = read16(packet, at)
@@ -142,7 +143,8 @@ export class PacketView {
 
   #writeAddress(word: number, packet: Uint8Array, at: number): void {
     for (let i = 0; i < 4; i += 1) {
-      this.#key[word + i] = i * 4 < this.addressLength ? read16(packet, at + i * 4) * 65536 + read16(packet, at + i * 4 + 2) : 0
+      this.#key[word + i] =
+        i * 4 < this.addressLength ? read16(packet, at + i * 4) * 65536 + read16(packet, at + i * 4 + 2) : 0
     }
   }
 }

@@ -108,7 +108,8 @@ export function rulesJoin(
   for (let i = 0; i < rules.length; i += 1) {
     const rule = rules[i] as Rule
     if (!inRanges(rule.sources, packet, sourceAt, addressLength)) continue
-    if (rule.destinations.some((each) => inRanges(each.ranges, packet, destinationAt, addressLength))) return true
+    if (rule.destinations.some((each) => inRanges(each.ranges, packet, destinationAt, addressLength)))
+      return true
   }
   return false
 }
@@ -159,7 +160,8 @@ function appendRange(text: string, v4: number[], v6: number[]): void {
     return
   }
   const dash = text.indexOf('-')
-  if (dash > 0) return appendBounds(parseAddress(text.slice(0, dash)), parseAddress(text.slice(dash + 1)), v4, v6)
+  if (dash > 0)
+    return appendBounds(parseAddress(text.slice(0, dash)), parseAddress(text.slice(dash + 1)), v4, v6)
   if (!text.includes('/')) {
     const address = parseAddress(text)
     return appendBounds(address, address, v4, v6)
@@ -172,7 +174,12 @@ function appendRange(text: string, v4: number[], v6: number[]): void {
   appendBounds(low, high, v4, v6)
 }
 
-function appendBounds(low: Uint8Array | undefined, high: Uint8Array | undefined, v4: number[], v6: number[]): void {
+function appendBounds(
+  low: Uint8Array | undefined,
+  high: Uint8Array | undefined,
+  v4: number[],
+  v6: number[],
+): void {
   if (!low || !high || low.length !== high.length) return
   if (low.length === 4) {
     v4.push(readWord(low, 0), readWord(high, 0))
