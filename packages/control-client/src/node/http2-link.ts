@@ -50,10 +50,11 @@ export class Http2Link {
     const stream = this.#session.request({ ':method': 'POST', ':path': path })
     let ended = false
     this.#streams.set(id, stream)
-    stream.on('response', (headers) =>
-      this.#tell(id, () => this.#listener.onResponse(id, headers[':status'] ?? 0)),
-    )
-    stream.on('data', (chunk: Uint8Array) => this.#tell(id, () => this.#listener.onData(id, chunk)))
+    // Data may be at hand before `response` is emitted: it flows only from then on.
+    stream.on('response', (headers) => {
+      this.#tell(id, () => this.#listener.onResponse(id, headers[':status'] ?? 0))
+      stream.on('data', (chunk: Uint8Array) => this.#tell(id, () => this.#listener.onData(id, chunk)))
+    })
     stream.on('end', () => {
       ended = true
     })
