@@ -102,14 +102,15 @@ export class Session {
 
   #greet(frame: Frame): DerpError | undefined {
     const { privateKey, publicKey, random, x25519 } = this.#owner
-    const serverKey = frame.type === FRAME_SERVER_KEY ? decodeServerKey(frame.payload)?.slice() : undefined
+    const serverKey = frame.type === FRAME_SERVER_KEY ? decodeServerKey(frame.payload) : undefined
     const box = serverKey && precomputeBox(privateKey, serverKey, x25519)
     if (box === undefined) return new DerpError('ERR_DERP_BAD_MAGIC', 'the other side does not speak DERP')
     const nonce = random(BOX_NONCE_LENGTH)
     const info = encodeClientInfo({ version: DERP_VERSION, canAckPings: true, isProber: false })
     const bytes = encodeSealedClientInfo({ clientKey: publicKey, nonce, box: sealBox(box, nonce, info) })
     this.#owner.emit({ kind: 'write', bytes })
-    this.#serverKey = serverKey
+    // Not slice(): of a Buffer that would be a view.
+    this.#serverKey = serverKey && new Uint8Array(serverKey)
     this.#box = box
     return undefined
   }
@@ -169,7 +170,7 @@ export class Session {
   #handlePeerGone(payload: Uint8Array): void {
     const message = decodePeerGone(payload)
     if (message === undefined) return this.#ignore()
-    const nodeKey = message.peer.slice()
+    const nodeKey = new Uint8Array(message.peer)
     this.#owner.emit({ kind: 'event', event: 'peer-gone', nodeKey, reason: message.reason })
   }
 

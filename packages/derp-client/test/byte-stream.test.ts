@@ -6,7 +6,11 @@ test('what is written to one end comes out of the other, also what came before t
   const [near, far] = memoryStreamPair()
   const seen: (string | Uint8Array)[] = []
   near.write(Uint8Array.of(1))
-  far.start({ bytes: (bytes) => seen.push(bytes), drained: () => undefined, closed: () => seen.push('closed') })
+  far.start({
+    bytes: (bytes) => seen.push(bytes),
+    drained: () => undefined,
+    closed: () => seen.push('closed'),
+  })
   near.write(Uint8Array.of(2))
   near.close()
   near.close()
@@ -19,6 +23,10 @@ test('an end that starts after the other has closed still gets everything, and t
   const seen: (string | Uint8Array)[] = []
   near.write(Uint8Array.of(1))
   near.close()
-  far.start({ bytes: (bytes) => seen.push(bytes), drained: () => undefined, closed: () => seen.push('closed') })
+  far.start({
+    bytes: (bytes) => seen.push(bytes),
+    drained: () => undefined,
+    closed: () => seen.push('closed'),
+  })
   expect(seen).toEqual([Uint8Array.of(1), 'closed'])
 })

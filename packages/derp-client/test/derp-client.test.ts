@@ -237,7 +237,11 @@ test('a packet of more than 64 KiB is dropped here, not by the relay', () => {
 })
 
 test('C8: a rate that the server asks for is kept to by dropping', () => {
-  const bench = new ClientBench().connect({ version: 2, tokenBucketBytesPerSecond: 1_000, tokenBucketBytesBurst: 500 })
+  const bench = new ClientBench().connect({
+    version: 2,
+    tokenBucketBytesPerSecond: 1_000,
+    tokenBucketBytesBurst: 500,
+  })
   for (let i = 0; i < 10; i += 1) bench.send(5, new Uint8Array(63))
   expect(bench.client.stats).toMatchObject({ sent: 5, dropped: 5 })
   bench.advance(100)

@@ -115,7 +115,8 @@ export class ClientBench {
   /** Returns the events of one sort so far. */
   events<E extends DerpEvent['event']>(event: E): Extract<DerpEvent, { event: E }>[] {
     return this.outputs.filter(
-      (output): output is Extract<DerpEvent, { event: E }> => output.kind === 'event' && output.event === event,
+      (output): output is Extract<DerpEvent, { event: E }> =>
+        output.kind === 'event' && output.event === event,
     )
   }
 }

@@ -25,7 +25,8 @@ export interface Login {
 export function openLogin(payload: Uint8Array, privateKey: Uint8Array, x25519?: X25519): Login | undefined {
   const sealed = decodeSealedClientInfo(payload)
   if (sealed === undefined) return undefined
-  const key = sealed.clientKey.slice()
+  // Not slice(): of a Buffer that would be a view.
+  const key = new Uint8Array(sealed.clientKey)
   const box = precomputeBox(privateKey, key, x25519)
   const json = box && openBox(box, sealed.nonce, sealed.box)
   const info = json && decodeClientInfo(json)

@@ -14,7 +14,7 @@ export class PacketQueue<S> {
   #length = 0
 
   constructor(capacity: number) {
-    this.#slots = new Array<QueuedFrame<S> | undefined>(capacity).fill(undefined)
+    this.#slots = Array.from({ length: capacity }, () => undefined)
   }
 
   get length(): number {

@@ -32,7 +32,12 @@ test('S7: what is sent to a key arrives there with the key of the sender', () =>
   const bob = bench.connect(2).login()
   alice.send(bob, dataPacket(7))
   expect(bob.got(FRAME_RECV_PACKET)).toEqual([new Uint8Array([...alice.key, ...dataPacket(7)])])
-  expect(bench.relay.stats).toMatchObject({ packetsReceived: 1, packetsSent: 1, bytesReceived: 100, bytesSent: 100 })
+  expect(bench.relay.stats).toMatchObject({
+    packetsReceived: 1,
+    packetsSent: 1,
+    bytesReceived: 100,
+    bytesSent: 100,
+  })
 })
 
 test('a client may send to itself', () => {
@@ -110,7 +115,7 @@ test('S10: disco to an unknown key is answered three times at once and then once
   const alice = bench.connect(1).login()
   const bob = bench.connect(2)
   for (let i = 0; i < 10; i += 1) alice.send(bob, discoPacket())
-  expect(alice.got(FRAME_PEER_GONE)).toEqual(Array(3).fill(new Uint8Array([...bob.key, 1])))
+  expect(alice.got(FRAME_PEER_GONE)).toEqual(Array.from({ length: 3 }, () => new Uint8Array([...bob.key, 1])))
   bench.advance(1_000)
   for (let i = 0; i < 10; i += 1) alice.send(bob, discoPacket())
   expect(alice.got(FRAME_PEER_GONE)).toHaveLength(4)
@@ -218,7 +223,11 @@ test('threat 27: what a stalled receiver costs is bounded, whatever is sent to i
 
 test('S14: of two connections with one key, the one that connected last receives', () => {
   const bench = new RelayBench()
-  const [alice, first, second] = [bench.connect(1).login(), bench.connect(2).login(), bench.connect(2).login()]
+  const [alice, first, second] = [
+    bench.connect(1).login(),
+    bench.connect(2).login(),
+    bench.connect(2).login(),
+  ]
   alice.send(first, dataPacket(1))
   expect([first, second].map((each) => each.got(FRAME_RECV_PACKET).length)).toEqual([0, 1])
   expect(bench.relay.stats).toMatchObject({ clients: 2, duplicateClients: 1, connections: 3 })
@@ -226,7 +235,11 @@ test('S14: of two connections with one key, the one that connected last receives
 
 test('S14: the one that spoke last receives', () => {
   const bench = new RelayBench()
-  const [alice, first, second] = [bench.connect(1).login(), bench.connect(2).login(), bench.connect(2).login()]
+  const [alice, first, second] = [
+    bench.connect(1).login(),
+    bench.connect(2).login(),
+    bench.connect(2).login(),
+  ]
   first.say(encodeNotePreferred(true))
   alice.send(first, dataPacket(1))
   expect([first, second].map((each) => each.got(FRAME_RECV_PACKET).length)).toEqual([1, 0])
@@ -264,7 +277,11 @@ test.each([
   ['ClosePeer', encodeClosePeer(new Uint8Array(KEY))],
   [
     'ForwardPacket',
-    encodeForwardPacket({ source: new Uint8Array(KEY), destination: new Uint8Array(KEY), packet: dataPacket(1) }),
+    encodeForwardPacket({
+      source: new Uint8Array(KEY),
+      destination: new Uint8Array(KEY),
+      packet: dataPacket(1),
+    }),
   ],
 ])('S15: %s without the mesh key closes the connection', (_name, frame) => {
   const alice = new RelayBench().connect(1).login()

@@ -28,7 +28,10 @@ test('random bytes after the login never throw and never reach anybody', () => {
     fc.property(fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 8 }), (chunks) => {
       const bench = new RelayBench()
       const bob = bench.connect(2).login()
-      bench.connect(1).login().say(...chunks)
+      bench
+        .connect(1)
+        .login()
+        .say(...chunks)
       bench.advance(200_000)
       expect(bob.closed).toBeUndefined()
     }),

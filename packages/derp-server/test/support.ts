@@ -97,7 +97,7 @@ export class BenchClient {
   receive(bytes: Uint8Array): void {
     this.#reader.feed(bytes)
     for (let frame = this.#reader.read(); frame !== undefined; frame = this.#reader.read()) {
-      this.frames.push({ type: frame.type, payload: frame.payload.slice() })
+      this.frames.push({ type: frame.type, payload: new Uint8Array(frame.payload) })
     }
   }
 

@@ -114,7 +114,7 @@ function upgrade(
   return new Promise((resolve, reject) => {
     const asked = request({ createConnection: () => socket, path: '/derp', headers, signal })
     asked.on('error', (error) => reject(signal.aborted ? signal.reason : closed(error)))
-    asked.on('upgrade', (_response, upgraded, head) => resolve(socketStream(upgraded as Socket, head)))
+    asked.on('upgrade', (_response, upgraded, head) => resolve(socketStream(upgraded, head)))
     asked.on('response', (response) => {
       let body = ''
       response.setEncoding('utf8')

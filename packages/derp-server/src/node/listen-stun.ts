@@ -58,7 +58,7 @@ async function bindAll(port: number, address: string): Promise<Socket[]> {
 }
 
 async function bind(type: 'udp4' | 'udp6', port: number, address: string): Promise<Socket> {
-  const socket = createSocket({ type, ipv6Only: true })
+  const socket = createSocket({ type, ipv6Only: type === 'udp6' })
   socket.bind(port, address)
   // `once` rejects when 'error' comes first.
   await once(socket, 'listening')

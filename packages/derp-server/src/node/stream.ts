@@ -30,11 +30,12 @@ export function remoteAddressOf(socket: Duplex): string {
 /** Makes a stream of a socket whose HTTP upgrade is done; `head` is what came glued to the request (S4). */
 export function socketStream(socket: Duplex, head: Uint8Array, events: RelayStreamEvents): RelayStream {
   tune(socket)
+  // Before there is a listener: then it comes out with the rest, and not from within this call.
+  if (head.length > 0) socket.unshift(head)
   socket.on('data', (chunk: Uint8Array) => events.bytes(chunk))
   socket.on('error', () => socket.destroy())
   socket.on('close', () => events.closed())
   socket.on('end', () => socket.destroy())
-  if (head.length > 0) socket.unshift(head)
   return {
     write: (chunks, done) => writeAll(socket, chunks, done),
     pause: () => socket.pause(),
