@@ -110,7 +110,8 @@ async function postPing({ backend, response, query }: Context): Promise<void> {
   const { node } = backend
   if (!node) return sendText(response, 409, `The node is not up (${backend.state()}).`)
   try {
-    sendJson(response, 200, await node.ping(target, { type: type as PingType }))
+    const over = query.get('over') === 'relay' ? 'relay' : 'any'
+    sendJson(response, 200, await node.ping(target, { type: type as PingType, over }))
   } catch (error) {
     if (!(error instanceof NetError)) throw error
     sendText(response, error.code === 'ERR_NO_PEER' ? 404 : 500, error.message)

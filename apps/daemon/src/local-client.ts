@@ -42,8 +42,8 @@ export class LocalClient {
   }
 
   /** Asks a peer for an answer. */
-  ping(ip: string, type: PingType): Promise<PingResult> {
-    return this.#json('POST', `ping?ip=${encodeURIComponent(ip)}&type=${type}`)
+  ping(ip: string, type: PingType, over: 'any' | 'relay' = 'any'): Promise<PingResult> {
+    return this.#json('POST', `ping?ip=${encodeURIComponent(ip)}&type=${type}&over=${over}`)
   }
 
   /** Returns what the node knows of the network it sits in. */

@@ -16,6 +16,7 @@ interface PingOptions {
   tsmp?: boolean
   icmp?: boolean
   json?: boolean
+  overRelay?: boolean
 }
 
 function program(): Command {
@@ -58,10 +59,16 @@ function program(): Command {
     .option('--no-until-direct', 'send all pings')
     .option('--tsmp', 'through the tunnel, answered by the daemon')
     .option('--icmp', "through the tunnel, answered by the peer's own stack")
+    .option('--over-relay', "through the peer's relay alone")
     .option('--json', 'a JSON object for each answer')
     .action(async (target: string, flags: PingOptions) => {
       const type = flags.tsmp ? 'TSMP' : flags.icmp ? 'ICMP' : 'disco'
-      await ping(client(), target, { ...flags, json: flags.json ?? false, type }, print)
+      await ping(
+        client(),
+        target,
+        { ...flags, json: flags.json ?? false, overRelay: flags.overRelay ?? false, type },
+        print,
+      )
     })
   mesh
     .command('ip [name]')

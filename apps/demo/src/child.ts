@@ -1,6 +1,7 @@
 // One program run as a child process: its output kept (the tail in memory, all of it in a file), its readiness
 // awaited, its end forced when it does not come by itself.
 import { type ChildProcess, spawn } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createWriteStream, type WriteStream } from 'node:fs'
 
 /** How a program is started. */
@@ -21,6 +22,8 @@ export class ChildError extends Error {}
 const TAIL_LINES = 12
 /** Milliseconds between the polite and the final signal. */
 const GRACE = 4000
+/** Milliseconds between two looks at a child that is not ready. */
+const PAUSE = 15
 
 /** A running child process. */
 export class Child {
@@ -29,7 +32,6 @@ export class Child {
   readonly ended: Promise<number | string>
   readonly #process: ChildProcess
   readonly #log: WriteStream | undefined
-  readonly #watchers = new Set<() => void>()
   #lines: string[] = []
   #rest = ''
   #hasEnded = false
@@ -52,7 +54,6 @@ export class Child {
         this.#hasEnded = true
         this.#log?.end()
         resolve(how)
-        for (const watch of this.#watchers) watch()
       }
       this.#process.on('error', (error) => {
         this.#take(`${error.message}\n`)
@@ -91,29 +92,17 @@ export class Child {
     }, timeoutMs)
   }
 
-  /** Waits until `probe` gives something, asked every 20 ms and whenever the child prints. Throws when the child ends before. */
-  until<T>(probe: () => Promise<T | undefined> | T | undefined, timeoutMs = 20_000): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const deadline = Date.now() + timeoutMs
-      let asking = false
-      const finish = (act: () => void): void => {
-        clearInterval(timer)
-        this.#watchers.delete(ask)
-        act()
-      }
-      const ask = async (): Promise<void> => {
-        if (asking) return
-        asking = true
-        const found = await probe()
-        asking = false
-        if (found !== undefined) return finish(() => resolve(found))
-        if (this.#hasEnded) return finish(() => reject(this.error('ended before it was ready')))
-        if (Date.now() > deadline) finish(() => reject(this.error(`was not ready in ${timeoutMs / 1000} s`)))
-      }
-      const timer = setInterval(ask, 20)
-      this.#watchers.add(ask)
-      void ask()
-    })
+  /** Waits until `probe` gives something, asked again and again. Throws when the child ends before that. */
+  async until<T>(probe: () => Promise<T | undefined> | T | undefined, timeoutMs = 20_000): Promise<T> {
+    const deadline = Date.now() + timeoutMs
+    for (;;) {
+      const ended = this.#hasEnded
+      const found = await probe()
+      if (found !== undefined) return found
+      if (ended) throw this.error('ended before it was ready')
+      if (Date.now() > deadline) throw this.error(`was not ready in ${timeoutMs / 1000} s`)
+      await sleep(PAUSE)
+    }
   }
 
   /** Ends the process: politely, then for good. Resolves when it is gone. */
@@ -149,7 +138,6 @@ export class Child {
     const lines = (this.#rest + text).split('\n')
     this.#rest = lines.pop() ?? ''
     this.#lines = [...this.#lines, ...lines].slice(-400)
-    for (const watch of this.#watchers) watch()
   }
 }
 

@@ -53,7 +53,7 @@ async function main(flags: Flags, progress: Progress): Promise<void> {
     directory,
     host: namespaces ? HUB_ADDRESS : (flags.listen ?? '127.0.0.1'),
     ...(namespaces
-      ? { tun: 'mesh0', wrap: (who, program, args) => namespaces.wrap(who, program, args) }
+      ? { tun: 'mesh0', wrap: (who, command, args) => namespaces.wrap(who, command, args) }
       : {}),
   })
   const stopped = untilStopped()
@@ -193,22 +193,13 @@ function readIfThere(file: string): string {
   }
 }
 
-/** Removes what earlier runs left, but for the claim on the directory. */
+/** Removes what earlier runs left. */
 function forget(directory: string): void {
-  for (const name of [
-    'a.state',
-    'b.state',
-    'control.db',
-    'control.db-wal',
-    'control.db-shm',
-    'auth.key',
-    'ports.json',
-    'relay.json',
-    'log',
-  ]) {
-    rmSync(join(directory, name), { recursive: true, force: true })
-  }
+  for (const name of FORGOTTEN) rmSync(join(directory, name), { recursive: true, force: true })
 }
+
+/** What a run leaves in its directory, but for the claim on it. */
+const FORGOTTEN = ['a.state', 'b.state', 'control', 'relay', 'auth.key', 'ports.json', 'log']
 
 interface Stopper {
   /** Resolves when the user wants an end. */

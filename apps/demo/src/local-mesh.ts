@@ -103,32 +103,17 @@ export class LocalMesh {
 
   /** Starts the control server on its SQLite file; resolves when it answers. */
   async startControl(): Promise<Child> {
-    const { control, relay, stun } = this.#needPorts()
-    const args = [
-      'serve',
-      '--listen',
-      `${this.host}:${control}`,
-      '--db',
-      this.#database,
-      '--url',
-      this.controlUrl,
-      '--relay',
-      `${this.host}:${relay}:${stun}`,
-    ]
+    const listen = `${this.host}:${this.#needPorts().control}`
+    const args = ['serve', '--listen', listen, '--server-url', this.controlUrl, '--state-dir', this.#controlDirectory, '--relay', this.#relayUrl]
     const child = this.#start('control', 'hub', 'apps/control/src/mesh-control.ts', args)
-    await child.printed(/listening|ready/i)
+    await child.printed(/^mesh-control listening on /)
     return child
   }
 
-  /** Runs a verb of `mesh-control` on this mesh's database, and returns what it printed. Throws when it fails. */
+  /** Runs a verb of `mesh-control` against the running server, and returns what it printed. Throws when it fails. */
   async control(...args: string[]): Promise<string> {
-    const done = await this.#runSource('hub', 'apps/control/src/mesh-control.ts', [
-      ...args,
-      '--db',
-      this.#database,
-    ])
-    if (done.code !== 0)
-      throw new ChildError(`mesh-control ${args.slice(0, 2).join(' ')}: ${done.stderr.trim()}`)
+    const done = await this.#runSource('hub', 'apps/control/src/mesh-control.ts', [...args, '--state-dir', this.#controlDirectory])
+    if (done.code !== 0) throw new ChildError(`mesh-control ${args.slice(0, 2).join(' ')}: ${done.stderr.trim()}`)
     return done.stdout.trim()
   }
 
@@ -136,19 +121,9 @@ export class LocalMesh {
   async ensureAuthKey(): Promise<boolean> {
     const file = this.authKeyFile
     if (existsSync(file) && Date.now() - statSync(file).mtimeMs < KEY_FRESH_MS) return false
-    const users = await this.control('users', 'list')
-    if (!/\bdemo\b/.test(users)) await this.control('users', 'create', 'demo')
-    const printed = await this.control(
-      'preauthkeys',
-      'create',
-      '--user',
-      'demo',
-      '--reusable',
-      '--expiration',
-      '24h',
-    )
-    const key = printed.split(/\s+/).findLast((word) => word.length >= 20)
-    if (!key) throw new ChildError('mesh-control preauthkeys create printed no key')
+    const users = JSON.parse(await this.control('users', 'list', '--json')) as { name: string }[]
+    if (!users.some((user) => user.name === 'demo')) await this.control('users', 'create', 'demo')
+    const key = await this.control('preauthkeys', 'create', '--user', 'demo', '--reusable', '--expiration', '24h')
     writeFileSync(file, `${key}\n`, { mode: 0o600 })
     return true
   }
@@ -246,22 +221,27 @@ export class LocalMesh {
     return find(status) as PeerStatus
   }
 
-  /** Sends one ping from a daemon to a peer's name or address. */
-  ping(name: string, target: string, type: 'disco' | 'ICMP' | 'TSMP' = 'disco'): Promise<PingResult> {
-    return askDaemon(this.socketOf(name), 'POST', `ping?ip=${encodeURIComponent(target)}&type=${type}`)
+  /** Sends one ping from a daemon to a peer's name or address; `relay` is a disco ping through the relay alone. */
+  ping(
+    name: string,
+    target: string,
+    type: 'disco' | 'relay' | 'ICMP' | 'TSMP' = 'disco',
+  ): Promise<PingResult> {
+    const kind = type === 'relay' ? 'type=disco&over=relay' : `type=${type}`
+    return askDaemon(this.socketOf(name), 'POST', `ping?ip=${encodeURIComponent(target)}&${kind}`)
   }
 
   /** Ends every child, the daemons first. */
   async stop(): Promise<void> {
-    const servers = ['control', 'relay']
-    const others = [...this.#children.values()].filter((child) => !servers.includes(child.name))
-    await Promise.all(others.map((child) => child.stop()))
-    await Promise.all(servers.map((name) => this.#children.get(name)?.stop()))
+    const isServer = (child: Child): boolean => child.name === 'control' || child.name === 'relay'
+    const children = [...this.#children.values()]
+    await Promise.all(children.filter((child) => !isServer(child)).map((child) => child.stop()))
+    await Promise.all(children.filter(isServer).map((child) => child.stop()))
     rmSync(this.#pidFile, { force: true })
   }
 
-  get #database(): string {
-    return join(this.directory, 'control.db')
+  get #controlDirectory(): string {
+    return join(this.directory, 'control')
   }
 
   get #pidFile(): string {

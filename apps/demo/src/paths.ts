@@ -16,7 +16,7 @@ export async function showPaths(mesh: LocalMesh, progress: Progress): Promise<vo
 async function relayed(mesh: LocalMesh): Promise<PingResult> {
   const result = await answered(mesh, 'relay')
   if (result.DERPRegionCode) return result
-  throw new Error(`the first ping should have come through the relay and came from ${result.Endpoint}`)
+  throw new Error(`the answer should have come through the relay and came from ${result.Endpoint}`)
 }
 
 async function direct(mesh: LocalMesh): Promise<PingResult> {
@@ -34,7 +34,7 @@ function through(mesh: LocalMesh): Promise<PingResult> {
 }
 
 async function answered(mesh: LocalMesh, type: 'disco' | 'relay' | 'ICMP'): Promise<PingResult> {
-  const result = await mesh.ping('a', 'b', type === 'relay' ? 'disco' : type)
+  const result = await mesh.ping('a', 'b', type)
   if (result.Err) throw mesh.child('a')?.error(`got no answer from b: ${result.Err}`) ?? new Error(result.Err)
   return result
 }

@@ -141,7 +141,12 @@ export class Engine {
   }
 
   /** Sends a ping through the tunnel; resolves with the round trip in milliseconds, or `undefined` after `timeout`. */
-  ping(type: 'TSMP' | 'ICMP', source: IpAddress, destination: IpAddress, timeout: number): Promise<number | undefined> {
+  ping(
+    type: 'TSMP' | 'ICMP',
+    source: IpAddress,
+    destination: IpAddress,
+    timeout: number,
+  ): Promise<number | undefined> {
     return new Promise((resolve) => {
       const now = this.#clock.now()
       const { packet, giveUp } = this.#pings.start(type, source, destination, now, (latency) => {
@@ -184,7 +189,8 @@ export class Engine {
     const chosen = this.#selections.take(batch)
     for (let index = 0; index < batch.count; index += 1) {
       const packet = packetOf(batch, index)
-      if (this.#comesIn(packet, batch.peers[index] ?? -1)) chosen.pick(batch.offsets[index] ?? 0, packet.length)
+      if (this.#comesIn(packet, batch.peers[index] ?? -1))
+        chosen.pick(batch.offsets[index] ?? 0, packet.length)
     }
     if (chosen.count > 0) this.#toHost(chosen)
     this.#selections.giveBack(chosen)
@@ -219,7 +225,14 @@ export class Engine {
     if (view.version !== 4 || view.protocol !== PROTOCOL_TCP || !opens) return
     const { sourcePort, destinationPort } = view
     const reason = TSMP_REASONS.acl
-    this.#sendTsmp(view, { kind: 'rejected', protocol: PROTOCOL_TCP, reason, sourcePort, destinationPort, maybeBroken: false })
+    this.#sendTsmp(view, {
+      kind: 'rejected',
+      protocol: PROTOCOL_TCP,
+      reason,
+      sourcePort,
+      destinationPort,
+      maybeBroken: false,
+    })
   }
 
   /** Sends a TSMP message back to where the packet in view came from. */

@@ -7,7 +7,7 @@ export { addressesOf, describeStatus, type StatusSources } from './describe-stat
 export { eligiblePrefixes, type HostRoutes, hostRoutes } from './eligible-routes.ts'
 export { Engine, type EngineDrop, type EngineOptions, type EngineUnderlay } from './engine.ts'
 export { NetError, type NetErrorCode } from './errors.ts'
-export type { MeshDatagram, MeshNodeApi, MeshUdpSocket, NodeEvent } from './node-api.ts'
+export type { MeshDatagram, MeshNodeApi, MeshUdpSocket, NodeEvent, PingOptions } from './node-api.ts'
 export { type NumberedPeer, PeerTable } from './peer-table.ts'
 export { reconcile, type Rooms } from './reconcile.ts'
 export type { ForwardQuery } from './service-address.ts'

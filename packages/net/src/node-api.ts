@@ -30,6 +30,16 @@ export interface MeshUdpSocket {
   close(): void
 }
 
+/** How a ping is to go. */
+export interface PingOptions {
+  /** Which kind; `disco` when left out. */
+  readonly type?: PingType
+  /** For `disco`: every way that may work, or the peer's relay alone. `any` when left out. */
+  readonly over?: 'any' | 'relay'
+  /** For the kinds through the tunnel: how long to wait, in milliseconds. */
+  readonly timeoutMs?: number
+}
+
 /** A node of the mesh, running. */
 export interface MeshNodeApi {
   /** This node's mesh addresses as text, IPv4 first; empty before the first map. */
@@ -45,10 +55,7 @@ export interface MeshNodeApi {
    *
    * @throws NetError `ERR_NO_PEER` when nobody has that name or address.
    */
-  ping(
-    target: string,
-    options?: { readonly type?: PingType; readonly timeoutMs?: number },
-  ): Promise<PingResult>
+  ping(target: string, options?: PingOptions): Promise<PingResult>
   /** Returns the mesh addresses of a name (short or full), or `undefined` when nobody has it. */
   resolve(name: string): readonly string[] | undefined
   /**

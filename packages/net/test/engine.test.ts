@@ -68,7 +68,9 @@ describe('the engine', () => {
       heard.push(new TextDecoder().decode(data))
       server.send(Uint8Array.of(111, 107), address, port)
     })
-    const client = a.host.listenUdp(0, ({ data, address }) => heard.push(`${new TextDecoder().decode(data)} ${address}`))
+    const client = a.host.listenUdp(0, ({ data, address }) =>
+      heard.push(`${new TextDecoder().decode(data)} ${address}`),
+    )
     client.send(new TextEncoder().encode('hello'), '100.64.0.2', 7)
     carry()
     expect(heard).toEqual(['hello', 'ok 100.64.0.2'])
@@ -90,7 +92,9 @@ describe('the engine', () => {
   test('F6: swallows TSMP that a program of the host forges', () => {
     const { a, carry } = makeWire()
     const body = encodeTsmp({ kind: 'ping', data: new Uint8Array(8) })
-    a.engine.fromOverlay(batchOf([encodeIpPacket({ source: A, destination: B, protocol: PROTOCOL_TSMP }, body)]))
+    a.engine.fromOverlay(
+      batchOf([encodeIpPacket({ source: A, destination: B, protocol: PROTOCOL_TSMP }, body)]),
+    )
     carry()
     expect(a.engine.drops['tsmp-from-host']).toBe(1)
     expect(a.sent).toEqual([])
@@ -142,7 +146,10 @@ describe('F7: 100.100.100.100', () => {
   })
 
   test('F8: answers a name of the mesh over UDP', async () => {
-    const query = Uint8Array.from([0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0x62, 4, 0x6d, 0x65, 0x73, 0x68, 4, 0x74, 0x65, 0x73, 0x74, 0, 0, 1, 0, 1])
+    const query = Uint8Array.from([
+      0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0x62, 4, 0x6d, 0x65, 0x73, 0x68, 4, 0x74, 0x65, 0x73, 0x74, 0, 0,
+      1, 0, 1,
+    ])
     const [reply] = ask(encodeUdpPacket({ address: A, port: 999 }, { address: SERVICE, port: 53 }, query))
     await settle()
     const segment = decodeUdp(decodeIpPacket(reply!)!.payload)!
@@ -155,6 +162,8 @@ describe('F7: 100.100.100.100', () => {
     const [reply] = ask(encodeTcpPacket({ address: A, port: 5 }, { address: SERVICE, port: 81 }, syn))
     const segment = decodeTcp(decodeIpPacket(reply!)!.payload)
     expect(segment).toMatchObject({ flags: TCP_RST | TCP_ACK, acknowledgment: 42, sourcePort: 81 })
-    expect(ask(encodeUdpPacket({ address: A, port: 5 }, { address: SERVICE, port: 54 }, new Uint8Array(1)))).toEqual([])
+    expect(
+      ask(encodeUdpPacket({ address: A, port: 5 }, { address: SERVICE, port: 54 }, new Uint8Array(1))),
+    ).toEqual([])
   })
 })

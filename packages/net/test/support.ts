@@ -22,7 +22,7 @@ export interface Wire {
   readonly a: End
   readonly b: End
   /** Carries everything that was sent, until nothing moves any more. */
-  carry(): void
+  readonly carry: () => void
 }
 
 /** Makes two ends. The datagrams lie on the wire until it is told to carry them. */

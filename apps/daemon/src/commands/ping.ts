@@ -12,6 +12,8 @@ export interface PingFlags {
   readonly untilDirect: boolean
   readonly type: PingType
   readonly json: boolean
+  /** Through the peer's relay alone; never direct. */
+  readonly overRelay: boolean
 }
 
 /** Milliseconds between two pings. */
@@ -27,25 +29,27 @@ export async function ping(
   const peer = findPeer(await client.status(), target)
   const address = peer.TailscaleIPs.includes(target) ? target : peer.TailscaleIPs[0]
   if (address === undefined) throw new CommandError(`"${target}" has no address in the mesh.`)
+  // Only a disco ping tells the path, and only that can become direct: the others end with the first answer.
+  const untilAnswered = flags.untilDirect && (flags.type !== 'disco' || flags.overRelay)
   let answers = 0
   for (let sent = 1; ; sent += 1) {
-    const result = await client.ping(address, flags.type)
-    print(flags.json ? JSON.stringify(result) : describe(result, target))
+    const result = await client.ping(address, flags.type, flags.overRelay ? 'relay' : 'any')
+    print(flags.json ? JSON.stringify(result) : describe(result, target, flags.type))
     if (result.IsLocalIP) return
     if (result.Err === '') answers += 1
-    if (flags.untilDirect && result.Endpoint !== '') return
+    if (result.Endpoint !== '' ? flags.untilDirect : untilAnswered && result.Err === '') return
     if (sent === flags.c) break
     await sleep(PAUSE)
   }
   if (answers === 0) throw new CommandError(`There was no answer from "${target}".`)
-  if (flags.untilDirect && flags.type === 'disco')
+  if (flags.untilDirect && !untilAnswered)
     throw new CommandError('A direct path was not found; the relay carries the traffic.')
 }
 
-function describe(result: PingResult, target: string): string {
+function describe(result: PingResult, target: string, type: PingType): string {
   if (result.IsLocalIP) return `${result.IP} is this machine`
   if (result.Err) return `ping "${target}": ${result.Err}`
-  const way = result.Endpoint || (result.DERPRegionCode ? `DERP(${result.DERPRegionCode})` : 'the tunnel')
+  const way = result.Endpoint || (result.DERPRegionCode ? `DERP(${result.DERPRegionCode})` : type)
   return `pong from ${result.NodeName} (${result.NodeIP}) via ${way} in ${duration(result.LatencySeconds)}`
 }
 

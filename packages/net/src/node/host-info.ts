@@ -2,7 +2,12 @@
 import { arch, release } from 'node:os'
 import type { Hostinfo } from '@mesh/wire/control'
 
-const OS_NAMES: Readonly<Record<string, string>> = { linux: 'linux', darwin: 'macOS', win32: 'windows', freebsd: 'freebsd' }
+const OS_NAMES: Readonly<Record<string, string>> = {
+  linux: 'linux',
+  darwin: 'macOS',
+  win32: 'windows',
+  freebsd: 'freebsd',
+}
 
 /** Returns the description of this machine. */
 export function hostInfo(hostname: string, version: string, userspace: boolean): Hostinfo {

@@ -10,17 +10,17 @@ import { type MapChanges, type MapNode, nodeByAddress, nodeByName, type NetworkM
 import { nodeCrypto } from '@mesh/noise/node'
 import { systemClock, systemRandom } from '@mesh/sansio/node'
 import type { TunDevice } from '@mesh/tun'
-import { formatAddress, formatEndpoint, parseAddress } from '@mesh/wire/ip'
+import { formatEndpoint, parseAddress } from '@mesh/wire/ip'
 import { addressesOf, describeStatus, nameOf } from '../describe-status.ts'
 import type { HostRoutes } from '../eligible-routes.ts'
 import { Engine } from '../engine.ts'
 import { NetError, type NetErrorCode } from '../errors.ts'
 import { describeNetcheck, netInfo } from '../net-info.ts'
-import type { MeshDatagram, MeshNodeApi, MeshUdpSocket, NodeEvent } from '../node-api.ts'
+import type { MeshDatagram, MeshNodeApi, MeshUdpSocket, NodeEvent, PingOptions } from '../node-api.ts'
 import { PeerTable } from '../peer-table.ts'
 import { reconcile } from '../reconcile.ts'
 import { memoryStore, type StateStore } from '../state-store.ts'
-import type { BackendState, NetcheckReport, PingResult, PingType, Status } from '../status.ts'
+import type { BackendState, NetcheckReport, PingResult, Status } from '../status.ts'
 import { TUNNEL_PING_TIMEOUT } from '../tunnel-pings.ts'
 import { UserspaceHost } from '../userspace-host.ts'
 import { hostInfo } from './host-info.ts'
@@ -50,7 +50,11 @@ export interface NodeOptions {
   /** Version to tell control. */
   readonly version?: string
   /** Takes what is worth a line in a log. Never a secret. */
-  readonly log?: (level: 'debug' | 'info' | 'warn', text: string, fields?: Readonly<Record<string, unknown>>) => void
+  readonly log?: (
+    level: 'debug' | 'info' | 'warn',
+    text: string,
+    fields?: Readonly<Record<string, unknown>>,
+  ) => void
 }
 
 /** The parts that depend on the node key; made anew when control renews it. */
@@ -76,8 +80,6 @@ export class MeshNode implements MeshNodeApi {
   #data: DataSide | undefined
   #control: ControlConnection | undefined
   #map: NetworkMap | undefined
-  #registered = false
-  #following = false
   #trouble = ''
   #closing: Promise<void> | undefined
   /** Sides are made one after the other, and events wait for the side they belong to. */
@@ -140,19 +142,25 @@ export class MeshNode implements MeshNodeApi {
     return describeNetcheck(this.#data?.sock.report, this.#data?.sock.homeRelay ?? 0, this.#map?.derpMap)
   }
 
-  async ping(target: string, options: { readonly type?: PingType; readonly timeoutMs?: number } = {}): Promise<PingResult> {
+  async ping(target: string, options: PingOptions = {}): Promise<PingResult> {
     const { map } = this
     const data = this.#data
     const node = map && this.#find(map, target)
-    if (!map || !data || !node) throw new NetError('ERR_NO_PEER', `No machine in the mesh is called "${target}" or has that address.`)
+    if (!map || !data || !node)
+      throw new NetError('ERR_NO_PEER', `No machine in the mesh is called "${target}" or has that address.`)
     const [address = ''] = parseAddress(target) ? [target] : addressesOf(node)
-    const base = { ...NO_ANSWER, IP: address, NodeIP: addressesOf(node)[0] ?? '', NodeName: nameOf(map, node) }
+    const base = {
+      ...NO_ANSWER,
+      IP: address,
+      NodeIP: addressesOf(node)[0] ?? '',
+      NodeName: nameOf(map, node),
+    }
     if (node === map.self) return { ...base, IsLocalIP: true }
     const numbered = this.#peers.of(node)
     if (!numbered) return { ...base, Err: 'the peer is not in the map' }
-    const { type = 'disco', timeoutMs = TUNNEL_PING_TIMEOUT } = options
+    const { type = 'disco', over = 'any', timeoutMs = TUNNEL_PING_TIMEOUT } = options
     return type === 'disco'
-      ? { ...base, ...(await this.#pingPath(data, map, numbered.peer)) }
+      ? { ...base, ...(await this.#pingPath(data, map, numbered.peer, over)) }
       : { ...base, ...(await this.#pingThrough(data, map, type, address, timeoutMs)) }
   }
 
@@ -209,20 +217,24 @@ export class MeshNode implements MeshNodeApi {
       onServerKey: (key) => this.#keep(() => pinControlKey(this.#store, controlUrl, key)),
       onEvent: (event) => this.#inTurn(() => this.#handleControl(event)),
     })
+    this.#report()
   }
 
   async #openData(): Promise<DataSide> {
     const { nodeKey } = this.#keys
-    const relays = new RelayLinks(nodeKey, (region, message) => this.#log('debug', `relay ${region}: ${message}`))
+    const relays = new RelayLinks(nodeKey, (region, message) =>
+      this.#log('debug', `relay ${region}: ${message}`),
+    )
+    let engine: Engine | undefined
     const sock = await openMagicSock({
       nodeKey: publicKeyOf(nodeKey),
       port: this.#options.port ?? 0,
       allowLoopback: this.#options.allowLoopback ?? false,
       connectRelay: (region, handlers) => relays.connect(region, handlers),
-      onPacket: (bytes, _peer, source) => engine.fromUnderlay(bytes, source),
+      onPacket: (bytes, _peer, source) => engine?.fromUnderlay(bytes, source),
       onEvent: (event) => this.#handlePaths(event),
     })
-    const engine: Engine = new Engine({
+    engine = new Engine({
       privateKey: nodeKey,
       underlay: {
         send: (peer, datagram) => void sock.send(peer, datagram),
@@ -251,7 +263,6 @@ export class MeshNode implements MeshNodeApi {
 
   /** The login is done: from now on the keys count. Control may have asked for a new node key on the way. */
   async #handleRegistered(nodeKey: Uint8Array): Promise<void> {
-    this.#registered = true
     const renewed = !sameBytes(nodeKey, this.#keys.nodeKey)
     this.#keys = { ...this.#keys, nodeKey: nodeKey.slice() }
     await saveKeys(this.#store, this.#keys)
@@ -259,6 +270,7 @@ export class MeshNode implements MeshNodeApi {
     await this.#closeData()
     this.#data = await this.#openData()
     this.#control?.report({ discoKey: formatDiscoKey(this.#data.sock.discoKey) })
+    this.#report()
     if (this.#map) this.#apply(this.#map, EVERYTHING)
   }
 
@@ -289,7 +301,6 @@ export class MeshNode implements MeshNodeApi {
   }
 
   #handleFollowing(following: boolean): void {
-    this.#following = following
     if (following) this.#trouble = ''
     this.#data?.sock.setControlConnected(following)
     this.#tell({ kind: 'status' })
@@ -308,12 +319,9 @@ export class MeshNode implements MeshNodeApi {
     const data = this.#data
     if (event.event === 'peer-restarted') data?.engine.wireguard.resetPeer(event.peer, systemClock.now())
     if (event.event === 'peer-restarted') data?.engine.wake()
-    if (event.event === 'endpoints') {
-      const endpoints = event.endpoints.map(({ endpoint, type }) => ({ endpoint: formatEndpoint(endpoint), type }))
-      this.#control?.report({ endpoints })
-    }
+    if (event.event === 'endpoints') this.#report()
     if (event.event === 'home-relay' || event.event === 'netcheck') {
-      this.#control?.report({ netInfo: netInfo(data?.sock.report, data?.sock.homeRelay ?? 0) })
+      this.#report()
       this.#tell({ kind: 'status' })
     }
     if (event.event === 'path-changed') {
@@ -321,6 +329,16 @@ export class MeshNode implements MeshNodeApi {
       const way = event.path.kind === 'direct' ? formatEndpoint(event.path.endpoint) : event.path.kind
       this.#log('info', 'path changed', { peer: name, path: way })
     }
+  }
+
+  /** Tells control where this node can be reached. */
+  #report(): void {
+    const sock = this.#data?.sock
+    if (!sock) return
+    this.#control?.report({
+      endpoints: sock.endpoints.map(({ endpoint, type }) => ({ endpoint: formatEndpoint(endpoint), type })),
+      netInfo: netInfo(sock.report, sock.homeRelay),
+    })
   }
 
   #state(): BackendState {
@@ -348,8 +366,13 @@ export class MeshNode implements MeshNodeApi {
     return at === undefined ? undefined : Date.now() - (systemClock.now() - at)
   }
 
-  async #pingPath(data: DataSide, map: NetworkMap, peer: number): Promise<Partial<PingResult>> {
-    const result = await data.sock.ping(peer)
+  async #pingPath(
+    data: DataSide,
+    map: NetworkMap,
+    peer: number,
+    over: 'any' | 'relay',
+  ): Promise<Partial<PingResult>> {
+    const result = await data.sock.ping(peer, over)
     if (!result.ok) return { Err: PING_FAILURES[result.reason] }
     const LatencySeconds = result.latency / 1000
     if ('endpoint' in result) return { LatencySeconds, Endpoint: formatEndpoint(result.endpoint) }
@@ -444,6 +467,7 @@ const PING_FAILURES = {
   'no-path': 'there is no way to it now, neither direct nor through a relay',
   'unknown-peer': 'the peer is not in the map',
   'expired-peer': "the peer's key has expired",
+  closed: 'the node was closed',
 } as const
 
 const CODES: Readonly<Record<string, NetErrorCode>> = {
@@ -455,7 +479,8 @@ function explain(error: unknown): NetError {
   if (error instanceof NetError) return error
   if (error instanceof ControlError) {
     const code = CODES[error.code] ?? 'ERR_CONTROL_UNREACHABLE'
-    const text = code === 'ERR_LOGIN_REFUSED' ? `The control server refused the login: ${error.message}` : error.message
+    const text =
+      code === 'ERR_LOGIN_REFUSED' ? `The control server refused the login: ${error.message}` : error.message
     return new NetError(code, sentence(text), { cause: error })
   }
   const known = error instanceof Error ? error : new Error(String(error))

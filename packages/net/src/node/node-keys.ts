@@ -28,7 +28,10 @@ export function loadKeys(store: StateStore, random: RandomSource): NodeKeys {
 
 /** Keeps the keys, both or neither. */
 export function saveKeys(store: StateStore, keys: NodeKeys): Promise<void> {
-  const values = { [MACHINE_KEY]: formatPrivateKey(keys.machineKey), [NODE_KEY]: formatPrivateKey(keys.nodeKey) }
+  const values = {
+    [MACHINE_KEY]: formatPrivateKey(keys.machineKey),
+    [NODE_KEY]: formatPrivateKey(keys.nodeKey),
+  }
   const known = Object.entries(values).every(([name, value]) => store.read(name) === value)
   return known ? Promise.resolve() : store.write(values)
 }
