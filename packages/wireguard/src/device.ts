@@ -1,11 +1,19 @@
 // WireGuard whole, over whatever carries datagrams: the machine (handshakes, timers) and a data plane (packets)
 // joined. It owns no socket and no timer: packets and time go in, callbacks and events come out.
-import type { Machine } from '@mesh/sansio'
 import type { Crypto, RandomSource } from '@mesh/noise'
+import type { Machine } from '@mesh/sansio'
 import type { DataPlane, DataPlaneCounters, DataPlaneOutputs, PeerCounters } from './data-plane.ts'
-import type { WireGuardEvent } from './output.ts'
-import type { DatagramBatch, PacketBatch, PeerBatch, PeerId } from './packet-batch.ts'
+import type { WireGuardEvent, WireGuardOutput } from './output.ts'
+import {
+  type DatagramBatch,
+  type PacketBatch,
+  type PeerBatch,
+  type PeerId,
+  packetOf,
+} from './packet-batch.ts'
 import type { PeerConfig, PeerSessionStatus } from './peer-config.ts'
+import { PortableDataPlane } from './portable-data-plane.ts'
+import { type HandshakeDropReason, WireGuard } from './wireguard.ts'
 
 /** What a device is made of. */
 export interface DeviceOptions {
@@ -17,7 +25,7 @@ export interface DeviceOptions {
   readonly random: RandomSource
   /** Wall time in milliseconds since 1970, for the timestamps of initiations. */
   readonly wallClock: () => number
-  /** The primitives; `nobleCrypto` when left out. `nodeCrypto` of `@mesh/noise/node` is ten times faster. */
+  /** The primitives; `nobleCrypto` when left out. `nodeCrypto` of `@mesh/noise/node` is much faster. */
   readonly crypto?: Crypto
   /** The overlay's MTU, beyond which no packet is padded; 1280 when left out. */
   readonly mtu?: number
@@ -34,98 +42,182 @@ export interface DeviceOutputs {
   /** A datagram for where another came from: a cookie reply. Without this it is not sent. */
   toSource?(source: number, datagram: Uint8Array): void
   /**
-   * A peer has proven itself from this source. `data`: authentic data came from there, the path may move. `handshake`:
-   * only an initiation or response did, which somebody may have carried there; good for a peer with no path yet.
+   * A peer has proven itself from this source. `data`: authentic data came from there, so the path may move (threat
+   * 24). `handshake`: only an initiation or response did, which somebody else may have carried there; good for a peer
+   * that has no path yet.
    */
   onSource?(peer: PeerId, source: number, proof: 'data' | 'handshake'): void
   /**
-   * Returns bytes that name a source (its address and port), so that a cookie is good for that source alone.
-   * Without this the source's number is taken.
+   * Returns bytes that name a source (its address and port, or relay and key), so that a cookie is good for that
+   * source alone and a flooder is told from the others. Without a name only the load of all together counts.
    */
-  nameSource?(source: number): Uint8Array
+  nameSource?(source: number): Uint8Array | undefined
 }
 
 /** A WireGuard device: peers, handshakes, sessions and packets. */
 export class WireGuardDevice implements Machine<WireGuardEvent> {
+  readonly #outputs: DeviceOutputs
+  readonly #machine: WireGuard
+  readonly #plane: DataPlane
+  readonly #events: WireGuardEvent[] = []
+
+  /** @throws RangeError when the private key is not 32 bytes. */
   constructor(options: DeviceOptions) {
-    throw new Error(`not yet: ${options.mtu}`)
+    this.#outputs = options.outputs
+    this.#machine = new WireGuard(options)
+    const make = options.dataPlane ?? ((outputs) => new PortableDataPlane(outputs, options))
+    this.#plane = make({
+      toOverlay: (batch) => this.#outputs.toOverlay(batch),
+      toUnderlay: (peer, batch) => this.#outputs.toUnderlay(peer, batch),
+      onDatagrams: (batch, now) => this.#handleControl(batch, now),
+      onActivity: (peer, activity, now) => {
+        this.#machine.handleActivity(peer, activity, now)
+        this.#perform(now)
+      },
+      onSource: (peer, source) => this.#outputs.onSource?.(peer, source, 'data'),
+      onSessionEnd: (localIndex) => this.#machine.handleSessionEnd(localIndex),
+    })
   }
 
   /** Own public key, 32 bytes. */
   get publicKey(): Uint8Array {
-    throw new Error('not yet')
+    return this.#machine.publicKey
+  }
+
+  /** Handshake messages dropped, by reason. */
+  get handshakeDrops(): Readonly<Record<HandshakeDropReason, number>> {
+    return this.#machine.drops
   }
 
   /**
    * Sets who the peers are. Those that stay keep their sessions, those that are gone are forgotten and their keys
    * wiped, and one that comes with another key starts anew.
    */
-  setPeers(_peers: readonly PeerConfig[], _now: number): void {
-    throw new Error('not yet')
+  setPeers(peers: readonly PeerConfig[], now: number): void {
+    this.#machine.setPeers(peers, now)
+    this.#perform(now) // the old sessions end before the new routes begin
+    this.#plane.setRoutes(
+      peers.map(({ id, allowedIps, routes = allowedIps }) => ({ peer: id, allowedIps, routes })),
+    )
   }
 
-  /** Forgets a peer's sessions and handshake, because it has restarted; what waits for it begins a new handshake. */
-  resetPeer(_peer: PeerId, _now: number): void {
-    throw new Error('not yet')
+  /** Forgets a peer's sessions and handshake, because it has restarted; what is sent next begins a new handshake. */
+  resetPeer(peer: PeerId, now: number): void {
+    this.#machine.resetPeer(peer)
+    this.#perform(now)
   }
 
-  /** Sets the packet that opens every session with this peer, or none (data-plane.md 1.9). */
-  setPriorityPacket(_peer: PeerId, _packet: Uint8Array | undefined): void {
-    throw new Error('not yet')
+  /** Sets the packet that opens every session with this peer, or none (data-plane.md 1.9). It is copied. */
+  setPriorityPacket(peer: PeerId, packet: Uint8Array | undefined): void {
+    this.#plane.setPriorityPacket(peer, packet)
   }
 
   /** Takes packets from the overlay. Any batch of that shape will do, a TUN device's too. */
-  fromOverlay(_batch: PacketBatch, _now: number): void {
-    throw new Error('not yet')
+  fromOverlay(batch: PacketBatch, now: number): void {
+    this.#plane.fromOverlay(batch, now)
   }
 
   /** Takes datagrams from the network. */
-  fromUnderlay(_batch: DatagramBatch, _now: number): void {
-    throw new Error('not yet')
+  fromUnderlay(batch: DatagramBatch, now: number): void {
+    this.#plane.fromUnderlay(batch, now)
   }
 
   /** Takes one packet from the overlay: {@link WireGuardDevice.fromOverlay} for whoever has no batches. */
-  handlePacket(_packet: Uint8Array, _now: number): void {
-    throw new Error('not yet')
+  handlePacket(packet: Uint8Array, now: number): void {
+    this.#plane.fromOverlay(singleton(packet, -1), now)
   }
 
   /** Takes one datagram from the network: {@link WireGuardDevice.fromUnderlay} for whoever has no batches. */
-  handleDatagram(_datagram: Uint8Array, _source: number, _now: number): void {
-    throw new Error('not yet')
+  handleDatagram(datagram: Uint8Array, source: number, now: number): void {
+    this.#plane.fromUnderlay(singleton(datagram, source), now)
   }
 
   /** Does what is due. Harmless when called early. */
-  handleTimeout(_now: number): void {
-    throw new Error('not yet')
+  handleTimeout(now: number): void {
+    this.#machine.handleTimeout(now)
+    this.#perform(now)
   }
 
   /** Returns the next event, or `undefined` when drained. Packets do not wait for this: they go by callback at once. */
   poll(): WireGuardEvent | undefined {
-    throw new Error('not yet')
+    return this.#events.shift()
   }
 
   /** Returns when to call {@link WireGuardDevice.handleTimeout}; `Infinity` means never. Ask after every input. */
   pollTimeout(): number {
-    throw new Error('not yet')
+    return this.#machine.pollTimeout()
   }
 
   /** Returns what is known of a peer's handshakes; `undefined` for one it does not know. */
-  status(_peer: PeerId): PeerSessionStatus | undefined {
-    throw new Error('not yet')
+  status(peer: PeerId): PeerSessionStatus | undefined {
+    return this.#machine.status(peer)
   }
 
   /** Returns the data plane's sums; a snapshot. */
   counters(): DataPlaneCounters {
-    throw new Error('not yet')
+    return this.#plane.counters()
   }
 
   /** Returns the sums of a peer; `undefined` for one it does not know. */
-  peerCounters(_peer: PeerId): PeerCounters | undefined {
-    throw new Error('not yet')
+  peerCounters(peer: PeerId): PeerCounters | undefined {
+    return this.#plane.peerCounters(peer)
   }
 
   /** Wipes all keys. The device does nothing after this. */
   close(): void {
-    throw new Error('not yet')
+    this.#machine.close()
+    this.#perform(-Infinity)
+    this.#plane.setRoutes([])
+  }
+
+  #handleControl(batch: DatagramBatch, now: number): void {
+    for (let i = 0; i < batch.count; i += 1) {
+      const source = batch.sources[i] ?? -1
+      const name = this.#outputs.nameSource?.(source)
+      this.#machine.handleDatagram(packetOf(batch, i), source, name, now)
+      this.#perform(now)
+    }
+  }
+
+  /** Does what the machine asks for: nearly all of it is for the data plane. */
+  #perform(now: number): void {
+    for (let output = this.#machine.poll(); output !== undefined; output = this.#machine.poll()) {
+      this.#performOne(output, now)
+    }
+  }
+
+  #performOne(output: WireGuardOutput, now: number): void {
+    switch (output.kind) {
+      case 'transmit':
+        return this.#outputs.toUnderlay(output.peer, singleton(output.datagram, -1))
+      case 'reply':
+        return this.#outputs.toSource?.(output.source, output.datagram)
+      case 'session':
+        this.#plane.setSession(output.peer, output.session, now)
+        output.session.sendKey.fill(0)
+        output.session.receiveKey.fill(0)
+        return
+      case 'end-sessions':
+        return this.#plane.endSessions(output.peer)
+      case 'keepalive':
+        return this.#plane.sendKeepalive(output.peer, now)
+      case 'drop-staged':
+        return this.#plane.dropStaged(output.peer)
+      case 'handshake-source':
+        return this.#outputs.onSource?.(output.peer, output.source, 'handshake')
+      case 'event':
+        this.#events.push(output)
+    }
+  }
+}
+
+/** A batch of one, around bytes that are there already. */
+function singleton(packet: Uint8Array, source: number): DatagramBatch {
+  return {
+    bytes: packet,
+    offsets: Int32Array.of(0),
+    lengths: Int32Array.of(packet.length),
+    sources: Int32Array.of(source),
+    count: 1,
   }
 }

@@ -24,3 +24,6 @@ export {
   packetOf,
 } from './packet-batch.ts'
 export type { PeerConfig, PeerSessionStatus } from './peer-config.ts'
+export { PortableDataPlane, type PortableDataPlaneOptions } from './portable-data-plane.ts'
+export { PrefixTable } from './prefix-table.ts'
+export { type HandshakeDropReason, WireGuard, type WireGuardOptions } from './wireguard.ts'
