@@ -1,0 +1,361 @@
+import { expect, test } from 'vitest'
+import { hexOf, World } from './support.ts'
+
+const WEEK = 7 * 24 * 3600_000
+
+test('lets a machine in with a pre-auth key and tells it who it is', () => {
+  const world = new World()
+  world.user('ann')
+  const answer = world.machine(1).login(world.key({ user: 'ann' }))
+  expect(answer).toMatchObject({ Error: '', AuthURL: '', MachineAuthorized: true, NodeKeyExpired: false })
+  expect(answer.Login).toMatchObject({ ID: 1, LoginName: 'ann' })
+  expect(world.coordinator.nodes()[0]?.node).toMatchObject({ givenName: 'box-1', ipv4: '100.64.0.1' })
+})
+
+test('control 14: answers a bad auth key with an Error text, not a status', () => {
+  const world = new World()
+  world.user('ann')
+  const key = world.key({ user: 'ann' })
+  const forged = `${key.slice(0, -1)}${key.endsWith('0') ? '1' : '0'}`
+  for (const bad of ['', 'nonsense', forged, key.slice(0, -1), `${key}0`]) {
+    const answer = world.machine(1).login(bad)
+    if (bad === '') expect(answer.AuthURL).toMatch(/\/register\/[0-9a-f]{32}$/)
+    else expect(answer.Error).toBe('invalid authkey')
+  }
+  expect(world.coordinator.nodes()).toEqual([])
+})
+
+test('control 15: refuses a client below the floor with a 400 text', () => {
+  const world = new World()
+  expect(world.said(world.machine(1).register({ Version: 112 }))).toMatchObject([{ kind: 'refuse', status: 400 }])
+})
+
+test('threat 1: of 50 registrations with one single-use key exactly one succeeds', () => {
+  const world = new World()
+  world.user('ann')
+  const key = world.key({ user: 'ann' })
+  const answers = Array.from({ length: 50 }, (_, i) => world.machine(i + 1).login(key))
+  expect(answers.filter((answer) => answer.MachineAuthorized)).toHaveLength(1)
+  expect(answers.filter((answer) => answer.Error === 'authkey already used')).toHaveLength(49)
+  expect(world.coordinator.nodes()).toHaveLength(1)
+})
+
+test('a reusable key lets many in, until it expires or is ended', () => {
+  const world = new World()
+  world.user('ann')
+  const key = world.key({ user: 'ann', reusable: true, lifetime: 60_000 })
+  expect(world.machine(1).login(key).MachineAuthorized).toBe(true)
+  expect(world.machine(2).login(key).MachineAuthorized).toBe(true)
+  world.advance(60_000)
+  expect(world.machine(3).login(key).Error).toBe('authkey expired')
+  const other = world.key({ user: 'ann', reusable: true })
+  world.coordinator.expirePreAuthKey(other)
+  expect(world.machine(3).login(other).Error).toBe('authkey expired')
+})
+
+test('control 16: a login without a key waits for a person, and hears of the approval at once', () => {
+  const world = new World()
+  world.user('ann')
+  const machine = world.machine(1)
+  const { AuthURL } = machine.login()
+  const held = machine.register({ Followup: AuthURL })
+  expect(world.said(held)).toEqual([])
+  world.coordinator.approve(AuthURL.slice(-32), 'ann', world.now)
+  expect(world.said(held)).toMatchObject([{ response: { AuthURL: '', Error: '', Login: { LoginName: 'ann' } } }])
+})
+
+test('control 17: a held login may break off and come back, before and after the approval', () => {
+  const world = new World()
+  world.user('ann')
+  const machine = world.machine(1)
+  const { AuthURL } = machine.login()
+  const first = machine.register({ Followup: AuthURL })
+  machine.gone(first)
+  const second = machine.register({ Followup: AuthURL })
+  world.coordinator.approve(AuthURL.slice(-32), 'ann', world.now)
+  expect(world.said(first)).toEqual([])
+  expect(world.said(second)).toMatchObject([{ response: { MachineAuthorized: true } }])
+  const late = machine.register({ Followup: AuthURL })
+  expect(world.said(late)).toMatchObject([{ response: { MachineAuthorized: true } }])
+})
+
+test('control 18: an expired or unknown login gets a new page, not an error', () => {
+  const world = new World()
+  const machine = world.machine(1)
+  const { AuthURL } = machine.login()
+  const held = machine.register({ Followup: AuthURL })
+  world.advance(15 * 60_000)
+  const [answer] = world.said(held)
+  expect(answer).toMatchObject({ response: { Error: '', AuthURL: expect.not.stringContaining(AuthURL.slice(-32)) } })
+  const unknown = `http://127.0.0.1:8080/register/${'0'.repeat(32)}`
+  expect(machine.login(undefined, { Followup: unknown }).AuthURL).toMatch(/\/register\/[0-9a-f]{32}$/)
+})
+
+test('a login may be followed under another host than the server knows itself by', () => {
+  const world = new World()
+  const machine = world.machine(1)
+  const { AuthURL } = machine.login()
+  const elsewhere = AuthURL.replace('http://127.0.0.1:8080', 'https://mesh.example')
+  expect(world.said(machine.register({ Followup: elsewhere }))).toEqual([])
+})
+
+test('invariant 2: nobody can wait for the login of another machine or of another key', () => {
+  const world = new World()
+  world.user('ann')
+  const { AuthURL } = world.machine(1).login()
+  const thief = world.machine(2)
+  const [answer] = world.said(thief.register({ Followup: AuthURL }))
+  expect(answer).toMatchObject({ response: { MachineAuthorized: false } })
+  expect(answer).not.toMatchObject({ response: { AuthURL } })
+  world.coordinator.approve(AuthURL.slice(-32), 'ann', world.now)
+  expect(world.coordinator.nodes().map(({ node }) => node.machineKey)).toEqual([world.machine(1).machineKey])
+})
+
+test('control 57: logins that wait are bounded, and the oldest hears that it lost its place', () => {
+  const world = new World()
+  const first = world.machine(1)
+  const held = first.register({ Followup: first.login().AuthURL })
+  for (let i = 2; i <= 1025; i += 1) world.machine(i).login()
+  expect(world.said(held)).toMatchObject([{ response: { Error: 'too many logins are waiting' } }])
+})
+
+test('control 19: a plain restart succeeds, whatever became of the auth key, and changes nothing', () => {
+  const world = new World()
+  world.user('ann')
+  const key = world.key({ user: 'ann', lifetime: WEEK })
+  const machine = world.machine(1)
+  machine.login(key)
+  const before = world.coordinator.nodes()
+  world.advance(2 * WEEK)
+  for (const auth of [undefined, key, 'revoked']) expect(machine.login(auth).MachineAuthorized).toBe(true)
+  expect(world.coordinator.nodes()).toEqual(before)
+})
+
+test('control 20: a rotated key keeps the node, and the old key is nobody', () => {
+  const world = new World()
+  world.user('ann')
+  const machine = world.machine(1)
+  machine.login(world.key({ user: 'ann' }))
+  const [before] = world.coordinator.nodes()
+  const oldKey = machine.nodeKey
+  machine.nodeKey = `nodekey:${hexOf(77)}`
+  expect(machine.login(world.key({ user: 'ann' }), { OldNodeKey: oldKey }).MachineAuthorized).toBe(true)
+  const [after, ...more] = world.coordinator.nodes()
+  expect(more).toEqual([])
+  expect(after?.node).toMatchObject({ id: before?.node.id, ipv4: before?.node.ipv4, stableId: before?.node.stableId })
+  expect(world.said(machine.map({ NodeKey: oldKey }))).toMatchObject([{ kind: 'refuse', status: 404 }])
+})
+
+test('control 21: during an interactive rotation the old key still works', () => {
+  const world = new World()
+  world.user('ann')
+  const machine = world.machine(1)
+  machine.login(world.key({ user: 'ann' }))
+  const oldKey = machine.nodeKey
+  machine.nodeKey = `nodekey:${hexOf(77)}`
+  const { AuthURL } = machine.login(undefined, { OldNodeKey: oldKey })
+  expect(world.mapsOf(machine.stream({ NodeKey: oldKey }))).toHaveLength(1)
+  world.coordinator.approve(AuthURL.slice(-32), 'ann', world.now)
+  expect(world.coordinator.nodes().map(({ node }) => node.nodeKey)).toEqual([machine.nodeKey])
+})
+
+test('control 22, threat 4: another machine cannot use a node key, to register, to log out or for its map', () => {
+  const world = new World()
+  world.user('ann')
+  const owner = world.machine(1)
+  owner.login(world.key({ user: 'ann' }))
+  const before = world.coordinator.nodes()
+  const thief = world.machine(2)
+  thief.nodeKey = owner.nodeKey
+  expect(thief.login(world.key({ user: 'ann' })).Error).toMatch(/different machine key/)
+  expect(thief.logout().Error).toMatch(/different machine key/)
+  for (const request of [{ Stream: true }, { OmitPeers: true }, {}]) {
+    expect(world.said(thief.map(request))).toMatchObject([{ kind: 'refuse', status: 404 }])
+  }
+  expect(world.coordinator.nodes()).toEqual(before)
+})
+
+test('control 23: a logout with an auth key is a logout, and no map ever shows 1970', () => {
+  const world = new World()
+  world.user('ann')
+  const machine = world.machine(1)
+  machine.login(world.key({ user: 'ann' }))
+  const stream = machine.stream()
+  expect(machine.login(world.key({ user: 'ann' }), { Expiry: '1970-01-01T00:02:03Z' })).toMatchObject({
+    NodeKeyExpired: true,
+    MachineAuthorized: false,
+  })
+  expect(world.said(stream).at(-1)).toMatchObject({ kind: 'end' })
+  expect(world.coordinator.nodes()).toMatchObject([{ expired: true, online: false }])
+  expect(world.coordinator.nodes()[0]?.node.expiresAt).toBe(world.wall)
+})
+
+test('control 23: an ephemeral node is gone when it logs out', () => {
+  const world = new World()
+  world.user('ann')
+  const machine = world.machine(1)
+  machine.login(world.key({ user: 'ann', ephemeral: true }))
+  machine.logout()
+  expect(world.coordinator.nodes()).toEqual([])
+})
+
+test('threat 9: an ephemeral node is not removed before its first map, nor while it is connected', () => {
+  const world = new World({ ephemeralTimeout: 60_000 })
+  world.user('ann')
+  const machine = world.machine(1)
+  machine.login(world.key({ user: 'ann', ephemeral: true }))
+  world.advance(59_000)
+  const stream = machine.stream()
+  world.advance(10 * 60_000)
+  expect(world.coordinator.nodes()).toHaveLength(1)
+  machine.gone(stream)
+  world.advance(59_000)
+  expect(world.coordinator.nodes()).toHaveLength(1)
+  world.advance(12_000)
+  expect(world.coordinator.nodes()).toEqual([])
+})
+
+test('threat 9: after a restart of the server an ephemeral node has its whole time to come back', () => {
+  const first = new World({ ephemeralTimeout: 60_000 })
+  first.user('ann')
+  first.machine(1).login(first.key({ user: 'ann', ephemeral: true }))
+  const second = new World({ store: first.store, ephemeralTimeout: 60_000 })
+  second.advance(59_000)
+  expect(second.coordinator.nodes()).toHaveLength(1)
+  second.advance(2_000)
+  expect(second.coordinator.nodes()).toEqual([])
+})
+
+test('control 24: the same machine under another user is another node, under the same user the same', () => {
+  const world = new World()
+  world.user('ann')
+  world.user('bob')
+  const machine = world.machine(1)
+  machine.login(world.key({ user: 'ann' }))
+  machine.nodeKey = `nodekey:${hexOf(77)}`
+  machine.login(world.key({ user: 'bob' }))
+  machine.nodeKey = `nodekey:${hexOf(78)}`
+  machine.login(world.key({ user: 'ann' }))
+  expect(world.coordinator.nodes().map(({ node, userName }) => [node.id, userName, node.nodeKey.at(-1)])).toEqual([
+    [1, 'ann', 'e'],
+    [2, 'bob', 'd'],
+  ])
+})
+
+test('control 25: an expired key is told so once, and a fresh one leads on', () => {
+  const world = new World({ nodeKeyLifetime: WEEK })
+  world.user('ann')
+  const machine = world.machine(1)
+  machine.login(world.key({ user: 'ann' }))
+  world.advance(WEEK)
+  expect(machine.login()).toMatchObject({ NodeKeyExpired: true, AuthURL: '' })
+  machine.nodeKey = `nodekey:${hexOf(77)}`
+  const { AuthURL, NodeKeyExpired } = machine.login()
+  expect(NodeKeyExpired).toBe(false)
+  world.coordinator.approve(AuthURL.slice(-32), 'ann', world.now)
+  expect(world.coordinator.nodes()).toMatchObject([{ expired: false, node: { id: 1 } }])
+})
+
+test('an expired key may be renewed by an auth key, but never for another owner', () => {
+  const world = new World({ nodeKeyLifetime: WEEK })
+  world.user('ann')
+  world.user('bob')
+  const machine = world.machine(1)
+  machine.login(world.key({ user: 'ann' }))
+  world.advance(WEEK)
+  const other = world.key({ user: 'bob' })
+  expect(machine.login(other)).toMatchObject({ NodeKeyExpired: true, MachineAuthorized: false })
+  expect(machine.login(world.key({ user: 'ann' })).MachineAuthorized).toBe(true)
+  machine.nodeKey = `nodekey:${hexOf(77)}`
+  expect(machine.login(other).MachineAuthorized).toBe(true)
+})
+
+test('a client may shorten the life of its key, not lengthen it', () => {
+  const world = new World({ nodeKeyLifetime: WEEK })
+  world.user('ann')
+  const machine = world.machine(1)
+  const expiry = (): number | undefined => world.coordinator.nodes()[0]?.node.expiresAt
+  machine.login(world.key({ user: 'ann' }), { Expiry: new Date(world.wall + 2 * WEEK).toISOString() })
+  expect(expiry()).toBe(world.wall + WEEK)
+  machine.login(undefined, { Expiry: new Date(world.wall + 2 * WEEK).toISOString() })
+  expect(expiry()).toBe(world.wall + WEEK)
+  machine.login(undefined, { Expiry: new Date(world.wall + 1000).toISOString() })
+  expect(expiry()).toBe(world.wall + 1000)
+})
+
+test('control 27: a tagged key makes a tagged node without expiry, owned by nobody', () => {
+  const world = new World({ nodeKeyLifetime: WEEK })
+  world.user('ann')
+  const machine = world.machine(1)
+  const answer = machine.login(world.key({ user: 'ann', tags: ['tag:web'] }))
+  expect(world.coordinator.nodes()[0]?.node).toMatchObject({ user: undefined, tags: ['tag:web'], expiresAt: undefined })
+  const [first] = world.mapsOf(machine.stream())
+  expect(first?.Node?.User).toBe(answer.User.ID)
+  expect(first?.UserProfiles).toEqual([
+    { ID: answer.User.ID, LoginName: 'box-1.mesh.internal', DisplayName: 'box-1' },
+  ])
+})
+
+test('control 28: tags that a client asks for beside an auth key are refused in words', () => {
+  const world = new World()
+  world.user('ann')
+  const answer = world.machine(1).login(world.key({ user: 'ann' }), { Hostinfo: { RequestTags: ['tag:web'] } })
+  expect(answer.Error).toMatch(/tags/)
+  expect(world.coordinator.nodes()).toEqual([])
+})
+
+test('threat 8: the store never holds a secret that would let somebody in', () => {
+  const world = new World()
+  world.user('ann')
+  const key = world.key({ user: 'ann' })
+  const secret = key.split('-').at(-1) as string
+  const dump = JSON.stringify([world.store.users(), world.store.preAuthKeys(), world.store.nodes()])
+  expect(dump).not.toContain(secret)
+  expect(Buffer.from(world.store.preAuthKeys()[0]?.secretHash ?? []).toString('hex')).not.toContain(secret)
+})
+
+test('control 41: addresses, names and keys survive a restart', () => {
+  const first = new World()
+  first.user('ann')
+  for (const number of [1, 2, 3]) first.machine(number).login(first.key({ user: 'ann' }))
+  const second = new World({ store: first.store })
+  expect(second.coordinator.nodes()).toEqual(first.coordinator.nodes())
+  expect(second.machine(2).login().MachineAuthorized).toBe(true)
+})
+
+test('a deleted node comes back as a new one, with another address', () => {
+  const world = new World()
+  world.user('ann')
+  const machine = world.machine(1)
+  machine.login(world.key({ user: 'ann' }))
+  world.coordinator.deleteNode(1, world.now)
+  expect(machine.login().AuthURL).not.toBe('')
+  machine.login(world.key({ user: 'ann' }))
+  expect(world.coordinator.nodes()).toMatchObject([{ node: { id: 2, ipv4: '100.64.0.2' } }])
+})
+
+test('an administrator is refused with a code and a sentence', () => {
+  const { coordinator } = new World()
+  coordinator.createUser({ name: 'ann' })
+  const refusals: [() => unknown, string][] = [
+    [() => coordinator.createUser({ name: 'ann' }), 'ERR_CONTROL_USER_EXISTS'],
+    [() => coordinator.createUser({ name: 'a b' }), 'ERR_CONTROL_USER_NAME'],
+    [() => coordinator.createPreAuthKey({ user: 'bob' }), 'ERR_CONTROL_USER_UNKNOWN'],
+    [() => coordinator.createPreAuthKey({}), 'ERR_CONTROL_KEY_OPTIONS'],
+    [() => coordinator.createPreAuthKey({ tags: ['web'] }), 'ERR_CONTROL_KEY_OPTIONS'],
+    [() => coordinator.expirePreAuthKey('9'), 'ERR_CONTROL_KEY_UNKNOWN'],
+    [() => coordinator.expireNode(9, 0), 'ERR_CONTROL_NODE_UNKNOWN'],
+    [() => coordinator.deleteNode(9, 0), 'ERR_CONTROL_NODE_UNKNOWN'],
+    [() => coordinator.approve('x', 'ann', 0), 'ERR_CONTROL_REGISTRATION_UNKNOWN'],
+  ]
+  for (const [refused, code] of refusals) expect(refused).toThrow(expect.objectContaining({ code }))
+})
+
+test('control 56: a base domain that covers the server itself is refused', () => {
+  const server = { serverUrl: 'https://control.mesh.example' }
+  for (const baseDomain of ['control.mesh.example', 'mesh.example']) {
+    expect(() => new World({ ...server, baseDomain })).toThrow(/covers the server's own name/)
+  }
+  expect(() => new World({ ...server, baseDomain: 'nodes.mesh.example' })).not.toThrow()
+  expect(() => new World({ baseDomain: '.bad' })).toThrow(/base domain/)
+})

@@ -1,0 +1,164 @@
+// A coordinator under a clock one turns, and machines that talk to it without sockets.
+
+import { createHash } from 'node:crypto'
+import { drain, seededRandom } from '@mesh/sansio'
+import type { DERPMap, MapRequest, MapResponse, RegisterRequest, RegisterResponse } from '@mesh/wire/control'
+import { decodeMapRequest, decodeRegisterRequest, LOGOUT_EXPIRY } from '@mesh/wire/control'
+import type { CoordinatorOptions, CoordinatorOutput, Store } from '../src/index.ts'
+import { Coordinator, MemoryStore, relayMap } from '../src/index.ts'
+
+export const DERP_MAP: DERPMap = relayMap([{ host: '127.0.0.1', port: 3340, stunPort: 3478, insecure: true }])
+/** 2026-01-01T00:00:00Z */
+const EPOCH = Date.UTC(2026, 0, 1)
+
+/** A coordinator, its clock, and what it said. */
+export class World {
+  readonly store: Store
+  readonly coordinator: Coordinator
+  readonly outputs: CoordinatorOutput[] = []
+  now = 1000
+  #exchange = 0
+
+  constructor(options: Partial<CoordinatorOptions> = {}) {
+    this.store = options.store ?? new MemoryStore()
+    this.coordinator = new Coordinator({
+      store: this.store,
+      serverUrl: 'http://127.0.0.1:8080',
+      derpMap: DERP_MAP,
+      baseDomain: 'mesh.internal',
+      wallClock: () => this.wall,
+      random: seededRandom(7),
+      hash: (secret) => new Uint8Array(createHash('sha256').update(secret).digest()),
+      now: this.now,
+      ...options,
+    })
+  }
+
+  get wall(): number {
+    return EPOCH + this.now
+  }
+
+  /** Turns the clock, doing on the way what is due. */
+  advance(by: number): void {
+    const end = this.now + by
+    for (let at = this.coordinator.pollTimeout(); at <= end; at = this.coordinator.pollTimeout()) {
+      this.now = Math.max(this.now, at)
+      this.coordinator.handleTimeout(this.now)
+      this.collect()
+    }
+    this.now = end
+  }
+
+  collect(): void {
+    this.outputs.push(...drain(this.coordinator))
+  }
+
+  user(name: string): void {
+    this.coordinator.createUser({ name })
+  }
+
+  key(options: Parameters<Coordinator['createPreAuthKey']>[0]): string {
+    return this.coordinator.createPreAuthKey(options).text
+  }
+
+  machine(number: number): MachineFake {
+    return new MachineFake(this, number)
+  }
+
+  nextExchange(): number {
+    return (this.#exchange += 1)
+  }
+
+  /** Everything said to one exchange. */
+  said(exchange: number): CoordinatorOutput[] {
+    this.collect()
+    return this.outputs.filter((output) => output.kind !== 'event' && output.exchange === exchange)
+  }
+
+  mapsOf(exchange: number): MapResponse[] {
+    return this.said(exchange).flatMap((output) => (output.kind === 'map-response' ? [output.response] : []))
+  }
+}
+
+export const hexOf = (number: number): string => number.toString(16).padStart(64, '0')
+
+/** A machine: its keys are numbers, written as text. */
+export class MachineFake {
+  readonly world: World
+  readonly machineKey: string
+  nodeKey: string
+  discoKey: string
+
+  constructor(world: World, number: number) {
+    this.world = world
+    this.machineKey = `mkey:${hexOf(number)}`
+    this.nodeKey = `nodekey:${hexOf(number * 1000)}`
+    this.discoKey = `discokey:${hexOf(number * 1000 + 1)}`
+  }
+
+  /** Sends a register request; returns its exchange. */
+  register(change: Record<string, unknown> = {}): number {
+    const exchange = this.world.nextExchange()
+    const request = decodeRegisterRequest({
+      Version: 138,
+      NodeKey: this.nodeKey,
+      Hostinfo: { Hostname: `box-${Number.parseInt(this.machineKey.slice(5), 16)}`, OS: 'linux' },
+      ...change,
+    }) as RegisterRequest
+    this.world.coordinator.handleRegister(exchange, this.machineKey, request, this.world.now)
+    return exchange
+  }
+
+  /** Registers and returns the answer, which must have come at once. */
+  login(authKey?: string, change: Record<string, unknown> = {}): RegisterResponse {
+    const auth = authKey === undefined ? {} : { Auth: { AuthKey: authKey } }
+    const [output] = this.world.said(this.register({ ...auth, ...change }))
+    if (output?.kind !== 'register-response') throw new Error(`no answer: ${JSON.stringify(output)}`)
+    return output.response
+  }
+
+  logout(): RegisterResponse {
+    return this.login(undefined, { Expiry: LOGOUT_EXPIRY })
+  }
+
+  /** Sends a map request; returns its exchange. */
+  map(change: Record<string, unknown> = {}): number {
+    const exchange = this.world.nextExchange()
+    const request = decodeMapRequest({
+      Version: 138,
+      Compress: 'zstd',
+      KeepAlive: true,
+      NodeKey: this.nodeKey,
+      DiscoKey: this.discoKey,
+      ...change,
+    }) as MapRequest
+    this.world.coordinator.handleMap(exchange, this.machineKey, request, this.world.now)
+    return exchange
+  }
+
+  /** Opens the map stream; returns its exchange. */
+  stream(change: Record<string, unknown> = {}): number {
+    return this.map({ Stream: true, ...change })
+  }
+
+  /** Tells the server something. */
+  tell(change: Record<string, unknown>): number {
+    return this.map({ OmitPeers: true, ...change })
+  }
+
+  gone(exchange: number): void {
+    this.world.coordinator.handleGone(exchange, this.world.now)
+  }
+}
+
+/** Lets in a machine of `ann`, and has it tell its disco key, relay and one endpoint. */
+export function joined(world: World, number: number, user = 'ann'): MachineFake {
+  if (!world.coordinator.users().some((each) => each.name === user)) world.user(user)
+  const machine = world.machine(number)
+  machine.login(world.key({ user }))
+  machine.tell({
+    Hostinfo: { Hostname: `box-${number}`, OS: 'linux', NetInfo: { PreferredDERP: 900 } },
+    Endpoints: [`192.0.2.${number}:41641`],
+  })
+  return machine
+}
