@@ -59,6 +59,6 @@ export class RelayLinks {
 
   /** Closes all. */
   closeAll(): void {
-    for (const region of [...this.#links.keys()]) this.close(region)
+    for (const region of this.#links.keys()) this.close(region)
   }
 }
