@@ -96,7 +96,7 @@ export class Bench implements DataPlaneOutputs {
 
   overlaySends(packets: readonly Uint8Array[], now = 0): void {
     const batch = new PacketBuffer()
-    for (const packet of packets) batch.push(packet)
+    for (const bytes of packets) batch.push(bytes)
     this.plane.fromOverlay(batch, now)
   }
 
@@ -184,9 +184,9 @@ export function addressOf(written: string): Uint8Array {
 
 export function prefixes(...written: readonly string[]): Prefix[] {
   return written.map((one) => {
-    const prefix = parsePrefix(one)
-    must(prefix !== undefined, one)
-    return prefix
+    const parsed = parsePrefix(one)
+    must(parsed !== undefined, one)
+    return parsed
   })
 }
 

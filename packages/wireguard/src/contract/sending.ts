@@ -1,7 +1,7 @@
 // Clauses about packets on their way out: routes, sessions, what waits.
 import { decodeTransport } from '@mesh/wire/wireguard'
 import { ACTIVITY, PacketBuffer, packetOf } from '../index.ts'
-import { Bench, equal, seal, packet, padded, PEER, OTHER, NOTHING, type ContractCase } from './bench.ts'
+import { Bench, equal, seal, packet, PEER, OTHER, NOTHING, type ContractCase } from './bench.ts'
 
 /** What is done with packets of the overlay, and for their sake. */
 export const sendingClauses: readonly ContractCase[] = [

@@ -1,0 +1,177 @@
+import { hasMac2, nobleCrypto, openCookieReply, macKeysOf, mac1Of } from '@mesh/noise'
+import { seededRandom } from '@mesh/sansio'
+import { describe, expect, test } from 'vitest'
+import { type PeerConfig, WireGuard, type WireGuardOutput } from '../src/index.ts'
+
+const WALL = 1_700_000_000_000
+
+function machine(key: number, clock: () => number = () => 0): WireGuard {
+  const privateKey = new Uint8Array(32).fill(key)
+  return new WireGuard({ privateKey, random: seededRandom(key), wallClock: () => WALL + clock() })
+}
+
+function drain(wireguard: WireGuard): WireGuardOutput[] {
+  const outputs: WireGuardOutput[] = []
+  for (let output = wireguard.poll(); output !== undefined; output = wireguard.poll()) outputs.push(output)
+  return outputs
+}
+
+const peer = (id: number, publicKey: Uint8Array): PeerConfig => ({ id, publicKey, allowedIps: [] })
+const name = (source: number): Uint8Array => Uint8Array.of(source >> 8, source)
+const replies = (outputs: readonly WireGuardOutput[]): Uint8Array[] =>
+  outputs.flatMap((output) => (output.kind === 'reply' ? [output.datagram] : []))
+const transmits = (outputs: readonly WireGuardOutput[]): Uint8Array[] =>
+  outputs.flatMap((output) => (output.kind === 'transmit' ? [output.datagram] : []))
+
+/** An initiation from a key that nobody knows: enough to cost work. */
+function stranger(to: WireGuard, key: number, now: number): Uint8Array {
+  const one = machine(key, () => now)
+  one.setPeers([peer(1, to.publicKey)], now)
+  one.handleActivity(1, 32, now)
+  return transmits(drain(one))[0] ?? new Uint8Array()
+}
+
+/** Fills the queue of handshakes until the machine is under load. */
+function load(busy: WireGuard, now: number): void {
+  const initiation = stranger(busy, 200, now)
+  for (let i = 0; i < 200; i += 1) busy.handleDatagram(initiation, 1_000 + i, name(1_000 + i), now)
+  drain(busy)
+}
+
+describe('W15 under load', () => {
+  test('a good initiation without MAC2 gets a cookie reply; the retry, with MAC2, gets its response', () => {
+    let now = 0
+    const alice = machine(1, () => now)
+    const bob = machine(2, () => now)
+    alice.setPeers([peer(7, bob.publicKey)], now)
+    bob.setPeers([peer(8, alice.publicKey)], now)
+    load(bob, now)
+    alice.handleActivity(7, 32, now)
+    const [first = new Uint8Array()] = transmits(drain(alice))
+    bob.handleDatagram(first, 5, name(5), now)
+    const answers = drain(bob)
+    expect(answers.map((output) => output.kind)).toEqual(['reply'])
+    const [reply = new Uint8Array()] = replies(answers)
+    expect(reply.length).toBe(64)
+    const cookie = openCookieReply(nobleCrypto, macKeysOf(nobleCrypto, bob.publicKey), mac1Of(first), reply)
+    expect(cookie?.length).toBe(16)
+
+    alice.handleDatagram(reply, 6, name(6), now)
+    expect(drain(alice)).toEqual([]) // no resend because of it
+    now = alice.pollTimeout()
+    expect(now).toBeGreaterThanOrEqual(5_000)
+    load(bob, now)
+    alice.handleTimeout(now)
+    const [second = new Uint8Array()] = transmits(drain(alice))
+    expect(hasMac2(nobleCrypto, cookie ?? new Uint8Array(), second)).toBe(true)
+    bob.handleDatagram(second, 5, name(5), now)
+    let outputs = drain(bob)
+    for (let i = 0; i < 100 && transmits(outputs).length === 0; i += 1) {
+      now = Math.max(now, bob.pollTimeout())
+      bob.handleTimeout(now)
+      outputs = drain(bob)
+    }
+    expect(transmits(outputs)[0]?.length).toBe(92)
+  })
+
+  test('threat 23: the cookie of one port is worth nothing at another', () => {
+    const now = 0
+    const bob = machine(2)
+    load(bob, now)
+    const initiation = stranger(bob, 3, now)
+    bob.handleDatagram(initiation, 5, name(5), now)
+    const [a] = replies(drain(bob))
+    bob.handleDatagram(initiation, 6, name(6), now)
+    const [b] = replies(drain(bob))
+    const keys = macKeysOf(nobleCrypto, bob.publicKey)
+    const open = (reply: Uint8Array | undefined) =>
+      openCookieReply(nobleCrypto, keys, mac1Of(initiation), reply ?? new Uint8Array())
+    expect(open(a)).toBeDefined()
+    expect(open(a)).not.toEqual(open(b))
+  })
+
+  test('a second of calm later nothing more is asked for', () => {
+    const bob = machine(2)
+    const alice = machine(1)
+    alice.setPeers([peer(7, bob.publicKey)], 0)
+    bob.setPeers([peer(8, alice.publicKey)], 0)
+    load(bob, 0)
+    for (let now = 0; now < 1_500; now += 10) bob.handleTimeout(now)
+    alice.handleActivity(7, 32, 1_500)
+    const [initiation = new Uint8Array()] = transmits(drain(alice))
+    bob.handleDatagram(initiation, 5, name(5), 1_500)
+    expect(transmits(drain(bob)).length).toBe(1)
+  })
+})
+
+describe('threat 23: one flooder', () => {
+  test('10,000 initiations from one source cost the others neither a cookie nor a delay', () => {
+    const bob = machine(2)
+    const alice = machine(1)
+    alice.setPeers([peer(7, bob.publicKey)], 0)
+    bob.setPeers([peer(8, alice.publicKey)], 0)
+    const flood = stranger(bob, 200, 0)
+    for (let i = 0; i < 10_000; i += 1) bob.handleDatagram(flood, 1, name(1), i / 10)
+    drain(bob)
+    expect(bob.drops['cookie-sent']).toBeGreaterThan(9_900)
+    alice.handleActivity(7, 32, 1_000)
+    const [initiation = new Uint8Array()] = transmits(drain(alice))
+    bob.handleDatagram(initiation, 5, name(5), 1_000)
+    expect(transmits(drain(bob)).length).toBe(1)
+  })
+
+  test('without names for sources a burst of many peers is worked on, none refused', () => {
+    const bob = machine(2)
+    const keys = Array.from({ length: 30 }, (_, i) => i + 40)
+    bob.setPeers(
+      keys.map((key) => peer(key, machine(key).publicKey)),
+      0,
+    )
+    for (const key of keys) bob.handleDatagram(stranger(bob, key, 0), -1, undefined, 0)
+    bob.handleTimeout(10)
+    expect(transmits(drain(bob)).length).toBe(30)
+  })
+})
+
+describe('W4 too many of one', () => {
+  test('a second valid initiation 20 ms or less after an accepted one gets no response', () => {
+    let wall = 0
+    const alice = machine(1, () => wall)
+    const bob = machine(2)
+    alice.setPeers([peer(7, bob.publicKey)], 0)
+    bob.setPeers([peer(8, alice.publicKey)], 0)
+    const initiate = (): Uint8Array => {
+      wall += 100
+      alice.resetPeer(7)
+      alice.handleActivity(7, 32, wall)
+      return transmits(drain(alice))[0] ?? new Uint8Array()
+    }
+    const answers = [0, 20, 41].map((now) => {
+      bob.handleDatagram(initiate(), 5, name(5), now)
+      return transmits(drain(bob)).length
+    })
+    expect(answers).toEqual([1, 0, 1])
+    expect(bob.drops['too-soon']).toBe(1)
+  })
+})
+
+test('threat 24: indices are random and never two alike', () => {
+  const bob = machine(2)
+  const keys = Array.from({ length: 30 }, (_, i) => i + 40)
+  bob.setPeers(
+    keys.map((key) => peer(key, machine(key).publicKey)),
+    0,
+  )
+  for (const key of keys) bob.handleActivity(key, 32, 0)
+  const indices = transmits(drain(bob)).map((message) => message.subarray(4, 8).join('.'))
+  expect(new Set(indices).size).toBe(30)
+})
+
+test('a peer with a low-order key, or our own key, is never talked to', () => {
+  const bob = machine(2)
+  bob.setPeers([peer(1, new Uint8Array(32)), peer(2, bob.publicKey)], 0)
+  bob.handleActivity(1, 32, 0)
+  bob.handleActivity(2, 32, 0)
+  expect(drain(bob)).toEqual([])
+  expect(bob.status(2)).toBeUndefined()
+})
