@@ -90,27 +90,30 @@ async function demonstrate(
     await progress.step('three network namespaces: hub, a, b', () => namespaces.create(['a', 'b']))
   }
   await mesh.choosePorts()
-  await Promise.all([
-    progress.step('relay', () => mesh.startRelay()),
-    progress.step(
-      'control server',
-      () => mesh.startControl(),
-      () => mesh.controlUrl,
-    ),
-  ])
+  const daemons = ['a', 'b'].map((name) => mesh.startDaemon(name))
+  // A daemon that fails while the servers start is reported where it is waited for.
+  for (const daemon of daemons) daemon.catch(() => {})
+  await progress.step(
+    'relay',
+    () => mesh.startRelay(),
+    () => mesh.relayAddress,
+  )
+  await progress.step(
+    'control server',
+    () => mesh.startControl(),
+    () => mesh.controlUrl,
+  )
   await progress.step(
     'auth key for new machines',
     () => mesh.ensureAuthKey(),
     (made) => (made ? 'made' : 'kept'),
   )
+  await progress.step('two daemons', () => Promise.all(daemons))
   await Promise.all(
     ['a', 'b'].map((name) =>
       progress.step(
         `node ${name} up`,
-        async () => {
-          await mesh.startDaemon(name)
-          return mesh.up(name)
-        },
+        () => mesh.up(name),
         (status) => (status.TailscaleIPs ?? []).join('  '),
       ),
     ),

@@ -41,6 +41,7 @@ export class LocalMesh {
   readonly directory: string
   readonly host: string
   #ports: Ports | undefined
+  #relayPin = ''
   readonly #options: LocalMeshOptions
   readonly #children = new Map<string, Child>()
 
@@ -55,6 +56,11 @@ export class LocalMesh {
   /** Address of the control server. */
   get controlUrl(): string {
     return `http://${this.host}:${this.#ports?.control ?? 0}`
+  }
+
+  /** Address and port of the relay. */
+  get relayAddress(): string {
+    return `${this.host}:${this.#ports?.relay ?? 0}`
   }
 
   /** The file that holds the auth key for new machines. */
@@ -85,26 +91,38 @@ export class LocalMesh {
     return this.#ports
   }
 
-  /** Starts the relay; resolves when it takes connections. */
+  /** Starts the relay; resolves when it takes connections. It must have run once before the control server starts. */
   async startRelay(): Promise<Child> {
     const { relay, stun } = this.#needPorts()
     const args = [
-      '--listen',
-      `${this.host}:${relay}`,
-      '--stun',
-      `${this.host}:${stun}`,
-      '--state',
-      join(this.directory, 'relay.json'),
+      ...['--listen', `${this.host}:${relay}`, '--stun-port', String(stun)],
+      ...['--state-dir', join(this.directory, 'relay')],
     ]
-    const child = this.#start('relay', 'hub', 'apps/relay/src/mesh-relay.ts', args)
-    await child.printed(/listening|ready/i)
+    const child = this.#start(
+      'relay',
+      'hub',
+      'apps/relay/src/mesh-relay.ts',
+      args,
+    )
+    const [pin] = await child.printed(/sha256-raw:[0-9a-f]{64}/)
+    this.#relayPin = pin
     return child
   }
 
   /** Starts the control server on its SQLite file; resolves when it answers. */
   async startControl(): Promise<Child> {
     const listen = `${this.host}:${this.#needPorts().control}`
-    const args = ['serve', '--listen', listen, '--server-url', this.controlUrl, '--state-dir', this.#controlDirectory, '--relay', this.#relayUrl]
+    const args = [
+      'serve',
+      '--listen',
+      listen,
+      '--server-url',
+      this.controlUrl,
+      '--state-dir',
+      this.#controlDirectory,
+      '--relay',
+      this.#relayUrl,
+    ]
     const child = this.#start('control', 'hub', 'apps/control/src/mesh-control.ts', args)
     await child.printed(/^mesh-control listening on /)
     return child
@@ -112,8 +130,13 @@ export class LocalMesh {
 
   /** Runs a verb of `mesh-control` against the running server, and returns what it printed. Throws when it fails. */
   async control(...args: string[]): Promise<string> {
-    const done = await this.#runSource('hub', 'apps/control/src/mesh-control.ts', [...args, '--state-dir', this.#controlDirectory])
-    if (done.code !== 0) throw new ChildError(`mesh-control ${args.slice(0, 2).join(' ')}: ${done.stderr.trim()}`)
+    const done = await this.#runSource('hub', 'apps/control/src/mesh-control.ts', [
+      ...args,
+      '--state-dir',
+      this.#controlDirectory,
+    ])
+    if (done.code !== 0)
+      throw new ChildError(`mesh-control ${args.slice(0, 2).join(' ')}: ${done.stderr.trim()}`)
     return done.stdout.trim()
   }
 
@@ -123,7 +146,15 @@ export class LocalMesh {
     if (existsSync(file) && Date.now() - statSync(file).mtimeMs < KEY_FRESH_MS) return false
     const users = JSON.parse(await this.control('users', 'list', '--json')) as { name: string }[]
     if (!users.some((user) => user.name === 'demo')) await this.control('users', 'create', 'demo')
-    const key = await this.control('preauthkeys', 'create', '--user', 'demo', '--reusable', '--expiration', '24h')
+    const key = await this.control(
+      'preauthkeys',
+      'create',
+      '--user',
+      'demo',
+      '--reusable',
+      '--expiration',
+      '24h',
+    )
     writeFileSync(file, `${key}\n`, { mode: 0o600 })
     return true
   }
@@ -238,6 +269,13 @@ export class LocalMesh {
     await Promise.all(children.filter((child) => !isServer(child)).map((child) => child.stop()))
     await Promise.all(children.filter(isServer).map((child) => child.stop()))
     rmSync(this.#pidFile, { force: true })
+  }
+
+  /** The relay as the control server is told of it: its certificate is self-signed, and known by its hash. */
+  get #relayUrl(): string {
+    const { relay, stun } = this.#needPorts()
+    if (this.#relayPin === '') throw new Error('startRelay() comes first')
+    return `https://${this.host}:${relay},stun=${stun},cert=${this.#relayPin}`
   }
 
   get #controlDirectory(): string {
