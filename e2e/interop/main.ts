@@ -1,0 +1,70 @@
+// `pnpm interop NAME`: runs one group of cases against programs of other projects and prints a table, one line a case:
+// how far it came, how long it took, and where and why it stopped. A missing program is a printed skip; a case that
+// ran and stopped short makes the exit code 1.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { Lab } from '../netns/lab.ts'
+import type { InteropCase, Trail } from './case.ts'
+import { first } from './first.ts'
+
+const GROUPS: Readonly<Record<string, readonly InteropCase[]>> = { first }
+
+type Outcome = 'reached' | 'stopped' | 'skipped'
+
+async function main(name: string | undefined): Promise<number> {
+  const cases = GROUPS[name ?? '']
+  if (cases === undefined) {
+    console.error(`usage: pnpm interop NAME, where NAME is one of: ${Object.keys(GROUPS).join(', ')}`)
+    return 2
+  }
+  const outcomes: Outcome[] = []
+  for (const one of cases) outcomes.push(await attempt(one))
+  const count = (outcome: Outcome): number => outcomes.filter((each) => each === outcome).length
+  console.log(`\n${count('reached')} passed, ${count('stopped')} failed, ${count('skipped')} skipped`)
+  return count('stopped') > 0 ? 1 : 0
+}
+
+async function attempt(one: InteropCase): Promise<Outcome> {
+  const reason = skipReason(one)
+  if (reason !== undefined) {
+    console.log(`- ${one.name}: skipped, ${reason}`)
+    return 'skipped'
+  }
+  const reached: string[] = []
+  const start = performance.now()
+  const trail: Trail = async (stage, work) => {
+    const value = await work()
+    reached.push(stage)
+    return value
+  }
+  await using lab = new Lab()
+  try {
+    await one.run(lab, trail, (program) => join(process.env['MESH_PEERS'] ?? '', program))
+    console.log(`✓ ${one.name}: ${reached.join(' → ')} (${seconds(start)})`)
+    return 'reached'
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    console.log(`✗ ${one.name}: ${[...reached, 'stopped'].join(' → ')} (${seconds(start)})\n${indent(why)}`)
+    return 'stopped'
+  }
+}
+
+function skipReason(one: InteropCase): string | undefined {
+  const folder = process.env['MESH_PEERS']
+  if (folder === undefined) return 'MESH_PEERS names no folder with the peers'
+  const missing = one.peers.filter((program) => !existsSync(join(folder, program)))
+  if (missing.length > 0) return `MESH_PEERS has no ${missing.join(', ')}`
+  if (process.platform !== 'linux' || process.getuid?.() !== 0)
+    return 'network namespaces need Linux and root'
+  return undefined
+}
+
+function seconds(start: number): string {
+  return `${((performance.now() - start) / 1000).toFixed(1)} s`
+}
+
+function indent(text: string): string {
+  return text.replace(/^/gm, '    ')
+}
+
+process.exitCode = await main(process.argv[2])

@@ -1,0 +1,110 @@
+// The nodes of a case, each with a real TUN in its own namespace: a real tailscaled, or our daemon.
+import { join } from 'node:path'
+import { eventually, type RunResult } from '../netns/lab.ts'
+import type { Control } from './servers.ts'
+import type { Place } from './site.ts'
+
+/** A node that is logged in. */
+export interface MeshNode {
+  readonly place: Place
+  /** Its IPv4 address in the mesh. */
+  readonly address: string
+  /** Asks its command line. */
+  readonly cli: (...args: readonly string[]) => Promise<RunResult>
+}
+
+const MESHD = new URL('../../apps/daemon/src/meshd.ts', import.meta.url)
+const MESH = new URL('../../apps/daemon/src/mesh.ts', import.meta.url)
+
+/** Starts a real tailscaled and logs it in. It may take relays over plain HTTP, which it does only when told to. */
+export async function joinTailscaled(
+  place: Place,
+  control: Control,
+  name: string,
+  peer: (program: string) => string,
+): Promise<MeshNode> {
+  const socket = join(place.folder, 'ts.sock')
+  const daemon = place.namespace.start(
+    'env',
+    'TS_DEBUG_USE_DERP_HTTP=1',
+    peer('tailscaled'),
+    '--tun=tailscale0',
+    `--statedir=${place.folder}`,
+    `--socket=${socket}`,
+    '--no-logs-no-support',
+  )
+  const cli = (...args: readonly string[]): Promise<RunResult> =>
+    place.namespace.run(peer('tailscale'), `--socket=${socket}`, ...args)
+  const rest = ['--accept-dns=false', '--netfilter-mode=off', '--timeout=30s']
+  await explained(daemon, () =>
+    cli(
+      'up',
+      `--login-server=${control.url}`,
+      `--auth-key=${control.authKey}`,
+      `--hostname=${name}`,
+      ...rest,
+    ),
+  )
+  return { place, address: await firstAddress(cli), cli }
+}
+
+/** Starts our daemon and logs it in. */
+export async function joinMeshd(place: Place, control: Control, name: string): Promise<MeshNode> {
+  const socket = join(place.folder, 'm.sock')
+  const daemon = place.namespace.startNode(
+    MESHD,
+    '--tun=mesh0',
+    `--statedir=${place.folder}`,
+    `--socket=${socket}`,
+  )
+  const cli = (...args: readonly string[]): Promise<RunResult> =>
+    place.namespace.run(
+      process.execPath,
+      '--conditions=@mesh/source',
+      MESH.pathname,
+      `--socket=${socket}`,
+      ...args,
+    )
+  await eventually('meshd to answer', () => cli('status', '--json').catch(() => undefined))
+  await explained(daemon, () =>
+    cli('up', `--login-server=${control.url}`, `--auth-key=${control.authKey}`, `--hostname=${name}`),
+  )
+  return { place, address: await firstAddress(cli), cli }
+}
+
+/** Waits until the kernel's own ping from one node to the other is answered. */
+export async function kernelPing(from: MeshNode, to: MeshNode): Promise<void> {
+  await eventually(
+    `${from.address} to reach ${to.address}`,
+    () => from.place.namespace.run('ping', '-c', '1', '-W', '2', to.address).catch(() => undefined),
+    30_000,
+  )
+  await from.place.namespace.run('ping', '-c', '5', '-i', '0.2', '-W', '2', to.address)
+}
+
+/** Asks by the command line until the pong's path matches. */
+export async function pathIs(from: MeshNode, to: MeshNode, path: RegExp): Promise<void> {
+  await eventually(
+    `a pong from ${to.address} ${String(path)}`,
+    async () => {
+      const { stdout } = await from.cli('ping', '--c=1', '--until-direct=false', to.address)
+      return path.test(stdout) ? stdout : undefined
+    },
+    30_000,
+  )
+}
+
+async function firstAddress(cli: MeshNode['cli']): Promise<string> {
+  const { stdout } = await cli('ip', '-4')
+  return stdout.trim()
+}
+
+/** Runs something a daemon takes part in; a failure is told with the daemon's last words. */
+async function explained<T>(daemon: { readonly output: string }, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const tail = daemon.output.split('\n').slice(-15).join('\n')
+    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${tail}`, { cause: error })
+  }
+}

@@ -1,0 +1,84 @@
+// The servers of a case, started in the hub: our control server and relay, or a real headscale with its own relay.
+import { chmodSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Place } from './site.ts'
+import { eventually } from '../netns/lab.ts'
+
+/** A control server that nodes can log in to. */
+export interface Control {
+  readonly url: string
+  readonly authKey: string
+}
+
+const program = (path: string): URL => new URL(`../../apps/${path}`, import.meta.url)
+const CONTROL = program('control/src/mesh-control.ts')
+const RELAY = program('relay/src/mesh-relay.ts')
+
+/** Starts our relay in the hub, over plain HTTP, and returns its address. */
+export async function startRelay(hub: Place): Promise<string> {
+  const config = join(hub.folder, 'relay.json')
+  const relay = hub.namespace.startNode(RELAY, '--dev', '--a', `${hub.address}:3340`, '-c', config)
+  await relay.waitFor(/listening on/)
+  return `http://${hub.address}:3340`
+}
+
+/** Starts our control server in the hub, and makes a user and a reusable key. */
+export async function startControl(hub: Place, relay: string): Promise<Control> {
+  const state = join(hub.folder, 'control')
+  const listen = ['--listen', `${hub.address}:8080`, '--state-dir', state, '--relay', `${relay},stun=3478`]
+  const control = hub.namespace.startNode(CONTROL, 'serve', ...listen)
+  await control.waitFor(/mesh-control listening on/)
+  const flags = ['--state-dir', state]
+  await hub.namespace.startNode(CONTROL, 'users', 'create', 'alice', ...flags).waitFor(/number/)
+  const key = hub.namespace.startNode(CONTROL, 'preauthkeys', 'create', '-u', 'alice', '--reusable', ...flags)
+  const [authKey] = await key.waitFor(/^\S{20,}$/m)
+  return { url: `http://${hub.address}:8080`, authKey }
+}
+
+/** Starts a real headscale in the hub with its embedded relay, and makes a user and a reusable key. */
+export async function startHeadscale(hub: Place, headscale: string): Promise<Control> {
+  const config = join(hub.folder, 'config.yaml')
+  writeFileSync(config, headscaleConfig(hub))
+  chmodSync(config, 0o600)
+  const server = hub.namespace.start(headscale, '--config', config, 'serve')
+  await server.waitFor(/listening and serving HTTP/, 30_000)
+  const ask = (...args: string[]): Promise<{ stdout: string }> =>
+    hub.namespace.run(headscale, '--config', config, ...args)
+  await eventually('headscale to take a user', () => ask('users', 'create', 'alice').catch(() => undefined))
+  const { stdout } = await ask('preauthkeys', 'create', '--user', '1', '--reusable')
+  const authKey = /hskey-auth-[\w-]+/.exec(stdout)?.[0]
+  if (authKey === undefined) throw new Error(`headscale printed no key: ${stdout}`)
+  return { url: `http://${hub.address}:8080`, authKey }
+}
+
+function headscaleConfig(hub: Place): string {
+  const at = (name: string): string => join(hub.folder, name)
+  return JSON.stringify({
+    server_url: `http://${hub.address}:8080`,
+    listen_addr: `${hub.address}:8080`,
+    metrics_listen_addr: '127.0.0.1:9090',
+    grpc_listen_addr: '127.0.0.1:50443',
+    noise: { private_key_path: at('noise.key') },
+    prefixes: { v4: '100.64.0.0/10', v6: 'fd7a:115c:a1e0::/48', allocation: 'sequential' },
+    derp: {
+      server: {
+        enabled: true,
+        region_id: 999,
+        region_code: 'hs',
+        region_name: 'headscale',
+        stun_listen_addr: `${hub.address}:3478`,
+        private_key_path: at('derp.key'),
+        automatically_add_embedded_derp_region: true,
+        ipv4: hub.address,
+      },
+      urls: [],
+      paths: [],
+      auto_update_enabled: false,
+    },
+    disable_check_updates: true,
+    database: { type: 'sqlite', sqlite: { path: at('db.sqlite') } },
+    dns: { magic_dns: true, base_domain: 'mesh.test', override_local_dns: false },
+    unix_socket: at('headscale.sock'),
+    unix_socket_permission: '0700',
+  })
+}

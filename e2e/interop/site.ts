@@ -1,0 +1,49 @@
+// The place where a case of interoperation plays: a hub namespace for the servers, and one namespace a node, each
+// on a cable of its own to the hub, which routes between them. Nothing leads outside.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Lab, Namespace } from '../netns/lab.ts'
+
+/** A node's namespace and its address on its cable. */
+export interface Place {
+  readonly namespace: Namespace
+  readonly address: string
+  /** A folder for its state that goes when the site goes. */
+  readonly folder: string
+}
+
+/** The hub and the nodes around it. */
+export interface Site {
+  readonly hub: Place
+  readonly nodes: readonly Place[]
+}
+
+/**
+ * Builds a hub and as many nodes around it as there are labels. With `hub-only` the hub does not route: nodes reach
+ * the servers and nothing else.
+ */
+export async function buildSite(
+  lab: Lab,
+  labels: readonly string[],
+  reach: 'everyone' | 'hub-only' = 'everyone',
+): Promise<Site> {
+  const hub = place(await lab.namespace('hub'), '10.91.0.1')
+  await hub.namespace.run('ip', 'address', 'add', '10.91.0.1/32', 'dev', 'lo')
+  await hub.namespace.run('sysctl', '-qw', `net.ipv4.ip_forward=${reach === 'everyone' ? 1 : 0}`)
+  const nodes: Place[] = []
+  for (const [index, label] of labels.entries()) {
+    const net = `10.91.${index + 1}`
+    const node = place(await lab.namespace(label), `${net}.2`)
+    await lab.cable(hub.namespace, `${net}.1/24`, node.namespace, `${net}.2/24`)
+    await node.namespace.run('ip', 'route', 'add', 'default', 'via', `${net}.1`)
+    nodes.push(node)
+  }
+  return { hub, nodes }
+}
+
+function place(namespace: Namespace, address: string): Place {
+  const folder = mkdtempSync(join(tmpdir(), 'mesh-interop-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  return { namespace, address, folder }
+}

@@ -1,0 +1,222 @@
+// Network namespaces: a lab makes a few, joins them by veth cables, runs programs inside, and takes everything down
+// again, also when the run is interrupted. The machine's own network is never touched: no address, route or setting
+// outside of what the lab made.
+import { execFile, execFileSync, spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
+import { once } from 'node:events'
+
+/** What a finished program said. */
+export interface RunResult {
+  readonly stdout: string
+  readonly stderr: string
+  readonly code: number
+}
+
+let labs = 0
+
+/** Some namespaces and what runs in them. */
+export class Lab implements AsyncDisposable {
+  readonly #prefix = `mesh-${process.pid}-${(labs += 1)}`
+  readonly #namespaces: Namespace[] = []
+  readonly #cleanUpNow = (): void => this.#destroyNow()
+  readonly #interrupted = (): void => {
+    this.#destroyNow()
+    process.exit(130)
+  }
+  #cables = 0
+
+  constructor() {
+    process.once('SIGINT', this.#interrupted)
+    process.once('exit', this.#cleanUpNow)
+  }
+
+  /** Makes a namespace with nothing but its loopback. */
+  async namespace(label: string): Promise<Namespace> {
+    const namespace = new Namespace(`${this.#prefix}-${label}`)
+    await run('ip', ['netns', 'add', namespace.name])
+    this.#namespaces.push(namespace)
+    await namespace.run('ip', 'link', 'set', 'lo', 'up')
+    return namespace
+  }
+
+  /** Joins two namespaces by a cable, with an address and prefix length at each end. Returns the interfaces' names. */
+  async cable(a: Namespace, addressA: string, b: Namespace, addressB: string): Promise<[string, string]> {
+    this.#cables += 1
+    const name = `eth${this.#cables}`
+    await run('ip', [
+      'link',
+      'add',
+      name,
+      'netns',
+      a.name,
+      'type',
+      'veth',
+      'peer',
+      'name',
+      name,
+      'netns',
+      b.name,
+    ])
+    for (const [end, address] of [
+      [a, addressA],
+      [b, addressB],
+    ] as const) {
+      await end.run('ip', 'address', 'add', address, 'dev', name)
+      await end.run('ip', 'link', 'set', name, 'up')
+    }
+    return [name, name]
+  }
+
+  /** Stops what was started, then deletes the namespaces and with them their interfaces. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const namespace of this.#namespaces) await namespace.stopAll()
+    this.#destroyNow()
+    process.off('SIGINT', this.#interrupted)
+    process.off('exit', this.#cleanUpNow)
+  }
+
+  #destroyNow(): void {
+    for (const namespace of this.#namespaces.splice(0)) {
+      namespace.killAllNow()
+      try {
+        execFileSync('ip', ['netns', 'delete', namespace.name], { stdio: 'pipe' })
+      } catch {
+        // Gone already: that is what was wanted.
+      }
+    }
+  }
+}
+
+/** One network namespace. */
+export class Namespace {
+  /** Its name, as `ip netns` shows it. */
+  readonly name: string
+  readonly #started: Started[] = []
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  /** Runs a program to its end; throws with what it said when its exit code is not 0. */
+  run(program: string, ...args: readonly string[]): Promise<RunResult> {
+    return run('ip', ['netns', 'exec', this.name, program, ...args])
+  }
+
+  /** Starts a program that is stopped with the lab at the latest. */
+  start(program: string, ...args: readonly string[]): Started {
+    // `ip netns exec` replaces itself by the program, so this pid is the program's own.
+    const started = new Started(spawn('ip', ['netns', 'exec', this.name, program, ...args]), program)
+    this.#started.push(started)
+    return started
+  }
+
+  /** Starts one of our own TypeScript programs, from its source. */
+  startNode(file: URL, ...args: readonly string[]): Started {
+    const flags = ['--conditions=@mesh/source', '--disable-warning=ExperimentalWarning']
+    return this.start(process.execPath, ...flags, file.pathname, ...args)
+  }
+
+  /** Asks everything started here to end, and waits for it. */
+  async stopAll(): Promise<void> {
+    await Promise.all(this.#started.splice(0).map((started) => started.stop()))
+  }
+
+  /** Kills everything started here without waiting: for a process that is about to end. */
+  killAllNow(): void {
+    for (const started of this.#started.splice(0)) started.killNow()
+  }
+}
+
+/** A program that is running. */
+export class Started {
+  readonly #child: ChildProcessWithoutNullStreams
+  readonly #program: string
+  #output = ''
+  #exited: Promise<unknown>
+
+  constructor(child: ChildProcessWithoutNullStreams, program: string) {
+    this.#child = child
+    this.#program = program
+    this.#exited = once(child, 'exit')
+    child.stdin.on('error', () => undefined)
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8')
+      stream.on('data', (text: string) => {
+        this.#output += text
+      })
+    }
+  }
+
+  /** The process's number. */
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+
+  /** Everything said so far, errors with it. */
+  get output(): string {
+    return this.#output
+  }
+
+  /** Whether the process has ended. */
+  get ended(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null
+  }
+
+  /** Waits until the output matches; throws with the output when the program ends first or it takes too long. */
+  async waitFor(pattern: RegExp, timeout = 10_000): Promise<RegExpExecArray> {
+    const end = Date.now() + timeout
+    for (;;) {
+      const match = pattern.exec(this.#output)
+      if (match !== null) return match
+      if (this.ended || Date.now() > end) {
+        const why = this.ended ? 'ended' : `took ${timeout} ms`
+        throw new Error(`${this.#program} ${why} before it said ${String(pattern)}:\n${this.#output}`)
+      }
+      await new Promise<void>((resolve) => setTimeout(resolve, 10))
+    }
+  }
+
+  /** Writes a line to the program. */
+  send(line: string): void {
+    this.#child.stdin.write(`${line}\n`)
+  }
+
+  /** Asks the program to end, after two seconds makes it, and waits until it has. */
+  async stop(): Promise<void> {
+    if (this.ended) return
+    this.#child.kill('SIGTERM')
+    const force = setTimeout(() => this.#child.kill('SIGKILL'), 2_000)
+    await this.#exited
+    clearTimeout(force)
+  }
+
+  /** Kills the program without waiting. */
+  killNow(): void {
+    if (!this.ended) this.#child.kill('SIGKILL')
+  }
+}
+
+/** Tries something until it returns a value, and throws when it takes too long. */
+export async function eventually<T>(
+  what: string,
+  attempt: () => Promise<T | undefined>,
+  timeout = 10_000,
+): Promise<T> {
+  const end = Date.now() + timeout
+  for (;;) {
+    const value = await attempt()
+    if (value !== undefined) return value
+    if (Date.now() > end) throw new Error(`waited ${timeout} ms for ${what}`)
+    await new Promise<void>((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+function run(program: string, args: readonly string[]): Promise<RunResult> {
+  return new Promise((resolve, reject) => {
+    execFile(program, args, { timeout: 60_000, maxBuffer: 16 << 20 }, (error, stdout, stderr) => {
+      if (error === null) return resolve({ stdout, stderr, code: 0 })
+      reject(
+        new Error(`${program} ${args.join(' ')}: ${error.message}\n${stdout}${stderr}`, { cause: error }),
+      )
+    })
+  })
+}
