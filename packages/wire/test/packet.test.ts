@@ -191,6 +191,16 @@ test('threat 20: a transport header cut short is not known', () => {
   expect(decodeIpPacket(encodeIpPacket({ ...header, protocol: 255 }, new Uint8Array(64)))?.known).toBe(false)
 })
 
+test('threat 20: the ICMP of the other family has no type, and is no echo', () => {
+  for (const [own, protocol] of [
+    [header, PROTOCOL_ICMPV6],
+    [v6header, PROTOCOL_ICMP],
+  ] as const) {
+    const read = decodeIpPacket(encodeIpPacket({ ...own, protocol }, hex('0800 f7ff 0000 0000')))!
+    expect([read.icmpType, decodeIcmpEcho(read)]).toEqual([-1, undefined])
+  }
+})
+
 test('threat 20: a later fragment is known only from 80 bytes on, and has no ports', () => {
   const later = (blocks: number): IpPacket => fragmentOf(PROTOCOL_UDP, counting(8), blocks)
   expect([later(1).known, later(9).known, later(10).known]).toEqual([false, false, true])

@@ -67,7 +67,7 @@ export class IpPacket {
   destinationPort = 0
   /** The flags byte of TCP; else 0. */
   tcpFlags = 0
-  /** The type byte of ICMP; else -1. */
+  /** The type byte of ICMP, of the version's own kind; else -1. */
   icmpType = -1
 
   /**
@@ -160,7 +160,7 @@ export class IpPacket {
       this.sourcePort = readU16(packet, at)
       this.destinationPort = readU16(packet, at + 2)
       if (protocol === PROTOCOL_TCP) this.tcpFlags = packet[at + 13]!
-    } else if (protocol === PROTOCOL_ICMP || protocol === PROTOCOL_ICMPV6) {
+    } else if (protocol === (this.version === 4 ? PROTOCOL_ICMP : PROTOCOL_ICMPV6)) {
       this.icmpType = packet[at]!
     }
   }
