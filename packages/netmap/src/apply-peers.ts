@@ -1,6 +1,6 @@
 // What a map response does to the peers (control protocol §3.6).
-import { isZeroKey, type MapResponse, type Node, type PeerChange } from '@mesh/wire/control'
-import { type MapNode, readNode } from './map-node.ts'
+import { formatTime, isZeroKey, type MapResponse, type Node, type PeerChange } from '@mesh/wire/control'
+import { isExpired, type MapNode, readNode } from './map-node.ts'
 import type { NetworkMap } from './network-map.ts'
 
 /**
@@ -16,25 +16,16 @@ export function applyPeers(
   controlNow: number,
   previous?: NetworkMap,
 ): readonly MapNode[] {
-  const known = new Map((previous?.peers ?? peers).map((node) => [node.id, node]))
-  if (response.Peers !== undefined && response.Peers.length > 0) {
-    const all = new Map(
-      response.Peers.map((source) => [source.ID, read(source, known.get(source.ID), controlNow)]),
-    )
-    return sorted(all, previous?.peers ?? peers)
-  }
-  if (!hasPeerChanges(response)) return peers
-  const next = new Map(peers.map((node) => [node.id, node]))
-  for (const id of response.PeersRemoved ?? []) next.delete(id)
-  for (const source of response.PeersChanged ?? []) {
-    next.set(source.ID, read(source, next.get(source.ID) ?? known.get(source.ID), controlNow))
-  }
-  applySeen(next, response.PeerSeenChange, controlNow)
-  applyOnline(next, response.OnlineChange, controlNow)
-  for (const change of response.PeersChangedPatch ?? []) {
-    update(next, change.NodeID, controlNow, (source) => patch(source, change))
-  }
-  return sorted(next, peers)
+  const replaces = response.Peers !== undefined && response.Peers.length > 0
+  if (!replaces && !hasPeerChanges(response)) return peers
+  const lenders = previous?.peers ?? peers
+  const known = new Map(lenders.map((node) => [node.id, node]))
+  const sources = new Map(
+    (replaces ? response.Peers : peers.map((node) => node.source)).map((one) => [one.ID, one]),
+  )
+  if (!replaces) applyChanges(sources, response, controlNow)
+  const next = [...sources.values()].map((source) => read(source, known.get(source.ID), controlNow))
+  return sorted(next, lenders)
 }
 
 function hasPeerChanges(response: MapResponse): boolean {
@@ -47,27 +38,30 @@ function hasPeerChanges(response: MapResponse): boolean {
   )
 }
 
-function applySeen(
-  peers: Map<number, MapNode>,
-  change: MapResponse['PeerSeenChange'],
-  controlNow: number,
-): void {
-  for (const [id, seen] of Object.entries(change ?? {})) {
-    update(peers, Number(id), controlNow, (source) => {
-      const { LastSeen: _, ...rest } = source
-      return seen ? { ...rest, LastSeen: new Date(controlNow).toISOString() } : rest
-    })
+/** Changes the wire forms in the order the protocol fixes; what becomes of them is read once, at the end. */
+function applyChanges(sources: Map<number, Node>, response: MapResponse, controlNow: number): void {
+  for (const id of response.PeersRemoved ?? []) sources.delete(id)
+  for (const source of response.PeersChanged ?? []) sources.set(source.ID, source)
+  for (const [id, seen] of Object.entries(response.PeerSeenChange ?? {})) {
+    update(sources, Number(id), (source) => withLastSeen(source, seen ? controlNow : undefined))
+  }
+  for (const [id, online] of Object.entries(response.OnlineChange ?? {})) {
+    update(sources, Number(id), (source) => ({ ...source, Online: online }))
+  }
+  for (const change of response.PeersChangedPatch ?? []) {
+    update(sources, change.NodeID, (source) => patch(source, change))
   }
 }
 
-function applyOnline(
-  peers: Map<number, MapNode>,
-  change: MapResponse['OnlineChange'],
-  controlNow: number,
-): void {
-  for (const [id, online] of Object.entries(change ?? {})) {
-    update(peers, Number(id), controlNow, (source) => ({ ...source, Online: online }))
-  }
+/** Changes one peer; a number nobody has is ignored. */
+function update(sources: Map<number, Node>, id: number, change: (source: Node) => Node): void {
+  const source = sources.get(id)
+  if (source !== undefined) sources.set(id, change(source))
+}
+
+function withLastSeen(source: Node, time: number | undefined): Node {
+  const { LastSeen: _, ...rest } = source
+  return time === undefined ? rest : { ...rest, LastSeen: formatTime(time) }
 }
 
 /** Returns the node after a patch (control protocol §3.6.2): 0 changes nothing, an explicit empty list clears. */
@@ -87,25 +81,16 @@ function patch(source: Node, change: PeerChange): Node {
   }
 }
 
-/** Changes one peer; a number nobody has is ignored. */
-function update(
-  peers: Map<number, MapNode>,
-  id: number,
-  controlNow: number,
-  change: (source: Node) => Node,
-): void {
-  const node = peers.get(id)
-  if (node !== undefined) peers.set(id, read(change(node.source), node, controlNow))
-}
-
+/** Returns the node as it was when the text says the same; field order does not count as a difference worth finding. */
 function read(source: Node, previous: MapNode | undefined, controlNow: number): MapNode {
-  const node = readNode(source, controlNow, previous)
-  if (previous === undefined || node.expired !== previous.expired) return node
-  return JSON.stringify(source) === JSON.stringify(previous.source) ? previous : node
+  if (previous === undefined) return readNode(source, controlNow)
+  const unchanged = source === previous.source || JSON.stringify(source) === JSON.stringify(previous.source)
+  if (unchanged && isExpired(source, previous.keyExpiry, controlNow) === previous.expired) return previous
+  return readNode(source, controlNow, previous)
 }
 
-function sorted(peers: ReadonlyMap<number, MapNode>, before: readonly MapNode[]): readonly MapNode[] {
-  const next = [...peers.values()].sort((a, b) => a.id - b.id)
+function sorted(next: MapNode[], before: readonly MapNode[]): readonly MapNode[] {
+  next.sort((a, b) => a.id - b.id)
   const unchanged = next.length === before.length && next.every((node, i) => node === before[i])
   return unchanged ? before : next
 }

@@ -6,7 +6,7 @@ import { applyFilters } from './apply-filters.ts'
 import { applyPeers } from './apply-peers.ts'
 import { applyDerpMap, applyHealth, applyMessages, applyUsers, clockOffset } from './apply-rest.ts'
 import { compareMaps, type MapChanges, NO_CHANGES } from './changes.ts'
-import { isPast, type MapNode, readNode } from './map-node.ts'
+import { isExpired, isPast, type MapNode, readNode } from './map-node.ts'
 import type { NetworkMap } from './network-map.ts'
 
 /** What {@link applyMapResponse} needs besides the message. */
@@ -108,7 +108,7 @@ function applyKeepAlive(map: NetworkMap, response: MapResponse, options: ApplyOp
 function readSelf(response: MapResponse, previous: MapNode | undefined, controlNow: number): MapNode {
   if (response.Node === undefined) return previous!
   if (previous !== undefined && equalJson(response.Node, previous.source)) {
-    const expired = previous.source.Expired === true || isPast(previous.keyExpiry, controlNow)
+    const expired = isExpired(previous.source, previous.keyExpiry, controlNow)
     return expired === previous.expired ? previous : { ...previous, expired }
   }
   return readNode(response.Node, controlNow, previous)

@@ -54,7 +54,7 @@ export function readNode(source: Node, controlNow: number, previous?: MapNode): 
       source.Key === before?.Key ? previous!.nodeKey : (parseNodeKey(source.Key) ?? new Uint8Array(32)),
     discoKey: source.DiscoKey === before?.DiscoKey ? previous?.discoKey : readDiscoKey(source.DiscoKey),
     keyExpiry,
-    expired: source.Expired === true || isPast(keyExpiry, controlNow),
+    expired: isExpired(source, keyExpiry, controlNow),
     addresses,
     allowedIps: readAllowedIps(source, addresses, previous),
     endpoints:
@@ -74,6 +74,11 @@ const OLDEST_PLAUSIBLE_TIME = Date.UTC(2023, 0, 10)
 /** Returns whether a key that ends at `keyExpiry` has ended. */
 export function isPast(keyExpiry: number | undefined, controlNow: number): boolean {
   return keyExpiry !== undefined && controlNow > OLDEST_PLAUSIBLE_TIME && keyExpiry <= controlNow
+}
+
+/** Returns whether a node's key has ended, because control says so or by its clock. */
+export function isExpired(source: Node, keyExpiry: number | undefined, controlNow: number): boolean {
+  return source.Expired === true || isPast(keyExpiry, controlNow)
 }
 
 /** Returns whether two lists hold the same texts in the same order. */

@@ -9,7 +9,7 @@ import { snapshotFor, startTestControl, type TestControl, type TestControlOption
 const open: { close(): Promise<void> }[] = []
 
 afterEach(async () => {
-  for (const thing of open.splice(0).reverse()) await thing.close()
+  for (const thing of open.splice(0).toReversed()) await thing.close()
 })
 
 async function serve(options: TestControlOptions = {}): Promise<TestControl> {
@@ -39,7 +39,7 @@ function join(serverUrl: string, options: Partial<ConnectControlOptions> = {}): 
     onServerKey: (key) => pins.push(key),
     onEvent: (event) => {
       events.push(event)
-      for (const tell of [...waiting]) tell(event)
+      for (const tell of waiting) tell(event)
     },
     ...options,
   })
