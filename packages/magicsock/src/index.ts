@@ -1,5 +1,6 @@
 /**
- * Finds and keeps the best path to each peer: STUN, netcheck, disco, relays.
+ * Finds the best path to each peer and keeps it: disco pings, STUN, and a home relay for as long as nothing better is
+ * known. The first packet never waits. Stands where WireGuard's UDP socket would be, and carries any datagrams.
  *
  * @packageDocumentation
  */

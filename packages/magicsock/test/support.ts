@@ -8,6 +8,7 @@ import {
   type DiscoMessage,
   encodeDisco,
   encodeDiscoEnvelope,
+  isDisco,
 } from '@mesh/wire/disco'
 import { type Endpoint, formatEndpoint, parseAddress, parseEndpoint } from '@mesh/wire/ip'
 import { decodeBindingRequest, encodeBindingResponse, isStun } from '@mesh/wire/stun'
@@ -270,13 +271,9 @@ export class World {
   }
 
   #note(from: WorldNode, to: string, bytes: Uint8Array): void {
-    const at = this.clock.now()
-    if (isStun(bytes)) from.log.push({ at, what: 'stun', to })
-    else if (decodeDiscoEnvelope(bytes) === undefined) from.log.push({ at, what: 'wireguard', to })
-    else {
-      const message = this.#open(from, bytes)
-      from.log.push({ at, what: message?.kind ?? 'sealed', to, message })
-    }
+    const message = decodeDiscoEnvelope(bytes) === undefined ? undefined : this.#open(from, bytes)
+    const what = isStun(bytes) ? 'stun' : isDisco(bytes) ? (message?.kind ?? 'sealed') : 'wireguard'
+    from.log.push({ at: this.clock.now(), what, to, message })
   }
 
   #open(from: WorldNode, bytes: Uint8Array): DiscoMessage | undefined {

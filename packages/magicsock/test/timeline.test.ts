@@ -77,12 +77,12 @@ describe('the first packet', () => {
 
   test('D3: a call waits for fresh endpoints when ours are older than 27 s, the packet does not', () => {
     world.clock.advanceBy(120_000)
-    const at = world.clock.now()
+    const since = world.clock.now()
     expect(a.send(2)).toBe(SENT.relay)
-    expect(a.sent('stun', at)).toEqual(['192.0.2.1:3478'])
-    expect(a.sent('call-me-maybe', at)).toEqual([])
+    expect(a.sent('stun', since)).toEqual(['192.0.2.1:3478'])
+    expect(a.sent('call-me-maybe', since)).toEqual([])
     world.clock.advanceBy(20)
-    expect(a.sent('call-me-maybe', at)).toEqual(['relay 1'])
+    expect(a.sent('call-me-maybe', since)).toEqual(['relay 1'])
   })
 
   test('a peer with no known endpoint is called all the same', () => {
@@ -98,13 +98,13 @@ describe('call-me-maybe', () => {
   test('D4: is answered by pings to every endpoint at once, whatever the 5 s gap, and by no call', () => {
     b.send(1)
     expect(b.sent('ping')).toEqual([A])
-    const at = world.clock.now() + 1
+    const since = world.clock.now() + 1
     a.meet(b.config({ endpoints: [] }))
     world.isLost = (from) => from === b
     a.send(2)
     world.clock.advanceBy(35)
-    expect(b.sent('ping', at)).toEqual([A])
-    expect(b.sent('call-me-maybe', at)).toEqual([])
+    expect(b.sent('ping', since)).toEqual([A])
+    expect(b.sent('call-me-maybe', since)).toEqual([])
   })
 
   test('D4: an endpoint that the next call no longer lists is forgotten, even if control lists it', () => {
@@ -144,14 +144,17 @@ describe('call-me-maybe', () => {
 describe('a path in use', () => {
   beforeEach(() => {
     a.keepSending(2, 500, 2_000)
+  })
+
+  test('is the address that answered', () => {
     expect(a.sock.status(2, world.clock.now())?.endpoint).toEqual(b.config().endpoints[0])
   })
 
   test('D7: is pinged every 3 s while something was sent in the last 45 s, then no more', () => {
-    const at = world.clock.now()
+    const since = world.clock.now()
     a.send(2)
     world.clock.advanceBy(45_000)
-    const beats = a.sent('ping', at)
+    const beats = a.sent('ping', since)
     expect(beats.length).toBeGreaterThanOrEqual(14)
     expect(beats.length).toBeLessThanOrEqual(16)
     world.clock.advanceBy(5_000)
@@ -251,10 +254,10 @@ describe('a path in use', () => {
     a.sock.learnDiscoKey(2, key)
     a.meet(b.config())
     expect(a.news('peer-restarted')).toEqual([])
-    const at = world.clock.now()
+    const since = world.clock.now()
     a.send(2)
     world.clock.advanceBy(100)
-    expect(a.sent('sealed', at).length).toBeGreaterThan(0)
+    expect(a.sent('sealed', since).length).toBeGreaterThan(0)
     expect(b.sock.drops['disco-sealed-badly'] + b.sock.drops['disco-unknown-sender']).toBeGreaterThan(0)
   })
 

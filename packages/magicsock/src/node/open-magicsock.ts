@@ -43,7 +43,7 @@ export interface OpenMagicSockOptions {
   /** Loopback addresses are endpoints like any other: for several nodes on one machine. */
   readonly allowLoopback?: boolean
   /** Connects to a region, now or when it can; the link reconnects by itself. Without it there are no relays. */
-  readonly connectRelay?: (region: number, handlers: RelayHandlers) => RelayLink
+  readonly connectRelay?: ((region: number, handlers: RelayHandlers) => RelayLink) | undefined
   /**
    * Takes a WireGuard datagram: from which peer it seems to come (-1: unknown), and its source, to be handed to
    * {@link MagicSockHandle.attribute} once it is authenticated. `bytes` are lent for the call.

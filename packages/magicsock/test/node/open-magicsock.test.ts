@@ -1,0 +1,161 @@
+// Whole magicsocks on real sockets: two nodes, a relay in memory, a STUN answerer on loopback.
+import { createSocket, type Socket } from 'node:dgram'
+import { generatePrivateKey, publicKeyOf } from '@mesh/keys'
+import { systemRandom } from '@mesh/sansio/node'
+import { parseAddress } from '@mesh/wire/ip'
+import { decodeBindingRequest, encodeBindingResponse } from '@mesh/wire/stun'
+import { afterEach, expect, test } from 'vitest'
+import { type MagicSockEvent, type RelayMap, SENT } from '../../src/index.ts'
+import {
+  type MagicSockHandle,
+  type OpenMagicSockOptions,
+  openMagicSock,
+  type RelayHandlers,
+} from '../../src/node/index.ts'
+
+/** A relay inside this process: whoever connects is known by node key. */
+class MemoryRelay {
+  readonly #clients = new Map<string, RelayHandlers>()
+  down = false
+
+  connectAs(nodeKey: Uint8Array): NonNullable<OpenMagicSockOptions['connectRelay']> {
+    return (_region, handlers) => {
+      this.#clients.set(nodeKey.join(), handlers)
+      return {
+        send: (to, bytes) => {
+          const copy = bytes.slice()
+          setTimeout(() => this.down || this.#clients.get(to.join())?.onPacket(nodeKey, copy), 20)
+        },
+        notePreferred: () => undefined,
+        close: () => this.#clients.delete(nodeKey.join()),
+      }
+    }
+  }
+}
+
+interface Received {
+  readonly text: string
+  readonly peer: number
+}
+
+interface TestNode {
+  readonly sock: MagicSockHandle
+  readonly nodeKey: Uint8Array
+  readonly received: Received[]
+  readonly events: MagicSockEvent[]
+}
+
+const closing: (() => Promise<unknown>)[] = []
+
+afterEach(async () => {
+  await Promise.all(closing.splice(0).map((close) => close()))
+})
+
+async function open(relay: MemoryRelay, options: Partial<OpenMagicSockOptions> = {}): Promise<TestNode> {
+  const nodeKey = publicKeyOf(generatePrivateKey(systemRandom))
+  const received: Received[] = []
+  const events: MagicSockEvent[] = []
+  const sock = await openMagicSock({
+    nodeKey,
+    allowLoopback: true,
+    readAddresses: () => [parseAddress('127.0.0.1')!],
+    connectRelay: relay.connectAs(nodeKey),
+    onPacket: (bytes, peer) => received.push({ text: new TextDecoder().decode(bytes), peer }),
+    onEvent: (event) => events.push(event),
+    ...options,
+  })
+  closing.push(() => sock.close())
+  return { sock, nodeKey, received, events }
+}
+
+async function openStun(): Promise<RelayMap> {
+  const socket: Socket = createSocket('udp4')
+  socket.on('message', (bytes, from) => {
+    const request = decodeBindingRequest(bytes)
+    const observed = { address: parseAddress(from.address)!, port: from.port }
+    if (request !== undefined)
+      socket.send(encodeBindingResponse(request.txId, observed), from.port, from.address)
+  })
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))
+  closing.push(() => new Promise<void>((resolve) => socket.close(() => resolve())))
+  const node = { name: '1a', hostName: 'localhost', ipv4: undefined, ipv6: undefined, lookUp: true }
+  const nodes = [{ ...node, stunPort: socket.address().port }]
+  return new Map([[1, { id: 1, code: 'here', noMeasureNoHome: false, score: 1, nodes }]])
+}
+
+function configOf(id: number, { sock, nodeKey }: TestNode) {
+  const endpoints = sock.endpoints.map((local) => local.endpoint)
+  return { id, nodeKey, discoKey: sock.discoKey, endpoints, homeRelay: sock.homeRelay }
+}
+
+async function until(done: () => boolean): Promise<void> {
+  for (let i = 0; i < 500 && !done(); i++) await new Promise((resolve) => setTimeout(resolve, 10))
+  expect(done()).toBe(true)
+}
+
+const text = (what: string): Uint8Array => new TextEncoder().encode(what)
+
+test('D2: relayed first, direct within a second, over real sockets with a real STUN round trip', async () => {
+  const relay = new MemoryRelay()
+  const relays = await openStun()
+  const a = await open(relay)
+  const b = await open(relay)
+  for (const { sock } of [a, b]) sock.setRelays(relays)
+  await until(() => a.sock.homeRelay === 1 && b.sock.homeRelay === 1)
+  expect(a.sock.report).toMatchObject({ udp: true, ipv4: true, preferredRelay: 1 })
+
+  a.sock.setPeers([configOf(2, b)])
+  b.sock.setPeers([configOf(1, a)])
+  expect(a.sock.send(2, text('first'))).toBe(SENT.relay)
+  await until(() => a.sock.status(2)?.endpoint !== undefined)
+  expect(a.sock.send(2, text('second'))).toBe(SENT.direct)
+  await until(() => b.received.length === 2)
+  expect(b.received).toEqual(
+    expect.arrayContaining([
+      { text: 'first', peer: 1 },
+      { text: 'second', peer: 1 },
+    ]),
+  )
+  expect(b.sock.status(1)?.traffic).toMatchObject({
+    receivedDirect: { packets: 1, bytes: 6 },
+    receivedRelay: { packets: 1, bytes: 5 },
+  })
+  expect(await a.sock.ping(2)).toMatchObject({ ok: true, endpoint: { port: b.sock.ports.v4 } })
+})
+
+test('a packet sent before the relay link is open waits for it', async () => {
+  const relay = new MemoryRelay()
+  const relays = await openStun()
+  const a = await open(relay)
+  const b = await open(relay, { readAddresses: () => [] })
+  for (const { sock } of [a, b]) sock.setRelays(relays)
+  await until(() => b.sock.homeRelay === 1)
+  a.sock.setPeers([{ ...configOf(2, b), endpoints: [], homeRelay: 1 }])
+  b.sock.setPeers([{ ...configOf(1, a), endpoints: [] }])
+  expect(a.sock.send(2, text('early'))).toBe(SENT.relay)
+  await until(() => b.received.length === 1)
+  expect(b.received).toEqual([{ text: 'early', peer: 1 }])
+})
+
+test('without a relay the first ping finds the path; without a path it ends in 5 s', async () => {
+  const relay = new MemoryRelay()
+  const a = await open(relay, { connectRelay: undefined })
+  const b = await open(relay, { connectRelay: undefined })
+  a.sock.setPeers([configOf(2, b), { ...configOf(3, b), nodeKey: new Uint8Array(32).fill(3), endpoints: [] }])
+  b.sock.setPeers([configOf(1, a)])
+  expect(await a.sock.ping(2)).toMatchObject({ ok: true })
+  expect(await a.sock.ping(3)).toEqual({ ok: false, reason: 'no-path' })
+  expect(await a.sock.ping(4)).toEqual({ ok: false, reason: 'unknown-peer' })
+})
+
+test('a port in use is an error with its code; closing twice is fine, and ends what waits', async () => {
+  const relay = new MemoryRelay()
+  const a = await open(relay)
+  await expect(open(relay, { port: a.sock.ports.v4! })).rejects.toMatchObject({ code: 'EADDRINUSE' })
+  const netcheck = a.sock.netcheck().catch((error: unknown) => String(error))
+  await a.sock.close()
+  await a.sock.close()
+  expect(await netcheck).toContain('closed')
+  expect(await a.sock.ping(2)).toEqual({ ok: false, reason: 'closed' })
+  expect(a.sock.send(2, text('late'))).toBe(SENT.nothing)
+})
