@@ -1,12 +1,7 @@
 import type { MapResponse, Node } from '@mesh/wire/control'
 import { decodeMapResponse } from '@mesh/wire/control'
 import { expect, test } from 'vitest'
-import {
-  BATCH_INTERVAL,
-  KEEP_ALIVE_INTERVAL,
-  KEEP_ALIVE_JITTER,
-  OFFLINE_GRACE,
-} from '../src/index.ts'
+import { BATCH_INTERVAL, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_JITTER, OFFLINE_GRACE } from '../src/index.ts'
 import { DERP_MAP, hexOf, joined, World } from './support.ts'
 
 /** Lets what was gathered go out, and returns what the exchange heard since its first response. */
@@ -58,14 +53,19 @@ test('control 38: every node of every response is whole where clients need it', 
   machines[1]?.gone(other)
   world.advance(OFFLINE_GRACE + BATCH_INTERVAL)
   const nodes = world.mapsOf(stream).flatMap((map) => {
-    return [map.Node, ...(map.Peers ?? []), ...(map.PeersChanged ?? [])].filter((node): node is Node => !!node)
+    return [map.Node, ...(map.Peers ?? []), ...(map.PeersChanged ?? [])].filter(
+      (node): node is Node => !!node,
+    )
   })
   expect(nodes.length).toBeGreaterThan(3)
   for (const node of nodes) {
     expect(node.ID).toBeGreaterThan(0)
     expect(node.Name).toMatch(/^[a-z0-9-]+\.mesh\.internal\.$/)
     expect(typeof node.Online).toBe('boolean')
-    expect(node.Addresses).toEqual([expect.stringMatching(/^100\..*\/32$/), expect.stringMatching(/^fd7a:.*\/128$/)])
+    expect(node.Addresses).toEqual([
+      expect.stringMatching(/^100\..*\/32$/),
+      expect.stringMatching(/^fd7a:.*\/128$/),
+    ])
   }
 })
 
@@ -128,9 +128,12 @@ test('control 33: new endpoints and a new home relay reach a peer as patches', (
   machine.tell({ Endpoints: ['198.51.100.1:1', '[2001:db8::1]:2'] })
   expect(last(world, watcher)).toEqual({
     PeersChangedPatch: [{ NodeID: 2, Endpoints: ['198.51.100.1:1', '[2001:db8::1]:2'] }],
-    ControlTime: expect.anything(),
+    ControlTime: expect.anything() as unknown,
   })
-  machine.tell({ Hostinfo: { Hostname: 'box-2', OS: 'linux', NetInfo: { PreferredDERP: 901 } }, Endpoints: [] })
+  machine.tell({
+    Hostinfo: { Hostname: 'box-2', OS: 'linux', NetInfo: { PreferredDERP: 901 } },
+    Endpoints: [],
+  })
   expect(last(world, watcher)?.PeersChangedPatch).toEqual([{ NodeID: 2, DERPRegion: 901, Endpoints: [] }])
 })
 
@@ -167,7 +170,7 @@ test('control 35: a node that went away is offline after the grace, with when it
   expect(world.mapsOf(watcher)).toHaveLength(before)
   world.advance(1 + BATCH_INTERVAL)
   expect(world.mapsOf(watcher).at(-1)?.PeersChangedPatch).toEqual([
-    { NodeID: 2, Online: false, LastSeen: expect.stringMatching(/^2026-01-01T00:00:1/) },
+    { NodeID: 2, Online: false, LastSeen: expect.stringMatching(/^2026-01-01T00:00:1/) as unknown },
   ])
   machine.stream()
   expect(last(world, watcher)?.PeersChangedPatch).toEqual([{ NodeID: 2, Online: true }])
@@ -208,7 +211,7 @@ test('control 36: deleting the only peer says so by PeersRemoved', () => {
   const stream = machine.stream()
   settle(world)
   world.coordinator.deleteNode(2, world.now)
-  expect(last(world, watcher)).toEqual({ PeersRemoved: [2], ControlTime: expect.anything() })
+  expect(last(world, watcher)).toEqual({ PeersRemoved: [2], ControlTime: expect.anything() as unknown })
   const [farewell, end] = world.said(stream).slice(-2)
   expect(farewell).toMatchObject({ response: { Node: { ID: 2, Expired: true } } })
   expect(end).toMatchObject({ kind: 'end' })
@@ -300,9 +303,9 @@ test('threat 19: a key that runs out by itself is told to the others within a ba
   const watcher = joined(world, 2).stream()
   watched.stream()
   world.advance(3 * 3600_000 - 60_000 + BATCH_INTERVAL)
-  expect(world.mapsOf(watcher).at(-1)?.PeersChanged ?? world.mapsOf(watcher).at(-2)?.PeersChanged).toMatchObject([
-    { ID: 1, Expired: true },
-  ])
+  expect(
+    world.mapsOf(watcher).at(-1)?.PeersChanged ?? world.mapsOf(watcher).at(-2)?.PeersChanged,
+  ).toMatchObject([{ ID: 1, Expired: true }])
 })
 
 test('a renamed machine gets a new name, told to itself and to the others', () => {
@@ -321,7 +324,9 @@ test('invariant 6: endpoints that are no endpoints never reach a peer, nor more 
   joined(world, 1)
   const machine = joined(world, 2)
   const many = Array.from({ length: 500 }, (_, i) => `198.51.100.1:${i + 1}`)
-  machine.tell({ Endpoints: ['example.com:1', '1.2.3.4', '1.2.3.4:0', '1.2.3.4:99999', '', '01.2.3.4:5', ...many] })
+  machine.tell({
+    Endpoints: ['example.com:1', '1.2.3.4', '1.2.3.4:0', '1.2.3.4:99999', '', '01.2.3.4:5', ...many],
+  })
   const endpoints = world.coordinator.nodes()[1]?.node.endpoints ?? []
   expect(endpoints).toEqual(many.slice(0, 32))
 })

@@ -32,7 +32,11 @@ test('equal names are told apart by a number', () => {
   const taken = new Set(['box', 'box-1'])
   expect(uniqueName('box', (name) => taken.has(name))).toBe('box-2')
   expect(uniqueName('other', (name) => taken.has(name))).toBe('other')
-  expect([isNameOf('box-2', 'box'), isNameOf('box-two', 'box'), isNameOf('boxer', 'box')]).toEqual([true, false, false])
+  expect([isNameOf('box-2', 'box'), isNameOf('box-two', 'box'), isNameOf('boxer', 'box')]).toEqual([
+    true,
+    false,
+    false,
+  ])
 })
 
 test('addresses go up from 100.64.0.1, and IPv6 carries the low bytes of IPv4', () => {

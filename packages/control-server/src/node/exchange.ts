@@ -22,7 +22,7 @@ export async function readBody(stream: ServerHttp2Stream): Promise<Uint8Array | 
   const chunks: Uint8Array[] = []
   let length = 0
   try {
-    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+    for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
       length += chunk.length
       if (length > MAX_REQUEST_LENGTH) return undefined
       chunks.push(chunk)
@@ -31,6 +31,12 @@ export async function readBody(stream: ServerHttp2Stream): Promise<Uint8Array | 
     return undefined
   }
   return Buffer.concat(chunks)
+}
+
+/** Answers a request whose body is not, or no longer, wanted: the client is told to stop sending it. */
+export function turnAway(stream: ServerHttp2Stream, status: number, text: string): void {
+  stream.on('finish', () => stream.close(http2.NGHTTP2_NO_ERROR))
+  new Exchange(stream, false).sendText(status, text)
 }
 
 /** Writes the answers of one exchange. Writing to a stream that is gone does nothing. */

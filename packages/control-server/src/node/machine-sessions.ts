@@ -6,7 +6,7 @@ import { performServerHandshake } from 'node:http2'
 import { decodeJson, decodeMapRequest, decodeRegisterRequest } from '@mesh/wire/control'
 import type { Coordinator, CoordinatorOutput } from '../coordinator.ts'
 import type { NoiseConnection } from './accept-noise.ts'
-import { Exchange, readBody } from './exchange.ts'
+import { Exchange, readBody, turnAway } from './exchange.ts'
 import type { ControlLogger } from './logger.ts'
 
 /** A long poll, held logins, updates and replies may all be open at once (control §5.7). */
@@ -86,14 +86,10 @@ export class MachineSessions {
   async #handle(machineKey: string, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
     const path = (headers[':path'] ?? '').split('?', 1)[0] ?? ''
     const take = headers[':method'] === 'POST' ? this.#routes[path] : undefined
-    if (!take) {
-      new Exchange(stream, false).sendText(path.startsWith('/machine/') ? 501 : 404, 'not implemented')
-      stream.resume()
-      return
-    }
+    if (!take) return turnAway(stream, path.startsWith('/machine/') ? 501 : 404, 'not implemented')
     const body = await readBody(stream)
     if (body) take(machineKey, stream, body)
-    else new Exchange(stream, false).sendText(413, 'request too large')
+    else turnAway(stream, 413, 'request too large')
   }
 
   readonly #routes: Readonly<

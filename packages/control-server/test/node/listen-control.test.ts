@@ -1,0 +1,363 @@
+import { randomBytes } from 'node:crypto'
+import { connect, createServer } from 'node:net'
+import type { ClientHttp2Session } from 'node:http2'
+import { generatePrivateKey, formatMachineKey, publicKeyOf } from '@mesh/keys'
+import { systemRandom } from '@mesh/sansio/node'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { MemoryStore, relayMap } from '../../src/index.ts'
+import { listenControl } from '../../src/node/index.ts'
+import type { ControlListener, ControlOptions } from '../../src/node/index.ts'
+import { type MapStream, post, RawMachine, serverKey, until, upgrade } from './raw-client.ts'
+
+const privateKey = generatePrivateKey(systemRandom)
+const derpMap = relayMap([{ host: '127.0.0.1', port: 3340, stunPort: 3478, insecure: true }])
+const sessions: ClientHttp2Session[] = []
+const warnings: string[] = []
+const errors: string[] = []
+let control: ControlListener
+
+function start(change: Partial<ControlOptions> = {}): Promise<ControlListener> {
+  const logger = {
+    info: () => undefined,
+    warn: (_: object, message: string) => void warnings.push(message),
+    error: (fields: object, message: string) => void errors.push(message + JSON.stringify(fields)),
+  }
+  const store = new MemoryStore()
+  return listenControl({
+    host: '127.0.0.1',
+    port: 0,
+    store,
+    privateKey,
+    derpMap,
+    baseDomain: 'mesh.internal',
+    logger,
+    ...change,
+  })
+}
+
+async function open(machine: RawMachine): Promise<ClientHttp2Session> {
+  const session = await machine.connect(control.url)
+  session.on('error', () => undefined)
+  sessions.push(session)
+  return session
+}
+
+function authKey(): string {
+  if (control.admin({ verb: 'users list' }).length === 0) control.admin({ verb: 'users create', name: 'ann' })
+  return control.admin({ verb: 'preauthkeys create', user: 'ann', reusable: true }).key
+}
+
+async function joined(): Promise<{ machine: RawMachine; session: ClientHttp2Session }> {
+  const machine = new RawMachine()
+  const session = await open(machine)
+  const reply = await machine.register(session, { Auth: { AuthKey: authKey() } })
+  expect(JSON.parse(reply.body.toString())).toMatchObject({ Error: '', MachineAuthorized: true })
+  return { machine, session }
+}
+
+beforeEach(async () => {
+  control = await start()
+})
+
+afterEach(async () => {
+  for (const session of sessions.splice(0)) session.destroy()
+  await control.close()
+  warnings.length = 0
+  if (errors.length > 0) throw new Error(errors.splice(0).join('\n'))
+})
+
+test('control 1: /key gives the key of the file, in the form clients read', async () => {
+  const response = await fetch(`${control.url}/key?v=138`)
+  expect(response.status).toBe(200)
+  expect(await response.json()).toEqual({
+    legacyPublicKey: `mkey:${'0'.repeat(64)}`,
+    publicKey: formatMachineKey(publicKeyOf(privateKey)),
+  })
+  for (const v of ['38', 'x']) expect((await fetch(`${control.url}/key?v=${v}`)).status).toBe(400)
+})
+
+test('other addresses outside Noise are answered, and none is left hanging', async () => {
+  expect(await (await fetch(`${control.url}/health`)).json()).toEqual({ status: 'pass' })
+  expect((await fetch(`${control.url}/nothing`)).status).toBe(404)
+  expect((await fetch(`${control.url}/health`, { method: 'DELETE' })).status).toBe(405)
+})
+
+test('control 5: a broken upgrade is a 400 with the reason', async () => {
+  const protocol = 'tailscale-control-protocol'
+  const cases: [Record<string, string>, RegExp][] = [
+    [{ Upgrade: 'websocket' }, /Upgrade/],
+    [{ Upgrade: protocol }, /X-Tailscale-Handshake is missing/],
+    [{ Upgrade: protocol, 'X-Tailscale-Handshake': 'AAAA' }, /no initiation/],
+    [{ Upgrade: protocol, 'X-Tailscale-Handshake': '***' }, /no initiation/],
+  ]
+  for (const [headers, reason] of cases) {
+    const { status, text } = await upgrade(control.url, headers)
+    expect([status, text]).toEqual([400, expect.stringMatching(reason)])
+  }
+})
+
+test('control 5, threat 30: a client that knows another key is told so, in the open', async () => {
+  const other = publicKeyOf(generatePrivateKey(systemRandom))
+  await expect(new RawMachine().handshake(control.url, other)).rejects.toThrow(/refused: .*another key/)
+})
+
+test('control 55: a POST whose Upgrade a proxy took away is answered with a hint', async () => {
+  const response = await fetch(`${control.url}/ts2021`, { method: 'POST' })
+  expect([response.status, await response.text()]).toEqual([400, expect.stringContaining('reverse proxy')])
+})
+
+test('control 6: the early payload comes before HTTP/2 and carries a challenge', async () => {
+  const machine = new RawMachine()
+  await open(machine)
+  expect(machine.earlyPayload).toEqual({
+    nodeKeyChallenge: expect.stringMatching(/^chalpub:[0-9a-f]{64}$/) as unknown,
+  })
+})
+
+test('control 4: bytes that are no record close the connection', async () => {
+  const { socket } = await new RawMachine().handshake(control.url)
+  const closed = new Promise((resolve) => socket.on('close', resolve))
+  socket.on('error', () => undefined)
+  socket.resume()
+  socket.write(Uint8Array.of(4, 0x0f, 0xfe, 1, 2, 3))
+  await closed
+  expect(socket.destroyed).toBe(true)
+})
+
+test('control 13: two machines log in with a key and see each other', async () => {
+  const first = await joined()
+  const stream = first.machine.stream(first.session)
+  await until(() => stream.messages.length === 1, 'the first snapshot')
+  const second = await joined()
+  await second.machine.map(second.session, {
+    OmitPeers: true,
+    Hostinfo: { Hostname: 'other', NetInfo: { PreferredDERP: 900 } },
+    Endpoints: ['192.0.2.1:41641'],
+  })
+  await until(() => stream.messages.length > 1, 'the second node')
+  expect(stream.messages.at(-1)?.PeersChanged).toMatchObject([
+    {
+      ID: 2,
+      Name: 'other.mesh.internal.',
+      HomeDERP: 900,
+      Endpoints: ['192.0.2.1:41641'],
+      DiscoKey: second.machine.discoKey,
+    },
+  ])
+  const { machine, session } = second
+  const other = machine.stream(session)
+  await until(() => other.messages.length === 1, 'the other snapshot')
+  expect(other.messages[0]).toMatchObject({
+    Node: { ID: 2 },
+    Peers: [{ ID: 1, Online: true }],
+    Domain: 'mesh.internal',
+  })
+})
+
+test('control 8: two connections of one machine live side by side, and one may end', async () => {
+  const { machine, session } = await joined()
+  const again = await open(machine)
+  const stream = machine.stream(session)
+  await until(() => stream.messages.length === 1, 'the snapshot')
+  expect((await machine.map(again, { OmitPeers: true })).status).toBe(200)
+  again.destroy()
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  expect(stream.ended).toBe(false)
+  expect((await machine.map(session, { OmitPeers: true })).status).toBe(200)
+})
+
+test('control 9: the path decides, whatever the authority says', async () => {
+  const { machine, session } = await joined()
+  for (const authority of ['unused', 'host', 'host:8080']) {
+    const stream = session.request({ ':method': 'POST', ':path': '/machine/map', ':authority': authority })
+    const status = new Promise((resolve) => stream.on('response', (headers) => resolve(headers[':status'])))
+    stream.end(JSON.stringify({ Version: 138, NodeKey: machine.nodeKey, OmitPeers: true }))
+    expect(await status).toBe(200)
+  }
+})
+
+test('control 31: an update is answered by an empty 200 while the stream goes on', async () => {
+  const { machine, session } = await joined()
+  const stream = machine.stream(session)
+  await until(() => stream.messages.length === 1, 'the snapshot')
+  const before = performance.now()
+  const reply = await machine.map(session, { OmitPeers: true })
+  expect([reply.status, reply.body.length]).toEqual([200, 0])
+  expect(performance.now() - before).toBeLessThan(1000)
+  expect(stream.ended).toBe(false)
+})
+
+test('a client that asks for no compression gets plain JSON', async () => {
+  const { machine, session } = await joined()
+  const { body } = await machine.map(session, { Compress: '' })
+  expect(body.readUInt32LE(0)).toBe(body.length - 4)
+  expect(JSON.parse(body.subarray(4).toString())).toMatchObject({ Node: { ID: 1 } })
+})
+
+test('threat 1: of 50 machines with one single-use key, over 50 connections at once, one gets in', async () => {
+  control.admin({ verb: 'users create', name: 'ann' })
+  const { key } = control.admin({ verb: 'preauthkeys create', user: 'ann' })
+  const answers = await Promise.all(
+    Array.from({ length: 50 }, async () => {
+      const machine = new RawMachine()
+      const reply = await machine.register(await open(machine), { Auth: { AuthKey: key } })
+      return JSON.parse(reply.body.toString()) as { MachineAuthorized: boolean; Error: string }
+    }),
+  )
+  expect(answers.filter((answer) => answer.MachineAuthorized)).toHaveLength(1)
+  expect(answers.filter((answer) => answer.Error === 'authkey already used')).toHaveLength(49)
+  expect(control.admin({ verb: 'nodes list' })).toHaveLength(1)
+})
+
+test('threat 4: on every route another machine with the same node key is refused', async () => {
+  const { machine } = await joined()
+  const thief = new RawMachine()
+  thief.nodeKey = machine.nodeKey
+  const session = await open(thief)
+  expect((await thief.map(session, { Stream: true })).status).toBe(404)
+  expect((await thief.map(session, { OmitPeers: true })).status).toBe(404)
+  const register = await thief.register(session, { Auth: { AuthKey: authKey() } })
+  expect(JSON.parse(register.body.toString())).toMatchObject({
+    Error: expect.stringContaining('machine key') as unknown,
+  })
+  for (const path of ['set-dns', 'id-token', 'audit-log', 'feature/query', 'tka/bootstrap', 'whoami']) {
+    expect((await post(session, `/machine/${path}`, { NodeKey: machine.nodeKey })).status).toBe(501)
+  }
+})
+
+test('control 16: an interactive login shows a page, waits, and ends within a second of the approval', async () => {
+  control.admin({ verb: 'users create', name: 'ann' })
+  const machine = new RawMachine()
+  const session = await open(machine)
+  const Hostinfo = { Hostname: '<script>alert(1)</script>' }
+  const { AuthURL } = JSON.parse((await machine.register(session, { Hostinfo })).body.toString()) as {
+    AuthURL: string
+  }
+  const page = await (await fetch(AuthURL)).text()
+  const id = AuthURL.split('/').at(-1) as string
+  expect(page).toContain(`mesh-control nodes register --key ${id} --user USER`)
+  expect(page).not.toContain('<script>')
+  const held = machine.register(session, { Followup: AuthURL })
+  const stillOpen = await Promise.race([
+    held.then(() => 'answered'),
+    new Promise((resolve) => setTimeout(resolve, 100, 'held')),
+  ])
+  expect(stillOpen).toBe('held')
+  control.admin({ verb: 'nodes register', key: id, user: 'ann' })
+  expect(JSON.parse((await held).body.toString())).toMatchObject({ MachineAuthorized: true, AuthURL: '' })
+  expect((await fetch(AuthURL)).status).toBe(404)
+})
+
+test('control 11: a hundred held logins on one connection do not hold up a map', async () => {
+  const { machine, session } = await joined()
+  const other = new RawMachine()
+  const waiting = await open(other)
+  const { AuthURL } = JSON.parse((await other.register(waiting)).body.toString()) as { AuthURL: string }
+  for (let i = 0; i < 100; i += 1) void other.register(waiting, { Followup: AuthURL }).catch(() => undefined)
+  const mine = new RawMachine()
+  mine.nodeKey = machine.nodeKey
+  const stream = machine.stream(session)
+  await until(() => stream.messages.length === 1, 'the snapshot')
+  expect((await other.map(waiting, { OmitPeers: true })).status).toBe(404)
+})
+
+test('control 42, 57, threat 26: bad bodies get a 4xx, and one of more than a mebibyte is cut', async () => {
+  const { session } = await joined()
+  for (const path of ['/machine/register', '/machine/map']) {
+    for (const body of ['', '{', '[]', '{"Version":"x"}', '{"Version":138,"NodeKey":"nodekey:zz"}']) {
+      expect((await post(session, path, body)).status).toBe(400)
+    }
+    const long = post(session, path, 'x'.repeat((1 << 20) + 1))
+    expect((await long.catch(() => ({ status: 413 }))).status).toBe(413)
+  }
+  expect((await post(session, '/elsewhere', {})).status).toBe(404)
+})
+
+test('control 57, threat 26: a client that never finishes its headers is hung up on', {
+  timeout: 30_000,
+}, async () => {
+  const socket = connect(Number(new URL(control.url).port), '127.0.0.1')
+  socket.write('POST /ts2021 HTTP/1.1\r\nHost: x\r\n')
+  socket.resume()
+  const before = performance.now()
+  await new Promise((resolve) => socket.on('close', resolve))
+  expect(performance.now() - before).toBeLessThan(15_000)
+})
+
+test('control 12: a client that stops reading is cut off, and the others hear as before', async () => {
+  const slow = await joined()
+  const stuck = slow.machine.stream(slow.session)
+  await until(() => stuck.messages.length === 1, 'the snapshot')
+  stuck.stream.pause()
+  const quick = await joined()
+  const stream = quick.machine.stream(quick.session)
+  const talkers = await Promise.all([1, 2, 3, 4, 5, 6].map(() => joined()))
+  for (let round = 0; round < 60 && warnings.length === 0; round += 1) {
+    const updates = talkers.map(({ machine, session }) => {
+      const sshHostKeys = Array.from({ length: 16 }, () => randomBytes(2048).toString('hex'))
+      return machine.map(session, { OmitPeers: true, Hostinfo: { Hostname: `round-${round}`, sshHostKeys } })
+    })
+    await Promise.all(updates)
+    await until(
+      () => lastNames(stream).filter((name) => name.startsWith(`round-${round}`)).length === 6,
+      'all six',
+    )
+  }
+  expect(warnings).toEqual(['a client stopped reading its map'])
+  expect(stream.ended).toBe(false)
+  expect((await slow.machine.map(slow.session, { OmitPeers: true })).status).toBe(200)
+})
+
+/** The newest name of each peer the stream told of. */
+function lastNames(stream: MapStream): string[] {
+  const names = new Map<number, string>()
+  for (const map of stream.messages) {
+    for (const node of [...(map.Peers ?? []), ...(map.PeersChanged ?? [])]) names.set(node.ID, node.Name)
+  }
+  return [...names.values()]
+}
+
+test('control 35: who hangs up without a word is still online within the grace', async () => {
+  const { machine, session } = await joined()
+  const stream = machine.stream(session)
+  await until(() => stream.messages.length === 1, 'the snapshot')
+  session.destroy()
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  expect(control.admin({ verb: 'nodes list' })).toMatchObject([{ online: true }])
+})
+
+test('control 36: a deleted node is told so and its stream ends', async () => {
+  const { machine, session } = await joined()
+  const stream = machine.stream(session)
+  await until(() => stream.messages.length === 1, 'the snapshot')
+  control.admin({ verb: 'nodes delete', node: 'box' })
+  await until(() => stream.ended, 'the end')
+  expect(stream.messages.at(-1)?.Node).toMatchObject({ Expired: true })
+})
+
+test('a store that fails is a 500, not an empty 200', async () => {
+  await control.close()
+  const store = new MemoryStore()
+  control = await start({ store })
+  const { machine, session } = await joined()
+  store.updateNode = () => {
+    throw new Error('disk full')
+  }
+  expect((await machine.map(session, { Stream: true, Version: 139 })).status).toBe(500)
+  expect(errors.splice(0)).toHaveLength(1)
+})
+
+test('an address in use is the error of the system', async () => {
+  const holder = createServer()
+  await new Promise<void>((resolve) => {
+    holder.listen(0, '127.0.0.1', resolve)
+  })
+  const { port } = holder.address() as { port: number }
+  await expect(start({ port })).rejects.toMatchObject({ code: 'EADDRINUSE' })
+  holder.close()
+})
+
+test('options that cannot work give the port back', async () => {
+  await expect(start({ baseDomain: 'a..b' })).rejects.toMatchObject({ code: 'ERR_CONTROL_CONFIG' })
+  expect(await serverKey(control.url)).toHaveLength(32)
+})
