@@ -17,7 +17,7 @@ export interface RelayNode {
   readonly STUNOnly?: boolean
   /** The TCP port; 0 or absent means 443, or 3340 when dialled without TLS. */
   readonly DERPPort?: number
-  /** Certificates are not verified at all. */
+  /** Certificates are not verified at all, and a node that turns out to speak plain HTTP is taken as it is. */
   readonly InsecureForTests?: boolean
 }
 

@@ -18,8 +18,8 @@ export interface DerpConnectionOptions {
   /** Whether this region is the node's home, told to the server after each login. */
   readonly preferred?: boolean
   /**
-   * Dials without TLS, as Tailscale's clients do with `TS_DEBUG_USE_DERP_HTTP` set. A DERP map cannot ask for it:
-   * `InsecureForTests` means TLS without verification.
+   * Dials without TLS, as Tailscale's clients do with `TS_DEBUG_USE_DERP_HTTP` set. A DERP map has no word for it;
+   * nodes with `InsecureForTests` are dialled by TLS first and without it when they do not speak it.
    */
   readonly plain?: boolean
   /** Whether IPv6 is known to work; IPv4 then starts 200 ms late. */

@@ -21,6 +21,10 @@ export interface DialOptions {
   readonly extraRoots: readonly string[]
 }
 
+/** The ports of a relay whose map entry names none (data-plane §2.13). */
+const TLS_PORT = 443
+const PLAIN_PORT = 3340
+
 /** How much of a refusal's body goes into the error. */
 const MAX_REFUSAL = 512
 
@@ -35,10 +39,26 @@ export async function dialRegion(
   options: DialOptions,
   signal: AbortSignal,
 ): Promise<ByteStream> {
-  const { socket, node } = await dialFirst(region, options, signal)
+  const reached = await dialFirst(region, options, signal)
+  const upgradeOptions = { ...options, ideal: idealFor(region, reached.node) }
+  try {
+    return await open(reached, upgradeOptions, signal)
+  } catch (error) {
+    if (options.plain || !reached.node.InsecureForTests || !isNotTls(error)) throw error
+    // Nothing is verified at such a node, so nothing is lost when it turns out to speak no TLS at all.
+    const plain = { ...upgradeOptions, plain: true }
+    return await open({ ...reached, socket: await dialNode(reached.node, options, signal) }, plain, signal)
+  }
+}
+
+async function open(
+  { socket, node }: Reached,
+  options: UpgradeOptions,
+  signal: AbortSignal,
+): Promise<ByteStream> {
   try {
     const secured = options.plain ? socket : await secure(socket, node, options.extraRoots, signal)
-    return await upgrade(secured, node, { ...options, ideal: idealFor(region, node) }, signal)
+    return await upgrade(secured, node, options, signal)
   } catch (error) {
     socket.on('error', () => undefined)
     socket.destroy()
@@ -55,10 +75,9 @@ async function dialFirst(region: RelayRegion, options: DialOptions, signal: Abor
   let firstError: unknown
   for (const node of region.Nodes ?? []) {
     if (node.STUNOnly) continue
-    const candidates = candidatesOf(node, options.ipv6Works)
-    if (candidates.length === 0) continue
+    if (candidatesOf(node, options.ipv6Works).length === 0) continue
     try {
-      return { socket: await race(candidates, node.DERPPort || (options.plain ? 3340 : 443), signal), node }
+      return { socket: await dialNode(node, options, signal), node }
     } catch (error) {
       signal.throwIfAborted()
       firstError ??= error
@@ -66,6 +85,14 @@ async function dialFirst(region: RelayRegion, options: DialOptions, signal: Abor
   }
   if (firstError !== undefined) throw firstError
   throw new DerpError('ERR_DERP_NO_NODE', `region ${region.RegionID} has no node to dial`)
+}
+
+function dialNode(node: RelayNode, options: DialOptions, signal: AbortSignal): Promise<Socket> {
+  return race(candidatesOf(node, options.ipv6Works), portOf(node, options.plain), signal)
+}
+
+function portOf(node: RelayNode, plain: boolean): number {
+  return node.DERPPort || (plain ? PLAIN_PORT : TLS_PORT)
 }
 
 // A server that is not the first of its region is told which one would have been better.
@@ -134,10 +161,19 @@ function upgrade(
 
 function hostHeader(node: RelayNode, plain: boolean): string {
   const host = node.HostName.includes(':') ? `[${node.HostName}]` : node.HostName
-  const port = node.DERPPort || (plain ? 3340 : 443)
-  return port === (plain ? 80 : 443) ? host : `${host}:${port}`
+  const port = portOf(node, plain)
+  return port === (plain ? 80 : TLS_PORT) ? host : `${host}:${port}`
 }
 
 function closed(cause: Error): DerpError {
   return new DerpError('ERR_DERP_CLOSED', `the relay hung up: ${cause.message}`, { cause })
+}
+
+// What OpenSSL says when the answer to its hello is HTTP.
+function isNotTls(error: unknown): boolean {
+  const cause = error instanceof DerpError ? error.cause : undefined
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  return (
+    code === 'EPROTO' || code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG'
+  )
 }

@@ -1,0 +1,37 @@
+// The relay's key, in the JSON file that derper uses too, so that either program can go on with the other's.
+import { generatePrivateKey, formatPrivateKey, parsePrivateKey } from '@mesh/keys'
+import { systemRandom } from '@mesh/sansio/node'
+import { Failure, reasonOf } from './failure.ts'
+import { createPrivateFile, readIfThere } from './private-file.ts'
+
+/**
+ * Returns the private key kept in a file, which is made with a fresh key when missing.
+ *
+ * @throws Failure when the file cannot be read or made, or holds no key.
+ */
+export function loadOrCreateKey(path: string): Uint8Array {
+  try {
+    const contents = readIfThere(path) ?? createKeyFile(path)
+    const key = readKey(contents)
+    if (key !== undefined) return key
+  } catch (cause) {
+    throw new Failure(`The key file ${path} cannot be used: ${reasonOf(cause)}.`, undefined, { cause })
+  }
+  throw new Failure(`The key file ${path} holds no relay key; move it away to start with a fresh one.`)
+}
+
+function createKeyFile(path: string): string {
+  const contents = `${JSON.stringify({ PrivateKey: formatPrivateKey(generatePrivateKey(systemRandom)) }, null, '\t')}\n`
+  if (createPrivateFile(path, contents)) return contents
+  return readIfThere(path) ?? ''
+}
+
+function readKey(contents: string): Uint8Array | undefined {
+  try {
+    const value: unknown = JSON.parse(contents)
+    if (typeof value !== 'object' || value === null || !('PrivateKey' in value)) return undefined
+    return typeof value.PrivateKey === 'string' ? parsePrivateKey(value.PrivateKey) : undefined
+  } catch {
+    return undefined
+  }
+}

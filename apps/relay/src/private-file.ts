@@ -1,0 +1,54 @@
+// Files that nobody else may read, and that are whole or not there: written aside, flushed, and put in place
+// without overwriting. Of two programs that do so at once, one wins and both read the same.
+import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { systemCodeOf } from './failure.ts'
+
+/** Reads a file, or returns `undefined` when there is none. */
+export function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if (systemCodeOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** Writes a new file of mode 0600; returns whether it is ours, `false` meaning that there is one already. */
+export function createPrivateFile(path: string, contents: string): boolean {
+  const folder = dirname(path)
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const aside = `${path}.${process.pid}.new`
+  rmSync(aside, { force: true })
+  try {
+    writeFlushed(aside, contents)
+    // A link, unlike a rename, refuses when the name is taken.
+    linkSync(aside, path)
+    flushFolder(folder)
+    return true
+  } catch (error) {
+    if (systemCodeOf(error) === 'EEXIST') return false
+    throw error
+  } finally {
+    rmSync(aside, { force: true })
+  }
+}
+
+function writeFlushed(path: string, contents: string): void {
+  const file = openSync(path, 'wx', 0o600)
+  try {
+    writeSync(file, contents)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}
+
+function flushFolder(path: string): void {
+  const folder = openSync(path, 'r')
+  try {
+    fsyncSync(folder)
+  } finally {
+    closeSync(folder)
+  }
+}
