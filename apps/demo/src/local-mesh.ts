@@ -94,16 +94,9 @@ export class LocalMesh {
   /** Starts the relay; resolves when it takes connections. It must have run once before the control server starts. */
   async startRelay(): Promise<Child> {
     const { relay, stun } = this.#needPorts()
-    const args = [
-      ...['--listen', `${this.host}:${relay}`, '--stun-port', String(stun)],
-      ...['--state-dir', join(this.directory, 'relay')],
-    ]
-    const child = this.#start(
-      'relay',
-      'hub',
-      'apps/relay/src/mesh-relay.ts',
-      args,
-    )
+    const args = ['-a', `${this.host}:${relay}`, '--stun-port', String(stun), '--http-port', '-1']
+    const own = ['-c', join(this.directory, 'relay', 'relay.key'), '--certmode', 'self-signed']
+    const child = this.#start('relay', 'hub', 'apps/relay/src/mesh-relay.ts', [...args, ...own])
     const [pin] = await child.printed(/sha256-raw:[0-9a-f]{64}/)
     this.#relayPin = pin
     return child

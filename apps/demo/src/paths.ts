@@ -10,7 +10,8 @@ const DIRECT_WITHIN_MS = 15_000
 export async function showPaths(mesh: LocalMesh, progress: Progress): Promise<void> {
   await progress.step('relayed round trip', () => relayed(mesh), describe)
   await progress.step('direct round trip', () => direct(mesh), describe)
-  await progress.step('ICMP echo through the tunnel', () => through(mesh), describe)
+  await progress.step('first echo through the tunnel, handshake included', () => through(mesh), describe)
+  await progress.step('next echo through the tunnel', () => through(mesh), describe)
 }
 
 async function relayed(mesh: LocalMesh): Promise<PingResult> {

@@ -4,4 +4,5 @@
  * @packageDocumentation
  */
 export { openFileStore, replaceFile } from './file-store.ts'
-export { MeshNode, type NodeOptions } from './mesh-node.ts'
+export { MeshNode } from './mesh-node.ts'
+export type { NodeLog, NodeOptions } from './node-options.ts'

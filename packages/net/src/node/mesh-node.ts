@@ -1,20 +1,16 @@
 // A whole node on the system's sockets: control tells who the peers are, magicsock finds the paths, the engine
 // carries the packets. This file introduces them to each other; what each must do on a new map is in reconcile.
-import { ControlError, type ControlEvent } from '@mesh/control-client'
+import type { ControlError, ControlEvent } from '@mesh/control-client'
 import { type ControlConnection, connectControl } from '@mesh/control-client/node'
 import { DnsResolver } from '@mesh/dns'
-import { formatDiscoKey, publicKeyOf } from '@mesh/keys'
-import type { MagicSockEvent, PeerStatus as PathStatus } from '@mesh/magicsock'
-import { type MagicSockHandle, openMagicSock } from '@mesh/magicsock/node'
+import { formatDiscoKey } from '@mesh/keys'
+import type { MagicSockEvent } from '@mesh/magicsock'
 import { type MapChanges, type MapNode, nodeByAddress, nodeByName, type NetworkMap } from '@mesh/netmap'
-import { nodeCrypto } from '@mesh/noise/node'
 import { systemClock, systemRandom } from '@mesh/sansio/node'
 import type { TunDevice } from '@mesh/tun'
 import { formatEndpoint, parseAddress } from '@mesh/wire/ip'
 import { addressesOf, describeStatus, nameOf } from '../describe-status.ts'
-import type { HostRoutes } from '../eligible-routes.ts'
-import { Engine } from '../engine.ts'
-import { NetError, type NetErrorCode } from '../errors.ts'
+import { NetError } from '../errors.ts'
 import { describeNetcheck, netInfo } from '../net-info.ts'
 import type { MeshDatagram, MeshNodeApi, MeshUdpSocket, NodeEvent, PingOptions } from '../node-api.ts'
 import { PeerTable } from '../peer-table.ts'
@@ -23,46 +19,11 @@ import { memoryStore, type StateStore } from '../state-store.ts'
 import type { BackendState, NetcheckReport, PingResult, Status } from '../status.ts'
 import { TUNNEL_PING_TIMEOUT } from '../tunnel-pings.ts'
 import { UserspaceHost } from '../userspace-host.ts'
+import { DataSide } from './data-side.ts'
 import { hostInfo } from './host-info.ts'
+import { explain, sentence } from './node-error.ts'
 import { loadKeys, type NodeKeys, pinControlKey, pinnedControlKey, saveKeys } from './node-keys.ts'
-import { RelayLinks } from './relay-links.ts'
-
-/** How a node joins. */
-export interface NodeOptions {
-  /** Address of the control server. */
-  readonly controlUrl: string
-  /** Name to go by in the mesh. */
-  readonly hostname: string
-  /** Secret that admits a new node; not needed once the node is known. */
-  readonly authKey?: string
-  /** What the node remembers between runs; nothing when left out, and then control forgets the node too. */
-  readonly store?: StateStore
-  /** True to go on trying while control cannot be reached; else the first failure ends the node. */
-  readonly keepTrying?: boolean
-  /** Opens the kernel's device; the user-space stack when left out. The node closes it. */
-  readonly openDevice?: () => Promise<TunDevice>
-  /** Takes the addresses and routes that the host must have for the device. */
-  readonly onHostRoutes?: (routes: HostRoutes) => void
-  /** UDP port for peers; any when 0 or left out. */
-  readonly port?: number
-  /** Counts loopback addresses as reachable: for several nodes on one machine. */
-  readonly allowLoopback?: boolean
-  /** Version to tell control. */
-  readonly version?: string
-  /** Takes what is worth a line in a log. Never a secret. */
-  readonly log?: (
-    level: 'debug' | 'info' | 'warn',
-    text: string,
-    fields?: Readonly<Record<string, unknown>>,
-  ) => void
-}
-
-/** The parts that depend on the node key; made anew when control renews it. */
-interface DataSide {
-  readonly engine: Engine
-  readonly sock: MagicSockHandle
-  readonly relays: RelayLinks
-}
+import type { NodeOptions } from './node-options.ts'
 
 /** A node of the mesh in this process. */
 export class MeshNode implements MeshNodeApi {
@@ -73,7 +34,7 @@ export class MeshNode implements MeshNodeApi {
   readonly #listeners = new Set<(event: NodeEvent) => void>()
   readonly #peers = new PeerTable()
   readonly #dns = new DnsResolver()
-  readonly #settleReady: { readonly resolve: () => void; readonly reject: (error: Error) => void }
+  readonly #settle: { readonly resolve: () => void; readonly reject: (error: Error) => void }
   readonly #userspace: UserspaceHost | undefined
   #device: TunDevice | undefined
   #keys: NodeKeys
@@ -82,7 +43,7 @@ export class MeshNode implements MeshNodeApi {
   #map: NetworkMap | undefined
   #trouble = ''
   #closing: Promise<void> | undefined
-  /** Sides are made one after the other, and events wait for the side they belong to. */
+  /** What takes time is done one thing after the other, in the order in which it came. */
   #turn: Promise<void> = Promise.resolve()
 
   /** Starts a node and returns it at once; await {@link MeshNode.ready}, and close it in any case. */
@@ -111,7 +72,7 @@ export class MeshNode implements MeshNodeApi {
     this.#store = options.store ?? memoryStore()
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.ready = promise
-    this.#settleReady = { resolve, reject }
+    this.#settle = { resolve, reject }
     promise.catch(() => {})
     this.#userspace = options.openDevice
       ? undefined
@@ -125,43 +86,50 @@ export class MeshNode implements MeshNodeApi {
   }
 
   status(): Omit<Status, 'Version'> {
-    const sock = this.#data?.sock
+    const data = this.#data
+    const of = <T>(node: MapNode, ask: (peer: number) => T): T | undefined => {
+      const numbered = this.#peers.of(node)
+      return numbered && ask(numbered.peer)
+    }
     return describeStatus({
       state: this.#state(),
       tun: this.#options.openDevice !== undefined,
       health: this.#trouble ? [this.#trouble] : [],
       map: this.#map,
-      ownEndpoints: sock?.endpoints.map(({ endpoint }) => formatEndpoint(endpoint)) ?? [],
-      homeRelay: sock?.homeRelay ?? 0,
-      pathOf: (node) => this.#pathOf(node),
-      lastHandshakeOf: (node) => this.#lastHandshakeOf(node),
+      ownEndpoints: data?.sock.endpoints.map(({ endpoint }) => formatEndpoint(endpoint)) ?? [],
+      homeRelay: data?.sock.homeRelay ?? 0,
+      pathOf: (node) => of(node, (peer) => data?.sock.status(peer)),
+      lastHandshakeOf: (node) => of(node, (peer) => data?.lastHandshakeOf(peer)),
     })
   }
 
   netcheck(): NetcheckReport {
-    return describeNetcheck(this.#data?.sock.report, this.#data?.sock.homeRelay ?? 0, this.#map?.derpMap)
+    const sock = this.#data?.sock
+    return describeNetcheck(sock?.report, sock?.homeRelay ?? 0, this.#map?.derpMap)
   }
 
   async ping(target: string, options: PingOptions = {}): Promise<PingResult> {
-    const { map } = this
+    const map = this.#map
     const data = this.#data
-    const node = map && this.#find(map, target)
-    if (!map || !data || !node)
+    const node = map && findNode(map, target)
+    if (!map || !data || !node) {
       throw new NetError('ERR_NO_PEER', `No machine in the mesh is called "${target}" or has that address.`)
-    const [address = ''] = parseAddress(target) ? [target] : addressesOf(node)
+    }
+    const NodeIP = addressesOf(node)[0] ?? ''
+    const address = parseAddress(target) ?? parseAddress(NodeIP)
     const base = {
       ...NO_ANSWER,
-      IP: address,
-      NodeIP: addressesOf(node)[0] ?? '',
+      IP: parseAddress(target) ? target : NodeIP,
+      NodeIP,
       NodeName: nameOf(map, node),
     }
     if (node === map.self) return { ...base, IsLocalIP: true }
     const numbered = this.#peers.of(node)
-    if (!numbered) return { ...base, Err: 'the peer is not in the map' }
+    if (!numbered || !address) return { ...base, Err: 'the peer has no address' }
     const { type = 'disco', over = 'any', timeoutMs = TUNNEL_PING_TIMEOUT } = options
     return type === 'disco'
-      ? { ...base, ...(await this.#pingPath(data, map, numbered.peer, over)) }
-      : { ...base, ...(await this.#pingThrough(data, map, type, address, timeoutMs)) }
+      ? { ...base, ...(await data.pingPath(map, numbered.peer, over)) }
+      : { ...base, ...(await data.pingThrough(map, type, address, timeoutMs)) }
   }
 
   resolve(name: string): readonly string[] | undefined {
@@ -193,18 +161,10 @@ export class MeshNode implements MeshNodeApi {
     return this.close()
   }
 
-  get map(): NetworkMap | undefined {
-    return this.#map
-  }
-
   async #begin(): Promise<void> {
-    if (this.#options.openDevice) {
-      this.#device = await this.#options.openDevice()
-      this.#device.onPackets((batch) => this.#data?.engine.fromOverlay(batch))
-      void this.#device.closed.then((error) => error && this.#fail(error))
-    }
+    const { openDevice, controlUrl, hostname, authKey, version = '0.0.0', store } = this.#options
+    if (openDevice) await this.#openDevice(openDevice)
     this.#data = await this.#openData()
-    const { controlUrl, hostname, authKey, version = '0.0.0', store } = this.#options
     this.#control = connectControl({
       serverUrl: controlUrl,
       machineKey: this.#keys.machineKey,
@@ -214,42 +174,26 @@ export class MeshNode implements MeshNodeApi {
       authKey,
       ephemeral: store === undefined,
       pinnedKey: pinnedControlKey(this.#store, controlUrl),
-      onServerKey: (key) => this.#keep(() => pinControlKey(this.#store, controlUrl, key)),
+      onServerKey: (key) => this.#inTurn(() => pinControlKey(this.#store, controlUrl, key)),
       onEvent: (event) => this.#inTurn(() => this.#handleControl(event)),
     })
     this.#report()
   }
 
-  async #openData(): Promise<DataSide> {
-    const { nodeKey } = this.#keys
-    const relays = new RelayLinks(nodeKey, (region, message) =>
-      this.#log('debug', `relay ${region}: ${message}`),
-    )
-    let engine: Engine | undefined
-    const sock = await openMagicSock({
-      nodeKey: publicKeyOf(nodeKey),
-      port: this.#options.port ?? 0,
-      allowLoopback: this.#options.allowLoopback ?? false,
-      connectRelay: (region, handlers) => relays.connect(region, handlers),
-      onPacket: (bytes, _peer, source) => engine?.fromUnderlay(bytes, source),
-      onEvent: (event) => this.#handlePaths(event),
-    })
-    engine = new Engine({
-      privateKey: nodeKey,
-      underlay: {
-        send: (peer, datagram) => void sock.send(peer, datagram),
-        attribute: (source, peer) => sock.attribute(source, peer),
-        learnDiscoKey: (peer, discoKey) => sock.learnDiscoKey(peer, discoKey),
-      },
+  async #openDevice(open: () => Promise<TunDevice>): Promise<void> {
+    this.#device = await open()
+    this.#device.onPackets((batch) => this.#data?.engine.fromOverlay(batch))
+    void this.#device.closed.then((error) => error && this.#fail(error))
+  }
+
+  #openData(): Promise<DataSide> {
+    return DataSide.open({
+      ...this.#options,
+      nodeKey: this.#keys.nodeKey,
+      host: this.#device ?? (this.#userspace as UserspaceHost),
       dns: this.#dns,
-      clock: systemClock,
-      random: systemRandom,
-      wallClock: () => Date.now(),
-      crypto: nodeCrypto,
+      onPaths: (event) => this.#handlePaths(event),
     })
-    const host = this.#device ?? this.#userspace
-    if (host) engine.setHost(host)
-    return { engine, sock, relays }
   }
 
   async #handleControl(event: ControlEvent): Promise<void> {
@@ -263,11 +207,11 @@ export class MeshNode implements MeshNodeApi {
 
   /** The login is done: from now on the keys count. Control may have asked for a new node key on the way. */
   async #handleRegistered(nodeKey: Uint8Array): Promise<void> {
-    const renewed = !sameBytes(nodeKey, this.#keys.nodeKey)
+    const renewed = nodeKey.some((byte, index) => byte !== this.#keys.nodeKey[index])
     this.#keys = { ...this.#keys, nodeKey: nodeKey.slice() }
     await saveKeys(this.#store, this.#keys)
     if (!renewed) return
-    await this.#closeData()
+    await this.#data?.close()
     this.#data = await this.#openData()
     this.#control?.report({ discoKey: formatDiscoKey(this.#data.sock.discoKey) })
     this.#report()
@@ -278,7 +222,7 @@ export class MeshNode implements MeshNodeApi {
     const first = this.#map === undefined
     this.#map = map
     this.#apply(map, first ? EVERYTHING : changes)
-    if (first) this.#settleReady.resolve()
+    if (first) this.#settle.resolve()
     this.#tell({ kind: 'status' })
   }
 
@@ -286,9 +230,9 @@ export class MeshNode implements MeshNodeApi {
     const data = this.#data
     if (!data) return
     const own = map.self.addresses.map((prefix) => prefix.address)
-    data.relays.update(map.derpMap)
     data.engine.setOwnAddresses(own)
     this.#userspace?.setAddresses(own)
+    data.relays.update(map.derpMap)
     reconcile(map, changes, {
       peers: this.#peers,
       wireguard: { setPeers: (peers) => data.engine.wireguard.setPeers(peers, systemClock.now()) },
@@ -308,26 +252,27 @@ export class MeshNode implements MeshNodeApi {
 
   /** Before the first map trouble ends the node, unless it was told to keep trying; later it is only reported. */
   #handleTrouble(error: ControlError, retryIn: number): void {
-    this.#trouble = sentence(error.message)
     const final = retryIn === Infinity
     if (this.#map === undefined && (final || this.#options.keepTrying !== true)) return this.#fail(error)
+    this.#trouble = sentence(error.message)
     this.#tell({ kind: 'trouble', message: this.#trouble, code: error.code })
     this.#tell({ kind: 'status' })
   }
 
   #handlePaths(event: MagicSockEvent): void {
-    const data = this.#data
-    if (event.event === 'peer-restarted') data?.engine.wireguard.resetPeer(event.peer, systemClock.now())
-    if (event.event === 'peer-restarted') data?.engine.wake()
+    if (event.event === 'peer-restarted') {
+      this.#data?.engine.wireguard.resetPeer(event.peer, systemClock.now())
+      this.#data?.engine.wake()
+    }
     if (event.event === 'endpoints') this.#report()
     if (event.event === 'home-relay' || event.event === 'netcheck') {
       this.#report()
       this.#tell({ kind: 'status' })
     }
     if (event.event === 'path-changed') {
-      const name = this.#peers.get(event.peer)?.node.name
-      const way = event.path.kind === 'direct' ? formatEndpoint(event.path.endpoint) : event.path.kind
-      this.#log('info', 'path changed', { peer: name, path: way })
+      const { path } = event
+      const way = path.kind === 'direct' ? formatEndpoint(path.endpoint) : path.kind
+      this.#options.log?.('info', 'path changed', { peer: this.#peers.get(event.peer)?.node.name, path: way })
     }
   }
 
@@ -350,59 +295,11 @@ export class MeshNode implements MeshNodeApi {
     return !hasRelays || (this.#data?.sock.homeRelay ?? 0) > 0 ? 'Running' : 'Starting'
   }
 
-  #find(map: NetworkMap, target: string): MapNode | undefined {
-    const address = parseAddress(target)
-    return address ? nodeByAddress(map, address) : nodeByName(map, target)
-  }
-
-  #pathOf(node: MapNode): PathStatus | undefined {
-    const numbered = this.#peers.of(node)
-    return numbered && this.#data?.sock.status(numbered.peer)
-  }
-
-  #lastHandshakeOf(node: MapNode): number | undefined {
-    const numbered = this.#peers.of(node)
-    const at = numbered && this.#data?.engine.wireguard.status(numbered.peer)?.lastHandshakeAt
-    return at === undefined ? undefined : Date.now() - (systemClock.now() - at)
-  }
-
-  async #pingPath(
-    data: DataSide,
-    map: NetworkMap,
-    peer: number,
-    over: 'any' | 'relay',
-  ): Promise<Partial<PingResult>> {
-    const result = await data.sock.ping(peer, over)
-    if (!result.ok) return { Err: PING_FAILURES[result.reason] }
-    const LatencySeconds = result.latency / 1000
-    if ('endpoint' in result) return { LatencySeconds, Endpoint: formatEndpoint(result.endpoint) }
-    const code = map.derpMap?.Regions?.[String(result.region)]?.RegionCode ?? ''
-    return { LatencySeconds, DERPRegionID: result.region, DERPRegionCode: code }
-  }
-
-  async #pingThrough(
-    data: DataSide,
-    map: NetworkMap,
-    type: 'TSMP' | 'ICMP',
-    target: string,
-    timeout: number,
-  ): Promise<Partial<PingResult>> {
-    const destination = parseAddress(target)
-    const source = map.self.addresses.find((prefix) => prefix.address.length === destination?.length)?.address
-    if (!destination || !source) return { Err: 'this machine has no address of that family' }
-    const latency = await data.engine.ping(type, source, destination, timeout)
-    return latency === undefined ? { Err: 'timed out' } : { LatencySeconds: latency / 1000 }
-  }
-
   /** Ends the attempt to join; a node that is in already only says so. */
   #fail(error: unknown): void {
-    const known = explain(error)
-    this.#settleReady.reject(known)
-    this.#tell({ kind: 'trouble', message: known.message, code: known.code })
-  }
-
-  #keep(write: () => Promise<void>): void {
-    write().catch((error: unknown) => this.#fail(error))
+    const { message, code } = explain(error)
+    this.#settle.reject(explain(error))
+    this.#tell({ kind: 'trouble', message, code })
   }
 
   #inTurn(work: () => Promise<void> | void): void {
@@ -413,24 +310,14 @@ export class MeshNode implements MeshNodeApi {
     for (const listener of this.#listeners) listener(event)
   }
 
-  #log(level: 'debug' | 'info' | 'warn', text: string, fields?: Readonly<Record<string, unknown>>): void {
-    this.#options.log?.(level, text, fields)
-  }
-
   async #close(): Promise<void> {
     await this.#turn
     await this.#control?.close()
-    await this.#closeData()
+    await this.#data?.close()
+    this.#data = undefined
     this.#userspace?.close()
     await this.#device?.close()
-    this.#settleReady.reject(new NetError('ERR_CLOSED', 'The node was closed.'))
-  }
-
-  async #closeData(): Promise<void> {
-    const data = this.#data
-    this.#data = undefined
-    data?.engine.close()
-    await data?.sock.close()
+    this.#settle.reject(new NetError('ERR_CLOSED', 'The node was closed.'))
   }
 }
 
@@ -462,38 +349,7 @@ const NO_ANSWER: PingResult = {
   IsLocalIP: false,
 }
 
-const PING_FAILURES = {
-  timeout: 'timed out',
-  'no-path': 'there is no way to it now, neither direct nor through a relay',
-  'unknown-peer': 'the peer is not in the map',
-  'expired-peer': "the peer's key has expired",
-  closed: 'the node was closed',
-} as const
-
-const CODES: Readonly<Record<string, NetErrorCode>> = {
-  ERR_CONTROL_REFUSED: 'ERR_LOGIN_REFUSED',
-  ERR_CONTROL_KEY_EXPIRED: 'ERR_LOGIN_NEEDED',
-}
-
-function explain(error: unknown): NetError {
-  if (error instanceof NetError) return error
-  if (error instanceof ControlError) {
-    const code = CODES[error.code] ?? 'ERR_CONTROL_UNREACHABLE'
-    const text =
-      code === 'ERR_LOGIN_REFUSED' ? `The control server refused the login: ${error.message}` : error.message
-    return new NetError(code, sentence(text), { cause: error })
-  }
-  const known = error instanceof Error ? error : new Error(String(error))
-  const code = (known as NodeJS.ErrnoException).code === 'EADDRINUSE' ? 'ERR_PORT_IN_USE' : 'ERR_NODE_FAILED'
-  return new NetError(code, sentence(known.message), { cause: error })
-}
-
-/** Returns the text as a sentence: a capital first, a full stop last. */
-function sentence(text: string): string {
-  const first = text.slice(0, 1).toUpperCase() + text.slice(1)
-  return /[.!?]$/.test(first) ? first : `${first}.`
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index])
+function findNode(map: NetworkMap, target: string): MapNode | undefined {
+  const address = parseAddress(target)
+  return address ? nodeByAddress(map, address) : nodeByName(map, target)
 }

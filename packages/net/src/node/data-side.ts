@@ -1,0 +1,115 @@
+// The parts of a node that live and die with its node key: the engine, magicsock under it, and the relays beside.
+import type { DnsResolver } from '@mesh/dns'
+import { publicKeyOf } from '@mesh/keys'
+import type { MagicSockEvent } from '@mesh/magicsock'
+import { type MagicSockHandle, openMagicSock } from '@mesh/magicsock/node'
+import type { NetworkMap } from '@mesh/netmap'
+import { nodeCrypto } from '@mesh/noise/node'
+import { systemClock, systemRandom } from '@mesh/sansio/node'
+import { formatEndpoint, type IpAddress } from '@mesh/wire/ip'
+import { Engine } from '../engine.ts'
+import type { PingResult } from '../status.ts'
+import type { OverlayHost } from '../userspace-host.ts'
+import type { NodeOptions } from './node-options.ts'
+import { RelayLinks } from './relay-links.ts'
+
+/** What a data side is opened with. */
+export interface DataSideOptions extends Pick<NodeOptions, 'port' | 'allowLoopback' | 'log'> {
+  /** The node's private key, 32 bytes. */
+  readonly nodeKey: Uint8Array
+  /** Takes packets for this host. */
+  readonly host: OverlayHost
+  readonly dns: DnsResolver
+  readonly onPaths: (event: MagicSockEvent) => void
+}
+
+/** What a ping found out; the rest of the result is known beforehand. */
+export type PingAnswer = Partial<PingResult>
+
+/** Engine, paths and relays of one node key. */
+export class DataSide {
+  readonly engine: Engine
+  readonly sock: MagicSockHandle
+  readonly relays: RelayLinks
+
+  private constructor(engine: Engine, sock: MagicSockHandle, relays: RelayLinks) {
+    this.engine = engine
+    this.sock = sock
+    this.relays = relays
+  }
+
+  /** Opens sockets and joins the parts. Rejects with the system's error when the port cannot be had. */
+  static async open(options: DataSideOptions): Promise<DataSide> {
+    const { nodeKey, host, dns, onPaths, port = 0, allowLoopback = false, log } = options
+    const relays = new RelayLinks(nodeKey, (region, message) => log?.('debug', `relay ${region}: ${message}`))
+    // Packets may come before the socket is handed over; there is nobody to take them yet.
+    let engine: Engine | undefined
+    const sock = await openMagicSock({
+      nodeKey: publicKeyOf(nodeKey),
+      port,
+      allowLoopback,
+      connectRelay: (region, handlers) => relays.connect(region, handlers),
+      onPacket: (bytes, _peer, source) => engine?.fromUnderlay(bytes, source),
+      onEvent: onPaths,
+    })
+    engine = new Engine({
+      privateKey: nodeKey,
+      underlay: {
+        send: (peer, datagram) => void sock.send(peer, datagram),
+        attribute: (source, peer) => sock.attribute(source, peer),
+        learnDiscoKey: (peer, discoKey) => sock.learnDiscoKey(peer, discoKey),
+      },
+      dns,
+      clock: systemClock,
+      random: systemRandom,
+      wallClock: () => Date.now(),
+      crypto: nodeCrypto,
+    })
+    engine.setHost(host)
+    return new DataSide(engine, sock, relays)
+  }
+
+  /** Pings a peer by disco. */
+  async pingPath(map: NetworkMap, peer: number, over: 'any' | 'relay'): Promise<PingAnswer> {
+    const result = await this.sock.ping(peer, over)
+    if (!result.ok) return { Err: PING_FAILURES[result.reason] }
+    const LatencySeconds = result.latency / 1000
+    if ('endpoint' in result) return { LatencySeconds, Endpoint: formatEndpoint(result.endpoint) }
+    const code = map.derpMap?.Regions?.[String(result.region)]?.RegionCode ?? ''
+    return { LatencySeconds, DERPRegionID: result.region, DERPRegionCode: code }
+  }
+
+  /** Pings an address through the tunnel. */
+  async pingThrough(
+    map: NetworkMap,
+    type: 'TSMP' | 'ICMP',
+    destination: IpAddress,
+    timeout: number,
+  ): Promise<PingAnswer> {
+    const own = map.self.addresses.map((prefix) => prefix.address)
+    const source = own.find((address) => address.length === destination.length)
+    if (!source) return { Err: 'this machine has no address of that family' }
+    const latency = await this.engine.ping(type, source, destination, timeout)
+    return latency === undefined ? { Err: 'timed out' } : { LatencySeconds: latency / 1000 }
+  }
+
+  /** Returns when the last handshake with a peer ended, wall time in milliseconds since 1970. */
+  lastHandshakeOf(peer: number): number | undefined {
+    const at = this.engine.wireguard.status(peer)?.lastHandshakeAt
+    return at === undefined ? undefined : Date.now() - (systemClock.now() - at)
+  }
+
+  /** Wipes the keys and closes the sockets. */
+  async close(): Promise<void> {
+    this.engine.close()
+    await this.sock.close()
+  }
+}
+
+const PING_FAILURES = {
+  timeout: 'timed out',
+  'no-path': 'there is no way to it now, neither direct nor through a relay',
+  'unknown-peer': 'the peer is not in the map',
+  'expired-peer': "the peer's key has expired",
+  closed: 'the node was closed',
+} as const

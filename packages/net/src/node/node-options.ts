@@ -1,0 +1,37 @@
+// What a program says when it starts a node.
+import type { TunDevice } from '@mesh/tun'
+import type { HostRoutes } from '../eligible-routes.ts'
+import type { StateStore } from '../state-store.ts'
+
+/** How a node joins. */
+export interface NodeOptions {
+  /** Address of the control server. */
+  readonly controlUrl: string
+  /** Name to go by in the mesh. */
+  readonly hostname: string
+  /** Secret that admits a new node; not needed once the node is known. */
+  readonly authKey?: string
+  /** What the node remembers between runs; nothing when left out, and then control forgets the node too. */
+  readonly store?: StateStore
+  /** True to go on trying while control cannot be reached; else the first failure ends the node. */
+  readonly keepTrying?: boolean
+  /** Opens the kernel's device; the user-space stack when left out. The node closes it. */
+  readonly openDevice?: () => Promise<TunDevice>
+  /** Takes the addresses and routes that the host must have for the device. */
+  readonly onHostRoutes?: (routes: HostRoutes) => void
+  /** UDP port for peers; any when 0 or left out. */
+  readonly port?: number
+  /** Counts loopback addresses as reachable: for several nodes on one machine. */
+  readonly allowLoopback?: boolean
+  /** Version to tell control. */
+  readonly version?: string
+  /** Takes what is worth a line in a log. Never a secret. */
+  readonly log?: NodeLog
+}
+
+/** Takes a line for a log: how grave it is, what happened, and its particulars. */
+export type NodeLog = (
+  level: 'debug' | 'info' | 'warn',
+  text: string,
+  fields?: Readonly<Record<string, unknown>>,
+) => void
