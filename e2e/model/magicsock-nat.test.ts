@@ -1,0 +1,150 @@
+// Which pairs of NATs get a direct path, and which stay on the relay: every mapping and filtering of RFC 4787 on
+// both sides.
+import { type NatBehaviour, type NatOptions, SimNet, type SimNetOptions } from '@mesh/simnet'
+import { describe, expect, test } from 'vitest'
+import { introduce, Node, regionOf } from './magicsock-support.ts'
+
+const BEHAVIOURS: readonly NatBehaviour[] = [
+  'endpoint-independent',
+  'address-dependent',
+  'address-and-port-dependent',
+]
+
+interface Kind {
+  readonly mapping: NatBehaviour
+  readonly filtering: NatBehaviour
+}
+
+const KINDS: readonly Kind[] = BEHAVIOURS.flatMap((mapping) =>
+  BEHAVIOURS.map((filtering) => ({ mapping, filtering })),
+)
+
+/** The NAT shows one port to all. */
+const isEasy = (nat: Kind): boolean => nat.mapping === 'endpoint-independent'
+/** The NAT lets in only who was sent to, to the port. */
+const isStrict = (nat: Kind): boolean => nat.filtering === 'address-and-port-dependent'
+
+/**
+ * Whether a ping arrives that goes to where STUN saw `to`. An easy NAT has that very port open towards the pinger, if it
+ * is where it was expected or the address suffices; another NAT has it open to the STUN server only, or to all.
+ */
+function pingArrives(from: Kind, to: Kind): boolean {
+  return isEasy(to) ? !isStrict(to) || isEasy(from) : to.filtering === 'endpoint-independent'
+}
+
+/** Whether an answer comes back in: it does unless it leaves by another port than was pinged, and that matters. */
+function answerArrives(from: Kind, to: Kind): boolean {
+  return !isStrict(to) || isEasy(from)
+}
+
+/** Whether `one` finds a path: by its own pings, or by pinging back where the other's came from. */
+function findsPath(one: Kind, other: Kind): boolean {
+  if (pingArrives(one, other) && answerArrives(other, one)) return true
+  const isStable = other.mapping !== 'address-and-port-dependent'
+  return pingArrives(other, one) && answerArrives(one, other) && (!isStrict(one) || isStable || isEasy(one))
+}
+
+function short({ mapping, filtering }: Kind): string {
+  const letters = (behaviour: NatBehaviour): string => behaviour.replace(/([a-z])[a-z]*-?/g, '$1')
+  return `${letters(mapping)}/${letters(filtering)}`
+}
+
+function pair(a: NatOptions | undefined, b: NatOptions | undefined, options: SimNetOptions = {}) {
+  const net = new SimNet(options)
+  const relays = regionOf([net.stunServer(), net.stunServer()])
+  const relay = net.relay()
+  const place = (nat: NatOptions | undefined) => (nat === undefined ? {} : { behind: net.nat(nat) })
+  const one = new Node({ id: 1, net, host: net.host(place(a)), relay, relays })
+  const two = new Node({ id: 2, net, host: net.host(place(b)), relay, relays })
+  introduce(net, one, two)
+  return { net, one, two, relay }
+}
+
+/** Sends both ways every half second; returns how long it took until both sides were direct. */
+function talk({ net, one, two }: ReturnType<typeof pair>, duration: number): number | undefined {
+  let directAt: number | undefined
+  for (let t = 0; t < duration; t += 500) {
+    one.send(2, t)
+    two.send(1, t)
+    net.clock.advanceBy(500)
+    if (directAt === undefined && one.isDirect(2) && two.isDirect(1)) directAt = t + 500
+  }
+  return directAt
+}
+
+describe('two nodes', () => {
+  for (const a of KINDS) {
+    for (const b of KINDS) {
+      const direct = findsPath(a, b) && findsPath(b, a)
+      test(`D2: behind NATs ${short(a)} and ${short(b)} ${direct ? 'go direct' : 'stay on the relay'}`, () => {
+        const { net, one, two, relay } = pair(a, b)
+        const tookAt = talk({ net, one, two, relay }, 12_000)
+        expect(tookAt !== undefined && tookAt <= 6_000).toBe(direct)
+        // Either way nothing was lost: every packet came, by one way or both.
+        const numbers = new Set(two.arrivals.map((arrival) => arrival.number))
+        expect(numbers.size).toBe(24)
+      })
+    }
+  }
+
+  test('without NATs go direct with the second packet', () => {
+    expect(talk(pair(undefined, undefined), 3_000)).toBe(500)
+  })
+
+  test('behind the same NAT meet by their inside addresses', () => {
+    const net = new SimNet()
+    const relays = regionOf([net.stunServer()])
+    const relay = net.relay()
+    const nat = net.nat()
+    const one = new Node({ id: 1, net, host: net.host({ behind: nat }), relay, relays })
+    const two = new Node({ id: 2, net, host: net.host({ behind: nat }), relay, relays })
+    introduce(net, one, two)
+    expect(talk({ net, one, two, relay }, 3_000)).toBeLessThanOrEqual(1_000)
+    const best = one.sock.status(2, net.clock.now())?.endpoint
+    expect(best?.address).toEqual(two.host.addresses[0])
+  })
+
+  test('D13: a NAT that maps by destination is known for one', () => {
+    const { one, two } = pair({ mapping: 'address-and-port-dependent' }, {})
+    expect(one.sock.report?.mappingVariesByDestIp).toBe(true)
+    expect(two.sock.report?.mappingVariesByDestIp).toBe(false)
+  })
+
+  test('keep a mapping alive by heartbeats for as long as they talk, though the NAT forgets after 30 s', () => {
+    const world = pair({ timeout: 30_000 }, { timeout: 30_000 })
+    const { net, one, two } = world
+    talk(world, 5_000)
+    for (let i = 0; i < 20; i++) {
+      one.send(2, i)
+      net.clock.advanceBy(15_000)
+      expect(one.isDirect(2)).toBe(true)
+    }
+    expect(two.arrivals.slice(-20).every((arrival) => arrival.via === 'udp')).toBe(true)
+  })
+
+  test('D16: one that moves behind another NAT is direct again within seconds, and nothing is lost meanwhile', () => {
+    const world = pair({}, {})
+    const { net, one, two } = world
+    talk(world, 5_000)
+    const elsewhere = net.nat()
+    one.host.move(elsewhere)
+    one.moved()
+    two.arrivals.length = 0
+    expect(talk(world, 15_000)).toBeLessThanOrEqual(10_000)
+    expect(new Set(two.arrivals.map((arrival) => arrival.number)).size).toBe(30)
+  })
+
+  test('go on when the relay dies under them, and when it is back find each other anew', () => {
+    const world = pair({}, {})
+    const { net, one, two, relay } = world
+    talk(world, 5_000)
+    relay.up = false
+    two.arrivals.length = 0
+    talk(world, 20_000)
+    expect(new Set(two.arrivals.map((arrival) => arrival.number)).size).toBe(40)
+    relay.up = true
+    one.host.move(net.nat())
+    one.moved()
+    expect(talk(world, 15_000)).toBeLessThanOrEqual(10_000)
+  })
+})
