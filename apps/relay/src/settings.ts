@@ -125,8 +125,9 @@ function switchOption(name: string, description: string, otherwise: boolean): Op
 }
 
 function asLongFlag(arg: string, command: Command): string {
-  const name = /^-([a-z][a-z0-9-]+)(=|$)/.exec(arg)?.[1]
-  return command.options.some((option) => option.long === `--${name}`) ? `-${arg}` : arg
+  const name = /^-([a-z][a-z0-9-]*)(=|$)/.exec(arg)?.[1]
+  const known = name === 'help' || command.options.some((option) => option.long === `--${name}`)
+  return known ? `-${arg}` : arg
 }
 
 function listenAddress(text: string): ListenAddress {
