@@ -16,7 +16,10 @@ export interface MeshNode {
 const MESHD = new URL('../../apps/daemon/src/meshd.ts', import.meta.url)
 const MESH = new URL('../../apps/daemon/src/mesh.ts', import.meta.url)
 
-/** Starts a real tailscaled and logs it in. It may take relays over plain HTTP, which it does only when told to. */
+/** The environment variable by which both daemons are told to reach relays over plain HTTP. */
+const PLAIN_RELAYS = 'TS_DEBUG_USE_DERP_HTTP'
+
+/** Starts a real tailscaled and logs it in. */
 export async function joinTailscaled(
   place: Place,
   control: Control,
@@ -26,7 +29,7 @@ export async function joinTailscaled(
   const socket = join(place.folder, 'ts.sock')
   const daemon = place.namespace.start(
     'env',
-    'TS_DEBUG_USE_DERP_HTTP=1',
+    `${PLAIN_RELAYS}=${control.plainRelay}`,
     peer('tailscaled'),
     '--tun=tailscale0',
     `--statedir=${place.folder}`,
@@ -51,8 +54,12 @@ export async function joinTailscaled(
 /** Starts our daemon and logs it in. */
 export async function joinMeshd(place: Place, control: Control, name: string): Promise<MeshNode> {
   const socket = join(place.folder, 'm.sock')
-  const daemon = place.namespace.startNode(
-    MESHD,
+  const daemon = place.namespace.start(
+    'env',
+    `${PLAIN_RELAYS}=${control.plainRelay}`,
+    process.execPath,
+    '--conditions=@mesh/source',
+    MESHD.pathname,
     '--tun=mesh0',
     `--statedir=${place.folder}`,
     `--socket=${socket}`,

@@ -8,31 +8,34 @@ import { eventually } from '../netns/lab.ts'
 export interface Control {
   readonly url: string
   readonly authKey: string
+  /** Whether its relay speaks plain HTTP, which nodes take only when told to. */
+  readonly plainRelay: boolean
 }
 
 const program = (path: string): URL => new URL(`../../apps/${path}`, import.meta.url)
 const CONTROL = program('control/src/mesh-control.ts')
 const RELAY = program('relay/src/mesh-relay.ts')
 
-/** Starts our relay in the hub, over plain HTTP, and returns its address. */
+/** Starts our relay in the hub with a certificate it signs itself, and returns how control is to name it to nodes. */
 export async function startRelay(hub: Place): Promise<string> {
+  const tls = ['--certmode', 'self-signed', '--hostname', hub.address, '--http-port', '-1']
   const config = join(hub.folder, 'relay.json')
-  const relay = hub.namespace.startNode(RELAY, '--dev', '--a', `${hub.address}:3340`, '-c', config)
-  await relay.waitFor(/listening on/)
-  return `http://${hub.address}:3340`
+  const relay = hub.namespace.startNode(RELAY, '--a', `${hub.address}:3340`, '-c', config, ...tls)
+  const [, pin] = await relay.waitFor(/"CertName":"(sha256-raw:\w+)"/)
+  return `https://${hub.address}:3340,cert=${pin}`
 }
 
 /** Starts our control server in the hub, and makes a user and a reusable key. */
 export async function startControl(hub: Place, relay: string): Promise<Control> {
   const state = join(hub.folder, 'control')
-  const listen = ['--listen', `${hub.address}:8080`, '--state-dir', state, '--relay', `${relay},stun=3478`]
+  const listen = ['--listen', `${hub.address}:8080`, '--state-dir', state, '--relay', relay]
   const control = hub.namespace.startNode(CONTROL, 'serve', ...listen)
   await control.waitFor(/mesh-control listening on/)
   const flags = ['--state-dir', state]
   await hub.namespace.startNode(CONTROL, 'users', 'create', 'alice', ...flags).waitFor(/number/)
   const key = hub.namespace.startNode(CONTROL, 'preauthkeys', 'create', '-u', 'alice', '--reusable', ...flags)
   const [authKey] = await key.waitFor(/^\S{20,}$/m)
-  return { url: `http://${hub.address}:8080`, authKey }
+  return { url: `http://${hub.address}:8080`, authKey, plainRelay: false }
 }
 
 /** Starts a real headscale in the hub with its embedded relay, and makes a user and a reusable key. */
@@ -48,7 +51,7 @@ export async function startHeadscale(hub: Place, headscale: string): Promise<Con
   const { stdout } = await ask('preauthkeys', 'create', '--user', '1', '--reusable')
   const authKey = /hskey-auth-[\w-]+/.exec(stdout)?.[0]
   if (authKey === undefined) throw new Error(`headscale printed no key: ${stdout}`)
-  return { url: `http://${hub.address}:8080`, authKey }
+  return { url: `http://${hub.address}:8080`, authKey, plainRelay: true }
 }
 
 function headscaleConfig(hub: Place): string {

@@ -5,6 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Lab, Namespace } from '../netns/lab.ts'
 
+const scratch = mkdtempSync(join(tmpdir(), 'mesh-interop-'))
+process.once('exit', () => rmSync(scratch, { recursive: true, force: true }))
+
 /** A node's namespace and its address on its cable. */
 export interface Place {
   readonly namespace: Namespace
@@ -43,7 +46,5 @@ export async function buildSite(
 }
 
 function place(namespace: Namespace, address: string): Place {
-  const folder = mkdtempSync(join(tmpdir(), 'mesh-interop-'))
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-  return { namespace, address, folder }
+  return { namespace, address, folder: mkdtempSync(join(scratch, 'node-')) }
 }
