@@ -33,6 +33,9 @@ export const CONNECT_TIMEOUT = 15_000
 /** An answer that is not held back on purpose must come within this. */
 export const REQUEST_TIMEOUT = 120_000
 
+/** A map stream that lasted this long was a good one: the next failure counts as the first again. */
+export const STEADY_AFTER = 3_000
+
 /** What a control client starts from. */
 export interface ControlClientOptions {
   /** The node's private key, 32 bytes. */
@@ -81,7 +84,7 @@ export class ControlClient implements Machine<ControlOutput> {
   #phase: Phase = 'idle'
   #connected = false
   #registered = false
-  #following = false
+  #followingSince: number | undefined
   #leaving = false
   #session: MapSession | undefined
   #sessionRequest = 0
@@ -327,11 +330,8 @@ export class ControlClient implements Machine<ControlOutput> {
     if (update === undefined) return
     this.#setExpiry(now)
     if (response.KeepAlive === true) return
-    const first = !this.#following
-    if (first) {
-      this.#following = true
-      this.#backoff.reset()
-    }
+    const first = this.#followingSince === undefined
+    if (first) this.#followingSince = now
     this.#event({ event: 'map', map: update.map, changes: update.changes })
     if (first) this.#event({ event: 'following', following: true })
     this.#sayWhenExpired(update.changes.self)
@@ -382,7 +382,7 @@ export class ControlClient implements Machine<ControlOutput> {
   /** The stream goes first: the server may end it before it answers, and that is no trouble now. */
   #sendLogout(now: number): void {
     this.#cancel(this.#sessionRequest)
-    this.#endFollowing()
+    this.#endFollowing(now)
     this.#phase = 'registering'
     this.#deadline = Infinity
     this.#send(
@@ -442,7 +442,7 @@ export class ControlClient implements Machine<ControlOutput> {
    * new connection: the old one may be half dead.
    */
   #trouble(error: ControlError, now: number): void {
-    this.#endFollowing()
+    this.#endFollowing(now)
     if (this.#leaving) {
       this.#event({ event: 'logged-out', error })
       return this.#stop()
@@ -462,10 +462,12 @@ export class ControlClient implements Machine<ControlOutput> {
     this.#deadline = now + delay
   }
 
-  #endFollowing(): void {
+  /** A server that takes every stream and drops it at once is met ever more slowly, like one that takes none. */
+  #endFollowing(now: number): void {
     this.#session = undefined
-    if (!this.#following) return
-    this.#following = false
+    if (this.#followingSince === undefined) return
+    if (now - this.#followingSince >= STEADY_AFTER) this.#backoff.reset()
+    this.#followingSince = undefined
     this.#event({ event: 'following', following: false })
   }
 
@@ -478,7 +480,7 @@ export class ControlClient implements Machine<ControlOutput> {
 
   #stop(): void {
     if (this.#phase === 'stopped') return
-    this.#endFollowing()
+    this.#endFollowing(-Infinity)
     this.#drop()
     this.#phase = 'stopped'
     this.#deadline = Infinity

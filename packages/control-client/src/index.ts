@@ -9,6 +9,7 @@ export {
   ControlClient,
   type ControlClientOptions,
   REQUEST_TIMEOUT,
+  STEADY_AFTER,
 } from './control-client.ts'
 export { ControlError, type ControlErrorCode, isFinal } from './errors.ts'
 export { Login, type LoginOptions, type LoginStep } from './login.ts'

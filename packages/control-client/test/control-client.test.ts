@@ -1,7 +1,7 @@
 // The client's life as timelines: no socket, no sleep.
 import { seededRandom } from '@mesh/sansio'
 import { describe, expect, test } from 'vitest'
-import { Backoff, ControlError, MAP_WATCHDOG, MAX_RETRY_DELAY } from '../src/index.ts'
+import { Backoff, ControlError, MAP_WATCHDOG, MAX_RETRY_DELAY, STEADY_AFTER } from '../src/index.ts'
 import { NODE_KEY, NOW, SNAPSHOT, Timeline } from './support.ts'
 
 const kinds = (timeline: Timeline): string[] =>
@@ -244,7 +244,7 @@ describe('reporting', () => {
 })
 
 describe('trying again', () => {
-  test('waits double up to half a minute, never quite the same, and begin anew after a full map', () => {
+  test('waits double up to half a minute, never quite the same, and begin anew after a success', () => {
     const backoff = new Backoff(seededRandom(3))
     const waits = Array.from({ length: 12 }, () => backoff.next())
     expect(waits[0]).toBeLessThanOrEqual(400)
@@ -253,6 +253,23 @@ describe('trying again', () => {
     expect(waits.at(-1)).toBeGreaterThanOrEqual(MAX_RETRY_DELAY / 2)
     backoff.reset()
     expect(backoff.next()).toBeLessThanOrEqual(400)
+  })
+
+  test('a server that ends every stream at once is met ever more slowly', () => {
+    const timeline = new Timeline().following()
+    for (let i = 0; i < 8; i += 1) {
+      timeline.client.handleEnd(timeline.requests('map').at(-1)!.id, undefined, timeline.now)
+      timeline.take()
+      timeline.turnTo(timeline.now + timeline.troubles.at(-1)!.retryIn)
+      timeline.client.handleConnected(timeline.now)
+      timeline.take()
+      timeline.map(SNAPSHOT)
+    }
+    expect(timeline.troubles.at(-1)!.retryIn).toBeGreaterThan(10_000)
+    timeline.turnTo(timeline.now + STEADY_AFTER)
+    timeline.client.handleEnd(timeline.requests('map').at(-1)!.id, undefined, timeline.now)
+    timeline.take()
+    expect(timeline.troubles.at(-1)!.retryIn).toBeLessThanOrEqual(400)
   })
 
   test('an attempt that hangs is given up', () => {
