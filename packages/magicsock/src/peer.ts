@@ -1,7 +1,7 @@
 // One peer: its candidates, the best of its paths and how long that may be believed, and the pings that keep
 // both true. Everything here starts from a send: a node that only receives never probes (section 5.16).
 import { type Endpoint, endpointsEqual } from '@mesh/wire/ip'
-import { type Candidate, Candidates, DISCO_PING_INTERVAL } from './candidates.ts'
+import { Candidates, DISCO_PING_INTERVAL } from './candidates.ts'
 import type { DiscoIdentity } from './disco-directory.ts'
 import { betterAddr, GOOD_ENOUGH_LATENCY, type Path, TRUST_UDP_ADDRESS, UNPROBED_MTU } from './path.ts'
 import type { PeerConfig, PeerId, PeerStatus, PeerTraffic, Traffic } from './peer-config.ts'
@@ -51,6 +51,7 @@ export class Peer {
   #lastRound = -Infinity
   /** No candidate may be pinged before this: spares the walk through them on every relayed packet. */
   #nextRoundAt = -Infinity
+  #lastCall = -Infinity
   #heartbeatAt = Infinity
   #calls = CALL_BURST
   #callsAt = 0
@@ -101,23 +102,18 @@ export class Peer {
     this.#nextRoundAt = -Infinity
   }
 
-  /** Pings every candidate whose turn it is, and asks the peer to do the same when `call` says so. */
+  /**
+   * Pings every candidate whose turn it is, and asks the peer to do the same when `call` says so.
+   *
+   * A call goes out at most once in five seconds, but also when no ping does: else two peers who call each other in
+   * step could go on answering calls and never make one (and a peer without known endpoints would never be found).
+   */
   discover(call: boolean, now: number): void {
-    if (this.disco === undefined || now < this.#nextRoundAt) return
-    this.#dropPathIfGone(this.candidates.removeStale(this.#best?.endpoint, now))
-    // A peer without known endpoints is called all the same: it may find us.
-    let sent = this.candidates.size === 0
-    let earliest = now
-    for (const candidate of this.candidates.values()) {
-      if (now - candidate.pingedAt >= DISCO_PING_INTERVAL) {
-        this.#pingCandidate(candidate, now)
-        sent = true
-      }
-      earliest = Math.min(earliest, candidate.pingedAt)
-    }
-    this.#lastRound = now
-    this.#nextRoundAt = earliest + DISCO_PING_INTERVAL
-    if (sent && call) this.#host.sendCallMeMaybe(this, now)
+    if (this.disco === undefined) return
+    if (now >= this.#nextRoundAt) this.#pingCandidates(now)
+    if (!call || now - this.#lastCall < DISCO_PING_INTERVAL) return
+    this.#lastCall = now
+    this.#host.sendCallMeMaybe(this, now)
   }
 
   /** Pings by every way that may work, for somebody who waits. Returns whether any ping went out. */
@@ -129,6 +125,7 @@ export class Peer {
       return true
     }
     for (const c of this.candidates.values()) this.#host.sendPing(this, c.endpoint, 'asked', asked, now)
+    this.#lastCall = now
     this.#host.sendCallMeMaybe(this, now)
     return region !== 0 || this.candidates.size > 0
   }
@@ -210,6 +207,7 @@ export class Peer {
     this.candidates.forgetPings()
     this.#lastRound = -Infinity
     this.#nextRoundAt = -Infinity
+    this.#lastCall = -Infinity
     if (this.#best !== undefined) this.clearPath()
   }
 
@@ -245,9 +243,18 @@ export class Peer {
     return this.#best.latency > GOOD_ENOUGH_LATENCY && now - this.#lastRound >= UPGRADE_INTERVAL
   }
 
-  #pingCandidate(candidate: Candidate, now: number): void {
-    candidate.pingedAt = now
-    this.#host.sendPing(this, candidate.endpoint, 'discovery', 0, now)
+  #pingCandidates(now: number): void {
+    this.#dropPathIfGone(this.candidates.removeStale(this.#best?.endpoint, now))
+    let earliest = now
+    for (const candidate of this.candidates.values()) {
+      if (now - candidate.pingedAt >= DISCO_PING_INTERVAL) {
+        candidate.pingedAt = now
+        this.#host.sendPing(this, candidate.endpoint, 'discovery', 0, now)
+      }
+      earliest = Math.min(earliest, candidate.pingedAt)
+    }
+    this.#lastRound = now
+    this.#nextRoundAt = earliest + DISCO_PING_INTERVAL
   }
 
   #dropPathIfGone(removed: readonly Endpoint[]): void {

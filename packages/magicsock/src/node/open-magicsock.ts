@@ -100,7 +100,7 @@ export interface MagicSockHandle {
 }
 
 /**
- * Opens sockets and runs a {@link MagicSock} on them.
+ * Opens sockets and runs a `MagicSock` on them.
  *
  * Packets and news may come before the promise is fulfilled.
  *
