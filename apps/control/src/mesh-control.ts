@@ -4,11 +4,11 @@
 
 import type { AdminCommand, AdminResult } from '@mesh/control-server/node'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { sendCommand } from './admin-socket.ts'
+import { sendCommand } from './admin-client.ts'
 import { CommandError, reasonOf } from './command-error.ts'
 import { parseDuration } from './durations.ts'
-import { addRelay } from './relays.ts'
-import { type ListenAddress, serve, type ServeFlags } from './serve.ts'
+import { addRelay } from './relay-flag.ts'
+import type { ListenAddress, ServeFlags } from './serve.ts'
 import { defaultStateDirectory, stateDirectory } from './state-directory.ts'
 import { keysTable, nodesTable, usersTable } from './tables.ts'
 import { VERSION } from './version.ts'
@@ -69,7 +69,11 @@ function addServe(root: Command): void {
       0,
     )
     .option('--verbose', 'log more')
-    .action(async (flags: ServeFlags) => serve(flags))
+    .action(async (flags: ServeFlags) => {
+      // Loaded only here: the other verbs need nothing of it, and start faster without.
+      const { serve } = await import('./serve.ts')
+      await serve(flags)
+    })
 }
 
 function addUsers(users: Command): void {

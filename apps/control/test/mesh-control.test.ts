@@ -1,0 +1,210 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+
+const PROGRAM = fileURLToPath(new URL('../src/mesh-control.ts', import.meta.url))
+const FLAGS = ['--conditions=@mesh/source', '--disable-warning=ExperimentalWarning']
+
+interface Result {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+const children: ChildProcess[] = []
+let folder: string
+let state: string
+
+function launch(args: readonly string[]): ChildProcess {
+  const child = spawn(process.execPath, [...FLAGS, PROGRAM, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  children.push(child)
+  return child
+}
+
+function run(...args: string[]): Promise<Result> {
+  const child = launch(args)
+  let [out, err] = ['', '']
+  child.stdout?.on('data', (chunk) => (out += String(chunk)))
+  child.stderr?.on('data', (chunk) => (err += String(chunk)))
+  return new Promise((resolve) => {
+    child.on('close', (code) => resolve({ code, out: out.trimEnd(), err: err.trimEnd() }))
+  })
+}
+
+/** Runs an administrator's command and returns its JSON. */
+async function ask(...args: string[]): Promise<unknown> {
+  const { code, out, err } = await run(...args, '--state-dir', state, '--json')
+  expect([code, err]).toEqual([0, ''])
+  return JSON.parse(out)
+}
+
+/** Starts a server and returns its URL, as its ready line says it. */
+async function serve(...args: string[]): Promise<{ url: string; child: ChildProcess }> {
+  const child = launch(['serve', '--listen', '127.0.0.1:0', '--state-dir', state, ...args])
+  let [out, err] = ['', '']
+  child.stderr?.on('data', (chunk) => (err += String(chunk)))
+  return new Promise((resolve, reject) => {
+    child.stdout?.on('data', (chunk) => {
+      out += String(chunk)
+      const url = /^mesh-control listening on (http:\/\/127\.0\.0\.1:\d+)$/m.exec(out)?.[1]
+      if (url) resolve({ url, child })
+    })
+    child.on('close', () => reject(new Error(err)))
+  })
+}
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'mesh-control-'))
+  state = join(folder, 'state')
+})
+
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL')
+  rmSync(folder, { recursive: true })
+})
+
+describe('a running server', () => {
+  test('makes users and keys, and shows them', async () => {
+    await serve()
+    expect(await ask('users', 'create', 'ann', '--display-name', 'Ann A.')).toMatchObject({
+      id: 1,
+      name: 'ann',
+    })
+    expect(await ask('users', 'list')).toMatchObject([{ name: 'ann', displayName: 'Ann A.' }])
+    const made = await run('preauthkeys', 'create', '--user', 'ann', '--reusable', '--state-dir', state)
+    expect(made.out).toMatch(/^meshkey-auth-[0-9a-f]{12}-[0-9a-f]{64}$/)
+    const tagged = await ask('preauthkeys', 'create', '--tags', 'tag:a,tag:b', '--ephemeral', '-e', '0')
+    expect(tagged).toMatchObject({ tags: ['tag:a', 'tag:b'], ephemeral: true, expiration: null })
+    expect(await ask('preauthkeys', 'expire', made.out)).toMatchObject({ id: 1 })
+    const list = await ask('preauthkeys', 'list')
+    expect(list).toMatchObject([{ id: 1, user: 'ann', reusable: true, used: false }, { id: 2 }])
+    expect(JSON.stringify(list)).not.toContain(made.out.slice(-64))
+    expect(await ask('nodes', 'list')).toEqual([])
+    expect((await run('users', 'list', '--state-dir', state)).out).toMatch(/^ID +NAME .*\n1 +ann +Ann A\./)
+  })
+
+  test('control 1: has the same key and the same users after SIGKILL', async () => {
+    const first = await serve()
+    await ask('users', 'create', 'ann')
+    const key = await (await fetch(`${first.url}/key?v=138`)).text()
+    first.child.kill('SIGKILL')
+    const second = await serve()
+    expect(await (await fetch(`${second.url}/key?v=138`)).text()).toBe(key)
+    expect(await ask('users', 'list')).toMatchObject([{ name: 'ann' }])
+  })
+
+  test('threat 8: keeps its files and its socket for its owner', async () => {
+    await serve()
+    expect(statSync(state).mode & 0o777).toBe(0o700)
+    for (const file of ['private.key', 'control.sqlite', 'control.sqlite-wal', 'control.sock']) {
+      expect([file, statSync(join(state, file)).mode & 0o777]).toEqual([file, 0o600])
+    }
+    expect(readdirSync(state).filter((file) => file.endsWith('.new'))).toEqual([])
+  })
+
+  test('threat 7: never logs a secret', async () => {
+    const { child } = await serve('--verbose')
+    let err = ''
+    child.stderr?.on('data', (chunk) => (err += String(chunk)))
+    await ask('users', 'create', 'ann')
+    const { key } = (await ask('preauthkeys', 'create', '--user', 'ann')) as { key: string }
+    const closed = new Promise((resolve) => child.on('close', resolve))
+    child.kill('SIGTERM')
+    expect(await closed).toBe(0)
+    expect(err).not.toContain(key.slice(-64))
+  })
+
+  test('tells nodes of the relays it was given', async () => {
+    const map = join(folder, 'relays.json')
+    const region = {
+      RegionID: 7,
+      RegionCode: 'x',
+      RegionName: 'X',
+      Nodes: [{ Name: '7a', RegionID: 7, HostName: 'x' }],
+    }
+    writeFileSync(map, JSON.stringify({ Regions: { 7: region } }))
+    await serve('--derp-map', map)
+    writeFileSync(map, JSON.stringify({ Regions: { 8: region } }))
+    expect(await run('serve', '--derp-map', map, '--state-dir', join(folder, 'other'))).toMatchObject({
+      code: 1,
+      err: `mesh-control: ${map} has a region whose RegionID is not its key.`,
+    })
+  })
+})
+
+describe('one clear sentence and exit code 1', () => {
+  /** Runs a command that must fail; returns the last line it said. */
+  const refusal = async (...args: string[]): Promise<string | undefined> => {
+    const { code, out, err } = await run(...args)
+    return code === 1 && out === '' ? err.split('\n').at(-1) : `code ${code}, ${out}, ${err}`
+  }
+
+  test('when the port or the directory is taken', async () => {
+    const { url } = await serve()
+    const taken = url.replace('http://', '')
+    expect(await refusal('serve', '--listen', taken, '--state-dir', join(folder, 'other'))).toBe(
+      `mesh-control: ${taken} is in use by another program.`,
+    )
+    expect(await refusal('serve', '--listen', '127.0.0.1:0', '--state-dir', state)).toBe(
+      `mesh-control: Another mesh-control already serves from ${state}.`,
+    )
+  })
+
+  test.each([
+    ['private.key', 'The key file PATH does not hold a private key.'],
+    ['control.sqlite', 'The database PATH cannot be used: file is not a database.'],
+  ])('when %s cannot be read', async (file, sentence) => {
+    const path = join(folder, file)
+    writeFileSync(path, 'nonsense '.repeat(1000))
+    expect(await refusal('serve', '--listen', '127.0.0.1:0', '--state-dir', folder)).toBe(
+      `mesh-control: ${sentence.replace('PATH', path)}`,
+    )
+  })
+
+  test('when the state directory is a file', async () => {
+    writeFileSync(join(folder, 'file'), '')
+    expect(await refusal('serve', '--state-dir', join(folder, 'file'))).toMatch(
+      /^mesh-control: .* cannot be used/,
+    )
+  })
+
+  test.each([
+    [/^error: unknown option '--bogus'$/, ['serve', '--bogus']],
+    [/Write it as 127\.0\.0\.1:8080/, ['serve', '--listen', 'nowhere']],
+    [/Write it as https:\/\//, ['serve', '--relay', 'relay.example']],
+    [/It knows stun=PORT/, ['serve', '--relay', 'https://relay.example,sturn=1']],
+    [/none cannot be read/, ['serve', '--derp-map', '/none']],
+    [/either --relay or --derp-map/, ['serve', '--derp-map', 'x', '--relay', 'https://x']],
+    [/say by --server-url/, ['serve', '--listen', '0.0.0.0:0']],
+    [
+      /covers the server's own name/,
+      ['serve', '--listen', '127.0.0.1:0', '--server-url', 'https://c.mesh.internal'],
+    ],
+    [/Write it as 90s/, ['preauthkeys', 'create', '--user', 'ann', '--expiration', 'soon']],
+    [/Say which node/, ['nodes', 'delete']],
+    [
+      /^mesh-control: No mesh-control is serving on .*: start it, or name its --state-dir\.$/,
+      ['users', 'list'],
+    ],
+  ])('%s', async (sentence, args) => {
+    expect(await refusal(...args, '--state-dir', state)).toMatch(sentence)
+  })
+
+  test('when the named thing is not there', async () => {
+    await serve()
+    const refused = (...args: string[]): Promise<string | undefined> => refusal(...args, '--state-dir', state)
+    expect(await refused('preauthkeys', 'create', '--user', 'bob')).toBe(
+      'mesh-control: There is no user bob.',
+    )
+    expect(await refused('nodes', 'expire', '--identifier', '9')).toBe('mesh-control: There is no node 9.')
+    expect(await refused('preauthkeys', 'expire', '9')).toBe('mesh-control: There is no such pre-auth key.')
+    await ask('users', 'create', 'ann')
+    expect(await refused('nodes', 'register', '--key', 'x', '--user', 'ann')).toMatch(
+      /No login waits under x/,
+    )
+    expect(await refused('users', 'create', 'ann')).toBe('mesh-control: There is a user named ann already.')
+  })
+})
