@@ -80,8 +80,8 @@ export class IkInitiation {
     const ee = crypto.x25519(ephemeralPrivate, remote)
     const se = ee && crypto.x25519(staticPrivate, remote)
     if (ee === undefined || se === undefined) return undefined
-    state.mixKey(ee)
-    state.mixKey(se)
+    state.mixSecret(ee)
+    state.mixSecret(se)
     if (pattern === 'IKpsk2') state.mixKeyAndHash(presharedKey)
     const payload = state.openAndHash(message.subarray(KEY_LENGTH))
     if (payload === undefined) return undefined
@@ -139,8 +139,8 @@ export class IkAcceptance {
     const se = ee && crypto.x25519(ephemeralPrivate, this.remoteStatic)
     if (ee === undefined || se === undefined) return undefined
     mixEphemeral(this.#state, pattern, ephemeral)
-    this.#state.mixKey(ee)
-    this.#state.mixKey(se)
+    this.#state.mixSecret(ee)
+    this.#state.mixSecret(se)
     if (pattern === 'IKpsk2') this.#state.mixKeyAndHash(presharedKey)
     const message = join(ephemeral, this.#state.sealAndHash(payload))
     const [receive, send] = this.#state.split()
@@ -161,7 +161,7 @@ export function ikInitiate(options: IkInitiateOptions, payload: Uint8Array): IkI
   const ephemeral = crypto.x25519Public(ephemeralPrivate)
   const state = begin(options, remoteStatic)
   mixEphemeral(state, pattern, ephemeral)
-  state.mixKey(es)
+  state.mixSecret(es)
   const sealedStatic = state.sealAndHash(options.staticPublic ?? crypto.x25519Public(staticPrivate))
   state.mixKey(ss)
   const message = join(ephemeral, sealedStatic, state.sealAndHash(payload))
@@ -177,7 +177,7 @@ export function ikAccept(options: IkOptions, message: Uint8Array): IkAcceptance 
   if (es === undefined) return undefined
   const state = begin(options, options.staticPublic ?? crypto.x25519Public(staticPrivate))
   mixEphemeral(state, pattern, ephemeral)
-  state.mixKey(es)
+  state.mixSecret(es)
   const remoteStatic = state.openAndHash(message.subarray(SEALED_STATIC, SEALED_PAYLOAD))
   if (remoteStatic === undefined) return undefined
   return new IkAcceptance(options, message, remoteStatic, state)

@@ -67,9 +67,17 @@ export class SymmetricState {
     return plaintext
   }
 
-  /** Ends the handshake: the key from initiator to responder, and the one back. */
+  /** Mixes in a secret made for this handshake alone, and wipes it. */
+  mixSecret(secret: Uint8Array): void {
+    this.mixKey(secret)
+    secret.fill(0)
+  }
+
+  /** Ends the handshake: the key from initiator to responder, and the one back. Nothing can follow. */
   split(): [Uint8Array, Uint8Array] {
     const [there, back] = this.#expand(NOTHING, 2)
+    this.#chain.fill(0)
+    this.#key?.fill(0)
     return [there, back]
   }
 

@@ -54,12 +54,15 @@ export interface DeviceOutputs {
   nameSource?(source: number): Uint8Array | undefined
 }
 
+const NOTHING = new Uint8Array(0)
+
 /** A WireGuard device: peers, handshakes, sessions and packets. */
 export class WireGuardDevice implements Machine<WireGuardEvent> {
   readonly #outputs: DeviceOutputs
   readonly #machine: WireGuard
   readonly #plane: DataPlane
   readonly #events: WireGuardEvent[] = []
+  readonly #singletons: Singleton[] = []
 
   /** @throws RangeError when the private key is not 32 bytes. */
   constructor(options: DeviceOptions) {
@@ -124,12 +127,16 @@ export class WireGuardDevice implements Machine<WireGuardEvent> {
 
   /** Takes one packet from the overlay: {@link WireGuardDevice.fromOverlay} for whoever has no batches. */
   handlePacket(packet: Uint8Array, now: number): void {
-    this.#plane.fromOverlay(singleton(packet, -1), now)
+    const batch = this.#singleton(packet, -1)
+    this.#plane.fromOverlay(batch, now)
+    this.#singletons.push(batch)
   }
 
   /** Takes one datagram from the network: {@link WireGuardDevice.fromUnderlay} for whoever has no batches. */
   handleDatagram(datagram: Uint8Array, source: number, now: number): void {
-    this.#plane.fromUnderlay(singleton(datagram, source), now)
+    const batch = this.#singleton(datagram, source)
+    this.#plane.fromUnderlay(batch, now)
+    this.#singletons.push(batch)
   }
 
   /** Does what is due. Harmless when called early. */
@@ -170,6 +177,11 @@ export class WireGuardDevice implements Machine<WireGuardEvent> {
     this.#plane.setRoutes([])
   }
 
+  /** A batch that no call is using at the moment. */
+  #singleton(packet: Uint8Array, source: number): Singleton {
+    return (this.#singletons.pop() ?? new Singleton()).hold(packet, source)
+  }
+
   #handleControl(batch: DatagramBatch, now: number): void {
     for (let i = 0; i < batch.count; i += 1) {
       const source = batch.sources[i] ?? -1
@@ -189,7 +201,7 @@ export class WireGuardDevice implements Machine<WireGuardEvent> {
   #performOne(output: WireGuardOutput, now: number): void {
     switch (output.kind) {
       case 'transmit':
-        return this.#outputs.toUnderlay(output.peer, singleton(output.datagram, -1))
+        return this.#outputs.toUnderlay(output.peer, new Singleton().hold(output.datagram, -1))
       case 'reply':
         return this.#outputs.toSource?.(output.source, output.datagram)
       case 'session':
@@ -212,12 +224,17 @@ export class WireGuardDevice implements Machine<WireGuardEvent> {
 }
 
 /** A batch of one, around bytes that are there already. */
-function singleton(packet: Uint8Array, source: number): DatagramBatch {
-  return {
-    bytes: packet,
-    offsets: Int32Array.of(0),
-    lengths: Int32Array.of(packet.length),
-    sources: Int32Array.of(source),
-    count: 1,
+class Singleton implements DatagramBatch {
+  bytes: Uint8Array = NOTHING
+  readonly offsets: Int32Array = new Int32Array(1)
+  readonly lengths: Int32Array = new Int32Array(1)
+  readonly sources: Int32Array = new Int32Array(1)
+  readonly count = 1
+
+  hold(packet: Uint8Array, source: number): this {
+    this.bytes = packet
+    this.lengths[0] = packet.length
+    this.sources[0] = source
+    return this
   }
 }

@@ -119,17 +119,17 @@ export class PortableDataPlane implements DataPlane {
 
   fromUnderlay(batch: DatagramBatch, now: number): void {
     const out = this.#openedPool.pop() ?? new PacketBuffer()
-    const control: number[] = []
+    let control: number[] | undefined
     for (let i = 0; i < batch.count; i += 1) {
       const datagram = packetOf(batch, i)
       const type = messageType(datagram)
       if (type === MESSAGE_TRANSPORT) this.#open(datagram, batch.sources[i] ?? -1, out, now)
       else if (type === undefined) this.#counters.drop('not-wireguard')
-      else control.push(i)
+      else (control ??= []).push(i)
     }
     this.#deliver(out)
     this.#openedPool.push(out)
-    if (control.length > 0) this.#outputs.onDatagrams(select(batch, control), now)
+    if (control !== undefined) this.#outputs.onDatagrams(select(batch, control), now)
     this.#report(now)
   }
 

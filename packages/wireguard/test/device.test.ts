@@ -510,3 +510,23 @@ function mapped(): Uint8Array {
   bytes.set([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 100, 64, 0, 1], 8)
   return bytes
 }
+
+describe('an end that restarts', () => {
+  test('is found again 15 s after the first unanswered packet, and at once when it sends itself', () => {
+    const wire = new Wire()
+    wire.fromA(1)
+    wire.advance(30_000)
+    wire.restartB()
+    wire.fromA(2) // to a session that b knows no more
+    expect(marks(wire.b.received)).toEqual([])
+    wire.advance(15_400)
+    wire.fromA(3)
+    expect(marks(wire.b.received)).toEqual([3])
+    wire.advance(30_000)
+    wire.restartB()
+    wire.fromB(4)
+    wire.fromA(5)
+    expect(marks(wire.a.received)).toEqual([4])
+    expect(marks(wire.b.received)).toEqual([5])
+  })
+})

@@ -79,10 +79,12 @@ export class Wire {
   readonly log: Sent[] = []
   readonly #under: { to: Side; bytes: Uint8Array }[] = []
   readonly a: Side
-  readonly b: Side
+  b: Side
+  readonly #wall: () => number
 
-  constructor(options: { wallOffset?: number; keepalive?: number } = {}) {
-    const wall = (): number => WALL_START + (options.wallOffset ?? 0) + this.now
+  constructor() {
+    const wall = (): number => WALL_START + this.now
+    this.#wall = wall
     this.a = new Side('a', this, 0x11, wall)
     this.b = new Side('b', this, 0x33, wall)
     this.a.peers = [
@@ -119,6 +121,14 @@ export class Wire {
   fromB(mark = 0, size = 100): void {
     this.b.device.handlePacket(packet('100.64.0.2', '100.64.0.1', size, mark), this.now)
     this.settle()
+  }
+
+  /** b starts again with the same key and peers, and remembers nothing. */
+  restartB(): void {
+    const { peers } = this.b
+    this.b = new Side('b', this, 0x33, this.#wall)
+    this.b.peers = peers
+    this.b.device.setPeers(peers, this.now)
   }
 
   /** Hands over all that is on its way, and what follows from it. */
