@@ -12,6 +12,9 @@ export const LOCAL_API_HOST = 'local-tailscaled.sock'
 /** The longest body read, in bytes; a longer one is refused with 413. */
 const MAX_BODY = 64 * 1024
 
+/** How long a ping through the tunnel waits, in milliseconds; `timeout-ms` may shorten it. */
+const MAX_PING_WAIT = 10_000
+
 const PREFIX = '/localapi/v0/'
 const PING_TYPES: readonly string[] = ['disco', 'TSMP', 'ICMP']
 
@@ -111,7 +114,9 @@ async function postPing({ backend, response, query }: Context): Promise<void> {
   if (!node) return sendText(response, 409, `The node is not up (${backend.state()}).`)
   try {
     const over = query.get('over') === 'relay' ? 'relay' : 'any'
-    sendJson(response, 200, await node.ping(target, { type: type as PingType, over }))
+    const timeoutMs = Number(query.get('timeout-ms')) || MAX_PING_WAIT
+    const options = { type: type as PingType, over, timeoutMs: Math.min(timeoutMs, MAX_PING_WAIT) } as const
+    sendJson(response, 200, await node.ping(target, options))
   } catch (error) {
     if (!(error instanceof NetError)) throw error
     sendText(response, error.code === 'ERR_NO_PEER' ? 404 : 500, error.message)

@@ -35,7 +35,7 @@ function readFlags(): Flags {
     .option('--statedir <path>', 'directory for state', defaultStateDirectory())
     .option('--socket <path>', 'path of the socket to answer on', defaultSocketPath())
     .option('--port <port>', 'UDP port for peers; 0 takes any', portNumber, 0)
-    .option('--verbose <level>', 'how much to log: 0, 1 or 2', Number, 0)
+    .option('--verbose <level>', 'how much to log: 0, 1 or 2', logLevel, 0)
     .option('--allow-loopback', 'count loopback addresses as reachable: for several nodes on one machine')
     .showSuggestionAfterError()
     .parse()
@@ -46,6 +46,11 @@ function portNumber(text: string): number {
   const port = Number(text)
   if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port
   throw new InvalidArgumentError('It must be a port number.')
+}
+
+function logLevel(text: string): number {
+  if (/^[012]$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It must be 0, 1 or 2.')
 }
 
 async function main(): Promise<void> {
@@ -73,7 +78,10 @@ async function main(): Promise<void> {
   })
   const server = createLocalApi(backend)
   await listenOnSocket(server, flags.socket)
-  await checkDevice(device)
+  await checkDevice(device).catch((error: unknown) => {
+    server.close()
+    throw error
+  })
   endOnSignals(async () => {
     server.close()
     server.closeAllConnections()

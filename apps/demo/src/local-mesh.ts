@@ -4,10 +4,14 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Child, ChildError, type Finished, run } from './child.ts'
 import { askDaemon, type NodeStatus, type PeerStatus, type PingResult } from './local-api.ts'
 import { choosePorts, type Ports } from './ports.ts'
+
+export type { Child } from './child.ts'
+export type { NodeStatus, PeerStatus, PingResult } from './local-api.ts'
 
 /** The folder of the project. */
 export const PROJECT = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))))
@@ -30,6 +34,9 @@ export interface LocalMeshOptions {
     args: readonly string[],
   ) => readonly [string, readonly string[]]
 }
+
+/** Ways to ping a peer. */
+export type PingType = 'disco' | 'relay' | 'ICMP' | 'TSMP'
 
 /** The longest unix socket path every system takes, in bytes. */
 const LONGEST_SOCKET_PATH = 103
@@ -245,14 +252,29 @@ export class LocalMesh {
     return find(status) as PeerStatus
   }
 
-  /** Sends one ping from a daemon to a peer's name or address; `relay` is a disco ping through the relay alone. */
-  ping(
-    name: string,
-    target: string,
-    type: 'disco' | 'relay' | 'ICMP' | 'TSMP' = 'disco',
-  ): Promise<PingResult> {
+  /**
+   * Sends one ping from a daemon to a peer's name or address; `relay` is a disco ping through the relay alone. Pings
+   * through the tunnel (ICMP, TSMP) wait `timeoutMs` for their answer.
+   */
+  ping(name: string, target: string, type: PingType = 'disco', timeoutMs = 10_000): Promise<PingResult> {
     const kind = type === 'relay' ? 'type=disco&over=relay' : `type=${type}`
-    return askDaemon(this.socketOf(name), 'POST', `ping?ip=${encodeURIComponent(target)}&${kind}`)
+    const path = `ping?ip=${encodeURIComponent(target)}&${kind}&timeout-ms=${timeoutMs}`
+    return askDaemon(this.socketOf(name), 'POST', path)
+  }
+
+  /** Pings through the tunnel until an answer comes, and returns it. A lost ping is followed by the next one soon. */
+  async untilReachable(name: string, target: string, timeoutMs = 10_000): Promise<PingResult> {
+    const deadline = Date.now() + timeoutMs
+    for (;;) {
+      const result = await this.ping(name, target, 'ICMP', 250).catch(() => undefined)
+      if (result?.Err === '') return result
+      if (Date.now() > deadline) {
+        throw new ChildError(
+          `${name} did not reach ${target} in ${timeoutMs / 1000} s: ${result?.Err ?? 'no ping'}`,
+        )
+      }
+      await sleep(25)
+    }
   }
 
   /** Ends every child, the daemons first. */

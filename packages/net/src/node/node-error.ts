@@ -13,7 +13,8 @@ export function explain(error: unknown): NetError {
   if (error instanceof ControlError) return explainControl(error)
   const known = error instanceof Error ? error : new Error(String(error))
   if ((known as NodeJS.ErrnoException).code === 'EADDRINUSE') {
-    const message = 'The UDP port is in use by another program: choose another, or none for any.'
+    const { port = 0 } = known as { readonly port?: number }
+    const message = `UDP port ${port} is in use by another program: choose another, or 0 for any.`
     return new NetError('ERR_PORT_IN_USE', message, { cause: error })
   }
   return new NetError('ERR_NODE_FAILED', sentence(known.message), { cause: error })
