@@ -1,11 +1,18 @@
 // What the stack has to say, and why it dropped what it dropped.
 import type { Endpoint, IpAddress } from '@mesh/wire/ip'
+import type { TcpCloseReason } from './tcp/tcp-connection.ts'
 
 /** A UDP socket of the stack, by number. */
 export type UdpSocketId = number
 
 /** A ping under way, by number. */
 export type PingId = number
+
+/** A TCP listener of the stack, by number. */
+export type TcpListenerId = number
+
+/** A TCP connection of the stack, by number. */
+export type TcpConnectionId = number
 
 /** What the owner of a stack has to do next. Bytes are the owner's to keep, unless said otherwise. */
 export type NetstackOutput =
@@ -22,6 +29,25 @@ export type NetstackOutput =
     }
   /** The network says that nobody listens where this socket sent to. */
   | { readonly kind: 'unreachable'; readonly socket: UdpSocketId; readonly to: Endpoint }
+  /** Somebody opened a connection to a listener. */
+  | {
+      readonly kind: 'tcp-accepted'
+      readonly listener: TcpListenerId
+      readonly connection: TcpConnectionId
+      readonly from: Endpoint
+      /** The own address and port it was opened to. */
+      readonly to: Endpoint
+    }
+  /** A connection of ours is open. */
+  | { readonly kind: 'tcp-connected'; readonly connection: TcpConnectionId }
+  /** Bytes arrived on a connection. Once they are taken, `consumeTcp` makes room for as many more. */
+  | { readonly kind: 'tcp-data'; readonly connection: TcpConnectionId; readonly bytes: Uint8Array }
+  /** The peer sends no more on this connection; it may still be sent to. */
+  | { readonly kind: 'tcp-ended'; readonly connection: TcpConnectionId }
+  /** There is room to send again, after `sendTcp` had taken less than it was given. */
+  | { readonly kind: 'tcp-writable'; readonly connection: TcpConnectionId }
+  /** A connection is over; nothing more is said of it. */
+  | { readonly kind: 'tcp-closed'; readonly connection: TcpConnectionId; readonly reason: TcpCloseReason }
   /** A ping was answered, after so many milliseconds. */
   | { readonly kind: 'pong'; readonly ping: PingId; readonly from: IpAddress; readonly latency: number }
   /** A ping was not answered in time, or the network says that it cannot be. */
