@@ -1,0 +1,18 @@
+import { readFileSync } from 'node:fs'
+import { afterEach, expect, test, vi } from 'vitest'
+
+const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
+
+afterEach(() => vi.restoreAllMocks())
+
+test('the example of the README runs and prints what it says', async () => {
+  expect(read('README.md')).toContain(`\`\`\`ts\n${read('examples/serve.ts')}\`\`\``)
+  const log = vi.spyOn(console, 'log').mockReturnValue()
+  await import('../../examples/serve.ts')
+  expect(log.mock.calls).toEqual([[4], [200], [0]])
+})
+
+test('the README opens with the words of the package documentation', () => {
+  const [, story = ''] = /\/\*\*\n \* (.+?)\n \*\n/s.exec(read('src/index.ts')) ?? []
+  expect(read('README.md').split('\n\n')[1]).toBe(story.replaceAll('\n * ', '\n'))
+})
