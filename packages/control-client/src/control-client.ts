@@ -78,7 +78,6 @@ export class ControlClient implements Machine<ControlOutput> {
   readonly #reporter: Reporter
   readonly #keeper: MapKeeper
   readonly #backoff: Backoff
-  readonly #reportBackoff: Backoff
   readonly #requests = new RequestTable()
   readonly #courtesies: Courtesies
   #phase: Phase = 'idle'
@@ -89,7 +88,6 @@ export class ControlClient implements Machine<ControlOutput> {
   #session: MapSession | undefined
   #sessionRequest = 0
   #deadline = Infinity
-  #reportAt = 0
   #expiryAt = Infinity
 
   constructor(options: ControlClientOptions) {
@@ -97,10 +95,9 @@ export class ControlClient implements Machine<ControlOutput> {
     this.#version = options.version ?? CAPABILITY_VERSION
     this.#login = new Login({ ...options, version: this.#version, allowHttp: options.allowHttp ?? false })
     this.#courtesies = new Courtesies(options.allowHttp ?? false)
-    this.#reporter = new Reporter(options.hostinfo, options.discoKey)
+    this.#reporter = new Reporter(options.hostinfo, options.discoKey, options.random)
     this.#keeper = new MapKeeper(options.wallNow)
     this.#backoff = new Backoff(options.random)
-    this.#reportBackoff = new Backoff(options.random)
   }
 
   /** The last map, if there was any; it stays while control is away. */
@@ -207,6 +204,7 @@ export class ControlClient implements Machine<ControlOutput> {
     }
   }
 
+  /** Does whatever is due. Harmless when called early. */
   handleTimeout(now: number): void {
     if (this.#phase === 'stopped') return
     if (now >= this.#expiryAt) this.#expire(now)
@@ -222,13 +220,15 @@ export class ControlClient implements Machine<ControlOutput> {
     this.#sendReport(now)
   }
 
+  /** Returns the next thing to do, or `undefined` when drained. */
   poll(): ControlOutput | undefined {
     return this.#out.shift()
   }
 
+  /** Returns when to call `handleTimeout`; `Infinity` means never. */
   pollTimeout(): number {
     if (this.#phase === 'stopped') return Infinity
-    const report = this.#mayReport() && this.#reporter.due ? this.#reportAt : Infinity
+    const report = this.#mayReport() ? this.#reporter.dueAt : Infinity
     const session = this.#session?.pollTimeout() ?? Infinity
     return Math.min(this.#deadline, this.#expiryAt, session, report, this.#requests.nextDeadline())
   }
@@ -363,20 +363,15 @@ export class ControlClient implements Machine<ControlOutput> {
   }
 
   #sendReport(now: number): void {
-    if (!this.#mayReport() || !this.#reporter.due || now < this.#reportAt) return
+    if (!this.#mayReport() || now < this.#reporter.dueAt) return
     const request = this.#reporter.take(this.#version, this.#login.nodeKeyText)
     this.#send('report', '/machine/map', request, now + REQUEST_TIMEOUT)
   }
 
   #endReport(answer: Answer, error: ControlError | undefined, now: number): void {
-    if (error === undefined && answer.status === 200) {
-      this.#reporter.sent()
-      this.#reportBackoff.reset()
-      this.#reportAt = 0
-      return this.#sendReport(now)
-    }
-    this.#reporter.failed()
-    this.#reportAt = now + this.#reportBackoff.next()
+    if (error !== undefined || answer.status !== 200) return this.#reporter.failed(now)
+    this.#reporter.sent()
+    this.#sendReport(now)
   }
 
   /** The stream goes first: the server may end it before it answers, and that is no trouble now. */
@@ -473,7 +468,7 @@ export class ControlClient implements Machine<ControlOutput> {
 
   /** Forgets every request and the connection, or the attempt at one. */
   #drop(): void {
-    if (this.#requests.clear().includes('report')) this.#reporter.failed()
+    if (this.#requests.clear().includes('report')) this.#reporter.lost()
     if (this.#connected || this.#phase === 'connecting') this.#out.push({ kind: 'disconnect' })
     this.#connected = false
   }

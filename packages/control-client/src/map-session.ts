@@ -46,15 +46,18 @@ export class MapSession implements Machine<MapSessionOutput> {
     if (!this.#ended) this.#end('ERR_CONTROL_LOST', 'the control server ended the map stream')
   }
 
+  /** Does whatever is due. Harmless when called early. */
   handleTimeout(now: number): void {
     if (this.#ended || now < this.#deadline) return
     this.#end('ERR_CONTROL_SILENT', 'the control server has said nothing for two minutes')
   }
 
+  /** Returns the next thing to do, or `undefined` when drained. */
   poll(): MapSessionOutput | undefined {
     return this.#out.shift()
   }
 
+  /** Returns when to call `handleTimeout`; `Infinity` means never. */
   pollTimeout(): number {
     return this.#ended ? Infinity : this.#deadline
   }

@@ -1,5 +1,6 @@
 // What the node tells control about itself: endpoints, home relay, host. Changes come in bursts, so at most one
 // report is on its way, and the next one carries whatever is true by then (control protocol §3.2, "lite update").
+import type { RandomSource } from '@mesh/sansio'
 import {
   type DiscoKeyText,
   ENDPOINT_TYPE,
@@ -8,6 +9,7 @@ import {
   type NetInfo,
   type NodeKeyText,
 } from '@mesh/wire/control'
+import { Backoff } from './backoff.ts'
 
 /** An endpoint and where it is known from. */
 export interface ReportedEndpoint {
@@ -35,17 +37,20 @@ export class Reporter {
   #netInfo: NetInfo | undefined
   #hostinfo: Hostinfo
   #discoKey: DiscoKeyText
+  readonly #backoff: Backoff
   #dirty = true
   #inFlight = false
+  #notBefore = -Infinity
 
-  constructor(hostinfo: Hostinfo, discoKey: DiscoKeyText) {
+  constructor(hostinfo: Hostinfo, discoKey: DiscoKeyText, random: RandomSource) {
     this.#hostinfo = hostinfo
     this.#discoKey = discoKey
+    this.#backoff = new Backoff(random)
   }
 
-  /** Whether a report should go out now. */
-  get due(): boolean {
-    return this.#dirty && !this.#inFlight
+  /** When the next report should go out: long past for at once, `Infinity` for not at all. */
+  get dueAt(): number {
+    return this.#dirty && !this.#inFlight ? this.#notBefore : Infinity
   }
 
   /** The host as it stands, with what is known of its network. */
@@ -73,7 +78,7 @@ export class Reporter {
     this.#dirty = true
   }
 
-  /** Returns the report to send now; it counts as on its way until {@link sent} or {@link failed}. */
+  /** Returns the report to send now; it counts as on its way until it was {@link sent}, {@link failed} or {@link lost}. */
   take(version: number, nodeKey: NodeKeyText): MapRequest {
     this.#dirty = false
     this.#inFlight = true
@@ -90,10 +95,18 @@ export class Reporter {
   /** Notes that the report arrived. */
   sent(): void {
     this.#inFlight = false
+    this.#notBefore = -Infinity
+    this.#backoff.reset()
   }
 
-  /** Notes that the report did not arrive. */
-  failed(): void {
+  /** Notes that the report was refused: it is sent again after a while. */
+  failed(now: number): void {
+    this.lost()
+    this.#notBefore = now + this.#backoff.next()
+  }
+
+  /** Notes that the report went down with its connection: the next connection sends it. */
+  lost(): void {
     this.#inFlight = false
     this.#dirty = true
   }
