@@ -10,7 +10,7 @@ const TRUST = 6_500
 /** By then a packet has arrived, whichever way it went. */
 const TRAVEL = 200
 /** After so long without disturbance, and with traffic, a direct path is found. */
-const SETTLED = 20_000
+const SETTLED = 30_000
 
 /** What a history must expect. */
 interface Model {

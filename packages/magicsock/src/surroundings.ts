@@ -14,6 +14,8 @@ export const RESTUN_INTERVAL_MIN = 20_000
 export const RESTUN_INTERVAL_MAX = 26_000
 /** Own endpoints older than this are looked up again before a peer is told of them. */
 export const ENDPOINTS_FRESH_ENOUGH = 27_000
+/** The same when the last look found that UDP is blocked: it may be open again, and then is worth knowing at once. */
+export const BLOCKED_FRESH_ENOUGH = 10_000
 /** How often every region is asked, not only the near ones. */
 export const FULL_REPORT_INTERVAL = 5 * 60_000
 
@@ -80,7 +82,9 @@ export class Surroundings {
 
   /** Tells whether the endpoints may be told to a peer as they are. */
   areFresh(now: number): boolean {
-    return now - this.#lookedAt <= ENDPOINTS_FRESH_ENOUGH
+    return (
+      now - this.#lookedAt <= (this.#report?.udp === false ? BLOCKED_FRESH_ENOUGH : ENDPOINTS_FRESH_ENOUGH)
+    )
   }
 
   /** Takes the relay map. */
