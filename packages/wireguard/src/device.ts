@@ -3,7 +3,7 @@
 import type { Crypto, RandomSource } from '@mesh/noise'
 import type { Machine } from '@mesh/sansio'
 import type { DataPlane, DataPlaneCounters, DataPlaneOutputs, PeerCounters } from './data-plane.ts'
-import type { WireGuardEvent, WireGuardOutput } from './output.ts'
+import type { HandshakeDropReason, WireGuardEvent, WireGuardOutput } from './output.ts'
 import {
   type DatagramBatch,
   type PacketBatch,
@@ -13,7 +13,7 @@ import {
 } from './packet-batch.ts'
 import type { PeerConfig, PeerSessionStatus } from './peer-config.ts'
 import { PortableDataPlane } from './portable-data-plane.ts'
-import { type HandshakeDropReason, WireGuard } from './wireguard.ts'
+import { WireGuard } from './wireguard.ts'
 
 /** What a device is made of. */
 export interface DeviceOptions {

@@ -14,7 +14,7 @@ export {
   type SessionKeys,
 } from './data-plane.ts'
 export { type DeviceOptions, type DeviceOutputs, WireGuardDevice } from './device.ts'
-export type { WireGuardEvent, WireGuardOutput } from './output.ts'
+export type { HandshakeDropReason, WireGuardEvent, WireGuardOutput } from './output.ts'
 export {
   type DatagramBatch,
   type PacketBatch,
@@ -26,4 +26,4 @@ export {
 export type { PeerConfig, PeerSessionStatus } from './peer-config.ts'
 export { PortableDataPlane, type PortableDataPlaneOptions } from './portable-data-plane.ts'
 export { PrefixTable } from './prefix-table.ts'
-export { type HandshakeDropReason, WireGuard, type WireGuardOptions } from './wireguard.ts'
+export { WireGuard, type WireGuardOptions } from './wireguard.ts'

@@ -31,3 +31,24 @@ export type WireGuardOutput =
   /** The peer has proven its key in a handshake message from here. A hint: only authentic data may move a path. */
   | { readonly kind: 'handshake-source'; readonly peer: PeerId; readonly source: number }
   | WireGuardEvent
+
+/** Why a handshake message was dropped. Counted, never answered. */
+export type HandshakeDropReason =
+  /** Not a handshake message, or of the wrong length. */
+  | 'malformed'
+  /** MAC1 is wrong: it was not meant for this key. */
+  | 'bad-mac1'
+  /** It answers nothing we said. */
+  | 'unknown-index'
+  /** It does not open. */
+  | 'bad-handshake'
+  /** It opens, but the key in it is no peer's. */
+  | 'unknown-peer'
+  /** Its timestamp is not greater than the last one of that peer (W4). */
+  | 'replayed'
+  /** It comes 20 ms or less after the last one of that peer (W4). */
+  | 'too-soon'
+  /** There are more than can be worked on. */
+  | 'overload'
+  /** A cookie was asked for instead (W15). */
+  | 'cookie-sent'

@@ -1,25 +1,6 @@
 // The control side of WireGuard: it shakes hands in both roles and keeps the timers (data-plane.md 1.2 to 1.5). What
 // is done for each packet is the data plane's; the two speak through `handleActivity` one way and outputs the other.
-import {
-  type Crypto,
-  hasMac1,
-  KEY_LENGTH,
-  type MacKeys,
-  mac1Of,
-  macKeysOf,
-  nobleCrypto,
-  openCookieReply,
-  type RandomSource,
-  sealCookieReply,
-  type WireGuardAcceptance,
-  type WireGuardIdentity,
-  type WireGuardKeys,
-  wireguardAccept,
-  wireguardInitiate,
-  writeMac1,
-  writeMac2,
-  XNONCE_LENGTH,
-} from '@mesh/noise'
+import { type Crypto, KEY_LENGTH, nobleCrypto, type RandomSource } from '@mesh/noise'
 import type { Machine } from '@mesh/sansio'
 import {
   MESSAGE_COOKIE_REPLY,
@@ -27,10 +8,8 @@ import {
   MESSAGE_RESPONSE,
   MESSAGE_TRANSPORT,
   messageType,
-  receiverIndex,
 } from '@mesh/wire/wireguard'
 import {
-  INITIATION_INTERVAL,
   KEEPALIVE_TIMEOUT,
   MAX_TIMER_HANDSHAKES,
   REKEY_TIMEOUT,
@@ -40,33 +19,12 @@ import {
 import { ACTIVITY } from './data-plane.ts'
 import { Doorkeeper } from './doorkeeper.ts'
 import { HandshakeQueue } from './handshake-queue.ts'
-import type { WireGuardOutput } from './output.ts'
+import { Handshaker, type MadeSession } from './handshaker.ts'
+import type { HandshakeDropReason, WireGuardOutput } from './output.ts'
 import type { PeerId } from './packet-batch.ts'
 import type { Peer } from './peer.ts'
 import type { PeerConfig, PeerSessionStatus } from './peer-config.ts'
 import { PeerDirectory } from './peer-directory.ts'
-import { isLater, Tai64nClock } from './tai64n.ts'
-
-/** Why a handshake message was dropped. Counted, never answered. */
-export type HandshakeDropReason =
-  /** Not a handshake message, or of the wrong length. */
-  | 'malformed'
-  /** MAC1 is wrong: it was not meant for this key. */
-  | 'bad-mac1'
-  /** It answers nothing we said. */
-  | 'unknown-index'
-  /** It does not open. */
-  | 'bad-handshake'
-  /** It opens, but the key in it is no peer's. */
-  | 'unknown-peer'
-  /** Its timestamp is not greater than the last one of that peer (W4). */
-  | 'replayed'
-  /** It comes 20 ms or less after the last one of that peer (W4). */
-  | 'too-soon'
-  /** There are more than can be worked on. */
-  | 'overload'
-  /** A cookie was asked for instead (W15). */
-  | 'cookie-sent'
 
 /** What a {@link WireGuard} machine is made of. */
 export interface WireGuardOptions {
@@ -82,11 +40,10 @@ export interface WireGuardOptions {
 
 /** Handshakes and timers of all peers. Sessions come out of it; a data plane uses them. */
 export class WireGuard implements Machine<WireGuardOutput> {
-  readonly #identity: WireGuardIdentity
-  readonly #macKeys: MacKeys
+  readonly #crypto: Crypto
   readonly #random: RandomSource
-  readonly #timestamps: Tai64nClock
   readonly #peers: PeerDirectory
+  readonly #handshaker: Handshaker
   readonly #doorkeeper: Doorkeeper
   readonly #queue = new HandshakeQueue()
   readonly #out: WireGuardOutput[] = []
@@ -107,20 +64,16 @@ export class WireGuard implements Machine<WireGuardOutput> {
   /** @throws RangeError when the private key is not 32 bytes. */
   constructor(options: WireGuardOptions) {
     if (options.privateKey.length !== KEY_LENGTH) throw new RangeError('privateKey: must be 32 bytes')
-    const crypto = options.crypto ?? nobleCrypto
-    const staticPrivate = Uint8Array.from(options.privateKey)
-    const staticPublic = crypto.x25519Public(staticPrivate)
-    this.#identity = { crypto, staticPrivate, staticPublic }
-    this.#macKeys = macKeysOf(crypto, staticPublic)
+    this.#crypto = options.crypto ?? nobleCrypto
     this.#random = options.random
-    this.#timestamps = new Tai64nClock(options.wallClock)
     this.#peers = new PeerDirectory(options.random)
-    this.#doorkeeper = new Doorkeeper(crypto, options.random)
+    this.#handshaker = new Handshaker({ ...options, crypto: this.#crypto, peers: this.#peers })
+    this.#doorkeeper = new Doorkeeper(this.#crypto, options.random)
   }
 
   /** Own public key, 32 bytes. */
   get publicKey(): Uint8Array {
-    return this.#identity.staticPublic
+    return this.#handshaker.identity.staticPublic
   }
 
   /** Handshake messages dropped, by reason. */
@@ -140,7 +93,7 @@ export class WireGuard implements Machine<WireGuardOutput> {
     }
     for (const config of configs) {
       if (sameBytes(config.publicKey, this.publicKey)) continue
-      const peer = this.#peers.put(this.#identity.crypto, this.#identity.staticPrivate, config)
+      const peer = this.#peers.put(this.#crypto, this.#handshaker.identity.staticPrivate, config)
       if (!config.keepalive) peer.timers.persistentAt = Infinity
       else if (peer.timers.persistentAt === Infinity) peer.timers.persistentAt = now
       this.#wake(peer)
@@ -165,10 +118,10 @@ export class WireGuard implements Machine<WireGuardOutput> {
   handleDatagram(datagram: Uint8Array, source: number, name: Uint8Array | undefined, now: number): void {
     const type = messageType(datagram)
     if (type === undefined || type === MESSAGE_TRANSPORT) return this.#drop('malformed')
-    if (type === MESSAGE_COOKIE_REPLY) return this.#takeCookie(datagram, now)
-    if (!hasMac1(this.#identity.crypto, this.#macKeys, datagram)) return this.#drop('bad-mac1')
-    if (type === MESSAGE_RESPONSE && this.#awaiting(datagram) === undefined)
-      return this.#drop('unknown-index')
+    if (type === MESSAGE_COOKIE_REPLY) return this.#note(this.#handshaker.takeCookie(datagram, now))
+    if (!this.#handshaker.isForUs(datagram)) return this.#drop('bad-mac1')
+    const stray = type === MESSAGE_RESPONSE && this.#handshaker.awaiting(datagram) === undefined
+    if (stray) return this.#drop('unknown-index')
     const admission = this.#doorkeeper.admit(datagram, name, this.#queue.waiting, now)
     if (admission === 'cookie') return this.#sendCookie(datagram, source, name, now)
     if (admission === 'drop' || !this.#queue.push(datagram, source)) return this.#drop('overload')
@@ -229,11 +182,11 @@ export class WireGuard implements Machine<WireGuardOutput> {
   /** Forgets all peers and wipes all keys, our own too. The machine is of no use after this. */
   close(): void {
     for (const peer of this.#peers.all()) this.#remove(peer)
-    this.#identity.staticPrivate.fill(0)
+    this.#handshaker.identity.staticPrivate.fill(0)
     this.#wakeAt = Infinity
   }
 
-  // As initiator.
+  // What is said.
 
   /** Begins a handshake, or says it again. Five seconds lie between any two messages to a peer (W5). */
   #initiate(peer: Peer, again: boolean, now: number): void {
@@ -243,97 +196,30 @@ export class WireGuard implements Machine<WireGuardOutput> {
       if (peer.timers.retransmitAt === Infinity) peer.timers.retransmitAt = earliest
       return
     }
-    const { staticShared } = peer
-    if (staticShared === undefined) return
-    this.#forgetPending(peer)
-    const ephemeralPrivate = this.#random(KEY_LENGTH)
-    const senderIndex = this.#peers.newIndex(peer)
-    const initiation = wireguardInitiate({
-      ...this.#identity,
-      ...presharedKeyOf(peer),
-      remoteStatic: peer.config.publicKey,
-      staticShared,
-      ephemeralPrivate,
-      timestamp: this.#timestamps.next(),
-      senderIndex,
-    })
-    if (initiation === undefined) return this.#peers.freeIndex(senderIndex)
-    peer.pending = { localIndex: senderIndex, initiation, ephemeralPrivate }
-    this.#transmit(peer, initiation.message, now)
+    const initiation = this.#handshaker.initiate(peer, now)
+    if (initiation === undefined) return
+    this.#transmit(peer, initiation, now)
     peer.timers.retransmitAt = now + REKEY_TIMEOUT + this.#jitter()
   }
 
-  #takeResponse(message: Uint8Array, source: number, now: number): void {
-    const peer = this.#awaiting(message)
-    if (peer?.pending === undefined) return this.#drop('unknown-index')
-    const { localIndex, initiation, ephemeralPrivate } = peer.pending
-    const keys = initiation.readResponse(message)
-    if (keys === undefined) return this.#drop('bad-handshake') // the true one may still come
-    ephemeralPrivate.fill(0)
-    peer.pending = undefined // but the index lives on, as the session's
-    this.#out.push({ kind: 'handshake-source', peer: peer.config.id, source })
-    peer.timers.received()
-    this.#beginSession(peer, localIndex, keys, true, now)
-    this.#complete(peer, true, now)
-  }
-
-  /** The peer that a response, by its receiver index, answers. */
-  #awaiting(message: Uint8Array): Peer | undefined {
-    const index = receiverIndex(message, MESSAGE_RESPONSE)
-    const peer = this.#peers.withIndex(index)
-    return peer?.pending?.localIndex === index ? peer : undefined
-  }
-
-  /** A received cookie is for the next retry; it makes nothing be sent (W15). */
-  #takeCookie(message: Uint8Array, now: number): void {
-    const peer = this.#peers.withIndex(receiverIndex(message, MESSAGE_COOKIE_REPLY))
-    if (peer?.lastMac1 === undefined) return this.#drop('unknown-index')
-    const cookie = openCookieReply(this.#identity.crypto, peer.macKeys, peer.lastMac1, message)
-    if (cookie === undefined) return this.#drop('bad-handshake')
-    peer.setCookie(cookie, now)
-  }
-
-  // As responder.
-
   #takeInitiation(message: Uint8Array, source: number, now: number): void {
-    const acceptance = wireguardAccept(this.#identity, message)
-    if (acceptance === undefined) return this.#drop('bad-handshake')
-    const peer = this.#peers.withKey(acceptance.remoteStatic)
-    const staticShared = peer?.staticShared
-    if (peer === undefined || staticShared === undefined) return this.#drop('unknown-peer')
-    const timestamp = acceptance.openTimestamp(staticShared)
-    if (timestamp === undefined) return this.#drop('bad-handshake')
-    if (peer.greatestTimestamp && !isLater(timestamp, peer.greatestTimestamp)) return this.#drop('replayed')
-    if (now - peer.lastAcceptedAt <= INITIATION_INTERVAL) return this.#drop('too-soon')
-    peer.greatestTimestamp = timestamp
-    peer.lastAcceptedAt = now
-    this.#respond(peer, acceptance, source, now)
+    const made = this.#handshaker.answer(message, now)
+    if (typeof made === 'string') return this.#drop(made)
+    this.#beginSession(made, false, source, now)
+    this.#transmit(made.peer, made.response, now)
   }
 
-  #respond(peer: Peer, acceptance: WireGuardAcceptance, source: number, now: number): void {
-    const ephemeralPrivate = this.#random(KEY_LENGTH)
-    const senderIndex = this.#peers.newIndex(peer)
-    const response = acceptance.respond({ ephemeralPrivate, senderIndex, ...presharedKeyOf(peer) })
-    ephemeralPrivate.fill(0)
-    if (response === undefined) {
-      this.#peers.freeIndex(senderIndex)
-      return this.#drop('bad-handshake')
-    }
-    this.#out.push({ kind: 'handshake-source', peer: peer.config.id, source })
-    peer.timers.received()
-    this.#beginSession(peer, senderIndex, response.keys, false, now)
-    this.#transmit(peer, response.message, now)
+  #takeResponse(message: Uint8Array, source: number, now: number): void {
+    const made = this.#handshaker.finish(message)
+    if (typeof made === 'string') return this.#drop(made)
+    this.#beginSession(made, true, source, now)
+    this.#complete(made.peer, true, now)
   }
 
   #sendCookie(message: Uint8Array, source: number, name: Uint8Array | undefined, now: number): void {
+    const cookie = this.#doorkeeper.cookie(name, now)
+    this.#out.push({ kind: 'reply', source, datagram: this.#handshaker.cookieReply(message, cookie) })
     this.#drop('cookie-sent')
-    const datagram = sealCookieReply(this.#identity.crypto, this.#macKeys, {
-      receiverIndex: receiverIndex(message, MESSAGE_TRANSPORT), // the sender index stands in the same place
-      mac1: mac1Of(message),
-      cookie: this.#doorkeeper.cookie(name, now),
-      nonce: this.#random(XNONCE_LENGTH),
-    })
-    this.#out.push({ kind: 'reply', source, datagram })
   }
 
   #workOff(now: number): void {
@@ -344,25 +230,25 @@ export class WireGuard implements Machine<WireGuardOutput> {
     }
   }
 
-  // In both roles.
-
-  #transmit(peer: Peer, message: Uint8Array, now: number): void {
-    const { crypto } = this.#identity
-    peer.lastMac1 = writeMac1(crypto, peer.macKeys, message).slice()
-    const cookie = peer.cookieAt(now)
-    if (cookie !== undefined) writeMac2(crypto, cookie, message)
+  #transmit(peer: Peer, datagram: Uint8Array, now: number): void {
     peer.lastHandshakeSentAt = now
     peer.timers.sent()
     traversed(peer, now)
-    this.#out.push({ kind: 'transmit', peer: peer.config.id, datagram: message })
+    this.#out.push({ kind: 'transmit', peer: peer.config.id, datagram })
     this.#wake(peer)
   }
 
-  #beginSession(peer: Peer, localIndex: number, keys: WireGuardKeys, initiator: boolean, now: number): void {
-    const { send: sendKey, receive: receiveKey, remoteIndex } = keys
+  // What follows from it, and what is due.
+
+  #beginSession(made: MadeSession, initiator: boolean, source: number, now: number): void {
+    const { peer, localIndex } = made
+    const { send: sendKey, receive: receiveKey, remoteIndex } = made.keys
+    const { id } = peer.config
     const session = { localIndex, remoteIndex, sendKey, receiveKey, initiator, createdAt: now }
-    this.#out.push({ kind: 'session', peer: peer.config.id, session })
+    this.#out.push({ kind: 'handshake-source', peer: id, source }, { kind: 'session', peer: id, session })
+    peer.timers.received()
     peer.timers.sessionBegan(now)
+    traversed(peer, now)
     this.#wake(peer)
   }
 
@@ -407,7 +293,7 @@ export class WireGuard implements Machine<WireGuardOutput> {
   }
 
   #endSessions(peer: Peer): void {
-    this.#forgetPending(peer)
+    this.#handshaker.forgetPending(peer)
     peer.wipe()
     peer.timers.stop()
     this.#out.push({ kind: 'end-sessions', peer: peer.config.id })
@@ -415,14 +301,8 @@ export class WireGuard implements Machine<WireGuardOutput> {
 
   #remove(peer: Peer): void {
     this.#endSessions(peer)
+    this.#out.push({ kind: 'drop-staged', peer: peer.config.id })
     this.#peers.remove(peer)
-  }
-
-  #forgetPending(peer: Peer): void {
-    if (peer.pending === undefined) return
-    this.#peers.freeIndex(peer.pending.localIndex)
-    peer.pending.ephemeralPrivate.fill(0)
-    peer.pending = undefined
   }
 
   #jitter(): number {
@@ -434,14 +314,13 @@ export class WireGuard implements Machine<WireGuardOutput> {
     this.#wakeAt = Math.min(this.#wakeAt, peer.timers.nextAt)
   }
 
+  #note(dropped: HandshakeDropReason | undefined): void {
+    if (dropped !== undefined) this.#drop(dropped)
+  }
+
   #drop(reason: HandshakeDropReason): void {
     this.#drops[reason] += 1
   }
-}
-
-function presharedKeyOf(peer: Peer): { presharedKey?: Uint8Array } {
-  const { presharedKey } = peer.config
-  return presharedKey === undefined ? {} : { presharedKey }
 }
 
 /** Anything authentic went either way: the persistent keepalive, where there is one, begins to wait anew. */
