@@ -15,7 +15,7 @@ export class MemoryStore implements Store {
   #tables: Tables = { users: new Map(), keys: new Map(), nodes: new Map() }
   #lastIds = { users: 0, keys: 0, nodes: 0 }
 
-  /** {@inheritDoc Store.transact} */
+  /** Runs `work` as one transaction. */
   transact<T>(work: () => T): T {
     const { users, keys, nodes } = this.#tables
     const before = { users: new Map(users), keys: new Map(keys), nodes: new Map(nodes) }
@@ -27,12 +27,12 @@ export class MemoryStore implements Store {
     }
   }
 
-  /** {@inheritDoc Store.users} */
+  /** Returns all users. */
   users(): UserRecord[] {
     return [...this.#tables.users.values()]
   }
 
-  /** {@inheritDoc Store.insertUser} */
+  /** Adds a user. */
   insertUser(user: Omit<UserRecord, 'id'>): UserRecord {
     if (this.users().some((each) => each.name === user.name)) {
       throw new ControlError('ERR_CONTROL_USER_EXISTS', `There is a user named ${user.name} already.`)
@@ -42,24 +42,24 @@ export class MemoryStore implements Store {
     return added
   }
 
-  /** {@inheritDoc Store.preAuthKeys} */
+  /** Returns all pre-auth keys. */
   preAuthKeys(): PreAuthKeyRecord[] {
     return [...this.#tables.keys.values()]
   }
 
-  /** {@inheritDoc Store.preAuthKeyByPrefix} */
+  /** Returns the pre-auth key with this prefix. */
   preAuthKeyByPrefix(prefix: string): PreAuthKeyRecord | undefined {
     return this.preAuthKeys().find((key) => key.prefix === prefix)
   }
 
-  /** {@inheritDoc Store.insertPreAuthKey} */
+  /** Adds a pre-auth key. */
   insertPreAuthKey(key: Omit<PreAuthKeyRecord, 'id'>): PreAuthKeyRecord {
     const added = { ...key, id: (this.#lastIds.keys += 1) }
     this.#tables.keys.set(added.id, added)
     return added
   }
 
-  /** {@inheritDoc Store.consumePreAuthKey} */
+  /** Marks a key used if it may be used. */
   consumePreAuthKey(id: number, at: number): boolean {
     const key = this.#tables.keys.get(id)
     if (!key || (!key.reusable && key.usedAt !== undefined)) return false
@@ -67,19 +67,19 @@ export class MemoryStore implements Store {
     return true
   }
 
-  /** {@inheritDoc Store.expirePreAuthKey} */
+  /** Makes a key expire. */
   expirePreAuthKey(id: number, at: number): boolean {
     const key = this.#tables.keys.get(id)
     if (key) this.#tables.keys.set(id, { ...key, expiresAt: at })
     return key !== undefined
   }
 
-  /** {@inheritDoc Store.nodes} */
+  /** Returns all nodes. */
   nodes(): NodeRecord[] {
     return [...this.#tables.nodes.values()]
   }
 
-  /** {@inheritDoc Store.insertNode} */
+  /** Adds a node. */
   insertNode(node: Omit<NodeRecord, 'id'>): NodeRecord {
     const added = { ...node, id: this.#lastIds.nodes + 1 }
     this.#refuseDouble(added)
@@ -88,7 +88,7 @@ export class MemoryStore implements Store {
     return added
   }
 
-  /** {@inheritDoc Store.updateNode} */
+  /** Replaces a node. */
   updateNode(node: NodeRecord): void {
     if (!this.#tables.nodes.has(node.id))
       throw new ControlError('ERR_CONTROL_STORE', `There is no node ${node.id}.`)
@@ -96,12 +96,12 @@ export class MemoryStore implements Store {
     this.#tables.nodes.set(node.id, node)
   }
 
-  /** {@inheritDoc Store.deleteNode} */
+  /** Removes a node. */
   deleteNode(id: number): boolean {
     return this.#tables.nodes.delete(id)
   }
 
-  /** {@inheritDoc Store.close} */
+  /** Does nothing. */
   close(): void {}
 
   #refuseDouble(node: NodeRecord): void {

@@ -71,7 +71,7 @@ export class SqliteStore implements Store {
     }
   }
 
-  /** {@inheritDoc Store.transact} */
+  /** Runs `work` as one transaction. */
   transact<T>(work: () => T): T {
     if (this.#depth > 0) return work()
     this.#database.exec('BEGIN IMMEDIATE')
@@ -88,12 +88,12 @@ export class SqliteStore implements Store {
     }
   }
 
-  /** {@inheritDoc Store.users} */
+  /** Returns all users. */
   users(): UserRecord[] {
     return this.#all('SELECT * FROM users ORDER BY id').map(toUser)
   }
 
-  /** {@inheritDoc Store.insertUser} */
+  /** Adds a user. */
   insertUser(user: Omit<UserRecord, 'id'>): UserRecord {
     try {
       return { ...user, id: this.#insert(INSERT_USER, user.name, user.displayName, user.createdAt) }
@@ -105,17 +105,17 @@ export class SqliteStore implements Store {
     }
   }
 
-  /** {@inheritDoc Store.preAuthKeys} */
+  /** Returns all pre-auth keys. */
   preAuthKeys(): PreAuthKeyRecord[] {
     return this.#all('SELECT * FROM pre_auth_keys ORDER BY id').map(toKey)
   }
 
-  /** {@inheritDoc Store.preAuthKeyByPrefix} */
+  /** Returns the pre-auth key with this prefix. */
   preAuthKeyByPrefix(prefix: string): PreAuthKeyRecord | undefined {
     return this.#all('SELECT * FROM pre_auth_keys WHERE prefix = ?', prefix).map(toKey)[0]
   }
 
-  /** {@inheritDoc Store.insertPreAuthKey} */
+  /** Adds a pre-auth key. */
   insertPreAuthKey(key: Omit<PreAuthKeyRecord, 'id'>): PreAuthKeyRecord {
     const id = this.#insert(
       INSERT_KEY,
@@ -132,38 +132,38 @@ export class SqliteStore implements Store {
     return { ...key, id }
   }
 
-  /** {@inheritDoc Store.consumePreAuthKey} */
+  /** Marks a key used if it may be used. */
   consumePreAuthKey(id: number, at: number): boolean {
     return this.#change(CONSUME_KEY, at, id)
   }
 
-  /** {@inheritDoc Store.expirePreAuthKey} */
+  /** Makes a key expire. */
   expirePreAuthKey(id: number, at: number): boolean {
     return this.#change('UPDATE pre_auth_keys SET expires_at = ? WHERE id = ?', at, id)
   }
 
-  /** {@inheritDoc Store.nodes} */
+  /** Returns all nodes. */
   nodes(): NodeRecord[] {
     return this.#all('SELECT * FROM nodes ORDER BY id').map(toNode)
   }
 
-  /** {@inheritDoc Store.insertNode} */
+  /** Adds a node. */
   insertNode(node: Omit<NodeRecord, 'id'>): NodeRecord {
     return this.#refusingDoubles(() => ({ ...node, id: this.#insert(INSERT_NODE, ...nodeValues(node)) }))
   }
 
-  /** {@inheritDoc Store.updateNode} */
+  /** Replaces a node. */
   updateNode(node: NodeRecord): void {
     const found = this.#refusingDoubles(() => this.#change(UPDATE_NODE, ...nodeValues(node), node.id))
     if (!found) throw new ControlError('ERR_CONTROL_STORE', `There is no node ${node.id}.`)
   }
 
-  /** {@inheritDoc Store.deleteNode} */
+  /** Removes a node. */
   deleteNode(id: number): boolean {
     return this.#change('DELETE FROM nodes WHERE id = ?', id)
   }
 
-  /** {@inheritDoc Store.close} */
+  /** Closes the file. Idempotent. */
   close(): void {
     this.#statements.clear()
     if (this.#database.isOpen) this.#database.close()
