@@ -18,6 +18,8 @@ export default defineConfig({
   format: 'esm',
   platform: manifest.exports ? 'neutral' : 'node',
   external: [/^node:/],
+  // node:sqlite and node:ffi have no name without the prefix.
+  removeNodeProtocol: false,
   target: 'node22.18',
   sourcemap: true,
   clean: true,
