@@ -1,7 +1,7 @@
 // What `npm start` runs: a control server, a relay and two nodes on this machine, and the proof that the nodes
 // reach each other by name, first through the relay and then straight.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { LocalMesh, PROJECT } from './local-mesh.ts'
 import { Namespaces, HUB_ADDRESS } from './namespaces.ts'
@@ -18,6 +18,8 @@ and shows node "a" reaching node "b" by name.
   --listen ADDRESS
              address of this machine for the control server and the relay, so that other
              machines can join (default 127.0.0.1: this machine only)
+  --dir DIRECTORY
+             where state, logs and sockets are (default .mesh)
   --help     show this
 `
 
@@ -26,6 +28,7 @@ interface Flags {
   readonly tun: boolean
   readonly reset: boolean
   readonly listen: string | undefined
+  readonly dir: string
 }
 
 function readFlags(): Flags | undefined {
@@ -35,6 +38,7 @@ function readFlags(): Flags | undefined {
       tun: { type: 'boolean', default: false },
       reset: { type: 'boolean', default: false },
       listen: { type: 'string' },
+      dir: { type: 'string', default: '.mesh' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
@@ -44,7 +48,7 @@ function readFlags(): Flags | undefined {
 }
 
 async function main(flags: Flags, progress: Progress): Promise<void> {
-  const directory = join(PROJECT, '.mesh', ...(flags.tun ? ['tun'] : []))
+  const directory = resolve(PROJECT, flags.dir, flags.tun ? 'tun' : '.')
   if (flags.tun) checkRights()
   const release = claim(directory)
   if (flags.reset) forget(directory)
@@ -214,10 +218,10 @@ interface Stopper {
 /** Hears Ctrl-C and SIGTERM. A second one changes nothing: what was started must be ended in order. */
 function untilStopped(): Stopper {
   let happened = false
-  const { promise, resolve } = Promise.withResolvers<void>()
+  const { promise, resolve: settle } = Promise.withResolvers<void>()
   const stop = (): void => {
     happened = true
-    resolve()
+    settle()
   }
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)

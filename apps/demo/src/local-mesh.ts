@@ -244,11 +244,15 @@ export class LocalMesh {
     }, timeoutMs)
   }
 
-  /** Waits until a daemon sees a peer of that name online, and returns it. */
+  /** Waits until a daemon sees a peer of that name online and at home at a relay, and returns it. */
   async untilPeer(name: string, peer: string, timeoutMs = 20_000): Promise<PeerStatus> {
     const find = (status: NodeStatus): PeerStatus | undefined =>
       Object.values(status.Peer ?? {}).find((one) => one.DNSName.split('.')[0] === peer)
-    const status = await this.untilStatus(name, (one) => find(one)?.Online === true, timeoutMs)
+    const isThere = (one: NodeStatus): boolean => {
+      const found = find(one)
+      return found?.Online === true && found.Relay !== ''
+    }
+    const status = await this.untilStatus(name, isThere, timeoutMs)
     return find(status) as PeerStatus
   }
 

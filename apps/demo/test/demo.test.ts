@@ -1,0 +1,61 @@
+// The first command of the README, as a user runs it.
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, expect, test } from 'vitest'
+
+const directory = mkdtempSync(join(tmpdir(), 'mesh-demo-'))
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+const DEMO = fileURLToPath(new URL('../src/demo.ts', import.meta.url))
+const FLAGS = ['--conditions=@mesh/source', '--disable-warning=ExperimentalWarning']
+
+function demo(...args: string[]): Promise<{ code: unknown; output: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [...FLAGS, DEMO, ...args], (error, stdout, stderr) => {
+      resolve({ code: error ? error.code : 0, output: stdout + stderr })
+    })
+  })
+}
+
+function addresses(output: string): string[] {
+  return [...output.matchAll(/node ([ab]) up +(\S+)/g)]
+    .map(([, name, address]) => `${name} ${address}`)
+    .sort()
+}
+
+test('shows two nodes reaching each other, relayed and directly, and finds them again', async () => {
+  const first = await demo('--once', '--dir', directory)
+  expect(first.output).toMatch(/✔ relayed round trip +pong from b \(100\.\S+\) via DERP\(mesh\) in/)
+  expect(first.output).toMatch(/✔ direct round trip +pong from b \(100\.\S+\) via 127\.0\.0\.1:\d+ in/)
+  expect(first.output).toMatch(/✔ next echo through the tunnel/)
+  expect(first.code).toBe(0)
+
+  const second = await demo('--once', '--dir', directory)
+  expect(second.code).toBe(0)
+  expect(second.output).toContain('found again')
+  expect(addresses(second.output)).toEqual(addresses(first.output))
+  expect(addresses(first.output)).toHaveLength(2)
+})
+
+test('keeps keys in files for the owner alone (threat 8)', () => {
+  for (const name of ['a.state', 'b.state', 'auth.key'])
+    expect(statSync(join(directory, name)).mode & 0o777).toBe(0o600)
+  expect(readdirSync(directory).filter((name) => name.endsWith('.sock') || name === 'pids.json')).toEqual([])
+})
+
+test('forgets everything with --reset', async () => {
+  const again = await demo('--once', '--reset', '--dir', directory)
+  expect(again.code).toBe(0)
+  expect(again.output).not.toContain('found again')
+})
+
+test('explains itself, and refuses a flag it does not know', async () => {
+  expect(await demo('--help')).toMatchObject({ code: 0, output: expect.stringContaining('--once') as string })
+  expect(await demo('--nonsense')).toMatchObject({
+    code: 1,
+    output: expect.stringContaining('--nonsense') as string,
+  })
+})
