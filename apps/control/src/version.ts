@@ -1,4 +1,4 @@
 // The version this program states.
 
 /** The program's version. */
-export const VERSION = '0.0.0'
+export const VERSION = '0.1.0'
