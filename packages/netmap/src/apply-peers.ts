@@ -1,6 +1,6 @@
 // What a map response does to the peers (control protocol §3.6).
 import { formatTime, isZeroKey, type MapResponse, type Node, type PeerChange } from '@mesh/wire/control'
-import { isExpired, type MapNode, readNode } from './map-node.ts'
+import { findNode, isExpired, type MapNode, readNode } from './map-node.ts'
 import type { NetworkMap } from './network-map.ts'
 
 /**
@@ -19,13 +19,16 @@ export function applyPeers(
   const replaces = response.Peers !== undefined && response.Peers.length > 0
   if (!replaces && !hasPeerChanges(response)) return peers
   const lenders = previous?.peers ?? peers
-  const known = new Map(lenders.map((node) => [node.id, node]))
-  const sources = new Map(
-    (replaces ? response.Peers : peers.map((node) => node.source)).map((one) => [one.ID, one]),
-  )
-  if (!replaces) applyChanges(sources, response, controlNow)
-  const next = [...sources.values()].map((source) => read(source, known.get(source.ID), controlNow))
-  return sorted(next, lenders)
+  const edits = replaces ? editsOf(response.Peers) : changesTo(peers, response, controlNow)
+  const kept = replaces ? [] : peers
+  return merge(kept, edits, lenders, controlNow)
+}
+
+/** Peers by number in their new wire form; `undefined` for one that goes. Peers that are not in it stay as they are. */
+type Edits = Map<number, Node | undefined>
+
+function editsOf(sources: readonly Node[]): Edits {
+  return new Map(sources.map((source) => [source.ID, source]))
 }
 
 function hasPeerChanges(response: MapResponse): boolean {
@@ -39,24 +42,25 @@ function hasPeerChanges(response: MapResponse): boolean {
 }
 
 /** Changes the wire forms in the order the protocol fixes; what becomes of them is read once, at the end. */
-function applyChanges(sources: Map<number, Node>, response: MapResponse, controlNow: number): void {
-  for (const id of response.PeersRemoved ?? []) sources.delete(id)
-  for (const source of response.PeersChanged ?? []) sources.set(source.ID, source)
+function changesTo(peers: readonly MapNode[], response: MapResponse, controlNow: number): Edits {
+  const edits: Edits = new Map()
+  for (const id of response.PeersRemoved ?? []) edits.set(id, undefined)
+  for (const source of response.PeersChanged ?? []) edits.set(source.ID, source)
+  /** Changes one peer; a number nobody has is ignored. */
+  const update = (id: number, change: (source: Node) => Node): void => {
+    const source = edits.has(id) ? edits.get(id) : findNode(peers, id)?.source
+    if (source !== undefined) edits.set(id, change(source))
+  }
   for (const [id, seen] of Object.entries(response.PeerSeenChange ?? {})) {
-    update(sources, Number(id), (source) => withLastSeen(source, seen ? controlNow : undefined))
+    update(Number(id), (source) => withLastSeen(source, seen ? controlNow : undefined))
   }
   for (const [id, online] of Object.entries(response.OnlineChange ?? {})) {
-    update(sources, Number(id), (source) => ({ ...source, Online: online }))
+    update(Number(id), (source) => ({ ...source, Online: online }))
   }
   for (const change of response.PeersChangedPatch ?? []) {
-    update(sources, change.NodeID, (source) => patch(source, change))
+    update(change.NodeID, (source) => patch(source, change))
   }
-}
-
-/** Changes one peer; a number nobody has is ignored. */
-function update(sources: Map<number, Node>, id: number, change: (source: Node) => Node): void {
-  const source = sources.get(id)
-  if (source !== undefined) sources.set(id, change(source))
+  return edits
 }
 
 function withLastSeen(source: Node, time: number | undefined): Node {
@@ -89,8 +93,24 @@ function read(source: Node, previous: MapNode | undefined, controlNow: number): 
   return readNode(source, controlNow, previous)
 }
 
-function sorted(next: MapNode[], before: readonly MapNode[]): readonly MapNode[] {
-  next.sort((a, b) => a.id - b.id)
-  const unchanged = next.length === before.length && next.every((node, i) => node === before[i])
-  return unchanged ? before : next
+/** Puts the edits into the peers. A patch of one peer among ten thousand costs a copy of the list, no more. */
+function merge(
+  peers: readonly MapNode[],
+  edits: Edits,
+  lenders: readonly MapNode[],
+  controlNow: number,
+): readonly MapNode[] {
+  const next: MapNode[] = []
+  for (const node of peers) {
+    const source = edits.has(node.id) ? edits.get(node.id) : node.source
+    if (source !== undefined) next.push(source === node.source ? node : read(source, node, controlNow))
+    edits.delete(node.id)
+  }
+  const kept = next.length
+  for (const [id, source] of edits) {
+    if (source !== undefined) next.push(read(source, findNode(lenders, id), controlNow))
+  }
+  if (next.length > kept) next.sort((a, b) => a.id - b.id)
+  const unchanged = next.length === lenders.length && next.every((node, i) => node === lenders[i])
+  return unchanged ? lenders : next
 }

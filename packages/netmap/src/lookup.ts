@@ -1,7 +1,7 @@
 // Finding a node in the map: by number, by name, by address. The indexes are made at the first question and live
 // as long as the map they belong to.
 import type { IpAddress } from '@mesh/wire/ip'
-import type { MapNode } from './map-node.ts'
+import { findNode, type MapNode } from './map-node.ts'
 import { displayName, magicDnsSuffix, type NetworkMap } from './network-map.ts'
 
 interface Index {
@@ -13,15 +13,7 @@ const indexes = new WeakMap<NetworkMap, Index>()
 
 /** Returns the peer with this number, or `undefined`. The node itself is not a peer. */
 export function peerById(map: NetworkMap, id: number): MapNode | undefined {
-  let low = 0
-  let high = map.peers.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (map.peers[middle]!.id < id) low = middle + 1
-    else high = middle
-  }
-  const found = map.peers[low]
-  return found?.id === id ? found : undefined
+  return findNode(map.peers, id)
 }
 
 /**

@@ -68,6 +68,19 @@ export function readNode(source: Node, controlNow: number, previous?: MapNode): 
   }
 }
 
+/** Returns the node with this number in a list sorted by number, or `undefined`. */
+export function findNode(nodes: readonly MapNode[], id: number): MapNode | undefined {
+  let low = 0
+  let high = nodes.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (nodes[middle]!.id < id) low = middle + 1
+    else high = middle
+  }
+  const found = nodes[low]
+  return found?.id === id ? found : undefined
+}
+
 /** Control's clock at or before this cannot be right: nothing is expired by it (control §3.5, `ControlTime`). */
 const OLDEST_PLAUSIBLE_TIME = Date.UTC(2023, 0, 10)
 

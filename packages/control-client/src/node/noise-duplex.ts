@@ -6,6 +6,8 @@ import type { RecordTransport } from '@mesh/noise'
 import { type EarlyPayload, EarlyPayloadReader } from '@mesh/wire/control'
 import { ControlError } from '../errors.ts'
 
+const NOTHING = new Uint8Array(0)
+
 /** A stream whose bytes travel sealed over a socket. Destroying either destroys both. */
 export class NoiseDuplex extends Duplex {
   readonly #socket: Socket
@@ -22,7 +24,9 @@ export class NoiseDuplex extends Duplex {
     socket.on('end', () => this.push(null))
     socket.on('error', (error) => this.destroy(error))
     socket.on('close', () => this.destroy())
-    if (head.length > 0) setImmediate(() => this.#receive(head))
+    // Fed at once, to stay in front of what the socket brings; delivered later, when somebody listens.
+    transport.feed(head)
+    setImmediate(() => this.#receive(NOTHING))
   }
 
   /** What the server said before HTTP/2, once it has come. */
