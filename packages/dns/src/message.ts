@@ -1,3 +1,5 @@
+// A program that reads this source from another package finds the declarations only by this reference.
+// oxlint-disable-next-line typescript/triple-slash-reference
 /// <reference path="./dns-packet.d.ts" />
 // DNS messages as this resolver needs them: the header by hand, names and records by dns-packet. The question of an
 // answer is the query's own bytes, so that it comes back exactly as asked, whatever was in it.
