@@ -261,7 +261,8 @@ export class MagicSock implements Machine<MagicSockOutput> {
   /** Hears that the connection to a region broke; the owner is reconnecting. */
   handleRelayLost(region: number, now: number): void {
     this.#relays.forgetRoutes(region)
-    this.restun(now)
+    this.#surroundings.noteTrouble(now)
+    this.#rearm = true
   }
 
   /** Hears that a UDP send failed, with the system's name for the failure. */
@@ -394,7 +395,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
   #callWhenFresh(peer: Peer, now: number): void {
     if (this.#surroundings.areFresh(now)) return this.#call(peer, now)
     this.#waitingCalls.add(peer)
-    this.#surroundings.look(false, now)
+    this.#surroundings.refresh(now)
   }
 
   #call(peer: Peer, now: number): void {

@@ -16,6 +16,8 @@ export const RESTUN_INTERVAL_MAX = 26_000
 export const ENDPOINTS_FRESH_ENOUGH = 27_000
 /** The same when the last look found that UDP is blocked: it may be open again, and then is worth knowing at once. */
 export const BLOCKED_FRESH_ENOUGH = 10_000
+/** Trouble with a relay makes for another look at most this often. */
+export const TROUBLE_INTERVAL = 5_000
 /** How often every region is asked, not only the near ones. */
 export const FULL_REPORT_INTERVAL = 5 * 60_000
 
@@ -131,9 +133,19 @@ export class Surroundings {
     this.#lookedAt = -Infinity
   }
 
+  /** Looks around unless that is being done: for whoever only wants what is under way anyhow. */
+  refresh(now: number): void {
+    if (!this.#netcheck.running) this.look(false, now)
+  }
+
   /** Hears that there is somebody to look for, after a time when there was not. */
   wake(now: number): void {
-    if (this.#nextAt === Infinity && now - this.#lookedAt >= RESTUN_INTERVAL_MIN) this.look(false, now)
+    if (this.#nextAt === Infinity && now - this.#lookedAt >= RESTUN_INTERVAL_MIN) this.refresh(now)
+  }
+
+  /** Hears of trouble that may come from another network. While it lasts it is heard of again and again. */
+  noteTrouble(now: number): void {
+    if (now - this.#lookedAt >= TROUBLE_INTERVAL) this.refresh(now)
   }
 
   /** Takes a STUN datagram. Returns false when it answers nothing that was asked. */

@@ -113,6 +113,22 @@ describe('endpoints', () => {
   })
 })
 
+describe('a lost relay', () => {
+  test('makes for another look, but not for one at every failed attempt to reconnect', () => {
+    const world = new World()
+    world.addRegion(1, '192.0.2.1:3478')
+    const node = world.add({ id: 1, addresses: ['192.168.1.5'] })
+    world.clock.advanceBy(10_000)
+    const since = world.clock.now()
+    for (let i = 0; i < 100; i++) {
+      node.sock.handleRelayLost(1, world.clock.now())
+      node.wake()
+      world.clock.advanceBy(100)
+    }
+    expect(node.sent('stun', since)).toHaveLength(2)
+  })
+})
+
 describe('local addresses', () => {
   const select = (
     list: readonly [name: string, address: string, bits?: number][],

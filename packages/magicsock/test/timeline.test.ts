@@ -297,6 +297,14 @@ describe('ping', () => {
     ])
   })
 
+  test('over the relay alone takes the relay, however fast the direct path is', () => {
+    a.keepSending(2, 500, 2_000)
+    a.sock.ping(2, world.clock.now(), 'relay')
+    a.wake()
+    world.clock.advanceBy(100)
+    expect(a.news('ping').map((e) => e.result)).toEqual([{ ok: true, latency: 60, region: 1 }])
+  })
+
   test('ends after 5 s when nobody answers', () => {
     world.relayLatency = Infinity
     world.isLost = () => true
