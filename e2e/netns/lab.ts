@@ -1,8 +1,14 @@
 // Network namespaces: a lab makes a few, joins them by veth cables, runs programs inside, and takes everything down
 // again, also when the run is interrupted. The machine's own network is never touched: no address, route or setting
 // outside of what the lab made.
-import { execFile, execFileSync, spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
+import {
+  type ChildProcessByStdio,
+  type ChildProcessWithoutNullStreams,
+  execFile,
+  spawn,
+} from 'node:child_process'
 import { once } from 'node:events'
+import type { Writable } from 'node:stream'
 
 /** What a finished program said. */
 export interface RunResult {
@@ -13,25 +19,35 @@ export interface RunResult {
 
 let labs = 0
 
+/**
+ * Reads names of namespaces until the lab's process closes the pipe, in whatever way it ends, and then takes down
+ * those that are left, with what runs inside. The names are ours alone, so nothing else can be hit.
+ */
+const GUARD = `
+  names=
+  while read -r name; do names="$names $name"; done
+  for name in $names; do
+    [ -e "/run/netns/$name" ] || continue
+    ip netns pids "$name" | xargs -r kill -9
+    ip netns delete "$name"
+  done`
+
 /** Some namespaces and what runs in them. */
 export class Lab implements AsyncDisposable {
   readonly #prefix = `mesh-${process.pid}-${(labs += 1)}`
   readonly #namespaces: Namespace[] = []
-  readonly #cleanUpNow = (): void => this.#destroyNow()
-  readonly #interrupted = (): void => {
-    this.#destroyNow()
-    process.exit(130)
-  }
+  readonly #guard: ChildProcessByStdio<Writable, null, null>
   #cables = 0
 
   constructor() {
-    process.once('SIGINT', this.#interrupted)
-    process.once('exit', this.#cleanUpNow)
+    // In a session of its own, so that Ctrl-C ends the tests and not the guard.
+    this.#guard = spawn('sh', ['-c', GUARD], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
   }
 
   /** Makes a namespace with nothing but its loopback. */
   async namespace(label: string): Promise<Namespace> {
     const namespace = new Namespace(`${this.#prefix}-${label}`)
+    this.#guard.stdin.write(`${namespace.name}\n`)
     await run('ip', ['netns', 'add', namespace.name])
     this.#namespaces.push(namespace)
     await namespace.run('ip', 'link', 'set', 'lo', 'up')
@@ -69,20 +85,9 @@ export class Lab implements AsyncDisposable {
   /** Stops what was started, then deletes the namespaces and with them their interfaces. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const namespace of this.#namespaces) await namespace.stopAll()
-    this.#destroyNow()
-    process.off('SIGINT', this.#interrupted)
-    process.off('exit', this.#cleanUpNow)
-  }
-
-  #destroyNow(): void {
-    for (const namespace of this.#namespaces.splice(0)) {
-      namespace.killAllNow()
-      try {
-        execFileSync('ip', ['netns', 'delete', namespace.name], { stdio: 'pipe' })
-      } catch {
-        // Gone already: that is what was wanted.
-      }
-    }
+    const exit = once(this.#guard, 'exit')
+    this.#guard.stdin.end()
+    await exit
   }
 }
 
@@ -118,11 +123,6 @@ export class Namespace {
   /** Asks everything started here to end, and waits for it. */
   async stopAll(): Promise<void> {
     await Promise.all(this.#started.splice(0).map((started) => started.stop()))
-  }
-
-  /** Kills everything started here without waiting: for a process that is about to end. */
-  killAllNow(): void {
-    for (const started of this.#started.splice(0)) started.killNow()
   }
 }
 
@@ -187,11 +187,6 @@ export class Started {
     const force = setTimeout(() => this.#child.kill('SIGKILL'), 2_000)
     await this.#exited
     clearTimeout(force)
-  }
-
-  /** Kills the program without waiting. */
-  killNow(): void {
-    if (!this.ended) this.#child.kill('SIGKILL')
   }
 }
 
