@@ -82,7 +82,7 @@ export class Child {
   }
 
   /** Waits until a printed line matches, and returns the match. Lines from before the call count too. */
-  async printed(pattern: RegExp, timeoutMs = 20_000): Promise<RegExpExecArray> {
+  async printed(pattern: RegExp, timeoutMs = 30_000): Promise<RegExpExecArray> {
     return this.until(() => {
       for (const line of this.#lines) {
         const match = pattern.exec(line)
@@ -93,7 +93,7 @@ export class Child {
   }
 
   /** Waits until `probe` gives something, asked again and again. Throws when the child ends before that. */
-  async until<T>(probe: () => Promise<T | undefined> | T | undefined, timeoutMs = 20_000): Promise<T> {
+  async until<T>(probe: () => Promise<T | undefined> | T | undefined, timeoutMs = 30_000): Promise<T> {
     const deadline = Date.now() + timeoutMs
     for (;;) {
       const ended = this.#hasEnded

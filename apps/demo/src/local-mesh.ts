@@ -234,7 +234,7 @@ export class LocalMesh {
   async untilStatus(
     name: string,
     wished: (status: NodeStatus) => boolean,
-    timeoutMs = 20_000,
+    timeoutMs = 30_000,
   ): Promise<NodeStatus> {
     const child = this.#children.get(name)
     if (!child) throw new ChildError(`${name} was not started`)
@@ -245,7 +245,7 @@ export class LocalMesh {
   }
 
   /** Waits until a daemon sees a peer of that name online and at home at a relay, and returns it. */
-  async untilPeer(name: string, peer: string, timeoutMs = 20_000): Promise<PeerStatus> {
+  async untilPeer(name: string, peer: string, timeoutMs = 30_000): Promise<PeerStatus> {
     const find = (status: NodeStatus): PeerStatus | undefined =>
       Object.values(status.Peer ?? {}).find((one) => one.DNSName.split('.')[0] === peer)
     const isThere = (one: NodeStatus): boolean => {
