@@ -1,11 +1,14 @@
 // The program and our own client, over plain TCP and TLS: who is believed, who is let in, and what happens when
 // the relay goes away.
+import { X509Certificate } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { once } from 'node:events'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import type { DerpEvent, RelayRegion } from '@mesh/derp-client'
 import { connectDerp, type DerpConnection, type DerpConnectionOptions } from '@mesh/derp-client/node'
+import { certificatePin, createRelay, metaCertificate, selfSignedCertificate } from '@mesh/derp-server/node'
 import { formatNodeKey, generatePrivateKey, publicKeyOf } from '@mesh/keys'
 import { systemRandom } from '@mesh/sansio/node'
 import { scratch, startServing } from './support.ts'
@@ -89,6 +92,25 @@ test('S7, C1, C3: the same over TLS, with the certificate pinned in the map', as
   expect(relay.url).toMatch(/^https:/)
   await exchange(relay.region)
   await exchange(changed(relay.region, { CertName: '', InsecureForTests: true }))
+})
+
+test('C1, S3: a relay whose certificate tells its key is logged in to by fast start', async () => {
+  const relay = createRelay({ privateKey: generatePrivateKey(systemRandom) })
+  const pair = selfSignedCertificate('127.0.0.1')
+  const server = createTlsServer({ ...pair, cert: pair.cert + metaCertificate(relay.publicKey) })
+  const fastStarts: unknown[] = []
+  server.on('upgrade', (request, socket, head) => {
+    fastStarts.push(request.headers['derp-fast-start'])
+    relay.handleUpgrade(request, socket, head)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const DERPPort = (server.address() as AddressInfo).port
+  const CertName = certificatePin(new X509Certificate(pair.cert).raw)
+  await exchange({ RegionID: 1, Nodes: [{ Name: '1a', HostName: '127.0.0.1', DERPPort, CertName }] })
+  expect(fastStarts).toEqual(['1', '1'])
+  relay.close()
+  server.close()
 })
 
 test('C3: a certificate that the map does not vouch for is not believed', async () => {

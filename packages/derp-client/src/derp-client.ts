@@ -72,12 +72,18 @@ export class DerpClient implements Machine<DerpOutput> {
     return { ...this.#counters }
   }
 
-  /** Notes that the stream asked for by `dial` is open and upgraded. */
-  handleOpened(now: number): void {
+  /**
+   * Notes that the stream asked for by `dial` is open and upgraded.
+   *
+   * @param serverKey - The server's public key, when its certificate has told it already: the login then goes out
+   * at once, and the greeting is not waited for (fast start, §2.3).
+   */
+  handleOpened(now: number, serverKey?: Uint8Array): void {
     if (this.#phase !== 'dialling') return
     this.#phase = 'up'
     this.#full = false
-    this.#session = new Session(this.#owner, now)
+    this.#session = new Session(this.#owner, serverKey, now)
+    if (this.#session.ready) this.#handleReady(this.#session, now)
   }
 
   /** Notes that dialling failed or that the stream ended. */

@@ -55,9 +55,11 @@ export class Session {
   #lastFrameAt: number
   #pinged: { readonly data: Uint8Array; readonly at: number } | undefined
 
-  constructor(owner: SessionOwner, now: number) {
+  /** Logs in as soon as the server's key is known: now, when the owner learned it beforehand, else from the greeting. */
+  constructor(owner: SessionOwner, serverKey: Uint8Array | undefined, now: number) {
     this.#owner = owner
     this.#lastFrameAt = now
+    if (serverKey !== undefined) this.#logIn(serverKey)
   }
 
   /** Whether the login is written. Packets may follow at once; the server's yes is not waited for (§2.13). */
@@ -101,18 +103,23 @@ export class Session {
   }
 
   #greet(frame: Frame): DerpError | undefined {
-    const { privateKey, publicKey, random, x25519 } = this.#owner
     const serverKey = frame.type === FRAME_SERVER_KEY ? decodeServerKey(frame.payload) : undefined
-    const box = serverKey && precomputeBox(privateKey, serverKey, x25519)
-    if (box === undefined) return new DerpError('ERR_DERP_BAD_MAGIC', 'the other side does not speak DERP')
+    // Not slice(): of a Buffer that would be a view.
+    if (serverKey !== undefined && this.#logIn(new Uint8Array(serverKey))) return undefined
+    return new DerpError('ERR_DERP_BAD_MAGIC', 'the other side does not speak DERP')
+  }
+
+  #logIn(serverKey: Uint8Array): boolean {
+    const { privateKey, publicKey, random, x25519 } = this.#owner
+    const box = precomputeBox(privateKey, serverKey, x25519)
+    if (box === undefined) return false
     const nonce = random(BOX_NONCE_LENGTH)
     const info = encodeClientInfo({ version: DERP_VERSION, canAckPings: true, isProber: false })
     const bytes = encodeSealedClientInfo({ clientKey: publicKey, nonce, box: sealBox(box, nonce, info) })
     this.#owner.emit({ kind: 'write', bytes })
-    // Not slice(): of a Buffer that would be a view.
-    this.#serverKey = serverKey && new Uint8Array(serverKey)
+    this.#serverKey = serverKey
     this.#box = box
-    return undefined
+    return true
   }
 
   #handleFrame(frame: Frame, box: BoxKey, now: number): DerpError | undefined {

@@ -52,6 +52,26 @@ test('packets may leave as soon as the login is written, without waiting for the
   expect(bench.written.map((frame) => frame.type)).toEqual([FRAME_CLIENT_INFO, FRAME_SEND_PACKET])
 })
 
+test('C1, C2: with a key known beforehand the login goes out at once, and the greeting that follows is passed over', () => {
+  const bench = new ClientBench({ preferred: true })
+  bench.send(5, Uint8Array.of(9))
+  bench.client.handleOpened(0, SERVER_KEY)
+  bench.drain()
+  const sent = [FRAME_CLIENT_INFO, FRAME_NOTE_PREFERRED, FRAME_SEND_PACKET]
+  expect(bench.written.map((frame) => frame.type)).toEqual(sent)
+  bench.hear(greeting(), acceptance())
+  expect(bench.client.connected).toBe(true)
+  expect(bench.written).toHaveLength(3)
+})
+
+test('a known key of low order is waited out like no key at all', () => {
+  const bench = new ClientBench()
+  bench.client.handleOpened(0, new Uint8Array(32))
+  expect(bench.written).toEqual([])
+  bench.hear(greeting(), acceptance())
+  expect(bench.client.connected).toBe(true)
+})
+
 test('C2: a packet before ServerInfo, and a second ServerKey, disturb nothing', () => {
   const bench = new ClientBench()
   bench.client.handleOpened(0)

@@ -3,6 +3,8 @@
 import { createHash, type X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { checkServerIdentity, type ConnectionOptions, type TLSSocket } from 'node:tls'
+import { parseHexKey } from '@mesh/keys'
+import { DERP_VERSION } from '@mesh/wire/derp'
 import { DerpError } from '../errors.ts'
 import type { RelayNode } from '../region.ts'
 
@@ -44,6 +46,20 @@ export function checkPin(node: RelayNode, socket: TLSSocket, now: Date = new Dat
   if (now < certificate.validFromDate || now > certificate.validToDate) {
     throw mistrust(`the certificate is valid from ${certificate.validFrom} to ${certificate.validTo} only`)
   }
+}
+
+/**
+ * Returns the relay's key as its certificates announce it: in the name of one whose serial number is the protocol
+ * version. Absent without TLS 1.3, under which nobody on the way can see or change it.
+ */
+export function announcedKey(socket: TLSSocket): Uint8Array | undefined {
+  if (socket.getProtocol() !== 'TLSv1.3') return undefined
+  for (const certificate of chainOf(socket)) {
+    const [, hex] = /^CN=derpkey([0-9a-f]{64})$/m.exec(certificate.subject ?? '') ?? []
+    if (hex !== undefined && Number.parseInt(certificate.serialNumber, 16) === DERP_VERSION)
+      return parseHexKey(hex)
+  }
+  return undefined
 }
 
 function pinOf(node: RelayNode): string | undefined {

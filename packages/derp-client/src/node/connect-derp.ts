@@ -7,7 +7,7 @@ import type { ByteStream } from '../byte-stream.ts'
 import { DerpClient } from '../derp-client.ts'
 import type { DerpEvent, DerpOutput, DerpStats } from '../output.ts'
 import type { RelayRegion } from '../region.ts'
-import { type DialOptions, dialRegion } from './dial.ts'
+import { type Dialled, type DialOptions, dialRegion } from './dial.ts'
 
 /** What {@link connectDerp} is told. */
 export interface DerpConnectionOptions {
@@ -173,9 +173,9 @@ class DrivenConnection implements DerpConnection {
     const dialling = new AbortController()
     this.#dialling = dialling
     try {
-      const stream = await dialRegion(this.#region, this.#dialOptions, dialling.signal)
-      if (dialling.signal.aborted) return stream.close()
-      this.#open(stream)
+      const dialled = await dialRegion(this.#region, this.#dialOptions, dialling.signal)
+      if (dialling.signal.aborted) return dialled.stream.close()
+      this.#open(dialled)
     } catch (error) {
       if (dialling.signal.aborted) return
       this.#client.handleClosed(this.#clock.now(), error)
@@ -183,10 +183,10 @@ class DrivenConnection implements DerpConnection {
     this.#driver.wake()
   }
 
-  #open(stream: ByteStream): void {
+  #open({ stream, serverKey }: Dialled): void {
     this.#dialling = undefined
     this.#stream = stream
-    this.#client.handleOpened(this.#clock.now())
+    this.#client.handleOpened(this.#clock.now(), serverKey)
     stream.start({
       bytes: (bytes) => this.#feed(() => this.#client.handleBytes(bytes, this.#clock.now())),
       drained: () => this.#feed(() => this.#client.handleDrained(this.#clock.now())),

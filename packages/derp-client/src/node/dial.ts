@@ -7,7 +7,7 @@ import { connect as connectTls, rootCertificates, type TLSSocket } from 'node:tl
 import type { ByteStream } from '../byte-stream.ts'
 import { DerpError } from '../errors.ts'
 import type { RelayNode, RelayRegion } from '../region.ts'
-import { checkPin, verification } from './certificate.ts'
+import { announcedKey, checkPin, verification } from './certificate.ts'
 import { candidatesOf, race } from './race.ts'
 import { socketStream } from './socket-stream.ts'
 
@@ -19,6 +19,13 @@ export interface DialOptions {
   readonly ipv6Works: boolean
   /** PEM certificates to trust besides the system's. */
   readonly extraRoots: readonly string[]
+}
+
+/** A stream on which DERP may begin. */
+export interface Dialled {
+  readonly stream: ByteStream
+  /** The server's key, when its certificate told it: the login may go out at once. */
+  readonly serverKey?: Uint8Array
 }
 
 /** The ports of a relay whose map entry names none (data-plane §2.13). */
@@ -38,7 +45,7 @@ export async function dialRegion(
   region: RelayRegion,
   options: DialOptions,
   signal: AbortSignal,
-): Promise<ByteStream> {
+): Promise<Dialled> {
   const reached = await dialFirst(region, options, signal)
   const upgradeOptions = { ...options, ideal: idealFor(region, reached.node) }
   try {
@@ -55,10 +62,13 @@ async function open(
   { socket, node }: Reached,
   options: UpgradeOptions,
   signal: AbortSignal,
-): Promise<ByteStream> {
+): Promise<Dialled> {
   try {
-    const secured = options.plain ? socket : await secure(socket, node, options.extraRoots, signal)
-    return await upgrade(secured, node, options, signal)
+    if (options.plain) return { stream: await upgrade(socket, node, options, signal) }
+    const secured = await secure(socket, node, options.extraRoots, signal)
+    const serverKey = announcedKey(secured)
+    if (serverKey === undefined) return { stream: await upgrade(secured, node, options, signal) }
+    return { stream: startFast(secured, node, options), serverKey }
   } catch (error) {
     socket.on('error', () => undefined)
     socket.destroy()
@@ -132,12 +142,7 @@ function upgrade(
   options: UpgradeOptions,
   signal: AbortSignal,
 ): Promise<ByteStream> {
-  const headers: Record<string, string> = {
-    Host: hostHeader(node, options.plain),
-    Connection: 'Upgrade',
-    Upgrade: 'DERP',
-  }
-  if (options.ideal !== undefined) headers['Ideal-Node'] = options.ideal
+  const headers = upgradeHeaders(node, options)
   return new Promise((resolve, reject) => {
     const asked = request({ createConnection: () => socket, path: '/derp', headers, signal })
     asked.on('error', (error) => reject(signal.aborted ? signal.reason : closed(error)))
@@ -157,6 +162,24 @@ function upgrade(
     })
     asked.end()
   })
+}
+
+// Fast start: the server answers with DERP and nothing else, so there is nothing to wait for (§2.3).
+function startFast(socket: Socket, node: RelayNode, options: UpgradeOptions): ByteStream {
+  const headers = { ...upgradeHeaders(node, options), 'Derp-Fast-Start': '1' }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  const stream = socketStream(socket, new Uint8Array(0))
+  stream.write(Buffer.from(`GET /derp HTTP/1.1\r\n${lines.join('')}\r\n`))
+  return stream
+}
+
+function upgradeHeaders(node: RelayNode, { plain, ideal }: UpgradeOptions): Record<string, string> {
+  return {
+    Host: hostHeader(node, plain),
+    Connection: 'Upgrade',
+    Upgrade: 'DERP',
+    ...(ideal === undefined ? {} : { 'Ideal-Node': ideal }),
+  }
 }
 
 function hostHeader(node: RelayNode, plain: boolean): string {

@@ -33,5 +33,20 @@ export function socketStream(socket: Socket, head: Uint8Array): ByteStream {
     socket.destroy()
   }
 
-  return { start, write: (bytes) => socket.write(bytes), close }
+  // Packets sent in one turn of the loop leave in one system call, and in one TLS record.
+  let corked = false
+  function write(bytes: Uint8Array): boolean {
+    if (!corked) {
+      corked = true
+      socket.cork()
+      process.nextTick(uncork)
+    }
+    return socket.write(bytes)
+  }
+  function uncork(): void {
+    corked = false
+    socket.uncork()
+  }
+
+  return { start, write, close }
 }
