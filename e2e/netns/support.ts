@@ -43,7 +43,8 @@ function namespacesFail(): string | undefined {
     execFileSync('ip', ['netns', 'exec', name, 'true'], { stdio: 'pipe' })
     return undefined
   } catch (error) {
-    return `this machine gives no network namespaces: ${error instanceof Error ? error.message.trim() : String(error)}`
+    const said = error instanceof Error ? error.message.trim().replaceAll('\n', ': ') : String(error)
+    return `this machine gives no network namespaces: ${said}`
   } finally {
     if (existsSync(`/run/netns/${name}`)) execFileSync('ip', ['netns', 'delete', name], { stdio: 'pipe' })
   }

@@ -5,7 +5,7 @@ import { tunDeviceContract, type TunLink } from '@mesh/tun/contract'
 import { configureInterface, openTun } from '@mesh/tun/node'
 import { encodeUdpPacket } from '@mesh/wire/ip'
 import { describe, expect } from 'vitest'
-import { type Lab, netnsTest } from './support.ts'
+import { eventually, type Lab, netnsTest } from './support.ts'
 
 const test = netnsTest()
 
@@ -77,6 +77,13 @@ test('an interface that is deleted closes its device with the reason', async ({ 
   tun.device.onPackets(() => undefined)
   await namespace.run('ip', 'link', 'delete', tun.device.name)
   await expect(tun.device.closed).resolves.toMatchObject({ code: 'ERR_TUN_LOST' })
+})
+
+test('a process that ends without closing its device ends all the same', async ({ lab }) => {
+  const namespace = await lab.namespace('kernel')
+  const program = namespace.startNode(new URL('programs/careless-tun.ts', import.meta.url))
+  await program.waitFor(/open/)
+  await eventually('its end', async () => program.ended || undefined, 3_000)
 })
 
 async function disposable(opening: Promise<TunDevice>): Promise<AsyncDisposable & { device: TunDevice }> {

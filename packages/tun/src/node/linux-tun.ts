@@ -34,6 +34,8 @@ export class LinuxTun implements TunDevice {
   #sink: PacketSink | undefined
   #closing: Promise<void> | undefined
   #settleClosed: (error: TunError | undefined) => void = () => undefined
+  /** A process that ends without closing us would wait for ever for a thread that sleeps in poll(2). */
+  readonly #wakeAtExit = (): void => this.#endReading()
 
   constructor(name: string, mtu: number, device: number) {
     this.name = name
@@ -92,6 +94,7 @@ export class LinuxTun implements TunDevice {
       this.#lose(new TunError('ERR_TUN_LOST', `${this.name}: reading stopped`, { cause })),
     )
     this.#reader = reader
+    process.on('exit', this.#wakeAtExit)
   }
 
   #handleMessage(message: ReaderMessage): void {
@@ -123,17 +126,23 @@ export class LinuxTun implements TunDevice {
     this.#closing ??= this.#close(error)
   }
 
+  /** Wakes the reader wherever it waits: for a slot, or in poll(2), where any 8 bytes in the eventfd end the wait. */
+  #endReading(): void {
+    this.#ring.startClosing()
+    this.#outgoing.bytes.fill(0, 0, 8)
+    this.#outgoing.bytes[0] = 1
+    this.#calls.write(this.#wakeUp, this.#outgoing, 0, 8)
+  }
+
   /** Ends the reader before its file descriptors go: a number closed too early may name another file next. */
   async #close(error: TunError | undefined): Promise<void> {
     const reader = this.#reader
     if (reader !== undefined && reader.threadId !== -1) {
       const exit = once(reader, 'exit')
-      this.#ring.startClosing()
-      this.#outgoing.bytes.fill(0, 0, 8)
-      this.#outgoing.bytes[0] = 1
-      this.#calls.write(this.#wakeUp, this.#outgoing, 0, 8)
+      this.#endReading()
       await exit
     }
+    process.off('exit', this.#wakeAtExit)
     this.#sink = undefined
     this.#calls.close(this.#device)
     this.#calls.close(this.#wakeUp)
