@@ -72,6 +72,11 @@ function talk({ net, one, two }: ReturnType<typeof pair>, duration: number): num
   return directAt
 }
 
+/** Returns an address of 2001:db8::/64. */
+function ipv6(last: number): Uint8Array {
+  return Uint8Array.of(0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last)
+}
+
 describe('two nodes', () => {
   for (const a of KINDS) {
     for (const b of KINDS) {
@@ -132,6 +137,35 @@ describe('two nodes', () => {
     two.arrivals.length = 0
     expect(talk(world, 15_000)).toBeLessThanOrEqual(10_000)
     expect(new Set(two.arrivals.map((arrival) => arrival.number)).size).toBe(30)
+  })
+
+  test('D16: find each other when both move at once, and send in step', () => {
+    const world = pair({}, {})
+    const { net, one, two } = world
+    for (const node of [two, one]) {
+      node.host.move(net.nat())
+      node.moved()
+    }
+    // Each answers the other's call just before it would have called itself: answering must not be all it does.
+    for (let t = 0; t < 12_000; t += 400) {
+      one.send(2, t)
+      net.clock.advanceBy(200)
+      two.send(1, t)
+      net.clock.advanceBy(200)
+    }
+    expect([one.isDirect(2), two.isDirect(1)]).toEqual([true, true])
+  })
+
+  test('D9: prefer IPv6 where both have it and it is no slower', () => {
+    const net = new SimNet()
+    const relays = regionOf([net.stunServer()])
+    const relay = net.relay()
+    const at = (n: number) => [Uint8Array.of(198, 51, 100, n), ipv6(n)]
+    const one = new Node({ id: 1, net, host: net.host({ addresses: at(1) }), relay, relays })
+    const two = new Node({ id: 2, net, host: net.host({ addresses: at(2) }), relay, relays })
+    introduce(net, one, two)
+    talk({ net, one, two, relay }, 3_000)
+    expect(one.sock.status(2, net.clock.now())?.endpoint?.address).toEqual(ipv6(2))
   })
 
   test('go on when the relay dies under them, and when it is back find each other anew', () => {
