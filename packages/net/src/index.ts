@@ -1,5 +1,6 @@
 /**
- * A whole mesh node in your process: join, dial, listen.
+ * A whole mesh node in your process: it logs in, follows the map, finds the paths to its peers and carries packets through
+ * WireGuard, to a kernel device or to a stack in user space.
  *
  * @packageDocumentation
  */
