@@ -37,7 +37,9 @@ export function answerRequest(request: IncomingMessage, response: ServerResponse
 
 function answerProbe(request: IncomingMessage, response: ServerResponse): void {
   const known = request.method === 'GET' || request.method === 'HEAD'
-  response.writeHead(known ? 200 : 405, known ? { 'Access-Control-Allow-Origin': '*' } : {})
+  // Closing spares us the rest of whatever a stranger wants to upload.
+  const headers = known ? { 'Access-Control-Allow-Origin': '*' } : { Connection: 'close' }
+  response.writeHead(known ? 200 : 405, headers)
   response.end()
 }
 
