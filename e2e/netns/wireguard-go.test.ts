@@ -85,7 +85,9 @@ function startOurs(here: Namespace, keys: Keys, theirKey: string, knowEndpoint: 
       ...(knowEndpoint ? { endpoint: { address: THEIRS.underlay, port: THEIRS.port } } : {}),
     },
   }
-  return here.startNode(PROGRAM, JSON.stringify(settings))
+  const node = here.startNode(PROGRAM)
+  node.send(JSON.stringify(settings))
+  return node
 }
 
 let started = 0

@@ -1,8 +1,10 @@
-// A WireGuard node and nothing else: our device between a TUN and a UDP socket. Its settings are one JSON argument;
-// it says what happens as lines of JSON, and listens to `age MILLISECONDS`, which makes it that much older at once,
-// so that a test need not wait two minutes for a rekey.
+// A WireGuard node and nothing else: our device between a TUN and a UDP socket. Its settings are its first line of
+// input, in JSON, because an argument would show the private key to everybody on the machine. It says what happens as
+// lines of JSON, and listens to `age MILLISECONDS`, which makes it that much older at once, so that a test need not
+// wait two minutes for a rekey.
 import { createSocket } from 'node:dgram'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { nodeCrypto } from '@mesh/noise/node'
 import { openTun } from '@mesh/tun/node'
@@ -24,7 +26,9 @@ export interface NodeSettings {
 }
 
 const PEER = 1
-const settings = JSON.parse(process.argv[2] ?? '{}') as NodeSettings
+const input = createInterface(process.stdin)
+const [firstLine] = (await once(input, 'line')) as [string]
+const settings = JSON.parse(firstLine) as NodeSettings
 const say = (line: object): void => console.log(JSON.stringify(line))
 
 let older = 0
@@ -104,6 +108,6 @@ tun.onPackets((batch) => {
   device.fromOverlay(batch, now())
   wake()
 })
-createInterface(process.stdin).on('line', handleLine)
+input.on('line', handleLine)
 process.on('SIGTERM', () => void close())
 socket.bind(settings.port, () => say({ kind: 'ready' }))
