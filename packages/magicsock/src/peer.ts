@@ -15,7 +15,7 @@ export const HEARTBEAT_INTERVAL = 3_000
 export const UPGRADE_INTERVAL = 60_000
 /** How many call-me-maybes of one peer are obeyed at once, and how fast that is won back (threat 32). */
 const CALL_BURST = 10
-const CALL_REFILL_INTERVAL = 500
+const CALL_REFILL_INTERVAL = 2_500
 
 /** What a peer needs of the machine it belongs to. */
 export interface PeerHost {

@@ -136,8 +136,8 @@ describe('call-me-maybe', () => {
       b.receiveRelayed(1, a.nodeKey, sealed(a, b, { kind: 'call-me-maybe', endpoints: [at(A)] }))
       world.clock.advanceBy(100)
     }
-    expect(b.sock.drops['disco-too-often']).toBe(31)
-    expect(b.sent('ping')).toHaveLength(19)
+    expect(b.sock.drops['disco-too-often']).toBe(39)
+    expect(b.sent('ping')).toHaveLength(11)
   })
 })
 

@@ -104,9 +104,15 @@ export interface MagicSockHandle {
  *
  * Packets and news may come before the promise is fulfilled.
  *
- * @throws Error (with the system's `code`, such as `EADDRINUSE`) when the port cannot be had.
+ * @throws Error (with the system's `code`, such as `EADDRINUSE`) when the port cannot be had, and RangeError when the
+ * node key is not 32 bytes.
  */
 export async function openMagicSock(options: OpenMagicSockOptions): Promise<MagicSockHandle> {
   const sockets = options.sockets ?? (await openUdpSockets({ port: options.port ?? 0 }))
-  return new RunningMagicSock(options, sockets)
+  try {
+    return new RunningMagicSock(options, sockets)
+  } catch (error) {
+    await sockets.close()
+    throw error
+  }
 }

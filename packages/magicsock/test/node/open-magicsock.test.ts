@@ -148,6 +148,15 @@ test('without a relay the first ping finds the path; without a path it ends in 5
   expect(await a.sock.ping(4)).toEqual({ ok: false, reason: 'unknown-peer' })
 })
 
+test('a node key that is none is refused, and its sockets are not left open', async () => {
+  const { sock } = await open(new MemoryRelay())
+  const port = sock.ports.v4!
+  await sock.close()
+  const options = { nodeKey: new Uint8Array(31), port, onPacket: () => undefined }
+  await expect(openMagicSock(options)).rejects.toThrow('nodeKey')
+  await expect(openMagicSock(options)).rejects.toThrow('nodeKey')
+})
+
 test('a port in use is an error with its code; closing twice is fine, and ends what waits', async () => {
   const relay = new MemoryRelay()
   const a = await open(relay)
