@@ -23,6 +23,8 @@ export default defineConfig({
           exclude: ['packages/*/test/node/**', 'packages/*/test/netns/**'],
           pool: 'threads',
           isolate: false,
+          // Generous: property tests do many runs, and a machine may be busy.
+          testTimeout: 60_000,
         },
       },
       {
