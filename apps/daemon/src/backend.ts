@@ -131,7 +131,7 @@ export class Backend {
   status(withPeers = true): Status {
     const known = this.#node?.status()
     const status: Status = known
-      ? { ...known, Version: VERSION, AuthURL: this.#authUrl }
+      ? { Version: VERSION, ...known, AuthURL: this.#authUrl }
       : { ...EMPTY_STATUS, TUN: this.#options.tun, BackendState: this.state(), HaveNodeKey: this.#hasKey() }
     const health = this.#trouble ? [...status.Health, this.#trouble] : status.Health
     return withPeers ? { ...status, Health: health } : { ...status, Health: health, Peer: null, User: null }

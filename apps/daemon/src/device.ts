@@ -1,4 +1,5 @@
 // The daemon's end of the mesh: a kernel interface with the addresses and routes of the map, or none at all.
+import { execFile } from 'node:child_process'
 import type { HostRoutes } from '@mesh/net'
 import type { NodeOptions } from '@mesh/net/node'
 import { configureInterface, openTun } from '@mesh/tun/node'
@@ -18,18 +19,31 @@ export async function checkDevice(choice: DeviceChoice): Promise<void> {
 }
 
 /** Returns what a node must be told of the device. */
-export function deviceOptions(
-  choice: DeviceChoice,
-  complain: (text: string) => void,
-): Pick<NodeOptions, 'openDevice' | 'onHostRoutes'> {
+export function deviceOptions(choice: DeviceChoice): Pick<NodeOptions, 'openDevice' | 'onHostRoutes'> {
   if (choice.kind === 'userspace') return {}
   const { name } = choice
+  let present: HostRoutes = { addresses: [], routes: [] }
   return {
     openDevice: () => openTun({ name }),
-    onHostRoutes: (wanted: HostRoutes) => {
-      configureInterface({ name, addresses: wanted.addresses, routes: wanted.routes }).catch(
-        (error: unknown) => complain(error instanceof Error ? error.message : String(error)),
-      )
+    onHostRoutes: async (wanted) => {
+      const before = present
+      present = wanted
+      await configureInterface({ name, ...wanted })
+      for (const route of missing(before.routes, wanted.routes)) await remove('route', route, name)
+      for (const address of missing(before.addresses, wanted.addresses))
+        await remove('address', address, name)
     },
   }
+}
+
+function missing(before: readonly string[], now: readonly string[]): readonly string[] {
+  return before.filter((text) => !now.includes(text))
+}
+
+/** Takes away what the last map asked for and this one does not; what is gone already is no trouble. */
+function remove(what: 'route' | 'address', text: string, name: string): Promise<void> {
+  const family = text.includes(':') ? '-6' : '-4'
+  return new Promise((resolve) => {
+    execFile('ip', [family, what, 'delete', text, 'dev', name], { timeout: 10_000 }, () => resolve())
+  })
 }

@@ -68,7 +68,7 @@ async function main(): Promise<void> {
     startNode: (request: NodeRequest) =>
       MeshNode.start({
         ...request,
-        ...deviceOptions(device, (text) => log.warn(text)),
+        ...deviceOptions(device),
         store,
         port: flags.port,
         version: VERSION,

@@ -10,7 +10,7 @@ export { Engine, type EngineDrop, type EngineOptions, type EngineUnderlay } from
 export { NetError, type NetErrorCode } from './errors.ts'
 export type { MeshDatagram, MeshNodeApi, MeshUdpSocket, NodeEvent, PingOptions } from './node-api.ts'
 export { type NumberedPeer, PeerTable } from './peer-table.ts'
-export { reconcile, type Rooms } from './reconcile.ts'
+export { type PathsRoom, reconcile, type Rooms, type WireGuardRoom } from './reconcile.ts'
 export type { ForwardQuery } from './service-address.ts'
 export { CONTROL_KEYS, MACHINE_KEY, memoryStore, NODE_KEY, type StateStore } from './state-store.ts'
 export {

@@ -9,13 +9,33 @@ import { dnsRecords, localPrefixes, magicsockPeer } from './peer-settings.ts'
 import type { NumberedPeer, PeerTable } from './peer-table.ts'
 import { relayMap } from './relay-map.ts'
 
+/** The room of keys and allowed IPs. */
+export interface WireGuardRoom {
+  /** Replaces the peers. */
+  setPeers(peers: readonly WireGuardPeer[]): void
+}
+
+/** The room of paths. */
+export interface PathsRoom {
+  /** Replaces the peers. */
+  setPeers(peers: readonly PeerConfig[]): void
+  /** Replaces the relays. */
+  setRelays(relays: RelayMap): void
+}
+
 /** The rooms that act on a map. */
 export interface Rooms {
+  /** Gives peers the numbers that the rooms know them by. */
   readonly peers: PeerTable
-  readonly wireguard: { setPeers(peers: readonly WireGuardPeer[]): void }
-  readonly paths: { setPeers(peers: readonly PeerConfig[]): void; setRelays(relays: RelayMap): void }
+  /** Takes the peers with keys and addresses. */
+  readonly wireguard: WireGuardRoom
+  /** Takes the peers with endpoints and relays. */
+  readonly paths: PathsRoom
+  /** Takes the rules, and what counts as this node. */
   readonly filter: Pick<PacketFilter, 'setRules' | 'setLocalPrefixes'>
+  /** Takes the names. */
   readonly dns: Pick<DnsResolver, 'setRecords'>
+  /** Takes what the host's own network is to be told. */
   readonly onHostRoutes: (routes: HostRoutes) => void
 }
 

@@ -10,6 +10,7 @@ import { systemClock, systemRandom } from '@mesh/sansio/node'
 import type { TunDevice } from '@mesh/tun'
 import { formatEndpoint, parseAddress } from '@mesh/wire/ip'
 import { addressesOf, describeStatus, nameOf } from '../describe-status.ts'
+import type { HostRoutes } from '../eligible-routes.ts'
 import { NetError } from '../errors.ts'
 import { describeNetcheck, netInfo } from '../net-info.ts'
 import type { MeshDatagram, MeshNodeApi, MeshUdpSocket, NodeEvent, PingOptions } from '../node-api.ts'
@@ -42,6 +43,8 @@ export class MeshNode implements MeshNodeApi {
   #control: ControlConnection | undefined
   #map: NetworkMap | undefined
   #trouble = ''
+  #hostIsSet = false
+  #settingHost: Promise<void> = Promise.resolve()
   #closing: Promise<void> | undefined
   /** What takes time is done one thing after the other, in the order in which it came. */
   #turn: Promise<void> = Promise.resolve()
@@ -222,7 +225,7 @@ export class MeshNode implements MeshNodeApi {
     const first = this.#map === undefined
     this.#map = map
     this.#apply(map, first ? EVERYTHING : changes)
-    if (first) this.#settle.resolve()
+    if (first) this.#settingHost = this.#settingHost.then(() => this.#settle.resolve())
     this.#tell({ kind: 'status' })
   }
 
@@ -239,9 +242,20 @@ export class MeshNode implements MeshNodeApi {
       paths: data.sock,
       filter: data.engine.filter,
       dns: this.#dns,
-      onHostRoutes: (routes) => this.#options.onHostRoutes?.(routes),
+      onHostRoutes: (routes) => this.#setHost(routes),
     })
     data.engine.wake()
+  }
+
+  /** Sets the host's network, one change after the other; the node counts as in after the first. */
+  #setHost(routes: HostRoutes): void {
+    this.#settingHost = this.#settingHost
+      .then(() => (this.#closing ? undefined : this.#options.onHostRoutes?.(routes)))
+      .catch((error: unknown) => this.#fail(error))
+      .then(() => {
+        this.#hostIsSet = true
+        this.#tell({ kind: 'status' })
+      })
   }
 
   #handleFollowing(following: boolean): void {
@@ -291,6 +305,7 @@ export class MeshNode implements MeshNodeApi {
     if (!self) return 'Starting'
     if (self.expired) return 'NeedsLogin'
     if (self.source.MachineAuthorized === false) return 'NeedsMachineAuth'
+    if (!this.#hostIsSet) return 'Starting'
     const hasRelays = Object.keys(derpMap?.Regions ?? {}).length > 0
     return !hasRelays || (this.#data?.sock.homeRelay ?? 0) > 0 ? 'Running' : 'Starting'
   }
@@ -312,6 +327,7 @@ export class MeshNode implements MeshNodeApi {
 
   async #close(): Promise<void> {
     await this.#turn
+    await this.#settingHost
     await this.#control?.close()
     await this.#data?.close()
     this.#data = undefined

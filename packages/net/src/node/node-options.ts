@@ -17,8 +17,8 @@ export interface NodeOptions {
   readonly keepTrying?: boolean
   /** Opens the kernel's device; the user-space stack when left out. The node closes it. */
   readonly openDevice?: () => Promise<TunDevice>
-  /** Takes the addresses and routes that the host must have for the device. */
-  readonly onHostRoutes?: (routes: HostRoutes) => void
+  /** Takes the addresses and routes that the host must have for the device; the node is in once they are set. */
+  readonly onHostRoutes?: (routes: HostRoutes) => Promise<void> | void
   /** UDP port for peers; any when 0 or left out. */
   readonly port?: number
   /** Counts loopback addresses as reachable: for several nodes on one machine. */
