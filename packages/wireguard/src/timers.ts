@@ -1,7 +1,7 @@
 // When something is due with a peer (data-plane.md 1.5): moments in monotonic milliseconds, `Infinity` for not armed.
 import { KEEPALIVE_TIMEOUT, ZERO_KEY_MATERIAL } from './constants.ts'
 
-/** The five timers of a peer, and the one question a passive keepalive leaves open. */
+/** The five timers of a peer. */
 export class PeerTimers {
   /** An initiation was not answered. */
   retransmitAt: number = Infinity
@@ -13,7 +13,6 @@ export class PeerTimers {
   zeroKeysAt: number = Infinity
   /** Nothing went either way for as long as the owner allows. */
   persistentAt: number = Infinity
-  #anotherKeepalive = false
 
   /** The earliest of them. */
   get nextAt(): number {
@@ -31,27 +30,19 @@ export class PeerTimers {
     this.newHandshakeAt = Infinity
   }
 
-  /** Authentic data was received: it wants an answer in ten seconds, if only an empty one (W10). */
+  /** Authentic data was received: it wants an answer in ten seconds, if only an empty one, which answers all (W10). */
   receivedData(now: number): void {
     if (this.keepaliveAt === Infinity) this.keepaliveAt = now + KEEPALIVE_TIMEOUT
-    else this.#anotherKeepalive = true
   }
 
   /** Something authentic was sent. */
   sent(): void {
     this.keepaliveAt = Infinity
-    this.#anotherKeepalive = false
   }
 
   /** Data was sent: it wants an answer until `deadline`. */
   sentData(deadline: number): void {
     if (this.newHandshakeAt === Infinity) this.newHandshakeAt = deadline
-  }
-
-  /** The passive keepalive is sent now. */
-  keepaliveFired(now: number): void {
-    this.keepaliveAt = this.#anotherKeepalive ? now + KEEPALIVE_TIMEOUT : Infinity
-    this.#anotherKeepalive = false
   }
 
   /** A session began. */
@@ -62,6 +53,5 @@ export class PeerTimers {
   /** Nothing is due any more, but for the persistent keepalive. */
   stop(): void {
     this.retransmitAt = this.keepaliveAt = this.newHandshakeAt = this.zeroKeysAt = Infinity
-    this.#anotherKeepalive = false
   }
 }

@@ -269,7 +269,7 @@ export class WireGuard implements Machine<WireGuardOutput> {
       this.#initiate(peer, false, now)
     }
     if (timers.keepaliveAt <= now) {
-      timers.keepaliveFired(now)
+      timers.keepaliveAt = Infinity
       this.#out.push({ kind: 'keepalive', peer: peer.config.id })
     }
     if (timers.persistentAt <= now) {

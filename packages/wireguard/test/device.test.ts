@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { PortableDataPlane, type SessionKeys, WireGuardDevice } from '../src/index.ts'
 import { A, B, marks, packet, prefix, typeOf, Wire } from './support.ts'
 
 const initiations = (wire: Wire): number[] =>
@@ -293,7 +294,7 @@ describe('rekeying', () => {
     expect(marks(wire.b.received)).toEqual([0, 2])
   })
 
-  test('a session kept busy for an hour loses nothing', () => {
+  test('a session kept busy for an hour loses nothing', { timeout: 60_000 }, () => {
     const wire = new Wire()
     for (let second = 0; second < 3_600; second += 1) {
       wire.fromA(second & 255)
@@ -319,6 +320,30 @@ describe('keeping alive', () => {
     expect(wire.log.at(-1)?.bytes.length).toBe(32)
     wire.advance(60_000)
     expect(wire.said(before)).toBe('b4')
+  })
+
+  test('W10 whoever answers in time needs no keepalive', () => {
+    const wire = new Wire()
+    wire.fromA()
+    wire.advance(5_000)
+    wire.fromB()
+    const before = wire.log.length
+    wire.advance(7_000)
+    expect(wire.said(before)).toBe('')
+    wire.advance(3_000)
+    expect(wire.said(before)).toBe('a4')
+  })
+
+  test('W10 data that comes while a keepalive is due is answered by it, data after it by another', () => {
+    const wire = new Wire()
+    wire.fromA()
+    wire.advance(5_000)
+    wire.fromA()
+    wire.advance(6_000)
+    wire.fromA()
+    wire.advance(60_000)
+    const empty = wire.log.filter((sent) => sent.from === wire.b && typeOf(sent.bytes) === 4)
+    expect(empty.map((sent) => sent.at)).toEqual([10_000, 21_000])
   })
 
   test('W10 a sender that hears nothing for 15 s and the jitter begins a handshake', () => {
@@ -422,6 +447,32 @@ describe('what is inside', () => {
 })
 
 describe('peers that come and go', () => {
+  test('the keys of a session are left nowhere but in the data plane', () => {
+    const handed: SessionKeys[] = []
+    const idle = new WireGuardDevice({
+      privateKey: new Uint8Array(32).fill(0x33),
+      random: (length) => new Uint8Array(length).fill(handed.length + 1),
+      wallClock: () => 0,
+      outputs: { toOverlay: () => undefined, toUnderlay: () => undefined },
+      dataPlane: (outputs) => {
+        const plane = new PortableDataPlane(outputs)
+        plane.setSession = (_, session) => {
+          expect(session.sendKey).not.toEqual(new Uint8Array(32))
+          handed.push(session)
+        }
+        return plane
+      },
+    })
+    const wire = new Wire()
+    idle.setPeers(wire.b.peers, 0)
+    wire.passes = () => false
+    wire.fromA()
+    idle.handleDatagram(wire.log[0]?.bytes ?? new Uint8Array(), 0, 0)
+    expect(handed.map(({ sendKey, receiveKey }) => [...sendKey, ...receiveKey])).toEqual([
+      Array.from({ length: 64 }, () => 0),
+    ])
+  })
+
   test('threat 19: a peer that was removed can neither send nor be sent to, though its session is young', () => {
     const wire = new Wire()
     wire.fromA(1)

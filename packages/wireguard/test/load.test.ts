@@ -1,3 +1,4 @@
+import { nodeCrypto } from '@mesh/noise/node'
 import { hasMac2, nobleCrypto, openCookieReply, macKeysOf, mac1Of } from '@mesh/noise'
 import { seededRandom } from '@mesh/sansio'
 import { describe, expect, test } from 'vitest'
@@ -7,7 +8,12 @@ const WALL = 1_700_000_000_000
 
 function machine(key: number, clock: () => number = () => 0): WireGuard {
   const privateKey = new Uint8Array(32).fill(key)
-  return new WireGuard({ privateKey, random: seededRandom(key), wallClock: () => WALL + clock() })
+  return new WireGuard({
+    privateKey,
+    crypto: nodeCrypto,
+    random: seededRandom(key),
+    wallClock: () => WALL + clock(),
+  })
 }
 
 function drain(wireguard: WireGuard): WireGuardOutput[] {
@@ -34,7 +40,7 @@ function stranger(to: WireGuard, key: number, now: number): Uint8Array {
 /** Fills the queue of handshakes until the machine is under load. */
 function load(busy: WireGuard, now: number): void {
   const initiation = stranger(busy, 200, now)
-  for (let i = 0; i < 200; i += 1) busy.handleDatagram(initiation, 1_000 + i, name(1_000 + i), now)
+  for (let i = 0; i < 150; i += 1) busy.handleDatagram(initiation, 1_000 + i, name(1_000 + i), now)
   drain(busy)
 }
 
@@ -105,7 +111,9 @@ describe('W15 under load', () => {
 })
 
 describe('threat 23: one flooder', () => {
-  test('10,000 initiations from one source cost the others neither a cookie nor a delay', () => {
+  test('10,000 initiations from one source cost the others neither a cookie nor a delay', {
+    timeout: 60_000,
+  }, () => {
     const bob = machine(2)
     const alice = machine(1)
     alice.setPeers([peer(7, bob.publicKey)], 0)

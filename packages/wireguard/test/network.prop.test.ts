@@ -91,7 +91,9 @@ class BadWire {
 const numberOf = (bytes: Uint8Array): number => new DataView(bytes.buffer, bytes.byteOffset).getUint32(22)
 
 describe('two devices over a network that loses, holds back, reorders and repeats', () => {
-  test('deliver no packet twice and none they were not sent, and talk again once it is well', () => {
+  test('deliver no packet twice and none they were not sent, and talk again once it is well', {
+    timeout: 60_000,
+  }, () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), fc.nat(), (steps, seed) => {
         const bad = new BadWire(seed)

@@ -19,6 +19,8 @@ export const receivingClauses: readonly ContractCase[] = [
       equal(bench.sources, [9])
       equal(bench.takeActivity(), ACTIVITY.received | ACTIVITY.receivedData)
       equal(bench.plane.peerCounters(PEER)?.receivedPackets, 2)
+      bench.underlaySends([seal(1, 2, NOTHING)], { source: 9 })
+      equal(bench.sources, [9, 9]) // a source means something for the length of a call only
     },
   },
   {
@@ -150,6 +152,8 @@ export const receivingClauses: readonly ContractCase[] = [
       equal(bench.ended, [1])
       bench.underlaySends([seal(2, 0, packet('10.0.0.2', '10.0.0.1'))])
       equal(bench.overlay.length, 1)
+      bench.begin(4)
+      equal(bench.ended, [1, 2])
     },
   },
   {

@@ -25,6 +25,22 @@ export const sendingClauses: readonly ContractCase[] = [
     },
   },
   {
+    name: 'W13 pads with zeros, and not with what stood in a buffer before',
+    run(make) {
+      const bench = new Bench(make)
+      bench.begin(1)
+      const full = packet('10.0.0.1', '10.0.0.2', 1_280).fill(0xee, 20)
+      for (let i = 0; i < 3; i += 1) bench.overlaySends([full, full])
+      bench.sent()
+      bench.overlaySends([packet('10.0.0.1', '10.0.0.2', 33), packet('10.0.0.1', '10.0.0.2', 33)])
+      for (const { plaintext } of bench.sent())
+        equal(
+          [...plaintext.subarray(33)],
+          Array.from({ length: 15 }, () => 0),
+        )
+    },
+  },
+  {
     name: 'chooses the peer by the longest prefix of the destination',
     run(make) {
       const bench = new Bench(make)
