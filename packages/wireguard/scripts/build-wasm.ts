@@ -1,0 +1,81 @@
+// `pnpm --filter @mesh/wireguard run wasm`: compiles assembly/ and writes the module into src/wasm/aead-module.ts, which
+// is committed, so that nothing needs a compiler to run. A test compiles again and compares every byte.
+import { createHash } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { main as asc } from 'assemblyscript/asc'
+
+const folder: string = fileURLToPath(new URL('..', import.meta.url))
+
+/** Where the module lies in TypeScript. */
+export const modulePath: string = join(folder, 'src/wasm/aead-module.ts')
+
+const options: readonly string[] = [
+  'assembly/index.ts',
+  '-O3',
+  '--converge',
+  '--noAssert',
+  '--enable',
+  'simd',
+  '--runtime',
+  'stub',
+  '--importMemory',
+  '--noExportMemory',
+  '--initialMemory',
+  '2',
+  '--outFile',
+  'aead.wasm',
+]
+
+/** Compiles assembly/ and returns the text of the TypeScript file that carries the module. */
+export async function compileModule(): Promise<string> {
+  let binary: Uint8Array = new Uint8Array(0)
+  const said: string[] = []
+  const { error } = await asc([...options], {
+    readFile: (name, base) => {
+      try {
+        return readFileSync(join(folder, base === '.' ? '' : base, name), 'utf8')
+      } catch {
+        return null
+      }
+    },
+    writeFile: (_name, contents) => {
+      if (typeof contents !== 'string') binary = contents
+    },
+    listFiles: () => null,
+    stderr: {
+      write: (chunk) => {
+        said.push(String(chunk))
+      },
+    },
+  })
+  if (error) throw new Error(`assembly/ does not compile:\n${said.join('')}`, { cause: error })
+  return render(binary)
+}
+
+function render(binary: Uint8Array): string {
+  const sha256 = createHash('sha256').update(binary).digest('hex')
+  const lines =
+    Buffer.from(binary)
+      .toString('base64')
+      .match(/.{1,100}/g) ?? []
+  return [
+    '// Made by `pnpm --filter @mesh/wireguard run wasm` from assembly/; do not edit. Nothing but the module in base64.',
+    '',
+    '/** SHA-256 of the module, in hexadecimal. */',
+    `export const AEAD_MODULE_SHA256 = '${sha256}'`,
+    '',
+    '/** The module, in base64 with line breaks. */',
+    `export const AEAD_MODULE: string = \``,
+    ...lines,
+    '`',
+    '',
+  ].join('\n')
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const text = await compileModule()
+  writeFileSync(modulePath, text)
+  console.log(`wrote ${modulePath}: ${Math.round((text.length * 3) / 4)} bytes of module`)
+}

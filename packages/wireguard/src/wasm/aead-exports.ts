@@ -1,0 +1,38 @@
+// The module's functions, and how they are brought up over an arena. Addresses are offsets in the arena's memory, bytes
+// are counted as unsigned 32-bit numbers.
+import { AEAD_MODULE } from './aead-module.ts'
+import type { AeadArena } from './arena.ts'
+import { decodeBase64 } from './base64.ts'
+import { webAssembly } from './web-assembly.ts'
+
+/** What the module exports; assembly/index.ts and what it names say more of each. */
+export interface AeadExports {
+  configure(slots: number, slotCount: number, packets: number, packetsEnd: number): void
+  sealBatch(table: number, count: number): number
+  openBatch(table: number, count: number): number
+  sealOne(text: number, length: number, key: number, nonce: number, ad: number, adLength: number): void
+  openOne(text: number, length: number, key: number, nonce: number, ad: number, adLength: number): number
+  forget(): void
+  sumWords(at: number, length: number): number
+  checksum(at: number, length: number, initial: number): number
+  pseudoHeaderSum(addresses: number, bytes: number, protocol: number, length: number): number
+  keyStream(into: number, key: number, nonce: number, block: number, short: number): void
+  authenticate(into: number, message: number, length: number, key: number): void
+}
+
+let compiled: object | undefined
+
+/**
+ * Brings the module up over an arena. It throws what the runtime throws where there is no WebAssembly, or one without
+ * vectors, or a page's policy forbids it.
+ */
+export function instantiate(arena: AeadArena): AeadExports {
+  const api = webAssembly()
+  if (api === undefined) throw new TypeError('this runtime has no WebAssembly')
+  compiled ??= new api.Module(decodeBase64(AEAD_MODULE))
+  const instance = new api.Instance(compiled, { env: { memory: arena.memory } })
+  const module = instance.exports as AeadExports
+  const { keys, packets, bytes } = arena
+  module.configure(keys.address, keys.capacity, packets, bytes.length)
+  return module
+}

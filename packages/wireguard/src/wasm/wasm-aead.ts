@@ -1,0 +1,90 @@
+// The backend in WebAssembly: ChaCha20-Poly1305 with vectors, about a tenth of the time that plain JavaScript takes. The
+// module is 9 KiB, made from assembly/ and carried as text, so that it runs from a page as well as from a file.
+import type { AeadBackend } from './aead-backend.ts'
+import { type AeadExports, instantiate } from './aead-exports.ts'
+import { AeadArena, type AeadArenaOptions } from './arena.ts'
+import type { PacketTable } from './packet-table.ts'
+import { failedAnswer } from './self-test.ts'
+
+/** What {@link loadWasmAead} found. */
+export type WasmAeadLoad =
+  | { readonly kind: 'loaded'; readonly aead: WasmAead }
+  | { readonly kind: 'missing'; readonly reason: string }
+
+/**
+ * Brings the backend up over an arena of its own, after it has answered known questions right. It never throws: where
+ * WebAssembly or its vectors are missing, or an answer is wrong, it says so in one clause.
+ */
+export function loadWasmAead(options: AeadArenaOptions = {}): WasmAeadLoad {
+  try {
+    const arena = new AeadArena(options)
+    const module = instantiate(arena)
+    const failed = failedAnswer(arena, module)
+    if (failed !== undefined) return { kind: 'missing', reason: `its self-test fails at ${failed}` }
+    return { kind: 'loaded', aead: new WasmAead(arena, module) }
+  } catch (error) {
+    return { kind: 'missing', reason: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+/** {@link AeadBackend} in WebAssembly, and the Internet checksum with the same vectors. */
+export class WasmAead implements AeadBackend {
+  readonly name = 'wasm'
+  /** The memory it works in: packets, their table, keys. */
+  readonly arena: AeadArena
+  readonly #module: AeadExports
+
+  /** For {@link loadWasmAead}, which has tested the module over this arena. */
+  constructor(arena: AeadArena, module: AeadExports) {
+    this.arena = arena
+    this.#module = module
+  }
+
+  sealBatch(table: PacketTable, count: number): number {
+    this.#check(table, count)
+    return this.#module.sealBatch(table.address, count)
+  }
+
+  openBatch(table: PacketTable, count: number): number {
+    this.#check(table, count)
+    return this.#module.openBatch(table.address, count)
+  }
+
+  /**
+   * Returns the sum of the 16-bit words of `length` bytes of the arena from `offset` on, folded to 16 bits; an odd last byte
+   * is padded with zero.
+   */
+  sumWords(offset: number, length: number): number {
+    this.#checkRange(offset, length)
+    return this.#module.sumWords(offset, length)
+  }
+
+  /** Returns the Internet checksum (RFC 1071) of a range of the arena on top of `initial`, a sum of less than 2^32. */
+  checksum(offset: number, length: number, initial = 0): number {
+    this.#checkRange(offset, length)
+    return this.#module.checksum(offset, length, initial)
+  }
+
+  /**
+   * Returns the sum of a pseudo header, folded to 16 bits, to pass to {@link checksum}.
+   *
+   * @param addresses - Where source and destination lie, one behind the other as in an IP header.
+   * @param bytes - 8 for IPv4, 32 for IPv6.
+   * @param protocol - The number of the protocol above.
+   * @param length - Bytes of the segment, its own header included.
+   */
+  pseudoHeaderSum(addresses: number, bytes: 8 | 32, protocol: number, length: number): number {
+    this.#checkRange(addresses, bytes)
+    return this.#module.pseudoHeaderSum(addresses, bytes, protocol, length)
+  }
+
+  #check(table: PacketTable, count: number): void {
+    if (table !== this.arena.table) throw new TypeError('table: not the one of this arena')
+    if (!(count >= 0 && count <= table.capacity)) throw new RangeError(`count: ${count} of ${table.capacity}`)
+  }
+
+  #checkRange(offset: number, length: number): void {
+    if (offset >= 0 && length >= 0 && offset + length <= this.arena.bytes.length) return
+    throw new RangeError(`offset: ${length} bytes at ${offset} reach outside the arena`)
+  }
+}
