@@ -26,6 +26,9 @@ interface Flags {
 /** Milliseconds that a clean end may take; after it the process ends all the same. */
 const END_WITHIN = 3000
 
+/** The environment variable by which Tailscale's daemon, too, is told that relays speak plain HTTP: for tests. */
+const PLAIN_RELAYS = 'TS_DEBUG_USE_DERP_HTTP'
+
 function readFlags(): Flags {
   return new Command('meshd')
     .description('Keeps this machine in the mesh. Talk to it with the command mesh.')
@@ -73,6 +76,7 @@ async function main(): Promise<void> {
         port: flags.port,
         version: VERSION,
         allowLoopback: flags.allowLoopback ?? false,
+        plainRelays: /^(1|true)$/.test(process.env[PLAIN_RELAYS] ?? ''),
         log: (severity, text, fields) => log[severity](fields ?? {}, text),
       }),
   })

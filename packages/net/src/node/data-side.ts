@@ -14,7 +14,7 @@ import type { NodeOptions } from './node-options.ts'
 import { RelayLinks } from './relay-links.ts'
 
 /** What a data side is opened with. */
-export interface DataSideOptions extends Pick<NodeOptions, 'port' | 'allowLoopback' | 'log'> {
+export interface DataSideOptions extends Pick<NodeOptions, 'port' | 'allowLoopback' | 'plainRelays' | 'log'> {
   /** The node's private key, 32 bytes. */
   readonly nodeKey: Uint8Array
   /** Takes packets for this host. */
@@ -40,8 +40,11 @@ export class DataSide {
 
   /** Opens sockets and joins the parts. Rejects with the system's error when the port cannot be had. */
   static async open(options: DataSideOptions): Promise<DataSide> {
-    const { nodeKey, host, dns, onPaths, port = 0, allowLoopback = false, log } = options
-    const relays = new RelayLinks(nodeKey, (region, message) => log?.('debug', `relay ${region}: ${message}`))
+    const { nodeKey, host, dns, onPaths, port = 0, allowLoopback = false, plainRelays = false, log } = options
+    const connection = { privateKey: nodeKey, plain: plainRelays, x25519: nodeCrypto }
+    const relays = new RelayLinks(connection, (region, message) =>
+      log?.('debug', `relay ${region}: ${message}`),
+    )
     // Packets may come before the socket is handed over; there is nobody to take them yet.
     let engine: Engine | undefined
     const sock = await openMagicSock({

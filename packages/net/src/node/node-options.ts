@@ -23,6 +23,8 @@ export interface NodeOptions {
   readonly port?: number
   /** Counts loopback addresses as reachable: for several nodes on one machine. */
   readonly allowLoopback?: boolean
+  /** Reaches relays over plain HTTP, which the relay map has no word for: for a relay without a certificate. */
+  readonly plainRelays?: boolean
   /** Version to tell control. */
   readonly version?: string
   /** Takes what is worth a line in a log. Never a secret. */

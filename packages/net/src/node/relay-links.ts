@@ -1,19 +1,22 @@
 // The relay connections that magicsock asks for, made from the map of the moment. When a region's servers change,
 // its connection is made anew behind the same link.
-import { connectDerp, type DerpConnection } from '@mesh/derp-client/node'
+import { connectDerp, type DerpConnection, type DerpConnectionOptions } from '@mesh/derp-client/node'
 import type { RelayHandlers, RelayLink } from '@mesh/magicsock/node'
 import type { DERPMap, DERPRegion } from '@mesh/wire/control'
 
+/** What every connection to a relay is made with. */
+export type RelayConnectionOptions = Pick<DerpConnectionOptions, 'privateKey' | 'plain' | 'x25519'>
+
 /** Makes and keeps the connections to relay regions. */
 export class RelayLinks {
-  readonly #privateKey: Uint8Array
+  readonly #options: RelayConnectionOptions
   readonly #onTrouble: (region: string, message: string) => void
   readonly #links = new Map<number, Link>()
   #regions: Readonly<Record<string, DERPRegion>> = {}
 
-  /** `privateKey` is the node's; kept, not copied. */
-  constructor(privateKey: Uint8Array, onTrouble: (region: string, message: string) => void) {
-    this.#privateKey = privateKey
+  /** The private key in `options` is the node's; kept, not copied. */
+  constructor(options: RelayConnectionOptions, onTrouble: (region: string, message: string) => void) {
+    this.#options = options
     this.#onTrouble = onTrouble
   }
 
@@ -30,7 +33,7 @@ export class RelayLinks {
 
   /** Connects to a region, for magicsock. */
   connect(region: number, handlers: RelayHandlers): RelayLink {
-    const link = new Link(this.#privateKey, handlers, this.#onTrouble, () => this.#links.delete(region))
+    const link = new Link(this.#options, handlers, this.#onTrouble, () => this.#links.delete(region))
     this.#links.set(region, link)
     link.use(this.#regions[String(region)])
     return link
@@ -38,7 +41,7 @@ export class RelayLinks {
 }
 
 class Link implements RelayLink {
-  readonly #privateKey: Uint8Array
+  readonly #options: RelayConnectionOptions
   readonly #handlers: RelayHandlers
   readonly #onTrouble: (region: string, message: string) => void
   readonly #onClose: () => void
@@ -47,12 +50,12 @@ class Link implements RelayLink {
   #preferred = false
 
   constructor(
-    privateKey: Uint8Array,
+    options: RelayConnectionOptions,
     handlers: RelayHandlers,
     onTrouble: (region: string, message: string) => void,
     onClose: () => void,
   ) {
-    this.#privateKey = privateKey
+    this.#options = options
     this.#handlers = handlers
     this.#onTrouble = onTrouble
     this.#onClose = onClose
@@ -86,7 +89,7 @@ class Link implements RelayLink {
   }
 
   #open(region: DERPRegion): DerpConnection {
-    const connection = connectDerp({ region, privateKey: this.#privateKey, preferred: this.#preferred })
+    const connection = connectDerp({ ...this.#options, region, preferred: this.#preferred })
     connection.onPacket((source, packet) => this.#handlers.onPacket(source, packet))
     connection.onPeerGone((nodeKey) => this.#handlers.onPeerGone(nodeKey))
     connection.onEvent((event) => {
