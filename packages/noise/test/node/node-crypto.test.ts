@@ -3,11 +3,14 @@ import { describe, expect, test } from 'vitest'
 import { cryptoContract } from '../../src/contract/index.ts'
 import { nobleCrypto } from '../../src/index.ts'
 import { nodeCrypto } from '../../src/node/index.ts'
+import { wycheproofTests } from '../wycheproof.ts'
 
 describe('nodeCrypto', () => {
   test.each(cryptoContract)('$name', (clause) => {
     expect(() => clause.run(nodeCrypto)).not.toThrow()
   })
+
+  wycheproofTests(nodeCrypto)
 
   test('gives the same bytes as nobleCrypto for any input', () => {
     const key = fc.uint8Array({ minLength: 32, maxLength: 32 })
