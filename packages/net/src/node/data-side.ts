@@ -11,6 +11,7 @@ import { Engine } from '../engine.ts'
 import type { PingResult } from '../status.ts'
 import type { OverlayHost } from '../userspace-host.ts'
 import type { NodeOptions } from './node-options.ts'
+import { forwardQuery } from './forward-query.ts'
 import { RelayLinks } from './relay-links.ts'
 
 /** What a data side is opened with. */
@@ -67,6 +68,7 @@ export class DataSide {
       random: systemRandom,
       wallClock: () => Date.now(),
       crypto: nodeCrypto,
+      forward: forwardQuery,
     })
     engine.setHost(host)
     return new DataSide(engine, sock, relays)
