@@ -1,0 +1,186 @@
+import { formatDiscoKey, formatNodeKey } from '@mesh/keys'
+import { applyMapResponse, type MapUpdate } from '@mesh/netmap'
+import type { MapResponse, Node } from '@mesh/wire/control'
+import { formatPrefix } from '@mesh/wire/ip'
+import { describe, expect, test } from 'vitest'
+import { describeStatus, PeerTable, reconcile, type Rooms } from '../src/index.ts'
+
+const key = (n: number): Uint8Array => new Uint8Array(32).fill(n)
+
+function node(id: number, more: Partial<Node> = {}): Node {
+  const ip = `100.64.0.${id}/32`
+  return {
+    ID: id,
+    StableID: `n${id}`,
+    Name: `host${id}.mesh.test.`,
+    User: 1,
+    Key: formatNodeKey(key(id)),
+    DiscoKey: formatDiscoKey(key(100 + id)),
+    Addresses: [ip, `fd7a:115c:a1e0::${id}/128`],
+    AllowedIPs: [ip, `fd7a:115c:a1e0::${id}/128`],
+    Endpoints: [`192.0.2.${id}:41641`],
+    HomeDERP: 900,
+    Online: true,
+    MachineAuthorized: true,
+    ...more,
+  }
+}
+
+const RELAY = { Name: '900a', RegionID: 900, HostName: '127.0.0.1', IPv6: 'none', DERPPort: 1, STUNPort: 2 }
+const SNAPSHOT: MapResponse = {
+  Node: node(1),
+  Peers: [node(2), node(3)],
+  DERPMap: { Regions: { 900: { RegionID: 900, RegionCode: 'mesh', RegionName: 'Mesh', Nodes: [RELAY] } } },
+  DNSConfig: { Proxied: true, ExtraRecords: [{ Name: 'db.mesh.test', Value: '100.64.0.3' }] },
+  Domain: 'mesh.test',
+  PacketFilter: [],
+  UserProfiles: [{ ID: 1, LoginName: 'ann', DisplayName: 'Ann' }],
+}
+
+/** Rooms that write down what they are told, in short. */
+function makeRooms(): { rooms: Rooms; told: string[] } {
+  const told: string[] = []
+  const rooms: Rooms = {
+    peers: new PeerTable(),
+    wireguard: {
+      setPeers: (peers) => {
+        const list = peers.map((peer) => `${peer.id}:${peer.allowedIps.map(formatPrefix).join('+')}`)
+        told.push(`wireguard ${list.join(' ')}`)
+      },
+    },
+    paths: {
+      setPeers: (peers) =>
+        told.push(`paths ${peers.map((peer) => `${peer.id}@${peer.homeRelay}`).join(' ')}`),
+      setRelays: (relays) => {
+        const [first] = relays.get(900)?.nodes ?? []
+        told.push(
+          `relays ${[...relays.keys()].join()} ${first?.ipv4?.join('.')} ${first?.ipv6?.join() ?? 'none'} ${first?.stunPort}`,
+        )
+      },
+    },
+    filter: {
+      setRules: (rules) => told.push(`rules ${rules.length}`),
+      setLocalPrefixes: (prefixes) => told.push(`local ${prefixes.join(' ')}`),
+    },
+    dns: {
+      setRecords: (records) => {
+        told.push(`dns ${records.suffix} ${records.nodes?.length} ${records.extra?.length}`)
+        return 0
+      },
+    },
+    onHostRoutes: ({ addresses, routes }) => told.push(`host ${addresses.join(' ')} > ${routes.join(' ')}`),
+  }
+  return { rooms, told }
+}
+
+function apply(before: MapUpdate | undefined, response: MapResponse): MapUpdate {
+  const update = applyMapResponse(before?.map, response, { wallNow: Date.UTC(2026, 10, 1) })
+  if (!update) throw new Error('the response does not apply')
+  return update
+}
+
+describe('reconcile', () => {
+  test('tells every room what the first map means, paths before keys', () => {
+    const { rooms, told } = makeRooms()
+    const { map, changes } = apply(undefined, SNAPSHOT)
+    reconcile(map, changes, rooms)
+    expect(told).toEqual([
+      'relays 900 127.0.0.1 none 2',
+      'paths 0@900 1@900',
+      'wireguard 0:100.64.0.2/32+fd7a:115c:a1e0::2/128 1:100.64.0.3/32+fd7a:115c:a1e0::3/128',
+      'local 100.64.0.1/32 fd7a:115c:a1e0::1/128',
+      'rules 0',
+      'dns mesh.test 3 1',
+      'host 100.64.0.1/32 fd7a:115c:a1e0::1/128 > 100.100.100.100/32 100.64.0.2/32 100.64.0.3/32 fd7a:115c:a1e0::/48',
+    ])
+  })
+
+  test('says nothing where nothing changed, and only paths hear of a new endpoint', () => {
+    const { rooms, told } = makeRooms()
+    const first = apply(undefined, SNAPSHOT)
+    reconcile(first.map, first.changes, rooms)
+    told.length = 0
+    const same = apply(first, { KeepAlive: true })
+    reconcile(same.map, same.changes, rooms)
+    expect(told).toEqual([])
+    const moved = apply(first, { PeersChangedPatch: [{ NodeID: 2, Endpoints: ['198.51.100.1:1'] }] })
+    reconcile(moved.map, moved.changes, rooms)
+    expect(told).toEqual(['paths 0@900 1@900'])
+  })
+
+  test('gives a peer with another key another number, and never a number twice', () => {
+    const { rooms, told } = makeRooms()
+    const first = apply(undefined, SNAPSHOT)
+    reconcile(first.map, first.changes, rooms)
+    const renewed = apply(first, { PeersChanged: [node(2, { Key: formatNodeKey(key(77)) })] })
+    reconcile(renewed.map, renewed.changes, rooms)
+    expect(told.findLast((line) => line.startsWith('paths'))).toBe('paths 2@900 1@900')
+    const gone = apply(renewed, { PeersRemoved: [2] })
+    reconcile(gone.map, gone.changes, rooms)
+    const back = apply(gone, { PeersChanged: [node(2)] })
+    reconcile(back.map, back.changes, rooms)
+    expect(told.findLast((line) => line.startsWith('paths'))).toBe('paths 3@900 1@900')
+  })
+
+  test('threat 19: takes an expired peer away from WireGuard', () => {
+    const { rooms, told } = makeRooms()
+    const update = apply(undefined, { ...SNAPSHOT, Peers: [node(2, { Expired: true }), node(3)] })
+    reconcile(update.map, update.changes, rooms)
+    expect(told.find((line) => line.startsWith('wireguard'))).toMatch(/^wireguard 1:/)
+  })
+
+  test('takes no subnet or exit route of a peer unasked', () => {
+    const { rooms, told } = makeRooms()
+    const greedy = node(2, { AllowedIPs: ['100.64.0.2/32', '10.0.0.0/8', '0.0.0.0/0', '100.64.0.3/32'] })
+    const update = apply(undefined, { ...SNAPSHOT, Peers: [greedy] })
+    reconcile(update.map, update.changes, rooms)
+    expect(told.find((line) => line.startsWith('wireguard'))).toBe('wireguard 0:100.64.0.2/32')
+    expect(told.find((line) => line.startsWith('host'))).not.toContain('10.0.0.0')
+  })
+})
+
+test('a status says of each peer who it is, whose, and how it is reached', () => {
+  const { map } = apply(undefined, SNAPSHOT)
+  const status = describeStatus({
+    state: 'Running',
+    tun: true,
+    health: [],
+    map,
+    ownEndpoints: ['192.0.2.1:41641'],
+    homeRelay: 900,
+    lastHandshakeOf: () => Date.UTC(2026, 0, 2),
+    pathOf: (peer) => ({
+      endpoint: peer.endpoints[0],
+      bestEndpoint: peer.endpoints[0],
+      latency: 3,
+      homeRelay: 900,
+      active: true,
+      lastSend: 0,
+      candidates: [],
+      traffic: {
+        sentDirect: { packets: 3, bytes: 300 },
+        sentRelay: { packets: 1, bytes: 10 },
+        receivedDirect: { packets: 2, bytes: 200 },
+        receivedRelay: { packets: 0, bytes: 0 },
+      },
+    }),
+  })
+  expect(status).toMatchObject({
+    BackendState: 'Running',
+    TailscaleIPs: ['100.64.0.1', 'fd7a:115c:a1e0::1'],
+    MagicDNSSuffix: 'mesh.test',
+    CurrentTailnet: { MagicDNSEnabled: true },
+    Self: { DNSName: 'host1.mesh.test.', Relay: 'mesh', Addrs: ['192.0.2.1:41641'], Online: true },
+    User: { '1': { LoginName: 'ann' } },
+  })
+  expect(status.Peer?.[formatNodeKey(key(2))]).toMatchObject({
+    DNSName: 'host2.mesh.test.',
+    CurAddr: '192.0.2.2:41641',
+    Relay: 'mesh',
+    Active: true,
+    TxBytes: 310,
+    RxBytes: 200,
+    Paths: { directTx: 3, directRx: 2, relayTx: 1, relayRx: 0 },
+    LastHandshake: '2026-01-02T00:00:00.000Z',
+  })
+})
