@@ -6,6 +6,9 @@ import { serve } from './serve.ts'
 import { Answered, readSettings } from './settings.ts'
 import { VERSION } from './version.ts'
 
+/** Milliseconds that hanging up may take; after it the process ends all the same. */
+const END_WITHIN = 2_000
+
 async function main(args: readonly string[]): Promise<void> {
   const running = await serve(readSettings(args, VERSION))
   let ending = false
@@ -13,6 +16,7 @@ async function main(args: readonly string[]): Promise<void> {
     // Asked a second time, it does not wait for anybody.
     if (ending) process.exit(0)
     ending = true
+    setTimeout(() => process.exit(0), END_WITHIN)
     running.close().then(
       () => process.exit(0),
       () => process.exit(1),

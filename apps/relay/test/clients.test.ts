@@ -4,7 +4,7 @@ import { X509Certificate } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { once } from 'node:events'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { expect, test } from 'vitest'
 import type { DerpEvent, RelayRegion } from '@mesh/derp-client'
 import { connectDerp, type DerpConnection, type DerpConnectionOptions } from '@mesh/derp-client/node'
@@ -149,6 +149,25 @@ test('S20, C5: clients come back by themselves when the relay was killed and sta
   const arrived = bob.packet()
   alice.connection.send(bob.key, Uint8Array.of(1))
   expect((await arrived).packet).toEqual(Uint8Array.of(1))
+  closeAll()
+})
+
+test('ends at once when told to, with clients connected over TLS and sockets that never said a word', async () => {
+  await using relay = await startServing(
+    '--dev',
+    '--a',
+    '127.0.0.1:0',
+    '--stun=false',
+    '--certmode=self-signed',
+    '--http-port=-1',
+  )
+  await node(relay.region).next('connected')
+  const silent = connect(relay.port, '127.0.0.1').on('error', () => undefined)
+  await once(silent, 'connect')
+  const started = performance.now()
+  expect(await relay.end('SIGTERM')).toBe(0)
+  expect(performance.now() - started).toBeLessThan(5_000)
+  silent.destroy()
   closeAll()
 })
 

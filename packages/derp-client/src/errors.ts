@@ -6,6 +6,8 @@ export type DerpErrorCode =
   | 'ERR_DERP_NO_NODE'
   /** No node could be reached by TCP. */
   | 'ERR_DERP_UNREACHABLE'
+  /** The TLS handshake failed for another reason than the certificate; often the other side speaks no TLS. */
+  | 'ERR_DERP_TLS'
   /** The certificate is not one that the map allows. */
   | 'ERR_DERP_CERTIFICATE'
   /** The server answered the upgrade with something other than 101. */

@@ -125,8 +125,7 @@ async function secure(
     secured.on('error', () => undefined)
     secured.destroy()
     signal.throwIfAborted()
-    const why = error instanceof Error ? error.message : String(error)
-    throw new DerpError('ERR_DERP_CERTIFICATE', `TLS with ${node.HostName} failed: ${why}`, { cause: error })
+    throw tlsError(node, error)
   }
   checkPin(node, secured)
   return secured
@@ -192,11 +191,22 @@ function closed(cause: Error): DerpError {
   return new DerpError('ERR_DERP_CLOSED', `the relay hung up: ${cause.message}`, { cause })
 }
 
+// System errors and those of the TLS protocol have names of these shapes; every other name is a verdict on the
+// certificate.
+function tlsError(node: RelayNode, cause: unknown): DerpError {
+  const code = /^(E[A-Z]+|ERR_SSL_\w+)$/.test(systemCodeOf(cause)) ? 'ERR_DERP_TLS' : 'ERR_DERP_CERTIFICATE'
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new DerpError(code, `TLS with ${node.HostName} failed: ${why}`, { cause })
+}
+
 // What OpenSSL says when the answer to its hello is HTTP.
 function isNotTls(error: unknown): boolean {
-  const cause = error instanceof DerpError ? error.cause : undefined
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  const code = error instanceof DerpError ? systemCodeOf(error.cause) : ''
   return (
     code === 'EPROTO' || code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG'
   )
+}
+
+function systemCodeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : ''
 }

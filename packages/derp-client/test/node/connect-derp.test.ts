@@ -91,7 +91,7 @@ test('a relay without TLS is not taken for one with it, unless the map says Inse
   await using relay = await fakeRelay()
   const region = plainRegion(relay.port)
   const error = await firstError({ region, privateKey: CLIENT_PRIVATE_KEY })
-  expect(error.code).toBe('ERR_DERP_CERTIFICATE')
+  expect(error.code).toBe('ERR_DERP_TLS')
   const Nodes = region.Nodes?.map((node) => ({ ...node, InsecureForTests: true })) ?? []
   const connection = connectDerp({ region: { ...region, Nodes }, privateKey: CLIENT_PRIVATE_KEY })
   await nextEvent(connection, 'connected')
