@@ -1,13 +1,14 @@
 // HTTP/2 inside Noise: every connection's requests become exchanges of the coordinator, in the name of the machine that
 // Noise proved. Paths decide; the authority is whatever the client thinks it is (control §2.6).
 
-import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import { performServerHandshake } from 'node:http2'
 import { decodeJson, decodeMapRequest, decodeRegisterRequest } from '@mesh/wire/control'
 import type { Coordinator, CoordinatorOutput } from '../coordinator.ts'
 import type { NoiseConnection } from './accept-noise.ts'
 import { Exchange, readBody, turnAway } from './exchange.ts'
 import type { ControlLogger } from './logger.ts'
+import type { NoiseStream } from './noise-stream.ts'
 
 /** A long poll, held logins, updates and replies may all be open at once (control §5.7). */
 const MAX_CONCURRENT_STREAMS = 250
@@ -25,7 +26,7 @@ export interface MachineSessionsOptions {
 /** All connections of all machines. */
 export class MachineSessions {
   readonly #options: MachineSessionsOptions
-  readonly #sessions = new Set<ServerHttp2Session>()
+  readonly #connections = new Set<NoiseStream>()
   readonly #exchanges = new Map<number, Exchange>()
   #lastExchange = 0
 
@@ -37,7 +38,7 @@ export class MachineSessions {
   serve({ machineKey, stream: noise }: NoiseConnection): void {
     const settings = { maxConcurrentStreams: MAX_CONCURRENT_STREAMS }
     const session = performServerHandshake(noise, { settings })
-    this.#sessions.add(session)
+    this.#connections.add(noise)
     const idle = idleTimer(() => session.close())
     session.on('stream', (stream, headers) => {
       idle.hold()
@@ -49,11 +50,11 @@ export class MachineSessions {
     session.on('error', (error) => noise.destroy(error))
     session.on('close', () => {
       idle.stop()
-      this.#sessions.delete(session)
       noise.destroy()
     })
-    noise.on('error', () => session.destroy())
-    noise.on('close', () => session.destroy())
+    // The session ends with the stream under it; ending it first would write to a stream that may be on its way out.
+    noise.on('error', () => undefined)
+    noise.on('close', () => this.#connections.delete(noise))
   }
 
   /** Does what the coordinator wants done. */
@@ -80,7 +81,7 @@ export class MachineSessions {
 
   /** Ends all connections. */
   close(): void {
-    for (const session of this.#sessions) session.destroy()
+    for (const connection of this.#connections) connection.destroy()
   }
 
   async #handle(machineKey: string, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {

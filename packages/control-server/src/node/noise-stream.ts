@@ -12,15 +12,18 @@ export class NoiseStream extends Duplex {
 
   /** @param head - Bytes that came with the handshake and belong to the first records. */
   constructor(socket: Socket, transport: RecordTransport, head: Uint8Array) {
-    super({ allowHalfOpen: true })
+    super()
     this.#socket = socket
     this.#transport = transport
     socket.on('data', (chunk: Buffer) => this.#open(chunk))
-    socket.on('end', () => this.push(null))
+    // A peer that hangs up is gone. Passing on the end alone would let Node's HTTP/2 shut its side down while it still
+    // writes, which ends the process: whoever connects could choose when.
+    socket.on('end', () => this.destroy())
     socket.on('error', (error) => this.destroy(error))
     socket.on('close', () => this.destroy())
-    // Nothing may be pushed before whoever reads is there.
-    if (head.length > 0) setImmediate(() => this.#open(head))
+    // Fed at once, to stay in front of what the socket brings; opened when whoever reads is there.
+    transport.feed(head)
+    setImmediate(() => this.#open(new Uint8Array(0)))
   }
 
   override _read(): void {

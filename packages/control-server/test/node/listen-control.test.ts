@@ -361,3 +361,45 @@ test('options that cannot work give the port back', async () => {
   await expect(start({ baseDomain: 'a..b' })).rejects.toMatchObject({ code: 'ERR_CONTROL_CONFIG' })
   expect(await serverKey(control.url)).toHaveLength(32)
 })
+
+test.each([
+  ['a flood of pings', Uint8Array.of(0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8)],
+  ['a flood of settings', Uint8Array.of(0, 0, 0, 4, 0, 0, 0, 0, 0)],
+  ['a frame that breaks the rules', Uint8Array.of(0, 0, 1, 0, 0, 0, 0, 0, 0, 7)],
+])('threat 26: %s from a client that reads nothing ends its connection, not the server', async (_, frame) => {
+  const { socket, transport } = await new RawMachine().handshake(control.url)
+  const closed = new Promise((resolve) => socket.on('close', resolve))
+  socket.on('error', () => undefined)
+  const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u0004\0\0\0\0\0', 'latin1')
+  socket.write(transport.seal(preface) ?? preface)
+  const flood = Buffer.concat(Array.from({ length: 20_000 }, () => frame))
+  socket.write(transport.seal(flood) ?? flood)
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  socket.resume()
+  await closed
+  expect((await fetch(`${control.url}/health`)).status).toBe(200)
+})
+
+test('threat 26: a client that hangs up while it is being written to, or while the server ends, harms nobody', async () => {
+  const quitters = await Promise.all([1, 2, 3, 4, 5].map(() => joined()))
+  const streams = quitters.map(({ machine, session }) => machine.stream(session))
+  await until(() => streams.every((stream) => stream.messages.length > 0), 'the snapshots')
+  const talker = await joined()
+  for (const { machine } of quitters) {
+    const talking = talker.machine.map(talker.session, {
+      OmitPeers: true,
+      Hostinfo: { Hostname: machine.nodeKey },
+    })
+    machine.socket?.end()
+    await talking
+  }
+  expect((await talker.machine.map(talker.session, { OmitPeers: true })).status).toBe(200)
+  const last = await joined()
+  const stream = last.machine.stream(last.session)
+  await until(() => stream.messages.length > 0, 'the last snapshot')
+  last.machine.socket?.end()
+  await new Promise(setImmediate)
+  await control.close()
+  control = await start()
+  expect((await fetch(`${control.url}/health`)).status).toBe(200)
+})

@@ -67,10 +67,12 @@ export class RawMachine {
   nodeKey = `nodekey:${randomBytes(32).toString('hex')}`
   discoKey = `discokey:${randomBytes(32).toString('hex')}`
   earlyPayload: unknown
+  socket: Socket | undefined
 
   /** Shakes hands; returns HTTP/2 inside Noise. */
   async connect(url: string): Promise<ClientHttp2Session> {
     const { socket, transport, rest } = await this.handshake(url)
+    this.socket = socket
     const duplex = new Plain(socket, transport, rest)
     return connectHttp2('http://unused', { createConnection: () => duplex })
   }
