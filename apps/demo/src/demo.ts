@@ -144,8 +144,9 @@ function explainJoining(mesh: LocalMesh, namespaces: Namespaces | undefined, pro
     const socket = `--socket=${fromHere(join(mesh.directory, 'c.sock'))}`
     const state = `--state=${fromHere(join(mesh.directory, 'c.state'))}`
     const key = `--auth-key=file:${fromHere(mesh.authKeyFile)}`
+    const loopback = mesh.host === '127.0.0.1' ? ' --allow-loopback' : ''
     progress.say('To join another node, in this folder in another terminal:')
-    progress.say(`  ${program('meshd.ts')} --tun=userspace-networking --allow-loopback ${state} ${socket} &`)
+    progress.say(`  ${program('meshd.ts')} --tun=userspace-networking${loopback} ${state} ${socket} &`)
     progress.say(`  ${program('mesh.ts')} ${socket} up --login-server=${mesh.controlUrl} ${key} --hostname=c`)
     progress.say(`  ${program('mesh.ts')} ${socket} ping b`)
     if (mesh.host === '127.0.0.1') {
