@@ -235,6 +235,34 @@ test('S19, threat 29: the admission URL decides, and its failure is what the fla
   closeAll()
 })
 
+test('S19: with --verify-clients the daemon on this machine is asked for each key', async () => {
+  using folder = scratch()
+  const asked: (string | undefined)[] = []
+  const daemon = createServer((request, response) => {
+    asked.push(request.url)
+    response.writeHead(asked.length === 1 ? 200 : 404).end()
+  })
+  daemon.listen(folder.file('daemon.sock'))
+  await once(daemon, 'listening')
+  const args = [
+    '--dev',
+    '--a',
+    '127.0.0.1:0',
+    '--stun=false',
+    '--verify-clients',
+    '--socket',
+    folder.file('daemon.sock'),
+  ]
+  await using relay = await startServing(...args)
+  const known = node(relay.region)
+  await known.next('connected')
+  await node(relay.region).next('disconnected')
+  expect(asked[0]).toBe(`/localapi/v0/whois?addr=${formatNodeKey(known.key)}`)
+  closeAll()
+  daemon.closeAllConnections()
+  daemon.close()
+})
+
 test('S19, threat 29: with --verify-clients and no daemon nobody comes in', async () => {
   using folder = scratch()
   await using relay = await startServing(

@@ -133,6 +133,31 @@ test('a certificate that is missing, or no certificate, is answered with one sen
   expect((await run(...args)).stderr).toContain('are no certificate and key in PEM')
 })
 
+test('S17: beside HTTPS, the plain port answers the captive-portal check and points everything else to HTTPS', async () => {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const address = probe.address()
+  const plain = typeof address === 'object' ? (address?.port ?? 0) : 0
+  probe.close()
+  await once(probe, 'close')
+  const args = [
+    '--dev',
+    '--a',
+    '127.0.0.1:0',
+    '--stun=false',
+    '--certmode=self-signed',
+    '--http-port',
+    String(plain),
+  ]
+  await using _relay = await startServing(...args)
+  const url = `http://127.0.0.1:${plain}`
+  const check = await fetch(`${url}/generate_204`, { headers: { 'X-Tailscale-Challenge': 'abc' } })
+  expect([check.status, check.headers.get('x-tailscale-response')]).toEqual([204, 'response abc'])
+  const moved = await fetch(`${url}/derp/probe?x=1`, { redirect: 'manual' })
+  expect([moved.status, moved.headers.get('location')]).toEqual([302, 'https://127.0.0.1/derp/probe?x=1'])
+  expect((await fetch(url, { method: 'POST' })).status).toBe(400)
+})
+
 test('--help and --version print and end well', async () => {
   expect(await run('--version')).toMatchObject({ code: 0, stderr: '' })
   expect((await run('-help')).stdout).toContain('--stun-port')
