@@ -15,7 +15,7 @@ export function socketStream(socket: Socket, head: Uint8Array): ByteStream {
 
   function start(events: ByteStreamEvents): void {
     let cause: Error | undefined
-    socket.on('data', (chunk: Uint8Array) => events.bytes(chunk))
+    socket.on('data', (chunk: Buffer) => events.bytes(bytesOf(chunk)))
     socket.on('drain', () => events.drained())
     socket.on('error', (error) => {
       cause = error
@@ -49,4 +49,9 @@ export function socketStream(socket: Socket, head: Uint8Array): ByteStream {
   }
 
   return { start, write, close }
+}
+
+// The same bytes without Buffer's manners: its slice is a view where everybody else's is a copy.
+function bytesOf(chunk: Buffer): Uint8Array {
+  return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length)
 }

@@ -32,7 +32,7 @@ export function socketStream(socket: Duplex, head: Uint8Array, events: RelayStre
   tune(socket)
   // Before there is a listener: then it comes out with the rest, and not from within this call.
   if (head.length > 0) socket.unshift(head)
-  socket.on('data', (chunk: Uint8Array) => events.bytes(chunk))
+  socket.on('data', (chunk: Buffer) => events.bytes(bytesOf(chunk)))
   socket.on('error', () => socket.destroy())
   socket.on('close', () => events.closed())
   socket.on('end', () => socket.destroy())
@@ -69,6 +69,12 @@ function tune(socket: Duplex): void {
     socket.setKeepAlive(true, TCP_KEEP_ALIVE)
   }
   if ('setTimeout' in socket && typeof socket.setTimeout === 'function') socket.setTimeout(0)
+}
+
+// The same bytes without Buffer's manners: its slice is a view where everybody else's is a copy, and its views cost
+// more to make.
+function bytesOf(chunk: Buffer): Uint8Array {
+  return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length)
 }
 
 // Corked, so that a burst of frames becomes one system call; the last chunk's callback speaks for all.
