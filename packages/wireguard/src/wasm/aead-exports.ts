@@ -7,17 +7,31 @@ import { webAssembly } from './web-assembly.ts'
 
 /** What the module exports; assembly/index.ts and what it names say more of each. */
 export interface AeadExports {
-  configure(slots: number, slotCount: number, packets: number, packetsEnd: number): void
-  sealBatch(table: number, count: number): number
-  openBatch(table: number, count: number): number
-  sealOne(text: number, length: number, key: number, nonce: number, ad: number, adLength: number): void
-  openOne(text: number, length: number, key: number, nonce: number, ad: number, adLength: number): number
-  forget(): void
-  sumWords(at: number, length: number): number
-  checksum(at: number, length: number, initial: number): number
-  pseudoHeaderSum(addresses: number, bytes: number, protocol: number, length: number): number
-  keyStream(into: number, key: number, nonce: number, block: number, short: number): void
-  authenticate(into: number, message: number, length: number, key: number): void
+  readonly configure: (slots: number, slotCount: number, packets: number, packetsEnd: number) => void
+  readonly sealBatch: (table: number, count: number) => number
+  readonly openBatch: (table: number, count: number) => number
+  readonly sealOne: (
+    text: number,
+    length: number,
+    key: number,
+    nonce: number,
+    ad: number,
+    adLength: number,
+  ) => void
+  readonly openOne: (
+    text: number,
+    length: number,
+    key: number,
+    nonce: number,
+    ad: number,
+    adLength: number,
+  ) => number
+  readonly forget: () => void
+  readonly sumWords: (at: number, length: number) => number
+  readonly checksum: (at: number, length: number, initial: number) => number
+  readonly pseudoHeaderSum: (addresses: number, bytes: number, protocol: number, length: number) => number
+  readonly keyStream: (into: number, key: number, nonce: number, block: number, short: number) => void
+  readonly authenticate: (into: number, message: number, length: number, key: number) => void
 }
 
 let compiled: object | undefined
