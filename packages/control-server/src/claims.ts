@@ -83,7 +83,8 @@ function cleanText(text: string): string {
 
 type Given<T> = { [K in keyof T]?: Exclude<T[K], undefined> }
 
-function dropUndefined<T extends object>(fields: T): Given<T> {
+/** Returns the fields that are set. */
+export function dropUndefined<T extends object>(fields: T): Given<T> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Given<T>
 }
 

@@ -3,7 +3,7 @@
 
 import type { Node, PeerChange, UserProfile } from '@mesh/wire/control'
 import { formatTime, ZERO_TIME } from '@mesh/wire/control'
-import { homeRegionOf, publicHostinfo } from './claims.ts'
+import { dropUndefined, homeRegionOf, publicHostinfo } from './claims.ts'
 import type { NodeRecord, UserRecord } from './records.ts'
 
 /** The user under whom peers see every tagged node (control §3.1.5). */
@@ -47,14 +47,17 @@ export function peerNode(record: NodeRecord, context: ViewContext): Node {
   }
 }
 
-/** Returns the node as it sees itself. */
+/**
+ * Returns the node as it sees itself. What it reports all the time (endpoints, home relay, services) does not come back
+ * to it: a whole self node makes its client work everything out anew (control §3.6.3).
+ */
 export function selfNode(record: NodeRecord, context: ViewContext): Node {
-  const { NetInfo: _, ...Hostinfo } = record.hostinfo
+  const { HomeDERP: _, ...shared } = sharedFields(record, context)
+  const { OS, Hostname, RoutableIPs, RequestTags } = record.hostinfo
   return {
-    ...sharedFields(record, context),
+    ...shared,
     User: record.user ?? TAGGED_SELF_BASE + record.id,
-    Endpoints: record.endpoints,
-    Hostinfo,
+    Hostinfo: dropUndefined({ OS, Hostname, RoutableIPs, RequestTags }),
     MachineAuthorized: true,
     CapMap: SELF_CAPABILITIES,
   }

@@ -368,3 +368,22 @@ test('peers see the capability version of the subject', () => {
   const [first] = world.mapsOf(joined(world, 2).stream())
   expect(first?.Peers).toMatchObject([{ Cap: 130 }])
 })
+
+test('what a machine reports of itself does not come back to it', () => {
+  const world = new World()
+  const machine = joined(world, 1)
+  const stream = machine.stream()
+  settle(world)
+  const before = world.mapsOf(stream).length
+  machine.tell({
+    Hostinfo: {
+      Hostname: 'box-1',
+      OS: 'linux',
+      NetInfo: { PreferredDERP: 901 },
+      Services: [{ Proto: 'peerapi4', Port: 1 }],
+    },
+    Endpoints: ['198.51.100.1:1'],
+  })
+  settle(world)
+  expect(world.mapsOf(stream)).toHaveLength(before)
+})
