@@ -9,6 +9,7 @@ const steps = [
   ['lint', () => pnpm(['run', 'lint'])],
   ['types', () => node('scripts/types.mjs')],
   ['layers', () => pnpm(['exec', 'turbo', 'boundaries'])],
+  ['changesets', () => pnpm(['exec', 'changeset', 'status'])],
   ['docs', () => pnpm(['run', 'docs'])],
   ['packaging', () => node('scripts/packaging.mjs')],
   ['tests', () => node('scripts/test.mjs')],
