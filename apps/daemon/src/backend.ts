@@ -1,6 +1,6 @@
 // The daemon's will: what the user wished (up, down, which control server) against the one node that runs or not.
 // The local API calls it; it knows nothing of HTTP.
-import type { BackendState, MeshNodeApi, NodeEvent, StateStore, Status } from '@mesh/net'
+import type { BackendState, MeshNodeApi, NetErrorCode, NodeEvent, StateStore, Status } from '@mesh/net'
 import { BACKEND_STATES, NetError, NODE_KEY } from '@mesh/net'
 import { mergeMaskedPrefs, mergePrefs, type Prefs, readPrefs, writePrefs } from './prefs.ts'
 import { VERSION } from './version.ts'
@@ -56,6 +56,8 @@ export class Backend {
   #lastState: BackendState | undefined
   #authUrl = ''
   #trouble = ''
+  /** Why the last attempt ended for good; nothing is tried again until the user wishes something. */
+  #failure: NetErrorCode | undefined
   #turn: Promise<void> = Promise.resolve()
 
   constructor(options: BackendOptions) {
@@ -113,6 +115,7 @@ export class Backend {
     await this.#inTurn(async () => {
       await this.#node?.logout().catch((error: unknown) => this.#options.log('warn', sentence(error)))
       await this.#stop()
+      this.#failure = undefined
       this.#prefs = { ...this.#prefs, WantRunning: false, LoggedOut: true }
       await this.#options.store.write({ [NODE_KEY]: undefined })
       await writePrefs(this.#options.store, this.#prefs)
@@ -123,7 +126,8 @@ export class Backend {
   /** Returns where the node stands. */
   state(): BackendState {
     if (this.#node) return this.#node.status().BackendState
-    if (!this.#hasKey() || this.#prefs.LoggedOut) return 'NeedsLogin'
+    if (!this.#hasKey() || this.#prefs.LoggedOut || isRefusal(this.#failure)) return 'NeedsLogin'
+    if (this.#failure) return 'Stopped'
     return this.#prefs.WantRunning ? 'Starting' : 'Stopped'
   }
 
@@ -159,11 +163,12 @@ export class Backend {
     })
     this.#node = node
     this.#trouble = ''
+    this.#failure = undefined
     this.#stopListening = node.on((event) => this.#handleEvent(node, event))
     this.#tellState()
     node.ready.then(
       () => this.#handleReady(node),
-      (error: unknown) => void this.#inTurn(() => this.#handleFailure(node, error)),
+      (error: unknown) => void this.#inTurn(() => this.#handleFailure(node, error, keepTrying)),
     )
   }
 
@@ -176,13 +181,18 @@ export class Backend {
     this.#tellState()
   }
 
-  async #handleFailure(node: MeshNodeApi, error: unknown): Promise<void> {
+  async #handleFailure(node: MeshNodeApi, error: unknown, wasPatient: boolean): Promise<void> {
     if (node !== this.#node) return
     await this.#stop()
     // Wishes that never came true are not kept: the next start of the daemon finds the last good ones.
     this.#prefs = readPrefs(this.#options.store)
     this.#fail(sentence(error))
-    if (this.#prefs.WantRunning && this.#hasKey() && !isRefusal(error)) this.#run(true)
+    const code = error instanceof NetError ? error.code : 'ERR_NODE_FAILED'
+    // A patient node ends only for what trying again cannot mend.
+    const resume =
+      !wasPatient && code === 'ERR_CONTROL_UNREACHABLE' && this.#prefs.WantRunning && this.#hasKey()
+    if (resume) this.#run(true)
+    else this.#failure = code
     this.#tellState()
   }
 
@@ -256,8 +266,8 @@ const EMPTY_STATUS: Status = {
   User: null,
 }
 
-function isRefusal(error: unknown): boolean {
-  return error instanceof NetError && error.code === 'ERR_LOGIN_REFUSED'
+function isRefusal(code: NetErrorCode | undefined): boolean {
+  return code === 'ERR_LOGIN_REFUSED' || code === 'ERR_LOGIN_NEEDED'
 }
 
 function sentence(error: unknown): string {

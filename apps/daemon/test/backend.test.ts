@@ -75,6 +75,39 @@ describe('the daemon', () => {
     expect(second.requests).toEqual([{ controlUrl: URL, hostname: 'machine', keepTrying: true }])
   })
 
+  test('does not try again what a person must mend, and says what it is', async () => {
+    const store = memoryStore({
+      [NODE_KEY]: 'privkey:00',
+      '_daemon-prefs': '{"WantRunning":true,"ControlURL":"x"}',
+    })
+    const { backend, nodes } = setUp(store)
+    await backend.resume()
+    nodes[0]?.settle.reject(new NetError('ERR_LOGIN_NEEDED', 'The key of this node has expired.'))
+    await settled()
+    expect(nodes).toHaveLength(1)
+    expect(backend.status()).toMatchObject({
+      BackendState: 'NeedsLogin',
+      Health: ['The key of this node has expired.'],
+    })
+  })
+
+  test('goes back to what ran before when an attempt with other wishes does not reach control', async () => {
+    const store = memoryStore({
+      [NODE_KEY]: 'privkey:00',
+      '_daemon-prefs': '{"WantRunning":true,"ControlURL":"x"}',
+    })
+    const { backend, nodes, requests } = setUp(store)
+    await backend.resume()
+    await backend.start({ UpdatePrefs: { ControlURL: 'http://nowhere' } })
+    nodes[1]?.settle.reject(new NetError('ERR_CONTROL_UNREACHABLE', 'Nobody is there.'))
+    await settled()
+    expect(requests.map(({ controlUrl, keepTrying }) => [controlUrl, keepTrying])).toEqual([
+      ['x', true],
+      ['http://nowhere', false],
+      ['x', true],
+    ])
+  })
+
   test('goes down and up by a masked change, and leaves what the mask does not name', async () => {
     const { backend, nodes } = setUp(memoryStore({ [NODE_KEY]: 'privkey:00' }))
     await backend.start({ UpdatePrefs: { ControlURL: URL } })

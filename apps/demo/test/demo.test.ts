@@ -1,6 +1,6 @@
 // The first command of the README, as a user runs it.
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -44,6 +44,16 @@ test('keeps keys in files for the owner alone (threat 8)', () => {
   for (const name of ['a.state', 'b.state', 'auth.key'])
     expect(statSync(join(directory, name)).mode & 0o777).toBe(0o600)
   expect(readdirSync(directory).filter((name) => name.endsWith('.sock') || name === 'pids.json')).toEqual([])
+})
+
+test('writes no secret into any log (threat 7)', () => {
+  const read = (name: string): string => readFileSync(join(directory, name), 'utf8')
+  const secrets = ['a.state', 'b.state', 'relay/relay.key', 'control/private.key', 'auth.key'].flatMap(
+    (name) => [...read(name).matchAll(/[0-9a-f]{64}|(?<=-)[\w-]{24,}$/gm)],
+  )
+  expect(secrets.length).toBeGreaterThanOrEqual(5)
+  const logs = readdirSync(join(directory, 'log')).map((name) => read(join('log', name)))
+  for (const [secret] of secrets) expect(logs.some((log) => log.includes(secret))).toBe(false)
 })
 
 test('forgets everything with --reset', async () => {

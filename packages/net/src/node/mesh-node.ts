@@ -22,7 +22,7 @@ import { TUNNEL_PING_TIMEOUT } from '../tunnel-pings.ts'
 import { UserspaceHost } from '../userspace-host.ts'
 import { DataSide } from './data-side.ts'
 import { hostInfo } from './host-info.ts'
-import { explain, sentence } from './node-error.ts'
+import { explain } from './node-error.ts'
 import { loadKeys, type NodeKeys, pinControlKey, pinnedControlKey, saveKeys } from './node-keys.ts'
 import type { NodeOptions } from './node-options.ts'
 
@@ -43,6 +43,9 @@ export class MeshNode implements MeshNodeApi {
   #control: ControlConnection | undefined
   #map: NetworkMap | undefined
   #trouble = ''
+  /** Whether failures before the first map are waited out. */
+  #patient: boolean
+  #refused = false
   #hostIsSet = false
   #settingHost: Promise<void> = Promise.resolve()
   #closing: Promise<void> | undefined
@@ -72,6 +75,7 @@ export class MeshNode implements MeshNodeApi {
 
   private constructor(options: NodeOptions) {
     this.#options = options
+    this.#patient = options.keepTrying === true
     this.#store = options.store ?? memoryStore()
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.ready = promise
@@ -204,7 +208,7 @@ export class MeshNode implements MeshNodeApi {
     if (event.event === 'registered') await this.#handleRegistered(event.nodeKey)
     if (event.event === 'map') this.#handleMap(event.map, event.changes)
     if (event.event === 'following') this.#handleFollowing(event.following)
-    if (event.event === 'auth-url') this.#tell({ kind: 'auth-url', url: event.url })
+    if (event.event === 'auth-url') this.#handleAuthUrl(event.url)
     if (event.event === 'trouble') this.#handleTrouble(event.error, event.retryIn)
   }
 
@@ -219,6 +223,12 @@ export class MeshNode implements MeshNodeApi {
     this.#control?.report({ discoKey: formatDiscoKey(this.#data.sock.discoKey) })
     this.#report()
     if (this.#map) this.#apply(this.#map, EVERYTHING)
+  }
+
+  /** A person was asked for: from now on it would be wrong to give up over a lost connection. */
+  #handleAuthUrl(url: string): void {
+    this.#patient = true
+    this.#tell({ kind: 'auth-url', url })
   }
 
   #handleMap(map: NetworkMap, changes: MapChanges): void {
@@ -267,8 +277,9 @@ export class MeshNode implements MeshNodeApi {
   /** Before the first map trouble ends the node, unless it was told to keep trying; later it is only reported. */
   #handleTrouble(error: ControlError, retryIn: number): void {
     const final = retryIn === Infinity
-    if (this.#map === undefined && (final || this.#options.keepTrying !== true)) return this.#fail(error)
-    this.#trouble = sentence(error.message)
+    if (this.#map === undefined && (final || !this.#patient)) return this.#fail(error)
+    this.#refused = final
+    this.#trouble = explain(error).message
     this.#tell({ kind: 'trouble', message: this.#trouble, code: error.code })
     this.#tell({ kind: 'status' })
   }
@@ -303,7 +314,7 @@ export class MeshNode implements MeshNodeApi {
   #state(): BackendState {
     const { self, derpMap } = this.#map ?? {}
     if (!self) return 'Starting'
-    if (self.expired) return 'NeedsLogin'
+    if (self.expired || this.#refused) return 'NeedsLogin'
     if (self.source.MachineAuthorized === false) return 'NeedsMachineAuth'
     if (!this.#hostIsSet) return 'Starting'
     const hasRelays = Object.keys(derpMap?.Regions ?? {}).length > 0
