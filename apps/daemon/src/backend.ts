@@ -125,7 +125,9 @@ export class Backend {
 
   /** Returns where the node stands. */
   state(): BackendState {
-    if (this.#node) return this.#node.status().BackendState
+    const running = this.#node?.status().BackendState
+    if (running === 'Starting' && this.#authUrl) return 'NeedsLogin'
+    if (running) return running
     if (!this.#hasKey() || this.#prefs.LoggedOut || isRefusal(this.#failure)) return 'NeedsLogin'
     if (this.#failure) return 'Stopped'
     return this.#prefs.WantRunning ? 'Starting' : 'Stopped'
@@ -135,10 +137,10 @@ export class Backend {
   status(withPeers = true): Status {
     const known = this.#node?.status()
     const status: Status = known
-      ? { Version: VERSION, ...known, AuthURL: this.#authUrl }
+      ? { Version: VERSION, ...known, BackendState: this.state(), AuthURL: this.#authUrl }
       : { ...EMPTY_STATUS, TUN: this.#options.tun, BackendState: this.state(), HaveNodeKey: this.#hasKey() }
-    const health = this.#trouble ? [...status.Health, this.#trouble] : status.Health
-    return withPeers ? { ...status, Health: health } : { ...status, Health: health, Peer: null, User: null }
+    const Health = [...new Set([...status.Health, ...(this.#trouble ? [this.#trouble] : [])])]
+    return withPeers ? { ...status, Health } : { ...status, Health, Peer: null, User: null }
   }
 
   /** Calls `listener` for every notification, the present state first; returns the function that ends it. */
@@ -200,6 +202,7 @@ export class Backend {
     if (node !== this.#node) return
     if (event.kind === 'auth-url') {
       this.#authUrl = event.url
+      this.#tellState()
       this.#tell({ Version: VERSION, BrowseToURL: event.url })
     }
     if (event.kind === 'trouble') {

@@ -75,6 +75,17 @@ describe('the daemon', () => {
     expect(second.requests).toEqual([{ controlUrl: URL, hostname: 'machine', keepTrying: true }])
   })
 
+  test('asks for a login while a person must visit a page, and runs once they did', async () => {
+    const { backend, nodes, seen } = setUp()
+    await backend.start({ UpdatePrefs: { ControlURL: URL } })
+    nodes[0]?.tell({ kind: 'auth-url', url: 'http://visit' })
+    expect(backend.status()).toMatchObject({ BackendState: 'NeedsLogin', AuthURL: 'http://visit' })
+    nodes[0]?.run()
+    await settled()
+    expect(backend.status()).toMatchObject({ BackendState: 'Running', AuthURL: '' })
+    expect(seen.map(({ State, BrowseToURL }) => State ?? BrowseToURL)).toEqual([2, 5, 2, 'http://visit', 6])
+  })
+
   test('does not try again what a person must mend, and says what it is', async () => {
     const store = memoryStore({
       [NODE_KEY]: 'privkey:00',
