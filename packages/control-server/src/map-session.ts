@@ -97,7 +97,9 @@ export class MapSession {
   next(view: MapView): MapResponse | undefined {
     const delta: Delta = {}
     this.#addPeers(view, delta)
-    if (view.self !== this.#self) delta.Node = this.#self = view.self
+    // Clients of 2026 show a profile that comes in a delta only after they worked out the whole map anew, which a self
+    // node makes them do. New profiles are rare.
+    if (view.self !== this.#self || delta.UserProfiles) delta.Node = this.#self = view.self
     if (view.packetFilter !== this.#packetFilter) {
       this.#packetFilter = view.packetFilter
       delta.PacketFilters = { base: view.packetFilter }

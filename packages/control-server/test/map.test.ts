@@ -256,6 +256,7 @@ test('a new node comes to the others whole, with the profile of its owner', () =
   expect(last(world, watcher)).toMatchObject({
     PeersChanged: [{ ID: 2, User: 2, HomeDERP: 900 }],
     UserProfiles: [{ ID: 2, LoginName: 'bob' }],
+    Node: { ID: 1 },
   })
 })
 
