@@ -1,0 +1,58 @@
+// Comparing work that fits in one thread: every round runs each contestant for a slice, in turn, so that whatever the
+// machine does besides hits all alike; the median of the rounds counts. Time is the thread's own on a processor, which
+// leaves out when others had it.
+
+/** Something to time. */
+export interface Contestant {
+  readonly name: string
+  /** Does the work once and returns how many items that was. */
+  readonly run: () => number
+}
+
+/** How long and how often. */
+export interface RoundOptions {
+  /** How many rounds. */
+  readonly rounds: number
+  /** Milliseconds of each contestant's slice. */
+  readonly sliceMs: number
+  /** Milliseconds for each before the first round, so that everything is compiled. */
+  readonly warmUpMs: number
+}
+
+/** Returns the median microseconds an item takes, by contestant. */
+export function compareRounds(
+  contestants: readonly Contestant[],
+  options: RoundOptions,
+): ReadonlyMap<string, number> {
+  for (const contestant of contestants) slice(contestant, options.warmUpMs)
+  const samples = new Map(contestants.map(({ name }) => [name, [] as number[]]))
+  for (let round = 0; round < options.rounds; round += 1) {
+    for (const contestant of contestants)
+      samples.get(contestant.name)?.push(slice(contestant, options.sliceMs))
+  }
+  return new Map([...samples].map(([name, values]) => [name, median(values)]))
+}
+
+/** Microseconds of processor time an item took, over about `ms` milliseconds of it. */
+function slice({ run }: Contestant, ms: number): number {
+  const began = threadMicroseconds()
+  let items = 0
+  let spent = 0
+  do {
+    // A few runs between two looks at the clock, which is not free.
+    for (let i = 0; i < 8; i += 1) items += run()
+    spent = threadMicroseconds() - began
+  } while (spent < ms * 1000)
+  return spent / items
+}
+
+function threadMicroseconds(): number {
+  const { user, system } = process.threadCpuUsage()
+  return user + system
+}
+
+/** Returns the middle value. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[sorted.length >> 1] ?? Number.NaN
+}
