@@ -1,36 +1,26 @@
 // The coordinator as one machine. A shell gives each HTTP exchange a number and passes in who Noise says is asking;
 // what to answer comes out of poll. A map request that follows the map stays open: its exchange becomes a session.
 
-import type { Policy } from '@mesh/policy'
-import type { Machine, RandomSource } from '@mesh/sansio'
-import type {
-  DERPMap,
-  DNSConfig,
-  MapRequest,
-  MapResponse,
-  RegisterRequest,
-  RegisterResponse,
-} from '@mesh/wire/control'
+import type { Machine } from '@mesh/sansio'
+import type { MapRequest, MapResponse, RegisterRequest, RegisterResponse } from '@mesh/wire/control'
 import { isZeroKey, KEEP_ALIVE_RESPONSE, MINIMUM_CAPABILITY_VERSION } from '@mesh/wire/control'
+import { Accounts } from './accounts.ts'
 import type { MadePreAuthKey, NewPreAuthKey, NewUser, NodeStatus } from './admin.ts'
-import { isTag, isUserName } from './admin.ts'
-import { makeAuthKey } from './auth-key.ts'
-import type { SecretHash } from './auth-key.ts'
 import { checkEndpoints, checkHostinfo, mergeHostinfo } from './claims.ts'
 import { Deadlines } from './deadlines.ts'
 import { ControlError } from './errors.ts'
 import { MapSession } from './map-session.ts'
 import { MapViews } from './map-views.ts'
-import { isDomainName } from './names.ts'
 import { Network } from './network.ts'
 import type { NodeChange } from './network.ts'
 import { isExpired } from './node-view.ts'
+import { checkOptions, dnsConfigOf, EPHEMERAL_TIMEOUT } from './options.ts'
+import type { CoordinatorOptions } from './options.ts'
 import { PendingRegistrations } from './pending.ts'
 import type { PendingRegistration } from './pending.ts'
 import { Presence } from './presence.ts'
 import type { NodeRecord, PreAuthKeyRecord, UserRecord } from './records.ts'
 import { askAt, refusal, Registrar } from './registration.ts'
-import type { Store } from './store.ts'
 
 /** Changes are gathered this long, so that a burst becomes one response a session; milliseconds. */
 export const BATCH_INTERVAL = 50
@@ -38,40 +28,10 @@ export const BATCH_INTERVAL = 50
 export const KEEP_ALIVE_INTERVAL = 50_000
 /** Up to this much is added at random, so that sessions do not beat in step. */
 export const KEEP_ALIVE_JITTER = 9_000
-/** How long an ephemeral node may stay away before it is removed. */
-export const EPHEMERAL_TIMEOUT = 30 * 60_000
 /** The most map streams of one node; a new one ends the oldest. */
 const MAX_SESSIONS_PER_NODE = 4
 /** Wall-clock moments are looked at again at least this often, for the wall clock may be set. */
 const MAX_EXPIRY_WAIT = 60 * 60_000
-
-/** How a coordinator is made. */
-export interface CoordinatorOptions {
-  /** Where everything is remembered. */
-  readonly store: Store
-  /** The address clients know the server by, without a trailing slash: pages of logins lie under it. */
-  readonly serverUrl: string
-  /** The relays every node is told of. Clients need at least one to get going (control §5.3). */
-  readonly derpMap: DERPMap
-  /** The suffix of every node's name. */
-  readonly baseDomain: string
-  /** Resolvers for names outside the network; the machine's own when left out. */
-  readonly nameservers?: readonly string[]
-  /** Who may reach whom; everybody everybody when left out. */
-  readonly policy?: Policy
-  /** How long the key of a user's node lasts, milliseconds; for ever when left out. */
-  readonly nodeKeyLifetime?: number
-  /** How long an ephemeral node may stay away; {@link EPHEMERAL_TIMEOUT} when left out. */
-  readonly ephemeralTimeout?: number
-  /** Returns the wall clock's Unix milliseconds. */
-  readonly wallClock: () => number
-  /** Strong random bytes. */
-  readonly random: RandomSource
-  /** Hashes the secrets of pre-auth keys: SHA-256 or another of its kind, always the same one. */
-  readonly hash: SecretHash
-  /** The monotonic time of now, milliseconds. */
-  readonly now: number
-}
 
 /** What the coordinator wants done. `exchange` is the number its shell gave the request. */
 export type CoordinatorOutput =
@@ -88,6 +48,7 @@ export type CoordinatorEvent = 'registered' | 'online' | 'offline' | 'removed' |
 export class Coordinator implements Machine<CoordinatorOutput> {
   readonly #options: CoordinatorOptions
   readonly #network: Network
+  readonly #accounts: Accounts
   readonly #registrar: Registrar
   readonly #pending: PendingRegistrations
   readonly #presence = new Presence()
@@ -105,6 +66,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     const { store, baseDomain, wallClock, random, hash, nodeKeyLifetime = 0 } = options
     this.#options = options
     this.#network = new Network(store)
+    this.#accounts = new Accounts(this.#network, options)
     this.#pending = new PendingRegistrations(random)
     this.#registrar = new Registrar({
       network: this.#network,
@@ -169,7 +131,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
 
   /** Lets in a node that waits for a person; its client hears at once. */
   approve(registration: string, userName: string, now: number): NodeRecord {
-    const user = this.#userNamed(userName)
+    const user = this.#accounts.userNamed(userName)
     const taken = this.#pending.take(registration)
     if (!taken) {
       const message = `No login waits under ${registration}: it may have expired, start it again on the machine.`
@@ -195,12 +157,8 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   }
 
   /** Makes a user. */
-  createUser({ name, displayName }: NewUser): UserRecord {
-    if (!isUserName(name)) {
-      const message = `${JSON.stringify(name)} cannot be a user name: use letters, digits and . _ - @ +`
-      throw new ControlError('ERR_CONTROL_USER_NAME', message)
-    }
-    return this.#network.addUser({ name, displayName: displayName ?? name, createdAt: this.#wall() })
+  createUser(user: NewUser): UserRecord {
+    return this.#accounts.createUser(user)
   }
 
   /** Returns all users. */
@@ -210,32 +168,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
 
   /** Makes a pre-auth key. */
   createPreAuthKey(wish: NewPreAuthKey): MadePreAuthKey {
-    const tags = wish.tags ?? []
-    const badTag = tags.find((tag) => !isTag(tag))
-    if (badTag !== undefined) {
-      throw new ControlError(
-        'ERR_CONTROL_KEY_OPTIONS',
-        `${JSON.stringify(badTag)} is no tag: write tag:name.`,
-      )
-    }
-    if (wish.user === undefined && tags.length === 0) {
-      throw new ControlError('ERR_CONTROL_KEY_OPTIONS', 'A pre-auth key needs a user or tags.')
-    }
-    const { random, hash, store } = this.#options
-    const { text, prefix, secretHash } = makeAuthKey(random, hash)
-    const createdAt = this.#wall()
-    const key = store.insertPreAuthKey({
-      prefix,
-      secretHash,
-      user: wish.user === undefined ? undefined : this.#userNamed(wish.user).id,
-      reusable: wish.reusable ?? false,
-      ephemeral: wish.ephemeral ?? false,
-      tags,
-      createdAt,
-      expiresAt: wish.lifetime === undefined ? undefined : createdAt + wish.lifetime,
-      usedAt: undefined,
-    })
-    return { text, key }
+    return this.#accounts.createPreAuthKey(wish)
   }
 
   /** Returns all pre-auth keys. */
@@ -245,14 +178,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
 
   /** Makes a pre-auth key expire now, given its number, its prefix or its whole text. */
   expirePreAuthKey(which: string): PreAuthKeyRecord {
-    const { store } = this.#options
-    const named = (key: PreAuthKeyRecord): boolean =>
-      which === String(key.id) || which === key.prefix || which.startsWith(`meshkey-auth-${key.prefix}-`)
-    const key = store.preAuthKeys().find(named)
-    if (!key) throw new ControlError('ERR_CONTROL_KEY_UNKNOWN', 'There is no such pre-auth key.')
-    const expiresAt = this.#wall()
-    store.expirePreAuthKey(key.id, expiresAt)
-    return { ...key, expiresAt }
+    return this.#accounts.expirePreAuthKey(which)
   }
 
   /** Returns all nodes. */
@@ -501,12 +427,6 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     return node
   }
 
-  #userNamed(nameOrId: string): UserRecord {
-    const user = this.#network.userByName(nameOrId) ?? this.#network.user(Number(nameOrId))
-    if (!user) throw new ControlError('ERR_CONTROL_USER_UNKNOWN', `There is no user ${nameOrId}.`)
-    return user
-  }
-
   #wall(): number {
     return this.#options.wallClock()
   }
@@ -523,36 +443,5 @@ function reportedChange(node: NodeRecord, request: MapRequest): NodeChange {
   return {
     ...(hostinfo && JSON.stringify(hostinfo) !== JSON.stringify(node.hostinfo) ? { hostinfo } : {}),
     ...(endpoints.join() === node.endpoints.join() ? {} : { endpoints }),
-  }
-}
-
-function dnsConfigOf({ baseDomain, nameservers = [] }: CoordinatorOptions): DNSConfig {
-  const resolvers = nameservers.map((Addr) => ({ Addr }))
-  return {
-    Domains: [baseDomain],
-    Proxied: true,
-    ...(resolvers.length > 0 ? { FallbackResolvers: resolvers } : {}),
-  }
-}
-
-function checkOptions({ baseDomain, serverUrl, derpMap }: CoordinatorOptions): void {
-  const host = /^https?:\/\/(\[[0-9a-fA-F:]+\]|[^/:]+)(:\d+)?$/.exec(serverUrl)?.[1]
-  if (host === undefined) {
-    throw new ControlError('ERR_CONTROL_CONFIG', `The server URL ${serverUrl} is not http(s)://host[:port].`)
-  }
-  if (!isDomainName(baseDomain)) {
-    throw new ControlError('ERR_CONTROL_CONFIG', `${JSON.stringify(baseDomain)} cannot be the base domain.`)
-  }
-  if (host === baseDomain || host.endsWith(`.${baseDomain}`)) {
-    const message = `The base domain ${baseDomain} covers the server's own name ${host}, which clients could then not resolve.`
-    throw new ControlError('ERR_CONTROL_CONFIG', message)
-  }
-  for (const [key, region] of Object.entries(derpMap.Regions ?? {})) {
-    if (region.RegionID === Number(key) && region.Nodes.every((node) => node.RegionID === region.RegionID))
-      continue
-    throw new ControlError(
-      'ERR_CONTROL_CONFIG',
-      `Region ${key} of the relay map does not carry its own number.`,
-    )
   }
 }

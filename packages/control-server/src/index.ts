@@ -9,15 +9,16 @@ export type { SecretHash } from './auth-key.ts'
 export {
   BATCH_INTERVAL,
   Coordinator,
-  EPHEMERAL_TIMEOUT,
   KEEP_ALIVE_INTERVAL,
   KEEP_ALIVE_JITTER,
 } from './coordinator.ts'
-export type { CoordinatorEvent, CoordinatorOptions, CoordinatorOutput } from './coordinator.ts'
+export type { CoordinatorEvent, CoordinatorOutput } from './coordinator.ts'
 export { relayMap } from './relay-map.ts'
 export type { RelayEntry } from './relay-map.ts'
 export { ControlError } from './errors.ts'
 export type { ControlErrorCode } from './errors.ts'
+export { EPHEMERAL_TIMEOUT } from './options.ts'
+export type { CoordinatorOptions } from './options.ts'
 export { MemoryStore } from './memory-store.ts'
 export type { PendingRegistration } from './pending.ts'
 export { OFFLINE_GRACE } from './presence.ts'

@@ -4,7 +4,7 @@ import type { ServerHttp2Stream } from 'node:http2'
 import { constants as http2 } from 'node:http2'
 import { zstdCompressSync, constants as zlib } from 'node:zlib'
 import type { MapResponse, Zstd } from '@mesh/wire/control'
-import { encodeJson, encodeMapResponse, KEEP_ALIVE_RESPONSE, MAX_REQUEST_LENGTH } from '@mesh/wire/control'
+import { encodeJson, encodeMapResponse, KEEP_ALIVE_RESPONSE } from '@mesh/wire/control'
 
 /** A client that lets this much pile up reads no more: its stream is cut, and it will come back for a snapshot. */
 const MAX_QUEUED = 4 << 20
@@ -16,22 +16,6 @@ const zstd: Pick<Zstd, 'compress'> = {
 }
 const PLAIN_KEEP_ALIVE = encodeMapResponse(KEEP_ALIVE_RESPONSE)
 const PACKED_KEEP_ALIVE = encodeMapResponse(KEEP_ALIVE_RESPONSE, zstd as Zstd)
-
-/** Returns the request's body, or `undefined` when it is longer than {@link MAX_REQUEST_LENGTH} or breaks off. */
-export async function readBody(stream: ServerHttp2Stream): Promise<Uint8Array | undefined> {
-  const chunks: Uint8Array[] = []
-  let length = 0
-  try {
-    for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
-      length += chunk.length
-      if (length > MAX_REQUEST_LENGTH) return undefined
-      chunks.push(chunk)
-    }
-  } catch {
-    return undefined
-  }
-  return Buffer.concat(chunks)
-}
 
 /** Answers a request whose body is not, or no longer, wanted: the client is told to stop sending it. */
 export function turnAway(stream: ServerHttp2Stream, status: number, text: string): void {

@@ -6,9 +6,10 @@ import { performServerHandshake } from 'node:http2'
 import { decodeJson, decodeMapRequest, decodeRegisterRequest } from '@mesh/wire/control'
 import type { Coordinator, CoordinatorOutput } from '../coordinator.ts'
 import type { NoiseConnection } from './accept-noise.ts'
-import { Exchange, readBody, turnAway } from './exchange.ts'
+import { Exchange, turnAway } from './exchange.ts'
 import type { ControlLogger } from './logger.ts'
 import type { NoiseStream } from './noise-stream.ts'
+import { BodyBudget, readBody } from './request-body.ts'
 
 /** A long poll, held logins, updates and replies may all be open at once (control §5.7). */
 const MAX_CONCURRENT_STREAMS = 250
@@ -28,6 +29,7 @@ export class MachineSessions {
   readonly #options: MachineSessionsOptions
   readonly #connections = new Set<NoiseStream>()
   readonly #exchanges = new Map<number, Exchange>()
+  readonly #bodies = BodyBudget.together()
   #lastExchange = 0
 
   constructor(options: MachineSessionsOptions) {
@@ -40,12 +42,13 @@ export class MachineSessions {
     const session = performServerHandshake(noise, { settings })
     this.#connections.add(noise)
     const idle = idleTimer(() => session.close())
+    const bodies = this.#bodies.connection()
     session.on('stream', (stream, headers) => {
       idle.hold()
       stream.on('close', () => idle.release())
       // A client may reset a stream whenever it likes; that the stream is gone is told by 'close'.
       stream.on('error', () => undefined)
-      void this.#handle(machineKey, stream, headers)
+      void this.#handle(machineKey, stream, headers, bodies)
     })
     session.on('error', (error) => noise.destroy(error))
     session.on('close', () => {
@@ -84,11 +87,16 @@ export class MachineSessions {
     for (const connection of this.#connections) connection.destroy()
   }
 
-  async #handle(machineKey: string, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
+  async #handle(
+    machineKey: string,
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    bodies: BodyBudget,
+  ): Promise<void> {
     const path = (headers[':path'] ?? '').split('?', 1)[0] ?? ''
     const take = headers[':method'] === 'POST' ? this.#routes[path] : undefined
     if (!take) return turnAway(stream, path.startsWith('/machine/') ? 501 : 404, 'not implemented')
-    const body = await readBody(stream)
+    const body = await readBody(stream, bodies)
     if (body) take(machineKey, stream, body)
     else turnAway(stream, 413, 'request too large')
   }

@@ -403,3 +403,22 @@ test('threat 26: a client that hangs up while it is being written to, or while t
   control = await start()
   expect((await fetch(`${control.url}/health`)).status).toBe(200)
 })
+
+test('threat 26: a connection cannot have more than a few mebibytes of bodies under way', async () => {
+  const { machine, session } = await joined()
+  const held = Array.from({ length: 8 }, () => {
+    const stream = session.request({ ':method': 'POST', ':path': '/machine/map' })
+    stream.on('error', () => undefined)
+    const status = new Promise((resolve) => {
+      stream.on('response', (headers) => resolve(headers[':status']))
+      setTimeout(resolve, 1000, 'held')
+    })
+    stream.write('x'.repeat(900 << 10))
+    return { stream, status }
+  })
+  const answers = await Promise.all(held.map(({ status }) => status))
+  expect(new Set(answers)).toEqual(new Set(['held', 413]))
+  for (const { stream } of held) stream.destroy()
+  await until(() => held.every(({ stream }) => stream.closed), 'the ends')
+  expect((await machine.map(session, { OmitPeers: true })).status).toBe(200)
+})

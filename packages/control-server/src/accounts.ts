@@ -1,0 +1,82 @@
+// Users and the keys made for them: what an administrator sets up before any machine comes.
+
+import type { MadePreAuthKey, NewPreAuthKey, NewUser } from './admin.ts'
+import { isTag, isUserName } from './admin.ts'
+import { makeAuthKey } from './auth-key.ts'
+import { ControlError } from './errors.ts'
+import type { Network } from './network.ts'
+import type { CoordinatorOptions } from './options.ts'
+import type { PreAuthKeyRecord, UserRecord } from './records.ts'
+
+/** Makes and finds users and pre-auth keys. */
+export class Accounts {
+  readonly #network: Network
+  readonly #options: CoordinatorOptions
+
+  constructor(network: Network, options: CoordinatorOptions) {
+    this.#network = network
+    this.#options = options
+  }
+
+  /** Returns the user of this name or number. Throws {@link ControlError} when there is none. */
+  userNamed(nameOrId: string): UserRecord {
+    const user = this.#network.userByName(nameOrId) ?? this.#network.user(Number(nameOrId))
+    if (!user) throw new ControlError('ERR_CONTROL_USER_UNKNOWN', `There is no user ${nameOrId}.`)
+    return user
+  }
+
+  /** Makes a user. */
+  createUser({ name, displayName }: NewUser): UserRecord {
+    if (!isUserName(name)) {
+      const message = `${JSON.stringify(name)} cannot be a user name: use letters, digits and . _ - @ +`
+      throw new ControlError('ERR_CONTROL_USER_NAME', message)
+    }
+    return this.#network.addUser({ name, displayName: displayName ?? name, createdAt: this.#wall() })
+  }
+
+  /** Makes a pre-auth key. */
+  createPreAuthKey(wish: NewPreAuthKey): MadePreAuthKey {
+    const { user, tags = [], reusable = false, ephemeral = false, lifetime } = wish
+    const badTag = tags.find((tag) => !isTag(tag))
+    if (badTag !== undefined) {
+      throw new ControlError(
+        'ERR_CONTROL_KEY_OPTIONS',
+        `${JSON.stringify(badTag)} is no tag: write tag:name.`,
+      )
+    }
+    if (user === undefined && tags.length === 0) {
+      throw new ControlError('ERR_CONTROL_KEY_OPTIONS', 'A pre-auth key needs a user or tags.')
+    }
+    const { random, hash, store } = this.#options
+    const { text, prefix, secretHash } = makeAuthKey(random, hash)
+    const createdAt = this.#wall()
+    const key = store.insertPreAuthKey({
+      prefix,
+      secretHash,
+      user: user === undefined ? undefined : this.userNamed(user).id,
+      reusable,
+      ephemeral,
+      tags,
+      createdAt,
+      expiresAt: lifetime === undefined ? undefined : createdAt + lifetime,
+      usedAt: undefined,
+    })
+    return { text, key }
+  }
+
+  /** Makes a pre-auth key expire now, given its number, its prefix or its whole text. */
+  expirePreAuthKey(which: string): PreAuthKeyRecord {
+    const { store } = this.#options
+    const named = (key: PreAuthKeyRecord): boolean =>
+      which === String(key.id) || which === key.prefix || which.startsWith(`meshkey-auth-${key.prefix}-`)
+    const key = store.preAuthKeys().find(named)
+    if (!key) throw new ControlError('ERR_CONTROL_KEY_UNKNOWN', 'There is no such pre-auth key.')
+    const expiresAt = this.#wall()
+    store.expirePreAuthKey(key.id, expiresAt)
+    return { ...key, expiresAt }
+  }
+
+  #wall(): number {
+    return this.#options.wallClock()
+  }
+}
