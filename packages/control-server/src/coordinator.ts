@@ -18,7 +18,7 @@ import { checkOptions, dnsConfigOf, EPHEMERAL_TIMEOUT } from './options.ts'
 import type { CoordinatorOptions } from './options.ts'
 import { PendingRegistrations } from './pending.ts'
 import type { PendingRegistration } from './pending.ts'
-import { Presence } from './presence.ts'
+import { OFFLINE_GRACE, Presence } from './presence.ts'
 import type { NodeRecord, PreAuthKeyRecord, UserRecord } from './records.ts'
 import { askAt, refusal, Registrar } from './registration.ts'
 
@@ -377,12 +377,12 @@ export class Coordinator implements Machine<CoordinatorOutput> {
       if (session.nodeId === id) this.#endSession(exchange, now)
     this.#presence.leave(id)
     this.#out.push({ kind: 'event', event: 'logged-out', node: id })
-    this.#network.touch(id)
+    if (this.#network.node(id)) this.#network.updateNode(id, { lastSeen: this.#wall() })
   }
 
   #goOffline(id: number, now: number): void {
     if (!this.#network.node(id)) return
-    this.#network.updateNode(id, { lastSeen: this.#wall() })
+    this.#network.updateNode(id, { lastSeen: this.#wall() - OFFLINE_GRACE })
     this.#out.push({ kind: 'event', event: 'offline', node: id })
     this.#absorb(now)
   }

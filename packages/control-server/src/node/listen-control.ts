@@ -6,7 +6,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { publicKeyOf } from '@mesh/keys'
 import type { Crypto } from '@mesh/noise'
 import { nodeCrypto } from '@mesh/noise/node'
-import { drive } from '@mesh/sansio'
+import { drive, type Machine } from '@mesh/sansio'
 import { systemClock, systemRandom } from '@mesh/sansio/node'
 import { Coordinator } from '../coordinator.ts'
 import type { CoordinatorOutput } from '../coordinator.ts'
@@ -22,6 +22,8 @@ import { outerRoutes } from './outer-routes.ts'
 
 /** Time for a stranger to send the headers of a request, milliseconds. */
 const HEADERS_TIMEOUT = 10_000
+/** How long to wait after a failure of the store, milliseconds. */
+const RETRY_AFTER = 1000
 /** The most connections at once. */
 const MAX_CONNECTIONS = 16_384
 
@@ -85,7 +87,7 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
   }
   const wake = (): void => driver.wake()
   const sessions = new MachineSessions({ coordinator, now: () => systemClock.now(), wake, logger })
-  const driver = drive<CoordinatorOutput>(coordinator, systemClock, (output) => sessions.perform(output))
+  const driver = drive(steadfast(coordinator, logger), systemClock, (output) => sessions.perform(output))
   server.on('request', outerRoutes({ coordinator, publicKey: publicKeyOf(privateKey) }))
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy())
@@ -111,6 +113,24 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
       server.closeAllConnections()
       await closed
     },
+  }
+}
+
+/** A store that fails for a while (a full disk) must not end the server: what was due is tried again a little later. */
+function steadfast(coordinator: Coordinator, logger: ControlLogger): Machine<CoordinatorOutput> {
+  let notBefore = -Infinity
+  return {
+    handleTimeout(now) {
+      if (now < notBefore) return
+      try {
+        coordinator.handleTimeout(now)
+      } catch (error) {
+        notBefore = now + RETRY_AFTER
+        logger.error({ error: error instanceof Error ? error.message : String(error) }, 'what was due failed')
+      }
+    },
+    poll: () => coordinator.poll(),
+    pollTimeout: () => Math.max(coordinator.pollTimeout(), notBefore),
   }
 }
 

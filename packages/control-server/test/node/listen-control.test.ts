@@ -4,7 +4,7 @@ import type { ClientHttp2Session } from 'node:http2'
 import { generatePrivateKey, formatMachineKey, publicKeyOf } from '@mesh/keys'
 import { systemRandom } from '@mesh/sansio/node'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { MemoryStore, relayMap } from '../../src/index.ts'
+import { MemoryStore, type NodeRecord, relayMap } from '../../src/index.ts'
 import { listenControl } from '../../src/node/index.ts'
 import type { ControlListener, ControlOptions } from '../../src/node/index.ts'
 import { type MapStream, post, RawMachine, serverKey, until, upgrade } from './raw-client.ts'
@@ -33,6 +33,16 @@ function start(change: Partial<ControlOptions> = {}): Promise<ControlListener> {
     logger,
     ...change,
   })
+}
+
+/** A store on a disk that may be full. */
+class FullStore extends MemoryStore {
+  full = false
+
+  override updateNode(node: NodeRecord): void {
+    if (this.full) throw new Error('disk full')
+    super.updateNode(node)
+  }
 }
 
 async function open(machine: RawMachine): Promise<ClientHttp2Session> {
@@ -337,12 +347,10 @@ test('control 36: a deleted node is told so and its stream ends', async () => {
 
 test('a store that fails is a 500, not an empty 200', async () => {
   await control.close()
-  const store = new MemoryStore()
+  const store = new FullStore()
   control = await start({ store })
   const { machine, session } = await joined()
-  store.updateNode = () => {
-    throw new Error('disk full')
-  }
+  store.full = true
   expect((await machine.map(session, { Stream: true, Version: 139 })).status).toBe(500)
   expect(errors.splice(0)).toHaveLength(1)
 })
@@ -421,4 +429,23 @@ test('threat 26: a connection cannot have more than a few mebibytes of bodies un
   for (const { stream } of held) stream.destroy()
   await until(() => held.every(({ stream }) => stream.closed), 'the ends')
   expect((await machine.map(session, { OmitPeers: true })).status).toBe(200)
+})
+
+test('a store that fails while nobody asks is said in the log and does not end the server', {
+  timeout: 30_000,
+}, async () => {
+  await control.close()
+  const store = new FullStore()
+  control = await start({ store })
+  const { machine, session } = await joined()
+  const stream = machine.stream(session)
+  await until(() => stream.messages.length > 0, 'the snapshot')
+  store.full = true
+  session.destroy()
+  const said = (): boolean => errors.length > 0
+  for (let i = 0; i < 15 && !said(); i += 1) await new Promise((resolve) => setTimeout(resolve, 1000))
+  expect(errors.splice(0)).toEqual([expect.stringContaining('disk full')])
+  store.full = false
+  expect((await fetch(`${control.url}/health`)).status).toBe(200)
+  expect((await machine.map(await open(machine), { OmitPeers: true })).status).toBe(200)
 })
