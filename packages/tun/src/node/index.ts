@@ -4,4 +4,10 @@
  * @packageDocumentation
  */
 export { configureInterface, type InterfaceResult, type InterfaceSettings } from './interface.ts'
-export { openTun, type OpenTunOptions, tunUnsupportedReason } from './open-tun.ts'
+export {
+  type OffloadTun,
+  openOffloadTun,
+  openTun,
+  type OpenTunOptions,
+  tunUnsupportedReason,
+} from './open-tun.ts'

@@ -1,13 +1,14 @@
 // The kernel's TUN as a TunDevice: reading on its own thread, writing on the caller's, both through one arena.
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import { O_CLOEXEC } from '@mesh/linux'
+import { Arena, describeErrno, linuxCalls } from '@mesh/linux/node'
 import { TunError } from '../errors.ts'
 import type { PacketBatch, PacketSink } from '../packet-batch.ts'
 import type { TunCounters, TunDevice } from '../tun-device.ts'
 import { MAX_PACKET } from '../tun-pair.ts'
 import { PacketRing } from './packet-ring.ts'
 import type { ReaderMessage, ReaderStart } from './reader.ts'
-import { Arena, describeErrno, EFD_CLOEXEC, sys } from './sys.ts'
 
 /** Beside this file: the source when run from sources, the bundle's entry of that name when installed. */
 const READER = new URL(import.meta.url.endsWith('.ts') ? './reader.ts' : './reader.js', import.meta.url)
@@ -21,7 +22,7 @@ export class LinuxTun implements TunDevice {
   readonly #wakeUp: number
   readonly #ring = new PacketRing()
   readonly #outgoing = new Arena(new SharedArrayBuffer(65_536))
-  readonly #calls = sys()
+  readonly #calls = linuxCalls()
   readonly #counters = {
     receivedPackets: 0,
     receivedBytes: 0,
@@ -41,7 +42,7 @@ export class LinuxTun implements TunDevice {
     this.name = name
     this.mtu = mtu
     this.#device = device
-    this.#wakeUp = this.#calls.eventfd(EFD_CLOEXEC)
+    this.#wakeUp = this.#calls.eventfd(O_CLOEXEC)
     if (this.#wakeUp < 0)
       throw new TunError('ERR_TUN_SYSTEM', `eventfd failed: ${describeErrno(this.#wakeUp)}`)
     this.closed = new Promise((resolve) => {
@@ -84,7 +85,7 @@ export class LinuxTun implements TunDevice {
 
   #startReader(): void {
     const workerData: ReaderStart = {
-      ring: this.#ring.arena.buffer,
+      ring: this.#ring.buffer,
       device: this.#device,
       wakeUp: this.#wakeUp,
     }

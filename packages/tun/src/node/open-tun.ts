@@ -1,12 +1,5 @@
 // Opens the kernel's TUN device, and turns each way that can fail into one sentence for a person.
-import { TunError, type TunErrorCode } from '../errors.ts'
-import type { TunDevice } from '../tun-device.ts'
-import { DEFAULT_MTU, MAX_PACKET } from '../tun-pair.ts'
-import { checkInterfaceName, configureInterface, moveToNamespace } from './interface.ts'
-import { LinuxTun } from './linux-tun.ts'
 import {
-  Arena,
-  describeErrno,
   EACCES,
   EBUSY,
   EINVAL,
@@ -14,13 +7,27 @@ import {
   ENOENT,
   ENXIO,
   EPERM,
-  ffiUnsupportedReason,
+  IFF_NO_PI,
+  IFF_TUN,
+  IFF_VNET_HDR,
   O_CLOEXEC,
   O_NONBLOCK,
   O_RDWR,
-  sys,
+  TUN_F_CSUM,
+  TUN_F_TSO4,
+  TUN_F_TSO6,
+  TUN_F_USO4,
+  TUN_F_USO6,
   TUNSETIFF,
-} from './sys.ts'
+  TUNSETOFFLOAD,
+  TUNSETVNETHDRSZ,
+} from '@mesh/linux'
+import { Arena, describeErrno, linuxCalls, unsupportedReason } from '@mesh/linux/node'
+import { TunError, type TunErrorCode } from '../errors.ts'
+import type { TunDevice } from '../tun-device.ts'
+import { DEFAULT_MTU, MAX_PACKET } from '../tun-pair.ts'
+import { checkInterfaceName, configureInterface, moveToNamespace } from './interface.ts'
+import { LinuxTun } from './linux-tun.ts'
 
 /** How a TUN is opened. */
 export interface OpenTunOptions {
@@ -42,8 +49,22 @@ const INSTEAD = 'or run with --tun=userspace-networking'
 /** struct ifreq of linux/if.h: 16 bytes of name, then the flags; 40 bytes in all. */
 const IFREQ_NAME_LENGTH = 16
 const IFREQ_LENGTH = 40
-const IFF_TUN = 0x1
-const IFF_NO_PI = 0x1000
+/** Bytes of the virtio header in front of each packet of an {@link OffloadTun}: struct virtio_net_hdr. */
+const VIRTIO_HEADER_LENGTH = 10
+
+/** An open TUN whose file descriptor somebody else reads and writes: see {@link openOffloadTun}. */
+export interface OffloadTun {
+  /** The file descriptor, non-blocking; every packet has a virtio header of 10 bytes in front. */
+  readonly fd: number
+  /** The interface's name, as the host shows it. */
+  readonly name: string
+  /** The largest packet in bytes, segments taken one by one. */
+  readonly mtu: number
+  /** What the kernel leaves to the reader: segmentation of TCP and UDP, of TCP alone, or nothing. */
+  readonly offloads: 'tcp-udp' | 'tcp' | 'none'
+  /** Closes the file descriptor, and the interface is gone. Call it once nobody reads any more. Harmless when repeated. */
+  close(): void
+}
 
 /**
  * Returns why this machine cannot open a TUN, as one sentence for a person, or `undefined` when it can. Opens a
@@ -52,7 +73,7 @@ const IFF_NO_PI = 0x1000
 export function tunUnsupportedReason(): string | undefined {
   try {
     const { fd } = openDevice('meshprobe%d')
-    sys().close(fd)
+    linuxCalls().close(fd)
     return undefined
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
@@ -67,31 +88,80 @@ export function tunUnsupportedReason(): string | undefined {
  * @throws RangeError when the MTU or the name is out of range.
  */
 export async function openTun(options: OpenTunOptions = {}): Promise<TunDevice> {
-  const { name: wanted = 'mesh%d', mtu = DEFAULT_MTU, netns, addresses = [], routes = [] } = options
-  if (!Number.isInteger(mtu) || mtu < 68 || mtu > MAX_PACKET) throw new RangeError(`mtu out of range: ${mtu}`)
+  const { name: wanted = 'mesh%d', mtu = DEFAULT_MTU } = options
+  checkMtu(mtu)
   checkInterfaceName(wanted)
-  const { fd, name } = openDevice(wanted)
+  return openWith(wanted, options, 0, (name, fd) => new LinuxTun(name, mtu, fd))
+}
+
+/**
+ * Opens a TUN like {@link openTun} does, for whoever moves packets in the thousands: packets come in trains of up to 64 KiB
+ * with a virtio header in front, their segmentation and checksums left to the reader, and may be written so.
+ *
+ * @throws TunError with a code and one clear sentence when the machine, the rights or the name forbid it.
+ * @throws RangeError when the MTU or the name is out of range.
+ */
+export async function openOffloadTun(options: OpenTunOptions = {}): Promise<OffloadTun> {
+  const { name: wanted = 'mesh%d', mtu = DEFAULT_MTU } = options
+  checkMtu(mtu)
+  checkInterfaceName(wanted)
+  return openWith(wanted, options, IFF_VNET_HDR, (name, fd) => {
+    let open = true
+    const close = (): void => {
+      if (open) linuxCalls().close(fd)
+      open = false
+    }
+    return { fd, name, mtu, offloads: setOffloads(fd), close }
+  })
+}
+
+async function openWith<T>(
+  wanted: string,
+  options: OpenTunOptions,
+  flags: number,
+  make: (name: string, fd: number) => T,
+): Promise<T> {
+  const { mtu = DEFAULT_MTU, netns, addresses = [], routes = [] } = options
+  const { fd, name } = openDevice(wanted, flags)
   try {
     if (netns !== undefined) await moveToNamespace(name, netns)
+    const made = make(name, fd) // offloads are set before the first packet comes
     await configureInterface({ name, mtu, addresses, routes, ...(netns === undefined ? {} : { netns }) })
-    return new LinuxTun(name, mtu, fd)
+    return made
   } catch (error) {
-    sys().close(fd)
+    linuxCalls().close(fd)
     throw error
   }
 }
 
-function openDevice(wanted: string): { fd: number; name: string } {
-  const unsupported = ffiUnsupportedReason()
-  if (unsupported !== undefined) throw new TunError('ERR_TUN_UNSUPPORTED', `${unsupported}; ${INSTEAD}`)
-  const calls = sys()
+function checkMtu(mtu: number): void {
+  if (!Number.isInteger(mtu) || mtu < 68 || mtu > MAX_PACKET) throw new RangeError(`mtu out of range: ${mtu}`)
+}
+
+/** Asks for all that the kernel has; Linux before 6.2 has no segmentation of UDP. */
+function setOffloads(fd: number): OffloadTun['offloads'] {
+  const calls = linuxCalls()
+  const arena = new Arena(new SharedArrayBuffer(64))
+  new DataView(arena.bytes.buffer).setInt32(0, VIRTIO_HEADER_LENGTH, true)
+  const size = calls.ioctl(fd, TUNSETVNETHDRSZ, arena, 0, 4)
+  if (size < 0) throw rightsOrSystem(size, 'setting the length of the virtio header')
+  const tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6
+  if (calls.ioctlNumber(fd, TUNSETOFFLOAD, tcp | TUN_F_USO4 | TUN_F_USO6) === 0) return 'tcp-udp'
+  return calls.ioctlNumber(fd, TUNSETOFFLOAD, tcp) === 0 ? 'tcp' : 'none'
+}
+
+function openDevice(wanted: string, flags = 0): { fd: number; name: string } {
+  const unsupported = unsupportedReason()
+  if (unsupported !== undefined)
+    throw new TunError('ERR_TUN_UNSUPPORTED', `no TUN here: ${unsupported}; ${INSTEAD}`)
+  const calls = linuxCalls()
   const arena = new Arena(new SharedArrayBuffer(64))
   arena.bytes.set(new TextEncoder().encode(DEVICE_PATH))
   const fd = calls.open(arena, 0, O_RDWR | O_NONBLOCK | O_CLOEXEC)
   if (fd < 0) throw openError(fd)
   arena.bytes.fill(0)
   arena.bytes.set(new TextEncoder().encode(wanted))
-  new DataView(arena.buffer).setUint16(IFREQ_NAME_LENGTH, IFF_TUN | IFF_NO_PI, true)
+  new DataView(arena.bytes.buffer).setUint16(IFREQ_NAME_LENGTH, IFF_TUN | IFF_NO_PI | flags, true)
   const result = calls.ioctl(fd, TUNSETIFF, arena, 0, IFREQ_LENGTH)
   if (result < 0) {
     calls.close(fd)

@@ -1,9 +1,9 @@
 // The memory that the reading thread and the main thread share: a few slots, each one batch of packets. The reader
 // fills a free slot and says so; the main thread uses it and frees it. When all are taken the reader sleeps, and
 // the kernel's own queue holds what comes, and drops what is too much.
+import { Arena } from '@mesh/linux/node'
 import { MAX_PACKET } from '../tun-pair.ts'
 import type { PacketBatch } from '../packet-batch.ts'
-import { Arena } from './sys.ts'
 
 /** How many batches may be under way at once. */
 export const SLOTS = 4
@@ -26,6 +26,8 @@ const DATA = TABLES + SLOTS * 2 * TABLE_BYTES
 
 /** One view of the shared memory; each thread makes its own of the same buffer. */
 export class PacketRing {
+  /** The memory itself, for the other thread's view of it. */
+  readonly buffer: SharedArrayBuffer
   /** Where libc may write. */
   readonly arena: Arena
   readonly #words: Int32Array<SharedArrayBuffer>
@@ -33,6 +35,7 @@ export class PacketRing {
   readonly #lengths: Int32Array[] = []
 
   constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(DATA + SLOTS * SLOT_BYTES)) {
+    this.buffer = buffer
     this.arena = new Arena(buffer)
     this.#words = new Int32Array(buffer, 0, SLOTS + 1)
     for (let slot = 0; slot < SLOTS; slot++) {
@@ -44,7 +47,7 @@ export class PacketRing {
 
   /** Returns the offset of the two pollfds, after writing them: the device's first, then the wake-up's. */
   setPollFds(fds: readonly [number, number], events: number): number {
-    const view = new DataView(this.arena.buffer)
+    const view = new DataView(this.buffer)
     for (const [index, fd] of fds.entries()) {
       view.setInt32(POLL_FDS + index * POLL_FD_BYTES, fd, true)
       view.setInt16(POLL_FDS + index * POLL_FD_BYTES + 4, events, true)
@@ -54,7 +57,7 @@ export class PacketRing {
 
   /** Returns what poll(2) saw on the device. */
   polledEvents(): number {
-    return new DataView(this.arena.buffer).getInt16(POLL_FDS + 6, true)
+    return new DataView(this.buffer).getInt16(POLL_FDS + 6, true)
   }
 
   /** Waits on the reader's thread until a slot is free; false when the device closes instead. */

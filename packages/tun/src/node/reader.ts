@@ -1,8 +1,9 @@
 // The reading thread of a TUN device: sleeps in poll(2) until the kernel has packets or the device closes, reads
 // what there is into a free slot of the ring, and posts the slot's number. It never returns to its event loop.
 import { parentPort, workerData } from 'node:worker_threads'
+import { EAGAIN, EINTR, EIO, POLLERR, POLLIN } from '@mesh/linux'
+import { linuxCalls } from '@mesh/linux/node'
 import { PacketRing, SLOTS } from './packet-ring.ts'
-import { EAGAIN, EINTR, POLLERR, POLLIN, sys } from './sys.ts'
 
 /** What the thread is started with. */
 export interface ReaderStart {
@@ -19,11 +20,8 @@ export type ReaderMessage =
   | { readonly kind: 'batch'; readonly slot: number; readonly count: number }
   | { readonly kind: 'failed'; readonly result: number }
 
-/** EIO, for an interface that was deleted under us: poll(2) then reports an error and nothing to read. */
-const EIO = 5
-
 function run({ ring: buffer, device, wakeUp }: ReaderStart, post: (message: ReaderMessage) => void): void {
-  const calls = sys()
+  const calls = linuxCalls()
   const ring = new PacketRing(buffer)
   const pollFds = ring.setPollFds([device, wakeUp], POLLIN)
   let result = 0
@@ -40,7 +38,7 @@ function run({ ring: buffer, device, wakeUp }: ReaderStart, post: (message: Read
     if (result > 0 || result === -EINTR) continue
     if (result !== -EAGAIN) return post({ kind: 'failed', result })
     calls.poll(ring.arena, pollFds, 2, -1)
-    if ((ring.polledEvents() & POLLERR) !== 0 && !ring.closing) return post({ kind: 'failed', result: -EIO })
+    if ((ring.polledEvents() & POLLERR) !== 0 && !ring.closing) return post({ kind: 'failed', result: -EIO }) // the interface was deleted under us
   }
 }
 
