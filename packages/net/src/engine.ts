@@ -15,6 +15,7 @@ import {
   TCP_SYN,
 } from '@mesh/wire/ip'
 import { decodeTsmp, encodeTsmp, type TsmpMessage, TSMP_REASONS } from '@mesh/wire/tsmp'
+import { MESSAGE_INITIATION } from '@mesh/wire/wireguard'
 import {
   type PacketBatch,
   PacketBuffer,
@@ -31,8 +32,8 @@ import type { OverlayHost } from './userspace-host.ts'
 
 /** Where sealed datagrams go: magicsock, which knows the paths. */
 export interface EngineUnderlay {
-  /** Sends one datagram (lent) to a peer by the best path there is. */
-  send(peer: PeerId, datagram: Uint8Array): void
+  /** Sends one datagram (lent) to a peer by the best path there is; returns false when there is none. */
+  send(peer: PeerId, datagram: Uint8Array): boolean
   /** Hears that authentic data of `peer` came from `source`. */
   attribute(source: number, peer: PeerId): void
   /** Hears the disco key that a peer told inside the tunnel. */
@@ -59,7 +60,15 @@ export interface EngineOptions {
 }
 
 /** Why the engine itself dropped a packet; the rooms below count their own. */
-export type EngineDrop = 'malformed' | 'tsmp-from-host' | 'no-host'
+export type EngineDrop = 'malformed' | 'tsmp-from-host' | 'no-host' | 'no-path'
+
+/** WireGuard makes the next initiation after this many milliseconds; one that was not sent by then is stale. */
+const REKEY_TIMEOUT = 5000
+
+interface Unsent {
+  readonly datagram: Uint8Array
+  readonly until: number
+}
 
 /** Moves packets between the host and the peers. */
 export class Engine {
@@ -68,7 +77,12 @@ export class Engine {
   /** The packet filter; its rules are set by the reconciler. */
   readonly filter = new PacketFilter()
   /** Packets dropped, by reason. */
-  readonly drops: Record<EngineDrop, number> = { malformed: 0, 'tsmp-from-host': 0, 'no-host': 0 }
+  readonly drops: Record<EngineDrop, number> = {
+    malformed: 0,
+    'tsmp-from-host': 0,
+    'no-host': 0,
+    'no-path': 0,
+  }
   readonly #underlay: EngineUnderlay
   readonly #clock: Clock
   readonly #driver: Driver
@@ -81,6 +95,7 @@ export class Engine {
   #own: readonly IpAddress[] = []
   #answers: Uint8Array[] = []
   #looking = false
+  readonly #unsent = new Map<PeerId, Unsent>()
 
   constructor(options: EngineOptions) {
     const { privateKey, random, wallClock, crypto, clock, underlay } = options
@@ -135,8 +150,12 @@ export class Engine {
     this.#driver.wake()
   }
 
-  /** Does what changes of peers have left to do. */
+  /** Does what changes of peers have left to do, and sends handshakes that had no path before. */
   wake(): void {
+    for (const [peer, { datagram, until }] of this.#unsent) {
+      const over = this.#clock.now() > until
+      if (over || this.#underlay.send(peer, datagram)) this.#unsent.delete(peer)
+    }
     this.#driver.wake()
   }
 
@@ -182,7 +201,17 @@ export class Engine {
   }
 
   #toUnderlay(peer: PeerId, batch: PacketBatch): void {
-    for (let index = 0; index < batch.count; index += 1) this.#underlay.send(peer, packetOf(batch, index))
+    for (let index = 0; index < batch.count; index += 1) {
+      const datagram = packetOf(batch, index)
+      if (!this.#underlay.send(peer, datagram)) this.#keepUnsent(peer, datagram)
+    }
+  }
+
+  /** A new peer is often in the map before its endpoints are: its handshake then waits for them, and not for a timer. */
+  #keepUnsent(peer: PeerId, datagram: Uint8Array): void {
+    this.drops['no-path'] += 1
+    if (datagram[0] !== MESSAGE_INITIATION) return
+    this.#unsent.set(peer, { datagram: datagram.slice(), until: this.#clock.now() + REKEY_TIMEOUT })
   }
 
   #toOverlay(batch: PeerBatch): void {

@@ -12,6 +12,7 @@ export type NetErrorCode =
   | 'ERR_CLOSED'
   | 'ERR_NO_PEER'
   | 'ERR_NO_ANSWER'
+  | 'ERR_REFUSED'
 
 /** A node that cannot start or go on. Compare {@link NetError.code}. */
 export class NetError extends Error {

@@ -8,7 +8,14 @@ export { addressesOf, describeStatus, type StatusSources } from './describe-stat
 export { eligiblePrefixes, type HostRoutes, hostRoutes } from './eligible-routes.ts'
 export { Engine, type EngineDrop, type EngineOptions, type EngineUnderlay } from './engine.ts'
 export { NetError, type NetErrorCode } from './errors.ts'
-export type { MeshDatagram, MeshNodeApi, MeshUdpSocket, NodeEvent, PingOptions } from './node-api.ts'
+export type {
+  MeshDatagram,
+  MeshListener,
+  MeshNodeApi,
+  MeshUdpSocket,
+  NodeEvent,
+  PingOptions,
+} from './node-api.ts'
 export { type NumberedPeer, PeerTable } from './peer-table.ts'
 export { type PathsRoom, reconcile, type Rooms, type WireGuardRoom } from './reconcile.ts'
 export type { ForwardQuery } from './service-address.ts'
@@ -26,4 +33,10 @@ export {
   ZERO_TIME,
 } from './status.ts'
 export { TUNNEL_PING_TIMEOUT } from './tunnel-pings.ts'
-export { type OverlayHost, UserspaceHost } from './userspace-host.ts'
+export {
+  type AcceptConnection,
+  type Connection,
+  type ConnectionEvents,
+  type OverlayHost,
+  UserspaceHost,
+} from './userspace-host.ts'

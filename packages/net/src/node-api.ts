@@ -30,6 +30,14 @@ export interface MeshUdpSocket {
   close(): void
 }
 
+/** A TCP port of the user-space stack that accepts connections. */
+export interface MeshListener {
+  /** The local port. */
+  readonly port: number
+  /** Accepts no more; what was accepted stays. Closing twice is harmless. */
+  close(): void
+}
+
 /** How a ping is to go. */
 export interface PingOptions {
   /** Which kind; `disco` when left out. */

@@ -36,6 +36,18 @@ describe('the engine', () => {
     expect(a.sources).toContain(22)
   })
 
+  test('sends a handshake that had no path as soon as there is one', async () => {
+    const { a, carry } = makeWire()
+    a.plug.plugged = false
+    const latency = a.engine.ping('ICMP', A, B, 5000)
+    carry()
+    expect(a.engine.drops['no-path']).toBe(1)
+    a.plug.plugged = true
+    a.engine.wake()
+    carry()
+    await expect(latency).resolves.toBe(0)
+  })
+
   test('F6: answers a TSMP ping itself, whatever the filter says', async () => {
     const { a, b, carry } = makeWire()
     b.engine.filter.setRules([])

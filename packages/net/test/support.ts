@@ -14,6 +14,8 @@ export interface End {
   readonly sent: Uint8Array[]
   readonly sources: number[]
   readonly discoKeys: Uint8Array[]
+  /** Whether there is a path to the other end. */
+  readonly plug: { plugged: boolean }
 }
 
 /** Two ends that know each other and allow everything. */
@@ -45,13 +47,14 @@ export function makeWire(): Wire {
 function makeEnd(clock: ManualClock, privateKey: Uint8Array, address: string, seed: number): End {
   const sent: Uint8Array[] = []
   const sources: number[] = []
+  const wireOf = { plugged: true }
   const discoKeys: Uint8Array[] = []
   const dns = new DnsResolver()
   const random = seededRandom(seed)
   const engine = new Engine({
     privateKey,
     underlay: {
-      send: (_peer, datagram) => sent.push(datagram.slice()),
+      send: (_peer, datagram) => wireOf.plugged && sent.push(datagram.slice()) > 0,
       attribute: (source) => sources.push(source),
       learnDiscoKey: (_peer, key) => discoKeys.push(key),
     },
@@ -67,7 +70,7 @@ function makeEnd(clock: ManualClock, privateKey: Uint8Array, address: string, se
   host.setAddresses([own])
   engine.filter.setLocalPrefixes([`${address}/32`])
   engine.filter.setRules([{ SrcIPs: ['*'], DstPorts: [{ IP: '*', Ports: { First: 0, Last: 65535 } }] }])
-  return { engine, host, dns, address, sent, sources, discoKeys }
+  return { engine, host, dns, address, sent, sources, discoKeys, plug: wireOf }
 }
 
 function introduce(end: End, peer: End, publicKey: Uint8Array): void {

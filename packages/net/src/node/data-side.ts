@@ -1,7 +1,7 @@
 // The parts of a node that live and die with its node key: the engine, magicsock under it, and the relays beside.
 import type { DnsResolver } from '@mesh/dns'
 import { publicKeyOf } from '@mesh/keys'
-import type { MagicSockEvent } from '@mesh/magicsock'
+import { type MagicSockEvent, SENT } from '@mesh/magicsock'
 import { type MagicSockHandle, openMagicSock } from '@mesh/magicsock/node'
 import type { NetworkMap } from '@mesh/netmap'
 import { nodeCrypto } from '@mesh/noise/node'
@@ -59,7 +59,7 @@ export class DataSide {
     engine = new Engine({
       privateKey: nodeKey,
       underlay: {
-        send: (peer, datagram) => void sock.send(peer, datagram),
+        send: (peer, datagram) => sock.send(peer, datagram) !== SENT.nothing,
         attribute: (source, peer) => sock.attribute(source, peer),
         learnDiscoKey: (peer, discoKey) => sock.learnDiscoKey(peer, discoKey),
       },

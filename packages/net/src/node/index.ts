@@ -5,4 +5,5 @@
  */
 export { openFileStore, replaceFile } from './file-store.ts'
 export { MeshNode } from './mesh-node.ts'
+export { MeshStream } from './mesh-stream.ts'
 export type { NodeLog, NodeOptions } from './node-options.ts'

@@ -1,5 +1,6 @@
 // A whole node on the system's sockets: control tells who the peers are, magicsock finds the paths, the engine
 // carries the packets. This file introduces them to each other; what each must do on a new map is in reconcile.
+import { once } from 'node:events'
 import type { ControlError, ControlEvent } from '@mesh/control-client'
 import { type ControlConnection, connectControl } from '@mesh/control-client/node'
 import { DnsResolver } from '@mesh/dns'
@@ -13,7 +14,14 @@ import { addressesOf, describeStatus, nameOf } from '../describe-status.ts'
 import type { HostRoutes } from '../eligible-routes.ts'
 import { NetError } from '../errors.ts'
 import { describeNetcheck, netInfo } from '../net-info.ts'
-import type { MeshDatagram, MeshNodeApi, MeshUdpSocket, NodeEvent, PingOptions } from '../node-api.ts'
+import type {
+  MeshDatagram,
+  MeshListener,
+  MeshNodeApi,
+  MeshUdpSocket,
+  NodeEvent,
+  PingOptions,
+} from '../node-api.ts'
 import { PeerTable } from '../peer-table.ts'
 import { reconcile } from '../reconcile.ts'
 import { memoryStore, type StateStore } from '../state-store.ts'
@@ -22,6 +30,7 @@ import { TUNNEL_PING_TIMEOUT } from '../tunnel-pings.ts'
 import { UserspaceHost } from '../userspace-host.ts'
 import { DataSide } from './data-side.ts'
 import { hostInfo } from './host-info.ts'
+import { MeshStream } from './mesh-stream.ts'
 import { explain } from './node-error.ts'
 import { loadKeys, type NodeKeys, pinControlKey, pinnedControlKey, saveKeys } from './node-keys.ts'
 import type { NodeOptions } from './node-options.ts'
@@ -120,7 +129,7 @@ export class MeshNode implements MeshNodeApi {
     const data = this.#data
     const node = map && findNode(map, target)
     if (!map || !data || !node) {
-      throw new NetError('ERR_NO_PEER', `No machine in the mesh is called "${target}" or has that address.`)
+      throw noPeer(target)
     }
     const NodeIP = addressesOf(node)[0] ?? ''
     const address = parseAddress(target) ?? parseAddress(NodeIP)
@@ -145,8 +154,42 @@ export class MeshNode implements MeshNodeApi {
   }
 
   listenUdp(port: number, onDatagram: (datagram: MeshDatagram) => void): MeshUdpSocket {
-    if (this.#userspace) return this.#userspace.listenUdp(port, onDatagram)
-    throw new TypeError('a node with a kernel device has no ports of its own: listen on its address instead')
+    return this.#stack().listenUdp(port, onDatagram)
+  }
+
+  /**
+   * Opens a TCP connection to a port of a peer, named by mesh address or name, from the user-space stack.
+   *
+   * @throws NetError `ERR_NO_PEER`, `ERR_REFUSED` or `ERR_NO_ANSWER`; TypeError on a node with a kernel device.
+   */
+  async dial(target: string, port: number): Promise<MeshStream> {
+    const host = this.#stack()
+    const address = parseAddress(target) ? target : this.resolve(target)?.[0]
+    if (!address) throw noPeer(target)
+    const stream = new MeshStream()
+    stream.attach(host.connectTcp(address, port, stream.events()))
+    try {
+      await once(stream, 'connect')
+      return stream
+    } catch (cause) {
+      const refused = (cause as NodeJS.ErrnoException).code === 'ECONNREFUSED'
+      throw refused
+        ? new NetError('ERR_REFUSED', `${target} refuses connections to port ${port}.`, { cause })
+        : new NetError('ERR_NO_ANSWER', `${target} does not answer on port ${port}.`, { cause })
+    }
+  }
+
+  /**
+   * Accepts TCP connections on a port of the user-space stack; port 0 picks one.
+   *
+   * @throws NetError `ERR_PORT_IN_USE`; TypeError on a node with a kernel device, where the kernel has the ports.
+   */
+  listen(port: number, onStream: (stream: MeshStream) => void): MeshListener {
+    return this.#stack().listenTcp(port, (connection) => {
+      const stream = new MeshStream().attach(connection)
+      onStream(stream)
+      return stream.events()
+    })
   }
 
   on(listener: (event: NodeEvent) => void): () => void {
@@ -301,6 +344,13 @@ export class MeshNode implements MeshNodeApi {
     }
   }
 
+  #stack(): UserspaceHost {
+    if (this.#userspace) return this.#userspace
+    throw new TypeError(
+      'a node with a kernel device has no ports of its own: use the address of its interface',
+    )
+  }
+
   /** Tells control where this node can be reached. */
   #report(): void {
     const sock = this.#data?.sock
@@ -374,6 +424,10 @@ const NO_ANSWER: PingResult = {
   DERPRegionID: 0,
   DERPRegionCode: '',
   IsLocalIP: false,
+}
+
+function noPeer(target: string): NetError {
+  return new NetError('ERR_NO_PEER', `No machine in the mesh is called "${target}" or has that address.`)
 }
 
 function findNode(map: NetworkMap, target: string): MapNode | undefined {

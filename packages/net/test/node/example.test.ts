@@ -51,9 +51,7 @@ test('two nodes in one process reach each other by name', async () => {
   expect(readFileSync(join(PROJECT, 'packages/net/README.md'), 'utf8')).toContain(
     readFileSync(example, 'utf8'),
   )
-  expect(await run(example, [], { CONTROL_URL: controlUrl, MESH_AUTHKEY: authKey })).toBe(
-    'server answers: hello\n',
-  )
+  expect(await run(example, [], { CONTROL_URL: controlUrl, MESH_AUTHKEY: authKey })).toBe('hello from bob\n')
 })
 
 function source(app: 'relay' | 'control'): string {
