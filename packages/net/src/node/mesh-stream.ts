@@ -99,26 +99,26 @@ export class MeshStream extends Duplex {
     else this.destroy(error)
   }
 
-  /** @internal */
+  /** Node's own: see `Duplex` of `node:stream`. */
   override _read(): void {
     const unread = this.#unread
     this.#unread = 0
     if (unread > 0) this.#connection?.consume(unread)
   }
 
-  /** @internal */
+  /** Node's own: see `Duplex` of `node:stream`. */
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     this.#rest = { bytes: chunk, done }
     this.#sendRest()
   }
 
-  /** @internal */
+  /** Node's own: see `Duplex` of `node:stream`. */
   override _final(done: (error?: Error | null) => void): void {
     this.#connection?.end()
     done()
   }
 
-  /** @internal */
+  /** Node's own: see `Duplex` of `node:stream`. */
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     if (!this.#over && !(this.readableEnded && this.writableFinished)) this.#connection?.abort()
     done(error)
