@@ -3,6 +3,7 @@
 import type { Machine, RandomSource } from '@mesh/sansio'
 import { isDisco } from '@mesh/wire/disco'
 import type { Endpoint, IpAddress } from '@mesh/wire/ip'
+import { AskedPings } from './asked-pings.ts'
 import { Conversation } from './conversation.ts'
 import type { SocketPorts } from './datagram-socket.ts'
 import { classify } from './demux.ts'
@@ -11,7 +12,7 @@ import { type DropCounters, type DropReason, noDrops } from './drops.ts'
 import type { LocalEndpoint } from './endpoints.ts'
 import type { NetcheckReport } from './netcheck-report.ts'
 import type { MagicSockOptions } from './options.ts'
-import type { MagicSockOutput, PeerPath, PingResult, PingWay } from './output.ts'
+import type { MagicSockOutput, PeerPath, PingWay } from './output.ts'
 import { type PeerConfig, type PeerId, type PeerStatus, UNKNOWN_PEER } from './peer-config.ts'
 import { countPacket, type Peer, type PeerHost, SESSION_ACTIVE_TIMEOUT } from './peer.ts'
 import { checkKeyLength, PeerSet } from './peer-set.ts'
@@ -59,11 +60,12 @@ export class MagicSock implements Machine<MagicSockOutput> {
   readonly #beating = new Set<Peer>()
   /** Peers to be called when our own endpoints are fresh. */
   readonly #waitingCalls = new Set<Peer>()
-  readonly #asked = new Map<number, PeerId>()
+  readonly #asked = new AskedPings((ping, peer, result) => {
+    this.#out.push({ kind: 'event', event: 'ping', peer, ping, result })
+  })
   readonly #drops = noDrops()
   readonly #out: MagicSockOutput[] = []
   #controlConnected = true
-  #lastAsked = 0
   #lastSend: number
   #lastFrom: Endpoint | undefined
   #rebindAt = -Infinity
@@ -290,17 +292,15 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * @returns The number of the ping; the event `ping` that bears it says how it ended, within 5 s.
    */
   ping(peer: PeerId, now: number, over: PingWay = 'any'): number {
-    this.#lastAsked += 1
-    const asked = this.#lastAsked
+    const asked = this.#asked.begin(peer, now)
     const to = this.#peers.get(peer)
-    this.#asked.set(asked, peer)
-    if (to === undefined) this.#endPing(asked, { ok: false, reason: 'unknown-peer' })
-    else if (to.config.expired === true) this.#endPing(asked, { ok: false, reason: 'expired-peer' })
+    if (to === undefined) this.#asked.end(asked, { ok: false, reason: 'unknown-peer' })
+    else if (to.config.expired === true) this.#asked.end(asked, { ok: false, reason: 'expired-peer' })
     else {
       if (to.noteSend(now)) this.#startHeartbeat(to)
       const region = this.#relays.route(to.id, to.config.homeRelay, now)
       const sent = over === 'relay' ? to.askRelay(asked, region, now) : to.ask(asked, region, now)
-      if (!sent) this.#endPing(asked, { ok: false, reason: 'no-path' })
+      if (!sent) this.#asked.end(asked, { ok: false, reason: 'no-path' })
     }
     this.#lastSend = now
     this.#rearm = true
@@ -322,6 +322,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
   handleTimeout(now: number): void {
     this.#rearm = true
     this.#conversation.handleTimeout(now)
+    this.#asked.handleTimeout(now)
     for (const peer of this.#beating) {
       peer.handleTimeout(now)
       if (peer.heartbeatAt === Infinity) this.#beating.delete(peer)
@@ -340,6 +341,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
     this.#rearm = false
     let at = Math.min(
       this.#conversation.pollTimeout(),
+      this.#asked.pollTimeout(),
       this.#surroundings.pollTimeout(),
       this.#relays.pollTimeout(),
     )
@@ -379,17 +381,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
     this.#relays.forgetPeer(peer.id)
     this.#beating.delete(peer)
     this.#waitingCalls.delete(peer)
-    for (const [asked, id] of this.#asked) {
-      if (id === peer.id) this.#endPing(asked, { ok: false, reason: 'unknown-peer' })
-    }
-  }
-
-  /** Only the first end of a ping counts. */
-  #endPing(asked: number, result: PingResult): void {
-    const peer = this.#asked.get(asked)
-    if (peer === undefined) return
-    this.#asked.delete(asked)
-    this.#out.push({ kind: 'event', event: 'ping', peer, ping: asked, result })
+    this.#asked.endAll(peer.id, { ok: false, reason: 'unknown-peer' })
   }
 
   #callWhenFresh(peer: Peer, now: number): void {
@@ -477,7 +469,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
       relayFor: (peer, now) => this.#relays.route(peer.id, peer.config.homeRelay, now),
       peerByKey: (key) => this.#peers.byKey(key),
       noteSource: (from, peer) => this.#sources.assign(from, peer),
-      noteResult: (asked, result) => this.#endPing(asked, result),
+      noteResult: (asked, result) => this.#asked.end(asked, result),
       drop: (reason) => this.#drop(reason),
     })
   }

@@ -316,6 +316,22 @@ describe('ping', () => {
     expect(a.news('ping')).toMatchObject([{ ping, peer: 2, result: { ok: false, reason: 'timeout' } }])
   })
 
+  test('ends in time also when the peer restarts meanwhile, or its key turns out to be worth nothing', () => {
+    world.relayLatency = Infinity
+    world.isLost = () => true
+    const first = a.sock.ping(2, world.clock.now())
+    a.wake()
+    a.meet(b.config({ discoKey: new Uint8Array(32).fill(7) }))
+    a.meet(b.config({ discoKey: new Uint8Array(32) }))
+    const second = a.sock.ping(2, world.clock.now())
+    a.wake()
+    world.clock.advanceBy(5_000)
+    expect(a.news('ping').map(({ ping, result }) => [ping, result])).toEqual([
+      [first, { ok: false, reason: 'timeout' }],
+      [second, { ok: false, reason: 'timeout' }],
+    ])
+  })
+
   test('ends at once for unknown peers, and for those that cannot be pinged', () => {
     a.meet(b.config({ discoKey: undefined }))
     a.sock.ping(2, world.clock.now())
