@@ -1,5 +1,5 @@
 // The peers there are, by number and by node key, and how a new list from control changes them.
-import { KEY_LENGTH } from '@mesh/keys'
+import { isZeroKey, KEY_LENGTH } from '@mesh/keys'
 import type { DiscoDirectory } from './disco-directory.ts'
 import { KeyTable, sameKey } from './key-table.ts'
 import type { PeerConfig, PeerId } from './peer-config.ts'
@@ -66,10 +66,11 @@ export class PeerSet {
     }
   }
 
-  /** Takes a disco key that the peer itself has told. */
+  /** Takes a disco key that the peer itself has told; one that cannot be its own changes nothing. */
   learnDiscoKey(peer: Peer, discoKey: Uint8Array): void {
-    if (discoKey.length === KEY_LENGTH && !isEqual(peer.disco?.key, discoKey))
-      this.#rekey(peer, discoKey, false)
+    if (discoKey.length !== KEY_LENGTH || isZeroKey(discoKey)) return
+    if (isEqual(peer.disco?.key, discoKey) || sameKey(discoKey, this.#directory.ownKey)) return
+    this.#rekey(peer, discoKey, false)
   }
 
   #add(config: PeerConfig): void {

@@ -282,6 +282,13 @@ describe('a path in use', () => {
   })
 })
 
+test('a peer that tells no disco key, or ours, in its tunnel is still found by the one it has', () => {
+  a.sock.learnDiscoKey(2, new Uint8Array(32))
+  a.sock.learnDiscoKey(2, a.sock.discoKey)
+  a.keepSending(2, 500, 2_000)
+  expect(a.send(2)).toBe(SENT.direct)
+})
+
 describe('ping', () => {
   test('D2: shows the relay first and the direct path as soon as that is faster', () => {
     a.meet(b.config({ endpoints: [] }))
