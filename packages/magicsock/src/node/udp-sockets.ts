@@ -57,6 +57,8 @@ class UdpSockets implements DatagramSocket {
   #ports: SocketPorts = { v4: undefined, v6: undefined }
   #listener: DatagramListener | undefined
   #closed = false
+  /** Opening and closing take time: what was asked for later begins when that is done. */
+  #changing: Promise<unknown> = Promise.resolve()
 
   constructor(bufferSize: number) {
     this.#bufferSize = bufferSize
@@ -79,17 +81,19 @@ class UdpSockets implements DatagramSocket {
     if (copy !== undefined) socket.send(copy, to.port, this.#textOf(to), this.#onSent)
   }
 
-  async rebind(): Promise<void> {
-    if (this.#closed) return
-    const wanted = this.#ports.v4 ?? 0
-    await this.#closeBoth()
-    await this.bind(wanted, 0).catch(() => this.bind(0, 0))
+  rebind(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#closed) return
+      const wanted = this.#ports.v4 ?? 0
+      await this.#closeBoth()
+      await this.bind(wanted, 0).catch(() => this.bind(0, 0))
+    })
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.#closed = true
     this.#listener = undefined
-    await this.#closeBoth()
+    return this.#inTurn(() => this.#closeBoth())
   }
 
   /** Binds `wanted`; when that is 0, tries until both families have the number that the system gave to the first. */
@@ -104,6 +108,12 @@ class UdpSockets implements DatagramSocket {
     this.#v4 = this.#adopt(v4)
     this.#v6 = v6 instanceof Error ? undefined : this.#adopt(v6)
     this.#ports = { v4: port, v6: this.#v6 === undefined ? undefined : port }
+  }
+
+  #inTurn(change: () => Promise<void>): Promise<void> {
+    const done = this.#changing.then(change)
+    this.#changing = done.catch(() => undefined)
+    return done
   }
 
   #adopt(socket: Socket): Socket {

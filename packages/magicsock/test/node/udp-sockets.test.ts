@@ -71,6 +71,15 @@ test('reopened sockets have the port they had', async () => {
   expect(sockets.ports).toEqual(before)
 })
 
+test('sockets closed while they are being reopened leave no port behind', async () => {
+  const sockets = await openOne()
+  const port = sockets.ports.v4!
+  await Promise.all([sockets.rebind(), sockets.rebind(), sockets.close()])
+  expect(sockets.ports).toEqual({ v4: undefined, v6: undefined })
+  const next = await openOne(port)
+  expect(next.ports.v4).toBe(port)
+})
+
 test('local addresses are never overlay or link-local IPv6 ones, and have loopback only when asked', () => {
   const texts = (loop: boolean): string[] =>
     localAddresses(loop).map((a) => formatEndpoint({ address: a, port: 1 }))
