@@ -247,7 +247,7 @@ export class RunningMagicSock implements MagicSockHandle {
   /** New addresses are news; a lost one means another network, and sockets that may be bound to nothing. */
   async #pollInterfaces(): Promise<void> {
     const before = new Set(this.#addresses.map(formatAddress))
-    const addresses = this.#readAddresses()
+    const addresses = this.#addressesNow()
     const after = new Set(addresses.map(formatAddress))
     const lost = [...before].some((address) => !after.has(address))
     if (!lost && before.size === after.size) return
@@ -258,6 +258,15 @@ export class RunningMagicSock implements MagicSockHandle {
     }
     this.#machine.handleNetworkChange(this.#clock.now())
     await this.#rebind()
+  }
+
+  /** A system that cannot tell its addresses for a moment (it is out of file descriptors) has those it had. */
+  #addressesNow(): IpAddress[] {
+    try {
+      return this.#readAddresses()
+    } catch {
+      return this.#addresses
+    }
   }
 
   #readAddresses(): IpAddress[] {

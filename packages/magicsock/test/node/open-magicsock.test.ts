@@ -1,6 +1,7 @@
 // Whole magicsocks on real sockets: two nodes, a relay in memory, a STUN answerer on loopback.
 import { createSocket, type Socket } from 'node:dgram'
 import { generatePrivateKey, publicKeyOf } from '@mesh/keys'
+import { ManualClock } from '@mesh/sansio'
 import { systemRandom } from '@mesh/sansio/node'
 import { parseAddress } from '@mesh/wire/ip'
 import { decodeBindingRequest, encodeBindingResponse } from '@mesh/wire/stun'
@@ -155,6 +156,25 @@ test('a node key that is none is refused, and its sockets are not left open', as
   const options = { nodeKey: new Uint8Array(31), port, onPacket: () => undefined }
   await expect(openMagicSock(options)).rejects.toThrow('nodeKey')
   await expect(openMagicSock(options)).rejects.toThrow('nodeKey')
+})
+
+test('a system that cannot tell its addresses for a moment ends nothing', async () => {
+  const clock = new ManualClock()
+  let reads = 0
+  const { sock } = await open(new MemoryRelay(), {
+    clock,
+    readAddresses: () => {
+      reads += 1
+      if (reads === 2) throw new Error('EMFILE')
+      return [parseAddress('127.0.0.1')!]
+    },
+  })
+  for (let polls = 0; polls < 3; polls += 1) {
+    clock.advanceBy(5_000)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  expect(reads).toBe(4)
+  expect(sock.ports.v4).toBeGreaterThan(0)
 })
 
 test('a port in use is an error with its code; closing twice is fine, and ends what waits', async () => {
