@@ -24,16 +24,22 @@ export function outerRoutes(
   return (request, response) => {
     // No request out here has a body; whoever sends one anyway is not listened to.
     request.on('data', () => request.destroy())
-    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://server')
-    if (pathname === '/ts2021') return sendText(response, 400, PROXY_HINT)
+    const { path, query } = targetOf(request.url ?? '')
+    if (path === '/ts2021') return sendText(response, 400, PROXY_HINT)
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return sendText(response, 405, 'method not allowed')
-    if (pathname === '/key') return sendKey(response, searchParams.get('v'), keys)
-    if (pathname === '/health') return sendJson(response, { status: 'pass' })
-    const login = /^\/register\/([0-9a-f]{32})$/.exec(pathname)?.[1]
+    if (path === '/key') return sendKey(response, query.get('v'), keys)
+    if (path === '/health') return sendJson(response, { status: 'pass' })
+    const login = /^\/register\/([0-9a-f]{32})$/.exec(path)?.[1]
     if (login !== undefined) return sendLoginPage(response, login, options.coordinator)
     sendText(response, 404, 'not found')
   }
+}
+
+/** Takes a request's target apart by hand: a stranger may send what no URL parser takes, and must not make one throw. */
+function targetOf(target: string): { path: string; query: URLSearchParams } {
+  const [, path = '', query = ''] = /^(?:https?:\/\/[^/?#]*)?([^?#]*)\??([^#]*)/i.exec(target) ?? []
+  return { path, query: new URLSearchParams(query) }
 }
 
 function sendKey(response: ServerResponse, version: string | null, keys: object): void {

@@ -92,6 +92,28 @@ test('other addresses outside Noise are answered, and none is left hanging', asy
   expect((await fetch(`${control.url}/health`, { method: 'DELETE' })).status).toBe(405)
 })
 
+test.each(['//', '///', '//[', '/\\\\', '*', 'http://[', '%', '/%'])(
+  'threat 26: a request for %s, which no URL parser takes, is answered and harms nobody',
+  async (target) => {
+    const socket = connect(Number(new URL(control.url).port), '127.0.0.1')
+    let answer = ''
+    socket.on('data', (chunk: Buffer) => (answer += chunk.toString('latin1')))
+    socket.write(`GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)
+    await new Promise((resolve) => socket.on('close', resolve))
+    expect(answer).toMatch(/^HTTP\/1\.1 40[04] /)
+    expect((await fetch(`${control.url}/key?v=138`)).status).toBe(200)
+  },
+)
+
+test('a request in the form for proxies is answered like any other', async () => {
+  const socket = connect(Number(new URL(control.url).port), '127.0.0.1')
+  let answer = ''
+  socket.on('data', (chunk: Buffer) => (answer += chunk.toString('latin1')))
+  socket.write('GET http://x/health?a#b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+  await new Promise((resolve) => socket.on('close', resolve))
+  expect(answer).toMatch(/^HTTP\/1\.1 200 /)
+})
+
 test('control 5: a broken upgrade is a 400 with the reason', async () => {
   const protocol = 'tailscale-control-protocol'
   const cases: [Record<string, string>, RegExp][] = [
