@@ -1,0 +1,83 @@
+// The command line against a whole mesh: what it prints, in the shapes that people and scripts know.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { LocalMesh } from '@mesh/demo/local-mesh'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+const directory = mkdtempSync(join(tmpdir(), 'mesh-cli-'))
+const mesh = new LocalMesh({ directory })
+let addresses: readonly string[] = []
+
+beforeAll(async () => {
+  await mesh.choosePorts()
+  await mesh.startRelay()
+  await mesh.startControl()
+  await mesh.ensureAuthKey()
+  await Promise.all(['a', 'b'].map((name) => mesh.startDaemon(name)))
+  await Promise.all(['a', 'b'].map((name) => mesh.up(name)))
+  addresses = (await mesh.untilPeer('a', 'b')).TailscaleIPs
+  await mesh.untilPeer('b', 'a')
+})
+
+afterAll(async () => {
+  await mesh.stop()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+/** Runs a verb on node a and returns what it printed; a failure is told with its exit code. */
+async function a(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await mesh.mesh('a', ...args)
+  return code === 0 ? stdout.trim() : `exit code ${code}: ${stderr.trim()}`
+}
+
+test('ping tells the way: the relay when asked to, else straight', async () => {
+  expect(await a('ping', '--over-relay', 'b')).toMatch(
+    /^pong from b \(100\.\S+\) via DERP\(mesh\) in [\d.]+ms$/,
+  )
+  const lines = (await a('ping', 'b')).split('\n')
+  expect(lines.at(-1)).toMatch(/^pong from b \(100\.\S+\) via \S+:\d+ in [\d.]+ms$/)
+  expect(await a('ping', '--icmp', addresses[1] ?? '')).toMatch(/^pong from b \(100\.\S+\) via ICMP in/)
+  expect(await a('ping', '--tsmp', '--c=1', 'b.mesh.internal')).toMatch(/^pong from b .* via TSMP in/)
+  expect(JSON.parse(await a('ping', '--json', '--c=1', 'b'))).toMatchObject({ NodeName: 'b', Err: '' })
+})
+
+test('status shows every machine, its owner and the way to it', async () => {
+  const [self = '', peer = ''] = (await a('status')).split('\n')
+  expect(self).toMatch(/^100\.\S+ +a +demo@ +\S+ +-$/)
+  expect(peer).toMatch(/^100\.\S+ +b +demo@ +\S+ +active; direct \S+:\d+, tx \d+ rx \d+$/)
+  const status = JSON.parse(await a('status', '--json')) as { Peer: Record<string, object> }
+  expect(status).toMatchObject({ BackendState: 'Running', TUN: false, MagicDNSSuffix: 'mesh.internal' })
+  expect(Object.values(status.Peer)).toMatchObject([
+    { DNSName: 'b.mesh.internal.', Online: true, Relay: 'mesh' },
+  ])
+})
+
+test('ip shows addresses, of this machine or a peer', async () => {
+  expect(await a('ip', 'b')).toBe(addresses.join('\n'))
+  expect(await a('ip', '-4', 'b')).toBe(addresses[0])
+  expect(await a('ip', '-6', 'b')).toBe(addresses[1])
+  expect(await a('ip', '-4')).toMatch(/^100\./)
+})
+
+test('netcheck shows the relay and its round trip', async () => {
+  const report = await a('netcheck')
+  expect(report).toMatch(/\* UDP: true/)
+  expect(report).toMatch(/- mesh: +[\d.]+ms/)
+})
+
+test('a name that nobody has is one sentence and exit code 1', async () => {
+  expect(await a('ping', 'nobody')).toBe(
+    'exit code 1: No machine in the mesh is called "nobody" or has that address.',
+  )
+})
+
+test('down takes the machine out, up brings it back with its address, logout forgets it', async () => {
+  const before = await a('ip')
+  expect(await a('down')).toBe('')
+  expect(await a('status')).toBe('exit code 1: The mesh is stopped on this machine: use mesh up.')
+  expect(await a('up')).toBe('')
+  expect(await a('ip')).toBe(before)
+  expect(await a('logout')).toBe('')
+  expect(await a('status')).toBe('exit code 1: This machine is logged out: use mesh up.')
+})
