@@ -188,18 +188,23 @@ test('a forged reset within the window but not at its edge breaks nothing (RFC 5
   }
 })
 
-test('a flood of SYNs is answered up to a limit, and an open connection is not touched by it', () => {
+test('a flood of SYNs fills no memory, touches no open connection, and keeps nobody out', () => {
   const [client, server] = [stackOf(A4), stackOf(B4)]
   server.listenTcp({ port: 80 })
   const world = new World(client, server)
   world.client.connect(HTTP, 0)
   world.run(1_000)
   for (let port = 1; port <= 2 * TCP_OPENING_LIMIT; port++)
-    server.handlePacket(forge(port, 1, TCP_SYN), world.now)
-  expect(packetsFrom(server).length).toBe(TCP_OPENING_LIMIT)
+    server.handlePacket(forge(port, 1, TCP_SYN, NOBODY), world.now)
+  packetsFrom(server)
   world.client.send(bytes(1_000), world.now)
   world.run(2_000)
   expect(world.server.received.length).toBe(1_000)
+  const late = client.connectTcp(HTTP, world.now)
+  world.run(3_000)
+  expect(client.sendTcp(late, bytes(1), world.now)).toBe(1)
+  world.run(4_000)
+  expect(world.server.received.length).toBe(1_001)
   expect(world.run(20 * MINUTE)).toBe(true)
 })
 
@@ -230,8 +235,11 @@ test('a listener hears no more once it is closed, and what it accepted goes on',
   expect(world.client.closed).toBe('refused')
 })
 
-/** A segment from somebody at A4. */
-function forge(sourcePort: number, sequence: number, flags: number): Uint8Array {
+/** An address whose host never answers. */
+const NOBODY = at('100.64.0.9:1').address
+
+/** A segment from somebody at A4, or elsewhere. */
+function forge(sourcePort: number, sequence: number, flags: number, from = A4): Uint8Array {
   const segment = { sequence: sequence >>> 0, acknowledgment: 0, flags, window: 1_000 }
-  return encodeTcpPacket({ address: A4, port: sourcePort }, HTTP, segment)
+  return encodeTcpPacket({ address: from, port: sourcePort }, HTTP, segment)
 }

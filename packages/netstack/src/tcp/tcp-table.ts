@@ -20,7 +20,7 @@ import type { NetstackOutput, TcpConnectionId, TcpListenerId } from '../outputs.
 import { type Binding, PortTable } from '../port-table.ts'
 import { TcpConnection, type TcpSignals } from './tcp-connection.ts'
 
-/** The most handshakes of strangers under way; more are ignored, and try again (threat: SYN flood). */
+/** The most handshakes of strangers under way; then the oldest gives way, so that a flood keeps nobody out for long. */
 export const TCP_OPENING_LIMIT = 256
 /** The most connections; beyond it none is opened from outside. */
 export const TCP_CONNECTION_LIMIT = 8_192
@@ -50,7 +50,8 @@ export class TcpTable {
   readonly #emit: EmitTcp
   readonly #report: (output: NetstackOutput) => void
   #nextId = 1
-  #opening = 0
+  /** Handshakes of strangers under way, the oldest first. */
+  readonly #opening = new Set<Entry>()
 
   constructor(random: RandomSource, mtu: number, emit: EmitTcp, report: (output: NetstackOutput) => void) {
     this.#listeners = new PortTable('TCP', random)
@@ -138,19 +139,24 @@ export class TcpTable {
     if (!isSyn(segment)) return false
     const listener = this.#listeners.find(local.address, local.port)
     if (listener === undefined) return false
-    if (this.#opening >= TCP_OPENING_LIMIT || this.#byId.size >= TCP_CONNECTION_LIMIT) return true
+    if (this.#opening.size >= TCP_OPENING_LIMIT) this.#giveUpOldest()
+    if (this.#byId.size >= TCP_CONNECTION_LIMIT) return true
     const entry = this.#add(copyOf(local), copyOf(remote), listener.id)
     this.#withEntry(entry, () => entry.connection.accept(segment, now))
     return true
   }
 
-  /** Keeps count of the handshakes under way, and forgets what is over. */
+  /** Keeps track of the handshakes under way, and forgets what is over. */
   #withEntry(entry: Entry, run: () => void): void {
-    const before = entry.connection.opening
     run()
-    const after = entry.connection.opening
-    if (entry.listener !== undefined) this.#opening += Number(after) - Number(before)
+    if (entry.listener !== undefined && entry.connection.opening) this.#opening.add(entry)
+    else this.#opening.delete(entry)
     if (entry.connection.gone) this.#remove(entry)
+  }
+
+  /** Nobody was told of a connection that is not open yet, so nobody need be told of its end. */
+  #giveUpOldest(): void {
+    for (const entry of this.#opening) return this.#remove(entry)
   }
 
   #add(local: Endpoint, remote: Endpoint, listener: TcpListenerId | undefined): Entry {
@@ -171,6 +177,7 @@ export class TcpTable {
 
   #remove(entry: Entry): void {
     if (!this.#byId.delete(entry.id)) return
+    this.#opening.delete(entry)
     const key = keyOf(entry.local, entry.remote)
     const rest = (this.#byPorts.get(key) ?? []).filter((other) => other !== entry)
     if (rest.length === 0) this.#byPorts.delete(key)
