@@ -51,7 +51,7 @@ export default defineConfig({
         test: {
           // TUN devices and network namespaces: root on Linux, else skipped with a printed reason.
           name: 'netns',
-          include: ['packages/*/test/netns/**/*.test.ts', 'e2e/netns/**/*.test.ts'],
+          include: ['packages/*/test/netns/**/*.test.ts', 'e2e/netns/**/*.test.ts', 'e2e/nat/**/*.test.ts'],
           exclude: [],
           pool: 'forks',
           isolate: true,

@@ -1,0 +1,163 @@
+// Magicsocks of one host, one for each cell of the table in which the host stands, with real relay connections. Orders
+// come in as lines of JSON, news goes out as lines of JSON; see site.ts.
+import { createInterface } from 'node:readline'
+import { connectDerp } from '@mesh/derp-client/node'
+import { generatePrivateKey, publicKeyOf } from '@mesh/keys'
+import type { RelayMap } from '@mesh/magicsock'
+import { type MagicSockHandle, openMagicSock, type RelayHandlers, type RelayLink } from '@mesh/magicsock/node'
+import { nodeCrypto } from '@mesh/noise/node'
+import { systemRandom } from '@mesh/sansio/node'
+import { formatEndpoint, parseAddress, parseEndpoint } from '@mesh/wire/ip'
+import { type Introduction, type Order, RELAY_PORT, RELAYS, type Saying } from './site.ts'
+
+/** How often a packet goes to the peer, to have a path looked for. */
+const CHATTER_INTERVAL = 500
+/** How often the path is looked at. */
+const LOOK_INTERVAL = 50
+/** Pause between the packets of a burst: a relay's queue is short. */
+const BURST_PAUSE = 20
+const PEER = 1
+
+const relayMap: RelayMap = new Map(
+  RELAYS.map((address, index) => {
+    const node = {
+      name: address,
+      hostName: address,
+      ipv4: parseAddress(address),
+      ipv6: undefined,
+      stunPort: 0,
+    }
+    const id = index + 1
+    return [id, { id, code: `r${id}`, noMeasureNoHome: false, score: 1, nodes: [node] }]
+  }),
+)
+
+class Cell {
+  readonly #name: string
+  readonly #privateKey = generatePrivateKey(systemRandom)
+  /** Numbers of the packets that have come, by their length. */
+  readonly #heard = new Map<number, Set<number>>()
+  #sock: MagicSockHandle | undefined
+  #chatter: NodeJS.Timeout | undefined
+  #direct = false
+
+  constructor(name: string) {
+    this.#name = name
+  }
+
+  async open(): Promise<void> {
+    const nodeKey = publicKeyOf(this.#privateKey)
+    const sock = await openMagicSock({
+      nodeKey,
+      connectRelay: (region, handlers) => this.#connect(region, handlers),
+      onPacket: (bytes) => this.#hear(bytes),
+      x25519: nodeCrypto,
+    })
+    this.#sock = sock
+    sock.setRelays(relayMap)
+    await sock.netcheck()
+    say({
+      said: 'ready',
+      cell: this.#name,
+      nodeKey: hex(nodeKey),
+      discoKey: hex(sock.discoKey),
+      endpoints: sock.endpoints.map((local) => formatEndpoint(local.endpoint)),
+      homeRelay: sock.homeRelay,
+    })
+  }
+
+  meet({ nodeKey, discoKey, endpoints, homeRelay }: Introduction): void {
+    const began = performance.now()
+    this.#sock?.setPeers([
+      {
+        id: PEER,
+        nodeKey: Buffer.from(nodeKey, 'hex'),
+        discoKey: Buffer.from(discoKey, 'hex'),
+        endpoints: endpoints.flatMap((text) => parseEndpoint(text) ?? []),
+        homeRelay,
+      },
+    ])
+    const chat = (): void => void this.#sock?.send(PEER, packet(100, 0))
+    chat()
+    this.#chatter = setInterval(chat, CHATTER_INTERVAL)
+    setInterval(() => this.#look(began), LOOK_INTERVAL)
+  }
+
+  async burst(length: number, count: number): Promise<void> {
+    clearInterval(this.#chatter)
+    for (let number = 0; number < count; number += 1) {
+      this.#sock?.send(PEER, packet(length, number))
+      await new Promise<void>((resolve) => setTimeout(resolve, BURST_PAUSE))
+    }
+  }
+
+  tell(length: number): void {
+    say({ said: 'heard', cell: this.#name, length, count: this.#heard.get(length)?.size ?? 0 })
+  }
+
+  #look(began: number): void {
+    const direct = this.#sock?.status(PEER)?.endpoint !== undefined
+    if (direct === this.#direct) return
+    this.#direct = direct
+    say({ said: 'path', cell: this.#name, direct, after: Math.round(performance.now() - began) })
+  }
+
+  #hear(bytes: Uint8Array): void {
+    const numbers = this.#heard.get(bytes.length) ?? new Set()
+    numbers.add(bytes[1] ?? 0)
+    this.#heard.set(bytes.length, numbers)
+  }
+
+  #connect(region: number, handlers: RelayHandlers): RelayLink {
+    const hostName = RELAYS[region - 1] ?? ''
+    const connection = connectDerp({
+      region: {
+        RegionID: region,
+        Nodes: [{ Name: hostName, HostName: hostName, IPv4: hostName, DERPPort: RELAY_PORT }],
+      },
+      privateKey: this.#privateKey,
+      plain: true,
+      x25519: nodeCrypto,
+    })
+    connection.onPacket((source, bytes) => handlers.onPacket(source, bytes))
+    connection.onPeerGone((nodeKey) => handlers.onPeerGone(nodeKey))
+    connection.onEvent((event) => (event.event === 'disconnected' ? handlers.onLost() : handlers.onAlive()))
+    return connection
+  }
+}
+
+/** Returns what looks like WireGuard's data, with its number in the second byte. */
+function packet(length: number, number: number): Uint8Array {
+  const bytes = new Uint8Array(length)
+  bytes[0] = 4
+  bytes[1] = number
+  return bytes
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
+}
+
+function say(saying: Saying): void {
+  console.log(JSON.stringify(saying))
+}
+
+const cells = new Map<string, Cell>()
+
+function follow(order: Order): void {
+  const cell = cells.get(order.cell) ?? new Cell(order.cell)
+  cells.set(order.cell, cell)
+  switch (order.order) {
+    case 'open':
+      return void cell.open()
+    case 'meet':
+      return cell.meet(order.peer)
+    case 'burst':
+      return void cell.burst(order.length, order.count)
+    case 'tell':
+      return cell.tell(order.length)
+  }
+}
+
+createInterface(process.stdin).on('line', (line) => follow(JSON.parse(line) as Order))
+process.on('SIGTERM', () => process.exit(0))
