@@ -2,7 +2,7 @@
 // no endpoint would make every peer's client refuse its whole map, and a list without end would fill every map
 // (control §9.7.6).
 
-import type { Hostinfo, Service } from '@mesh/wire/control'
+import type { Hostinfo, NetInfo, Service } from '@mesh/wire/control'
 import { formatEndpoint, parseEndpoint } from '@mesh/wire/ip'
 
 /** The most endpoints kept of a node; clients report a handful. */
@@ -11,6 +11,8 @@ const MAX_ENDPOINTS = 32
 const MAX_SERVICES = 64
 const MAX_HOST_KEYS = 16
 const MAX_HOST_KEY_LENGTH = 4096
+/** The most relays whose latency is kept. */
+const MAX_LATENCIES = 64
 /** The longest text passed on of a free field. */
 const MAX_TEXT = 255
 const PUBLISHED_SERVICES = new Set(['tcp', 'udp', 'peerapi4', 'peerapi6', 'peerapi-dns-proxy'])
@@ -46,7 +48,18 @@ export function checkHostinfo(hostinfo: Hostinfo): Hostinfo {
     ShieldsUp,
     Userspace,
     UserspaceRouter,
-    NetInfo,
+    NetInfo: NetInfo && checkNetInfo(NetInfo),
+  })
+}
+
+/** Keeps the yes and no of a report, and of the latencies those of so many relays, not whatever keys there are. */
+function checkNetInfo(netInfo: NetInfo): NetInfo {
+  const { LinkType, FirewallMode, DERPLatency, ...scalars } = netInfo
+  const latencies = Object.entries(DERPLatency ?? {}).filter(([key]) => /^\d{1,9}-v[46]$/.test(key))
+  return dropUndefined({
+    ...scalars,
+    ...mapValues({ LinkType, FirewallMode }, cleanText),
+    DERPLatency: DERPLatency && Object.fromEntries(latencies.slice(0, MAX_LATENCIES)),
   })
 }
 
@@ -76,9 +89,13 @@ function cleanService(service: Service): Service {
   return Description === undefined ? { Proto, Port } : { Proto, Port, Description: cleanText(Description) }
 }
 
-/** Control characters and the marks that turn text around never reach anybody's terminal. */
+/**
+ * Control characters and the marks that turn text around never reach anybody's terminal. What is cut off is copied: a
+ * slice would keep the whole of a long text in memory.
+ */
 function cleanText(text: string): string {
-  return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, '').slice(0, MAX_TEXT)
+  const clean = text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, '')
+  return clean.length > MAX_TEXT ? Array.from(clean.slice(0, MAX_TEXT)).join('') : clean
 }
 
 type Given<T> = { [K in keyof T]?: Exclude<T[K], undefined> }

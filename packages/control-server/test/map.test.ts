@@ -332,6 +332,22 @@ test('invariant 6: endpoints that are no endpoints never reach a peer, nor more 
   expect(endpoints).toEqual(many.slice(0, 32))
 })
 
+test('invariant 6, threat 26: of what a machine says of its network no more is kept than relays can be', () => {
+  const world = new World()
+  const machine = joined(world, 1)
+  const DERPLatency = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`${i + 1}-v4`, 0.1]))
+  const long = 'x'.repeat(1 << 19)
+  machine.tell({
+    Hostinfo: {
+      Hostname: 'box-1',
+      NetInfo: { PreferredDERP: 900, LinkType: long, DERPLatency: { [long]: 1, ...DERPLatency } },
+    },
+  })
+  const [node] = world.coordinator.nodes()
+  expect(node?.node.hostinfo.NetInfo).toMatchObject({ PreferredDERP: 900, LinkType: 'x'.repeat(255) })
+  expect(Object.keys(node?.node.hostinfo.NetInfo?.DERPLatency ?? {})).toHaveLength(64)
+})
+
 test('invariant 6: a hostile report is cut down to text that can be shown', () => {
   const world = new World()
   const machine = joined(world, 1)
