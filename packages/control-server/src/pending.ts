@@ -3,7 +3,9 @@
 
 import type { RandomSource } from '@mesh/sansio'
 import type { RegisterRequest } from '@mesh/wire/control'
+import { formatTime, parseTime, ZERO_TIME } from '@mesh/wire/control'
 import { randomHex } from './auth-key.ts'
+import { checkHostinfo } from './claims.ts'
 import { Deadlines } from './deadlines.ts'
 
 /** How long a person has to approve. */
@@ -19,7 +21,7 @@ export interface PendingRegistration {
   readonly id: string
   /** Who asked. */
   readonly machineKey: string
-  /** What they asked, the last time they did. */
+  /** What they asked, the last time they did, cut down to what an approval needs. */
   readonly request: RegisterRequest
 }
 
@@ -51,10 +53,11 @@ export class PendingRegistrations {
   ask(machineKey: string, request: RegisterRequest, now: number): PendingRegistration {
     const known = this.#entries.get(this.#byAsker.get(askerOf(machineKey, request)) ?? '')
     if (known) {
-      known.request = request
+      known.request = cutDown(request)
       return known
     }
-    const entry: Entry = { id: randomHex(this.#random, 16), machineKey, request, waiting: new Set() }
+    const id = randomHex(this.#random, 16)
+    const entry: Entry = { id, machineKey, request: cutDown(request), waiting: new Set() }
     this.#entries.set(entry.id, entry)
     this.#byAsker.set(askerOf(machineKey, request), entry.id)
     this.#deadlines.set(entry.id, now + PENDING_LIFETIME)
@@ -114,6 +117,28 @@ export class PendingRegistrations {
   /** Returns when to call {@link PendingRegistrations.due}. */
   next(): number {
     return this.#deadlines.next()
+  }
+}
+
+/** Keeps of a stranger's request only what the approval needs, within bounds (threat 26). */
+function cutDown({
+  Version,
+  NodeKey,
+  OldNodeKey,
+  Expiry,
+  Hostinfo,
+  Ephemeral,
+}: RegisterRequest): RegisterRequest {
+  const wish = parseTime(Expiry)
+  return {
+    Version,
+    NodeKey,
+    OldNodeKey,
+    Expiry: wish === undefined ? ZERO_TIME : formatTime(wish),
+    Hostinfo: checkHostinfo(Hostinfo ?? {}),
+    ...(Ephemeral === undefined ? {} : { Ephemeral }),
+    Followup: '',
+    NodeKeySignature: null,
   }
 }
 

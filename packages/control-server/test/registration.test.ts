@@ -123,6 +123,21 @@ test('control 57: logins that wait are bounded, and the oldest hears that it los
   expect(world.said(held)).toMatchObject([{ response: { Error: 'too many logins are waiting' } }])
 })
 
+test('threat 26: a login that waits holds next to nothing, however much its machine said', () => {
+  const world = new World()
+  const long = 'x'.repeat(1 << 20)
+  const { AuthURL } = world.machine(1).login(undefined, {
+    Hostinfo: { Hostname: long, sshHostKeys: [long], App: long, NetInfo: { LinkType: long } },
+    Tailnet: long,
+    NLKey: long,
+    Expiry: long,
+    NodeKeySignature: long,
+  })
+  const held = world.coordinator.pendingRegistration(AuthURL.slice(-32))
+  expect(JSON.stringify(held).length).toBeLessThan(4096)
+  expect(held?.request.Hostinfo?.Hostname).toBe('x'.repeat(255))
+})
+
 test('control 19: a plain restart succeeds, whatever became of the auth key, and changes nothing', () => {
   const world = new World()
   world.user('ann')
