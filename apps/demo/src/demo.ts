@@ -141,7 +141,7 @@ function explainJoining(mesh: LocalMesh, namespaces: Namespaces | undefined, pro
     progress.say(`  ip netns exec ${namespaces.nameOf('a')} ping b`)
     progress.say(`  ${program('mesh.ts')} --socket=${fromHere(mesh.socketOf('a'))} status`)
   } else {
-    const socket = `--socket=${fromHere(join(mesh.directory, 'c.sock'))}`
+    const socket = `--socket=${fromHere(mesh.socketOf('c'))}`
     const state = `--state=${fromHere(join(mesh.directory, 'c.state'))}`
     const key = `--auth-key=file:${fromHere(mesh.authKeyFile)}`
     const loopback = mesh.host === '127.0.0.1' ? ' --allow-loopback' : ''

@@ -1,7 +1,16 @@
 // A whole mesh on one machine out of this project's own programs: a control server, a relay and any number of
 // daemons, each a child process run from its sources. The demo and the system tests both stand on it.
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -40,6 +49,8 @@ export type PingType = 'disco' | 'relay' | 'ICMP' | 'TSMP'
 
 /** The longest unix socket path every system takes, in bytes. */
 const LONGEST_SOCKET_PATH = 103
+/** The longest path of a socket below the directory: `/control/control.sock`, with some to spare. */
+const ROOM_FOR_NAMES = 30
 /** An auth key made less than this long ago is used again; keys live a day. */
 const KEY_FRESH_MS = 20 * 3600 * 1000
 
@@ -80,14 +91,9 @@ export class LocalMesh {
     return this.#children.get(name)
   }
 
-  /** Path of a daemon's socket. Falls back to a short place when the project lies deep. */
+  /** Path of a daemon's socket. */
   socketOf(name: string): string {
-    const here = join(this.directory, `${name}.sock`)
-    if (Buffer.byteLength(here) <= LONGEST_SOCKET_PATH) return here
-    const mark = createHash('sha256').update(this.directory).digest('hex').slice(0, 12)
-    const there = join(tmpdir(), `mesh-${mark}`)
-    mkdirSync(there, { recursive: true, mode: 0o700 })
-    return join(there, `${name}.sock`)
+    return join(this.#shortDirectory, `${name}.sock`)
   }
 
   /** Chooses the ports; to be called once, before anything starts. */
@@ -288,6 +294,7 @@ export class LocalMesh {
     await Promise.all(children.filter((child) => !isServer(child)).map((child) => child.stop()))
     await Promise.all(children.filter(isServer).map((child) => child.stop()))
     rmSync(this.#pidFile, { force: true })
+    if (this.#shortDirectory !== this.directory) rmSync(this.#shortDirectory, { force: true })
   }
 
   /** The relay as the control server is told of it: its certificate is self-signed, and known by its hash. */
@@ -298,7 +305,21 @@ export class LocalMesh {
   }
 
   get #controlDirectory(): string {
-    return join(this.directory, 'control')
+    return join(this.#shortDirectory, 'control')
+  }
+
+  /** The directory by a path that leaves room for a socket's name: a link in the temporary folder, if it must be. */
+  get #shortDirectory(): string {
+    if (Buffer.byteLength(this.directory) + ROOM_FOR_NAMES <= LONGEST_SOCKET_PATH) return this.directory
+    const mark = createHash('sha256').update(this.directory).digest('hex').slice(0, 12)
+    const link = join(tmpdir(), `mesh-${mark}`)
+    try {
+      symlinkSync(this.directory, link)
+    } catch (cause) {
+      if (readlinkSync(link) === this.directory) return link
+      throw new ChildError(`${link} is in the way: it leads elsewhere`, { cause })
+    }
+    return link
   }
 
   get #pidFile(): string {
@@ -347,7 +368,7 @@ export class LocalMesh {
       return
     }
     for (const pid of Array.isArray(pids) ? pids : []) {
-      if (typeof pid !== 'number' || !isOurs(pid, this.directory)) continue
+      if (typeof pid !== 'number' || !isOurs(pid, [this.directory, this.#shortDirectory])) continue
       try {
         process.kill(pid, 'SIGKILL')
       } catch {
@@ -358,9 +379,10 @@ export class LocalMesh {
   }
 }
 
-function isOurs(pid: number, directory: string): boolean {
+function isOurs(pid: number, marks: readonly string[]): boolean {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(directory)
+    const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+    return marks.some((mark) => commandLine.includes(mark))
   } catch {
     return false
   }

@@ -62,6 +62,13 @@ test('forgets everything with --reset', async () => {
   expect(again.output).not.toContain('found again')
 })
 
+test('works where paths are too long for sockets', async () => {
+  const deep = join(directory, 'x'.repeat(120))
+  const { code, output } = await demo('--once', '--dir', deep)
+  expect(output).toContain('✔ next echo through the tunnel')
+  expect(code).toBe(0)
+})
+
 test('explains itself, and refuses a flag it does not know', async () => {
   expect(await demo('--help')).toMatchObject({ code: 0, output: expect.stringContaining('--once') as string })
   expect(await demo('--nonsense')).toMatchObject({
