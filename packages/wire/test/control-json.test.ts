@@ -161,6 +161,13 @@ describe("a stranger's names are only data", () => {
     expect(({} as Record<string, unknown>)['admin']).toBeUndefined()
   })
 
+  test('threat 34: a capability nested ten thousand deep is refused, one of a few levels is kept', () => {
+    const capability = (depth: number): unknown =>
+      json(`{"ID":7,"Key":"${NODE_KEY}","CapMap":{"a":[${'['.repeat(depth)}${']'.repeat(depth)}]}}`)
+    expect(decodeNode(capability(10_000))).toBeUndefined()
+    expect(JSON.stringify(decodeNode(capability(8))?.CapMap)).toContain('[[[[[[[[]]]]]]]]')
+  })
+
   test('threat 34: a capability or suffix named like a method is not found unless it is there', () => {
     const node = decodeNode({ ID: 7, Key: NODE_KEY, CapMap: { real: null } })!
     expect(node.CapMap!['constructor']).toBeUndefined()

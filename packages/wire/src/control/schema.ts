@@ -117,8 +117,19 @@ export const id: JsonDecoder<number> = (value) => {
 export const float: JsonDecoder<number> = (value) =>
   typeof value === 'number' && Number.isFinite(value) ? value : undefined
 
-/** Takes any JSON value but `undefined`. */
-export const anything: JsonDecoder<unknown> = (value) => value
+/**
+ * Takes any JSON value that is not nested absurdly deep: it will be written again and compared, which takes a stack as
+ * deep as the value (threat 34).
+ */
+export const anything: JsonDecoder<unknown> = (value) => (isWithinDepth(value, MAX_DEPTH) ? value : undefined)
+
+/** How deep a value without a shape of its own may be nested; what is sent has two or three levels. */
+const MAX_DEPTH = 32
+
+function isWithinDepth(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  return depth > 0 && Object.values(value).every((part) => isWithinDepth(part, depth - 1))
+}
 
 /** Returns a decoder for `prefix` and 64 hexadecimal digits, returned in lower case. */
 export function keyText<P extends string>(prefix: P): JsonDecoder<`${P}${string}`> {
