@@ -78,6 +78,8 @@ export class RecordTable {
     const known = this.#hosts.get(name)
     if (known !== undefined) return known
     if (!name.includes('.')) return this.#bare(name)
+    // Below a node anything may be asked for; what no record could be written for is not there.
+    if (this.#subdomains.size === 0 || !isDnsName(name)) return undefined
     for (let parent = parentOf(name); parent !== ''; parent = parentOf(parent)) {
       if (this.#subdomains.has(parent)) return this.#hosts.get(parent)
     }

@@ -61,6 +61,16 @@ describe('names of the mesh (F8)', () => {
     expect(ask(networkResolver(), 'www.laptop.tail1234.ts.net')).toBe('NXDOMAIN')
   })
 
+  test('a name below such a node that is none does not exist, and every answer can be read (threat 15)', () => {
+    const labels = [new Uint8Array(63).fill(0xff), Uint8Array.of(0), text('a.'), text('..'), text('a b')]
+    for (const label of labels) {
+      const plain = query('x.box.tail1234.ts.net', 'AAAA')
+      const asked = Uint8Array.from([...plain.subarray(0, 12), label.length, ...label, ...plain.subarray(14)])
+      const { rcode, answers } = answerOf(networkResolver().handleQuery(asked))
+      expect([rcode, answers.length]).toEqual(['NXDOMAIN', 0])
+    }
+  })
+
   test('records added by hand come first, add up, and are answered here even outside the suffix', () => {
     const extra = [
       { name: 'db.corp.example', address: ip('10.0.0.5') },
@@ -212,3 +222,7 @@ describe('odd messages', () => {
     expect(answerOf(deep.handleQuery(query(long), { transport: 'tcp' })).flag_tc).toBe(false)
   })
 })
+
+function text(letters: string): Uint8Array {
+  return new TextEncoder().encode(letters)
+}
