@@ -32,11 +32,11 @@ function makeStream(into: usize, wanted: u32, message: usize, end: usize): u32 {
   return 4 * BLOCK
 }
 
-/** How far beside one stride a message can be absorbed that lies from `from` to `to`. */
+/** How far beside one stride a message can be absorbed that lies from `from` to `to`: whole pairs of blocks. */
 // @ts-ignore: decorator
 @inline
 function reach(from: usize, to: usize): usize {
-  return min(from + 16 * ABSORBED_AT_ONCE, to)
+  return from + min(16 * ABSORBED_AT_ONCE, (to - from) & ~31)
 }
 
 /** Xors key stream into the whole vectors from `from` to `to` of a text. */
@@ -56,11 +56,25 @@ function firstBytes(length: u32): v128 {
   return i8x16.lt_u(indices, i8x16.splat(<i8>length))
 }
 
-/** Seals the text and writes the tag behind it. The state is that of {@link setState}. */
+// What is left to do for the tag of the text sealed last: absorb from `owedFrom` to `owedTo` and the lengths, and write it.
+// Its sum cannot keep up with the last stride of its own key stream, so it runs beside the first of the next packet's.
+let owed: bool = false
+let owedFrom: usize = 0
+let owedTo: usize = 0
+let owedTag: usize = 0
+let owedAdLength: u32 = 0
+let owedLength: u32 = 0
+
+/**
+ * Seals the text. Its tag is written no later than by the next {@link settle}. The state is that of {@link setState}.
+ */
 export function seal(text: usize, length: u32, ad: usize, adLength: u32): void {
   const whole = length & ~15
   const wanted = BLOCK + length
-  let made = makeStream(STREAM, wanted, 0, 0)
+  const owedEnd = reach(owedFrom, owedTo)
+  let made = makeStream(STREAM, wanted, owedFrom, owedEnd)
+  owedFrom = owedEnd
+  settle()
   begin(STREAM)
   if (adLength > 0) absorbPadded(ad, adLength)
   let sealed: u32 = 0
@@ -81,9 +95,22 @@ export function seal(text: usize, length: u32, ad: usize, adLength: u32): void {
     v128.store(end, v128.and(last, firstBytes(length & 15)))
     end += 16
   }
-  absorb(absorbed, end)
-  absorbLengths(adLength, length)
-  v128.store(text + length, finish())
+  owed = true
+  owedFrom = absorbed
+  owedTo = end
+  owedTag = text + length
+  owedAdLength = adLength
+  owedLength = length
+}
+
+/** Writes the tag that {@link seal} owes, if it does. */
+export function settle(): void {
+  if (!owed) return
+  absorb(owedFrom, owedTo)
+  absorbLengths(owedAdLength, owedLength)
+  v128.store(owedTag, finish())
+  owed = false
+  owedFrom = owedTo = 0
 }
 
 /**

@@ -3,7 +3,8 @@
 //
 // The module trusts the table with nothing but secrets: an entry that reaches outside the packet area, names no live key
 // or is too long is refused and touches no byte. So a mistake in the caller's arithmetic cannot reach keys.
-import { open, seal, setState } from './aead'
+import { open, seal, setState, settle } from './aead'
+import { writeMasks } from './chacha20'
 import {
   ENTRY_COUNTER,
   ENTRY_KEY,
@@ -29,8 +30,9 @@ let packetsEnd: usize = 0
 /** How much of the key stream's room holds some. */
 let used: usize = 0
 
-/** Says where the key slots and the packet area lie. */
+/** Readies the memory, and says where the key slots and the packet area lie. */
 export function configure(slotsAt: usize, count: u32, packetsAt: usize, packetsTo: usize): void {
+  writeMasks()
   slots = slotsAt
   slotCount = count
   packets = packetsAt
@@ -50,6 +52,7 @@ export function sealBatch(table: usize, count: u32): u32 {
     }
     store<i32>(table, result, ENTRY_RESULT)
   }
+  settle()
   forget()
   return done
 }
@@ -101,6 +104,7 @@ export function sealOne(
   setState(key, load<u32>(nonce), load<u32>(nonce, 4), load<u32>(nonce, 8))
   note(length)
   seal(text, length, ad, adLength)
+  settle()
   forget()
 }
 

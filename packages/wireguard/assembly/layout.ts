@@ -2,6 +2,10 @@
 // memory it is given, and everything behind `SCRATCH_END` is the caller's. src/wasm/layout.ts says the same for the
 // TypeScript side; a test holds the two together.
 
+/** Two masks for a swizzle: they rotate words of 32 bits by 16 bits and by 8. Written once, never wiped. */
+export const ROTATE_16: usize = 16
+export const ROTATE_8: usize = 32
+
 /** The 16 words of the ChaCha20 state of the packet at hand (RFC 8439 section 2.3): constants, key, block, nonce. */
 export const STATE: usize = 64
 export const STATE_KEY: usize = STATE + 16

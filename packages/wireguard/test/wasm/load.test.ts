@@ -14,7 +14,7 @@ import {
   answeredText,
   failedAnswer,
 } from '../../src/wasm/self-test.ts'
-import { nonceOf } from './support.ts'
+import { FIRST_SECRET, nonceOf } from './support.ts'
 
 afterEach(() => {
   vi.unstubAllGlobals()
@@ -25,7 +25,7 @@ describe('loadWasmAead', () => {
     const load = loadWasmAead({ batch: 4, keys: 2 })
     if (load.kind === 'missing') throw new Error(load.reason)
     const { arena } = load.aead
-    expect(arena.bytes.subarray(0, arena.table.address).every((byte) => byte === 0)).toBe(true)
+    expect(arena.bytes.subarray(FIRST_SECRET, arena.table.address).every((byte) => byte === 0)).toBe(true)
     expect(arena.bytes.subarray(arena.keys.address).every((byte) => byte === 0)).toBe(true)
     expect(arena.table.capacity).toBe(4)
     expect(arena.keys.capacity).toBe(2)

@@ -9,6 +9,9 @@ export function loaded(options: AeadArenaOptions = { batch: 64, keys: 8 }): Wasm
   return load.aead
 }
 
+/** Where the scratch area begins to hold secrets, behind two constant masks. */
+export const FIRST_SECRET = 64
+
 /** Bytes that differ from place to place and from seed to seed. */
 export function noise(length: number, seed: number): Uint8Array {
   const bytes = new Uint8Array(length)

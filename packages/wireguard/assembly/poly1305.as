@@ -10,11 +10,11 @@
 // Adds, multiplies, shifts and masks only: the time depends on nothing secret.
 import { POLY_PAD, POLY_R, TAIL } from './layout'
 
-let h0: u64 = 0
-let h1: u64 = 0
-let h2: u64 = 0
-let h3: u64 = 0
-let h4: u64 = 0
+export let h0: u64 = 0
+export let h1: u64 = 0
+export let h2: u64 = 0
+export let h3: u64 = 0
+export let h4: u64 = 0
 
 const LOW: u64 = 0xffffffff
 
