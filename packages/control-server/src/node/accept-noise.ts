@@ -27,6 +27,8 @@ export interface NoiseConnection {
 
 /** TCP asks a silent peer after this long whether it is still there, milliseconds. */
 const TCP_KEEP_ALIVE = 60_000
+/** How long a client may take to hang up after it was refused, milliseconds. */
+const HANG_UP_TIMEOUT = 1000
 
 /**
  * Answers an upgrade request. Returns the connection, or `undefined` when it was refused; then the socket is ended.
@@ -65,7 +67,19 @@ const SWITCHING = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: ${UPGRADE_PROTOC
 /** Ends an upgrade request with a status and a sentence. */
 export function refuse(socket: Socket, text: string, status = '400 Bad Request'): undefined {
   const head = `HTTP/1.1 ${status}\r\nContent-Type: text/plain\r\nContent-Length: ${text.length + 1}\r\nConnection: close`
-  socket.end(`${head}\r\n\r\n${text}\n`)
+  hangUp(socket, `${head}\r\n\r\n${text}\n`)
+}
+
+/**
+ * Says a last word. Nothing else watches an upgraded socket, so one whose client does not hang up too is destroyed soon;
+ * not at once, for what came unread would then wipe out the last word on its way.
+ */
+function hangUp(socket: Socket, lastWord: string | Uint8Array): void {
+  const timer = setTimeout(() => socket.destroy(), HANG_UP_TIMEOUT)
+  socket.on('end', () => socket.destroy())
+  socket.on('close', () => clearTimeout(timer))
+  socket.resume()
+  socket.end(lastWord)
 }
 
 function readInitiation(request: IncomingMessage): Initiation | string {
@@ -83,7 +97,7 @@ function refuseHandshake(socket: Socket): undefined {
     'decrypting machine key: this server has another key than the one you know',
   )
   socket.write(SWITCHING)
-  socket.end(encodeNoiseFrame(NOISE_FRAME.error, text))
+  hangUp(socket, encodeNoiseFrame(NOISE_FRAME.error, text))
 }
 
 /** Nobody asks for the proof yet, so the private half is not kept. */

@@ -2,7 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { connect, createServer } from 'node:net'
 import type { ClientHttp2Session } from 'node:http2'
 import { generatePrivateKey, formatMachineKey, publicKeyOf } from '@mesh/keys'
+import { controlInitiate } from '@mesh/noise'
+import { nodeCrypto } from '@mesh/noise/node'
 import { systemRandom } from '@mesh/sansio/node'
+import { encodeInitiation } from '@mesh/wire/control'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { MemoryStore, type NodeRecord, relayMap } from '../../src/index.ts'
 import { listenControl } from '../../src/node/index.ts'
@@ -131,6 +134,33 @@ test('control 5: a broken upgrade is a 400 with the reason', async () => {
 test('control 5, threat 30: a client that knows another key is told so, in the open', async () => {
   const other = publicKeyOf(generatePrivateKey(systemRandom))
   await expect(new RawMachine().handshake(control.url, other)).rejects.toThrow(/refused: .*another key/)
+})
+
+test.each([
+  ['with no handshake', ''],
+  ['with another key', 'X-Tailscale-Handshake: '],
+])('threat 26: an upgrade %s is hung up on even when the client is not', async (_, header) => {
+  const initiation = controlInitiate({
+    crypto: nodeCrypto,
+    random: systemRandom,
+    version: 138,
+    machinePrivate: privateKey,
+    controlPublic: publicKeyOf(generatePrivateKey(systemRandom)),
+  })
+  const handshake = Buffer.from(encodeInitiation(138, initiation?.message ?? privateKey)).toString('base64')
+  const socket = connect({ port: Number(new URL(control.url).port), host: '127.0.0.1', allowHalfOpen: true })
+  socket.on('error', () => undefined)
+  socket.resume()
+  const closed = new Promise((resolve) => socket.on('close', () => resolve('closed')))
+  socket.write('POST /ts2021 HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\n')
+  socket.write('Upgrade: tailscale-control-protocol\r\n')
+  socket.write(header === '' ? '\r\nmore' : `${header}${handshake}\r\n\r\nmore`)
+  await new Promise((resolve) => socket.on('end', resolve))
+  // Only a write shows whether the other side is still there.
+  const poke = setInterval(() => socket.write('x'), 100)
+  const late = new Promise((resolve) => setTimeout(resolve, 3000, 'still open'))
+  expect(await Promise.race([closed, late])).toBe('closed')
+  clearInterval(poke)
 })
 
 test('control 55: a POST whose Upgrade a proxy took away is answered with a hint', async () => {
