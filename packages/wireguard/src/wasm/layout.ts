@@ -1,4 +1,4 @@
-// Where things lie in an arena's memory, as assembly/layout.ts has it; a test holds the two together.
+// Where things lie in an arena's memory, as assembly/layout.as has it; a test holds the two together.
 
 /** Bytes at the start of the memory that the module works in. */
 export const SCRATCH_LENGTH = 66_048

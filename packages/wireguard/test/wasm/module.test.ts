@@ -19,7 +19,7 @@ test('its text decodes to the bytes its digest names, and they are a module', ()
 })
 
 test('the layout of the assembly is that of the TypeScript side', () => {
-  const source = readFileSync(new URL('../../assembly/layout.ts', import.meta.url), 'utf8')
+  const source = readFileSync(new URL('../../assembly/layout.as', import.meta.url), 'utf8')
   const value = (name: string): number => {
     const found = new RegExp(`const ${name}: \\w+ = (.+)`).exec(source)?.[1] ?? `no ${name}`
     return found
