@@ -1,8 +1,15 @@
 // A relay connection as a machine: it asks to be dialled, logs in, trades packets, notices silence, and asks to
 // be dialled again. Where the bytes go is its owner's business (data-plane §2.13, §2.14).
-import { publicKeyOf, type X25519 } from '@mesh/keys'
+import { KEY_LENGTH, publicKeyOf, type X25519 } from '@mesh/keys'
 import type { Machine, RandomSource } from '@mesh/sansio'
-import { encodeNotePreferred, encodeSendPacket, MAX_PACKET_LENGTH } from '@mesh/wire/derp'
+import {
+  encodeClosePeer,
+  encodeForwardPacket,
+  encodeNotePreferred,
+  encodeSendPacket,
+  encodeWatchConns,
+  MAX_PACKET_LENGTH,
+} from '@mesh/wire/derp'
 import { Backoff } from './backoff.ts'
 import { CONNECT_TIMEOUT, MAX_BACKOFF } from './constants.ts'
 import { DerpError } from './errors.ts'
@@ -18,6 +25,10 @@ export interface DerpClientOptions {
   readonly random: RandomSource
   /** Whether this region is the node's home, told to the server after each login. */
   readonly preferred?: boolean
+  /** The secret of the relay's mesh, 32 bytes: this client is then a mesh peer, if the relay has the same. */
+  readonly meshKey?: Uint8Array
+  /** Asks after each login to be told who is at the relay; only mesh peers may. */
+  readonly watch?: boolean
   /** A faster X25519 for logins. */
   readonly x25519?: X25519
 }
@@ -39,24 +50,29 @@ export class DerpClient implements Machine<DerpOutput> {
   #taken = 0
   #phase: Phase = 'dialling'
   #session: Session | undefined
+  readonly #watch: boolean
   #preferred: boolean
   /** Whether the stream asked to be spared until it drains. */
   #full = false
   /** When the present phase is over, unless something happens. May be early, which costs one look. */
   #wakeAt: number
 
-  /** Starts at `now` by asking to be dialled. Throws RangeError when the private key is not 32 bytes. */
+  /** Starts at `now` by asking to be dialled. Throws RangeError when a key is not 32 bytes. */
   constructor(options: DerpClientOptions, now: number) {
-    const { privateKey, random, x25519 } = options
+    const { privateKey, random, x25519, meshKey } = options
+    if (meshKey !== undefined && meshKey.length !== KEY_LENGTH)
+      throw new RangeError(`meshKey has ${meshKey.length} bytes, not ${KEY_LENGTH}`)
     this.#owner = {
       privateKey,
       publicKey: publicKeyOf(privateKey, x25519),
       random,
       x25519,
+      meshKey,
       counters: this.#counters,
       emit: (output) => this.#out.push(output),
     }
     this.#preferred = options.preferred ?? false
+    this.#watch = options.watch ?? false
     this.#backoff = new Backoff(random)
     this.#wakeAt = now + CONNECT_TIMEOUT
     this.#out.push({ kind: 'dial' })
@@ -120,13 +136,22 @@ export class DerpClient implements Machine<DerpOutput> {
    * of more than 32 that wait is dropped. A packet longer than 65,536 bytes is dropped at once.
    */
   send(to: Uint8Array, packet: Uint8Array, now: number): void {
-    if (this.#phase === 'closed' || packet.length > MAX_PACKET_LENGTH) {
-      this.#counters.dropped += 1
-      return
-    }
-    const frame = encodeSendPacket({ destination: to, packet })
-    if (this.#session?.ready && !this.#full) this.#transmit(this.#session, frame, now)
-    else if (this.#queue.push(frame)) this.#counters.dropped += 1
+    if (packet.length > MAX_PACKET_LENGTH) this.#counters.dropped += 1
+    else this.#sendFrame(encodeSendPacket({ destination: to, packet }), now)
+  }
+
+  /**
+   * Hands a packet from `source` to the relay's own client `destination`, as only a mesh peer may; otherwise like
+   * {@link DerpClient.send}.
+   */
+  forward(source: Uint8Array, destination: Uint8Array, packet: Uint8Array, now: number): void {
+    if (packet.length > MAX_PACKET_LENGTH) this.#counters.dropped += 1
+    else this.#sendFrame(encodeForwardPacket({ source, destination, packet }), now)
+  }
+
+  /** Asks the relay to hang up on a client, as only a mesh peer may. Nothing happens while there is no connection. */
+  closePeer(nodeKey: Uint8Array): void {
+    if (this.#session?.ready) this.#write(encodeClosePeer(nodeKey))
   }
 
   /** Tells the server whether this region is the node's home, now and after every login to come. */
@@ -190,7 +215,14 @@ export class DerpClient implements Machine<DerpOutput> {
   #handleReady(session: Session, now: number): void {
     this.#wakeAt = session.deadline
     if (this.#preferred) this.#write(encodeNotePreferred(true))
+    if (this.#watch) this.#write(encodeWatchConns())
     this.#flush(now)
+  }
+
+  #sendFrame(frame: Uint8Array, now: number): void {
+    if (this.#phase === 'closed') this.#counters.dropped += 1
+    else if (this.#session?.ready && !this.#full) this.#transmit(this.#session, frame, now)
+    else if (this.#queue.push(frame)) this.#counters.dropped += 1
   }
 
   #flush(now: number): void {

@@ -1,4 +1,5 @@
 // What comes out of a relay connection: work for its owner, and news.
+import type { Endpoint } from '@mesh/wire/ip'
 import type { DerpError } from './errors.ts'
 
 /** Something that happened to a relay connection, for its owner to know. */
@@ -9,6 +10,11 @@ export type DerpEvent =
   | { kind: 'event'; event: 'disconnected'; error: DerpError; retryIn: number }
   /** A node left (reason 0) or is not at this relay (reason 1). */
   | { kind: 'event'; event: 'peer-gone'; nodeKey: Uint8Array; reason: number }
+  /**
+   * A node is at this relay, which a watcher is told: where it connects from, and the kind of client in bits
+   * (1 regular, 2 mesh peer, 4 prober, 8 not at its ideal relay); 0 when not said.
+   */
+  | { kind: 'event'; event: 'peer-present'; nodeKey: Uint8Array; endpoint?: Endpoint; flags: number }
   /** The server reports trouble with this connection; an empty text means that all is well again. */
   | { kind: 'event'; event: 'health'; problem: string }
   /** The server is about to restart: come back in `reconnectIn` and try for `tryFor` milliseconds. */

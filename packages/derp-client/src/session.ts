@@ -1,12 +1,13 @@
 // One connection from its first byte to its last: the server's greeting, the login, and what the frames mean
 // (data-plane §2.5, §2.6). It never outlives its stream; coming back is the business of derp-client.ts.
-import { BOX_NONCE_LENGTH, type BoxKey, precomputeBox, sealBox, type X25519 } from '@mesh/keys'
+import { BOX_NONCE_LENGTH, type BoxKey, formatHexKey, precomputeBox, sealBox, type X25519 } from '@mesh/keys'
 import type { RandomSource } from '@mesh/sansio'
 import {
   clientFrameLimit,
   DERP_VERSION,
   decodeHealth,
   decodePeerGone,
+  decodePeerPresent,
   decodePing,
   decodeRecvPacket,
   decodeRestarting,
@@ -18,6 +19,7 @@ import {
   FRAME_HEALTH,
   FRAME_KEEP_ALIVE,
   FRAME_PEER_GONE,
+  FRAME_PEER_PRESENT,
   FRAME_PING,
   FRAME_PONG,
   FRAME_RECV_PACKET,
@@ -40,6 +42,7 @@ export interface SessionOwner {
   readonly publicKey: Uint8Array
   readonly random: RandomSource
   readonly x25519: X25519 | undefined
+  readonly meshKey: Uint8Array | undefined
   readonly counters: Counters
   emit(output: DerpOutput): void
 }
@@ -110,11 +113,16 @@ export class Session {
   }
 
   #logIn(serverKey: Uint8Array): boolean {
-    const { privateKey, publicKey, random, x25519 } = this.#owner
+    const { privateKey, publicKey, random, x25519, meshKey } = this.#owner
     const box = precomputeBox(privateKey, serverKey, x25519)
     if (box === undefined) return false
     const nonce = random(BOX_NONCE_LENGTH)
-    const info = encodeClientInfo({ version: DERP_VERSION, canAckPings: true, isProber: false })
+    const info = encodeClientInfo({
+      version: DERP_VERSION,
+      canAckPings: true,
+      isProber: false,
+      ...(meshKey === undefined ? {} : { meshKey: formatHexKey(meshKey) }),
+    })
     const bytes = encodeSealedClientInfo({ clientKey: publicKey, nonce, box: sealBox(box, nonce, info) })
     this.#owner.emit({ kind: 'write', bytes })
     this.#serverKey = serverKey
@@ -132,6 +140,9 @@ export class Session {
         return this.#handleServerInfo(payload, box, now)
       case FRAME_PEER_GONE:
         this.#handlePeerGone(payload)
+        break
+      case FRAME_PEER_PRESENT:
+        this.#handlePeerPresent(payload)
         break
       case FRAME_PING:
         this.#handlePing(payload)
@@ -179,6 +190,21 @@ export class Session {
     if (message === undefined) return this.#ignore()
     const nodeKey = new Uint8Array(message.peer)
     this.#owner.emit({ kind: 'event', event: 'peer-gone', nodeKey, reason: message.reason })
+  }
+
+  #handlePeerPresent(payload: Uint8Array): void {
+    const message = decodePeerPresent(payload)
+    if (message === undefined) return this.#ignore()
+    const { flags, endpoint } = message
+    this.#owner.emit({
+      kind: 'event',
+      event: 'peer-present',
+      nodeKey: new Uint8Array(message.peer),
+      flags,
+      ...(endpoint === undefined
+        ? {}
+        : { endpoint: { address: new Uint8Array(endpoint.address), port: endpoint.port } }),
+    })
   }
 
   #handlePing(payload: Uint8Array): void {

@@ -1,5 +1,6 @@
 // The state of one connection to the relay, from its first byte to its last.
 import { FrameReader, serverFrameLimit } from '@mesh/wire/derp'
+import type { Allowance } from './allowance.ts'
 import type { Client } from './clients.ts'
 import { KEEP_ALIVE, LOGIN_TIMEOUT, PEER_GONE_BURST, PEER_GONE_INTERVAL } from './constants.ts'
 import type { Login } from './login.ts'
@@ -23,17 +24,31 @@ export type CloseReason =
   | 'bad-frame'
   /** A frame that only relays of the same mesh may send. */
   | 'not-mesh'
+  /** A relay of the same mesh asked for it. */
+  | 'mesh-request'
+  /** A mesh peer was too slow to hear who comes and goes. */
+  | 'slow-watcher'
   /** The stream took nothing for the write timeout. */
   | 'write-timeout'
 
 /** A connection's place in its life. */
 export type Phase = 'login' | 'admission' | 'open' | 'closed'
 
+/** Where a connection comes from, for the admission and for mesh peers. */
+export interface Origin {
+  /** The other side's address without the port; empty when unknown. */
+  readonly source: string
+  /** Its port; 0 when unknown. */
+  readonly port?: number
+  /** The client said that another relay of the region would have been better (the `Ideal-Node` header). */
+  readonly notIdeal?: boolean
+}
+
 /** One connection. */
 export interface Connection {
   readonly id: ConnectionId
-  /** The other side's address, as the owner told it. */
-  readonly source: string
+  /** The other side, as the owner told it. */
+  readonly origin: Origin
   readonly reader: FrameReader
   readonly outbox: Outbox<Client<Connection>>
   /** Allows PeerGone "not here" frames. */
@@ -55,6 +70,18 @@ export interface Connection {
   client: Client<Connection> | undefined
   /** Whether the client called this relay its home. */
   preferred: boolean
+  /** Whether the login held the mesh key. */
+  mesh: boolean
+  /** What mesh peers are told of this connection's kind. */
+  flags: number
+  /** Whether it wants to know who comes and goes. */
+  watching: boolean
+  /** Arrivals and departures, as frames, that the window had no room for. */
+  news: Uint8Array[]
+  /** What it may still send, when there is a limit. */
+  allowance: Allowance | undefined
+  /** When reading goes on; Infinity while it is not paused. */
+  resumeAt: number
   /** The ping data to be answered when the window has room again. */
   pong: Uint8Array | undefined
 }
@@ -62,14 +89,14 @@ export interface Connection {
 /** Returns a connection that has yet to log in. */
 export function newConnection(
   id: ConnectionId,
-  source: string,
+  origin: Origin,
   jitter: number,
   writeTimeout: number,
   now: number,
 ): Connection {
   return {
     id,
-    source,
+    origin,
     reader: new FrameReader(serverFrameLimit),
     outbox: new Outbox(writeTimeout),
     notHere: new TokenBucket(PEER_GONE_BURST, PEER_GONE_INTERVAL, now),
@@ -82,6 +109,12 @@ export function newConnection(
     held: 0,
     client: undefined,
     preferred: false,
+    mesh: false,
+    flags: 0,
+    watching: false,
+    news: [],
+    allowance: undefined,
+    resumeAt: Infinity,
     pong: undefined,
   }
 }

@@ -12,6 +12,15 @@ export const KEEP_ALIVE_JITTER = 5_000
 /** A receiver that takes nothing for this long is cut off: 2 s (§2.7). */
 export const WRITE_TIMEOUT = 2_000
 
+/** The same for a relay of the same mesh: 30 s (§2.7). */
+export const MESH_WRITE_TIMEOUT = 30_000
+
+/** How many arrivals and departures may wait for a mesh peer that is slow to take them; then it is cut off. */
+export const MAX_NEWS = 65_536
+
+/** The least burst of a receive limit: the longest SendPacket frame's payload (§2.7). */
+export const MIN_RECEIVE_BURST = 65_568
+
 /** The length of each of a connection's two packet queues (§2.7). */
 export const SEND_QUEUE_LENGTH = 32
 

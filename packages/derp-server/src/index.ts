@@ -4,11 +4,16 @@
  * @packageDocumentation
  */
 export { answerStun } from './answer-stun.ts'
-export type { CloseReason, ConnectionId } from './connection.ts'
+export type { ReceiveLimit } from './allowance.ts'
+export type { SiblingId } from './clients.ts'
+export type { CloseReason, ConnectionId, Origin } from './connection.ts'
 export {
   KEEP_ALIVE,
   KEEP_ALIVE_JITTER,
   LOGIN_TIMEOUT,
+  MAX_NEWS,
+  MESH_WRITE_TIMEOUT,
+  MIN_RECEIVE_BURST,
   SEND_QUEUE_LENGTH,
   WRITE_TIMEOUT,
   WRITE_WINDOW,

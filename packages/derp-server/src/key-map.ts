@@ -54,6 +54,11 @@ export class KeyMap<V> {
     else this.#buckets.set(hash, left)
   }
 
+  /** Returns the values, in no order. */
+  *values(): IterableIterator<V> {
+    for (const bucket of this.#buckets.values()) for (const entry of bucket) yield entry.value
+  }
+
   #hash(key: Uint8Array): number {
     let hash = 0
     for (let i = 0; i < WORDS; i += 1) {

@@ -9,13 +9,18 @@ import { PacketQueue, type QueuedFrame } from './packet-queue.ts'
 export class Outbox<S> {
   readonly #disco = new PacketQueue<S>(SEND_QUEUE_LENGTH)
   readonly #data = new PacketQueue<S>(SEND_QUEUE_LENGTH)
-  readonly #timeout: number
+  #timeout: number
   #inFlight = 0
   #discoTurn = true
   #deadline = Infinity
 
   /** Gives a stream `timeout` milliseconds to take something; 0 is for ever. */
   constructor(timeout: number) {
+    this.#timeout = timeout === 0 ? Infinity : timeout
+  }
+
+  /** From the next write on, gives the stream `timeout` milliseconds instead. */
+  setTimeout(timeout: number): void {
     this.#timeout = timeout === 0 ? Infinity : timeout
   }
 

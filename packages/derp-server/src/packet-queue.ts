@@ -1,9 +1,9 @@
 // A short line of frames waiting for a slow receiver. When it is full the oldest leaves: on a network, the
 // freshest packet is the one worth having (data-plane §2.7).
 
-/** A frame that waits, and who sent it. */
+/** A frame that waits, and who sent it, if that one is known. */
 export interface QueuedFrame<S> {
-  readonly source: S
+  readonly source: S | undefined
   readonly frame: Uint8Array
 }
 

@@ -4,6 +4,7 @@
 import { publicKeyOf, type X25519 } from '@mesh/keys'
 import type { Machine, RandomSource } from '@mesh/sansio'
 import {
+  decodeClosePeer,
   encodeKeepAlive,
   encodeServerKey,
   FRAME_CLIENT_INFO,
@@ -15,11 +16,21 @@ import {
   FRAME_WATCH_CONNS,
   type Frame,
 } from '@mesh/wire/derp'
-import { type CloseReason, type Connection, type ConnectionId, newConnection } from './connection.ts'
-import { KEEP_ALIVE_JITTER, LOGIN_TIMEOUT, MAX_HELD, WRITE_TIMEOUT } from './constants.ts'
-import { openLogin, sealServerInfo } from './login.ts'
+import { Allowance, type ReceiveLimit } from './allowance.ts'
+import type { SiblingId } from './clients.ts'
+import {
+  type CloseReason,
+  type Connection,
+  type ConnectionId,
+  newConnection,
+  type Origin,
+} from './connection.ts'
+import { KEEP_ALIVE_JITTER, LOGIN_TIMEOUT, MAX_HELD, MESH_WRITE_TIMEOUT, WRITE_TIMEOUT } from './constants.ts'
+import { type Login, openLogin, sealServerInfo } from './login.ts'
+import { checkMeshKey, isMeshKey } from './mesh-key.ts'
 import type { RelayStats } from './stats.ts'
 import { Switchboard } from './switchboard.ts'
+import { presentFlags, Watchers } from './watchers.ts'
 
 /** What the relay's owner has to do. */
 export type RelayOutput =
@@ -29,6 +40,19 @@ export type RelayOutput =
   | { kind: 'close'; connection: ConnectionId; reason: CloseReason }
   /** Decide whether this key may come in, and say so by {@link Relay.handleAdmission} within 10 s. */
   | { kind: 'admit'; connection: ConnectionId; nodeKey: Uint8Array; source: string }
+  /** Stop or go on reading from the connection's stream: its client sent more than the receive limit. */
+  | { kind: 'pause' | 'resume'; connection: ConnectionId }
+  /**
+   * Hand this packet to a sibling relay. The fields view the bytes last passed to {@link Relay.handleBytes}: use them
+   * before the next input.
+   */
+  | {
+      kind: 'forward'
+      sibling: SiblingId
+      source: Uint8Array
+      destination: Uint8Array
+      packet: Uint8Array
+    }
 
 /** What a {@link Relay} is made of. */
 export interface RelayOptions {
@@ -40,6 +64,10 @@ export interface RelayOptions {
   readonly admission?: boolean
   /** A receiver that takes nothing for this long is cut off; {@link WRITE_TIMEOUT} unless given, 0 is never. */
   readonly writeTimeout?: number
+  /** The secret that the relays of one mesh share, 32 bytes; without it nobody is a mesh peer. */
+  readonly meshKey?: Uint8Array
+  /** What one client may send; mesh peers are exempt. No limit unless given. */
+  readonly receiveLimit?: ReceiveLimit
   /** A faster X25519 for logins. */
   readonly x25519?: X25519
 }
@@ -62,15 +90,20 @@ export class Relay implements Machine<RelayOutput> {
   readonly #admission: boolean
   readonly #writeTimeout: number
   readonly #serverKeyFrame: Uint8Array
+  readonly #meshKey: Uint8Array | undefined
   readonly #connections = new Map<ConnectionId, Connection>()
   readonly #switchboard: Switchboard
+  readonly #watchers: Watchers
+  readonly #siblings = new Set<SiblingId>()
+  #receiveLimit: ReceiveLimit | undefined
   #out: RelayOutput[] = []
   #taken = 0
   #lastId = 0
+  #lastSibling = 0
   /** Never later than the earliest deadline of any connection; often earlier, which costs one look around. */
   #wakeAt = Infinity
 
-  /** Throws RangeError when the private key is not 32 bytes. */
+  /** Throws RangeError when a key is not 32 bytes, or the mesh key all zeros. */
   constructor(options: RelayOptions) {
     this.publicKey = publicKeyOf(options.privateKey, options.x25519)
     this.#privateKey = options.privateKey
@@ -79,16 +112,24 @@ export class Relay implements Machine<RelayOutput> {
     this.#admission = options.admission ?? false
     this.#writeTimeout = options.writeTimeout ?? WRITE_TIMEOUT
     this.#serverKeyFrame = encodeServerKey(this.publicKey)
-    this.#switchboard = new Switchboard(options.random, (connection, bytes, now) =>
-      this.#write(connection, bytes, now),
-    )
+    checkMeshKey(options.meshKey)
+    this.#meshKey = options.meshKey
+    this.#receiveLimit = options.receiveLimit
+    const write = (connection: Connection, bytes: Uint8Array, now: number): void =>
+      this.#write(connection, bytes, now)
+    this.#switchboard = new Switchboard(options.random, {
+      write,
+      forward: (sibling, packet) => this.#out.push({ kind: 'forward', sibling, ...packet }),
+    })
+    this.#watchers = new Watchers(write, (connection, now) => this.#close(connection, 'slow-watcher', now))
   }
 
-  /** Takes a fresh stream and greets it. `source` is the other side's address, for the admission. */
-  handleConnect(now: number, source = ''): ConnectionId {
+  /** Takes a fresh stream and greets it. `origin` is the other side's address, or all that is known of it. */
+  handleConnect(now: number, origin: string | Origin = ''): ConnectionId {
     this.#lastId += 1
     const jitter = (this.#random(1)[0]! / 255) * KEEP_ALIVE_JITTER
-    const connection = newConnection(this.#lastId, source, jitter, this.#writeTimeout, now)
+    const from = typeof origin === 'string' ? { source: origin } : origin
+    const connection = newConnection(this.#lastId, from, jitter, this.#writeTimeout, now)
     this.#connections.set(connection.id, connection)
     this.#switchboard.counters.accepted += 1
     this.#wakeBy(connection.loginDeadline)
@@ -103,14 +144,15 @@ export class Relay implements Machine<RelayOutput> {
     connection.reader.feed(bytes)
     if (connection.phase === 'admission') this.#hold(connection, bytes.length, now)
     else this.#readFrames(connection, now)
+    if (connection.allowance !== undefined) this.#charge(connection, bytes.length, now)
   }
 
   /** Takes the answer to an `admit`. */
   handleAdmission(id: ConnectionId, admitted: boolean, now: number): void {
     const connection = this.#connections.get(id)
-    if (connection?.phase !== 'admission') return
+    if (connection?.phase !== 'admission' || connection.login === undefined) return
     if (!admitted) return this.#refuse(connection, 'not-admitted', now)
-    this.#open(connection, now)
+    this.#open(connection, connection.login, now)
     this.#readFrames(connection, now)
   }
 
@@ -119,6 +161,7 @@ export class Relay implements Machine<RelayOutput> {
     const connection = this.#connections.get(id)
     if (connection === undefined) return
     connection.outbox.handleWritten(length, now)
+    if (connection.news.length > 0) this.#watchers.flush(connection, now)
     this.#switchboard.flush(connection, now)
     this.#wakeBy(connection.outbox.deadline)
   }
@@ -127,6 +170,41 @@ export class Relay implements Machine<RelayOutput> {
   handleClosed(id: ConnectionId, now: number): void {
     const connection = this.#connections.get(id)
     if (connection !== undefined) this.#forget(connection, now)
+  }
+
+  /** Changes what one client may send, for those that are here too; `undefined` lifts the limit. */
+  setReceiveLimit(limit: ReceiveLimit | undefined, now: number): void {
+    this.#receiveLimit = limit
+    for (const connection of this.#connections.values()) {
+      if (connection.client === undefined || connection.mesh) continue
+      connection.allowance = limit && new Allowance(limit, now)
+      this.#resume(connection)
+    }
+  }
+
+  /** Takes the link to a sibling relay: from now on it may be said to have clients, and be handed packets. */
+  handleSiblingUp(): SiblingId {
+    this.#lastSibling += 1
+    this.#siblings.add(this.#lastSibling)
+    return this.#lastSibling
+  }
+
+  /** Notes that a sibling has a client. Of several that say so of one key, the first is believed. */
+  handlePeerPresent(sibling: SiblingId, nodeKey: Uint8Array): void {
+    if (this.#siblings.has(sibling)) this.#switchboard.clients.link(nodeKey, sibling)
+  }
+
+  /** Notes that a sibling has a client no longer; whoever heard from it is told if it is nowhere else. */
+  handlePeerGone(sibling: SiblingId, nodeKey: Uint8Array, now: number): void {
+    const client = this.#switchboard.clients.get(nodeKey)
+    if (client?.links.includes(sibling)) this.#switchboard.unlink(client, sibling, now)
+  }
+
+  /** Notes that the link to a sibling ended, and all that it said with it. */
+  handleSiblingDown(sibling: SiblingId, now: number): void {
+    if (!this.#siblings.delete(sibling)) return
+    const theirs = [...this.#switchboard.clients.all()].filter(({ links }) => links.includes(sibling))
+    for (const client of theirs) this.#switchboard.unlink(client, sibling, now)
   }
 
   /** Sends keep-alives, and closes what is overdue. Harmless when called early. */
@@ -156,13 +234,20 @@ export class Relay implements Machine<RelayOutput> {
   /** Returns the counters as they are now. */
   get stats(): RelayStats {
     let homeConnections = 0
-    for (const connection of this.#connections.values()) if (connection.preferred) homeConnections += 1
+    let meshPeers = 0
+    for (const connection of this.#connections.values()) {
+      if (connection.preferred) homeConnections += 1
+      if (connection.mesh) meshPeers += 1
+    }
     const { clients, counters } = this.#switchboard
     return {
       ...counters,
       dropped: { ...counters.dropped },
+      closed: { ...counters.closed },
       connections: this.#connections.size,
       clients: clients.size,
+      clientsElsewhere: clients.elsewhere,
+      meshPeers,
       duplicateClients: clients.duplicates,
       homeConnections,
     }
@@ -191,7 +276,8 @@ export class Relay implements Machine<RelayOutput> {
       frame.type === FRAME_CLIENT_INFO ? openLogin(frame.payload, this.#privateKey, this.#x25519) : undefined
     if (login === undefined) return this.#refuse(connection, 'bad-login', now)
     connection.login = login
-    if (!this.#admission) return this.#open(connection, now)
+    connection.mesh = isMeshKey(login.info.meshKey, this.#meshKey)
+    if (!this.#admission || connection.mesh) return this.#open(connection, login, now)
     connection.phase = 'admission'
     connection.loginDeadline = now + LOGIN_TIMEOUT
     this.#wakeBy(connection.loginDeadline)
@@ -199,20 +285,22 @@ export class Relay implements Machine<RelayOutput> {
       kind: 'admit',
       connection: connection.id,
       nodeKey: login.key,
-      source: connection.source,
+      source: connection.origin.source,
     })
   }
 
-  #open(connection: Connection, now: number): void {
-    const { login } = connection
-    if (login === undefined) return
+  #open(connection: Connection, login: Login, now: number): void {
     connection.phase = 'open'
     connection.login = undefined
     connection.loginDeadline = Infinity
     connection.keepAliveAt = now + connection.keepAlive
     this.#wakeBy(connection.keepAliveAt)
     connection.client = this.#switchboard.clients.join(login.key, connection)
+    connection.flags = presentFlags(login.info, connection.mesh, connection.origin.notIdeal ?? false)
+    if (connection.mesh) connection.outbox.setTimeout(this.#writeTimeout && MESH_WRITE_TIMEOUT)
+    else if (this.#receiveLimit !== undefined) connection.allowance = new Allowance(this.#receiveLimit, now)
     this.#write(connection, sealServerInfo(login.box, this.#random), now)
+    this.#watchers.came(connection, now)
   }
 
   #handleFrame(connection: Connection, frame: Frame, now: number): void {
@@ -234,10 +322,50 @@ export class Relay implements Machine<RelayOutput> {
       case FRAME_WATCH_CONNS:
       case FRAME_FORWARD_PACKET:
       case FRAME_CLOSE_PEER:
-        return this.#close(connection, 'not-mesh', now)
+        if (!connection.mesh) return this.#close(connection, 'not-mesh', now)
+        if (!this.#handleMeshFrame(connection, frame, now)) this.#close(connection, 'bad-frame', now)
+        return
       default:
         return
     }
+  }
+
+  #handleMeshFrame(connection: Connection, frame: Frame, now: number): boolean {
+    switch (frame.type) {
+      case FRAME_FORWARD_PACKET:
+        return this.#switchboard.receiveForwarded(frame.payload, now)
+      case FRAME_WATCH_CONNS:
+        // Watching oneself is of no use, and harmless (§2.9).
+        this.#watchers.watch(connection, this.#switchboard.clients.all(), now)
+        return frame.payload.length === 0
+      default:
+        return this.#closePeer(decodeClosePeer(frame.payload), now)
+    }
+  }
+
+  #closePeer(nodeKey: Uint8Array | undefined, now: number): boolean {
+    if (nodeKey === undefined) return false
+    const client = this.#switchboard.clients.get(nodeKey)
+    for (const connection of [...(client?.connections ?? [])]) this.#close(connection, 'mesh-request', now)
+    return true
+  }
+
+  // What came is done with already: only what comes next has to wait.
+  #charge(connection: Connection, length: number, now: number): void {
+    const wait = connection.allowance?.spend(length, now) ?? 0
+    if (wait === 0 || connection.phase === 'closed') return
+    if (connection.resumeAt === Infinity) {
+      this.#switchboard.counters.pauses += 1
+      this.#out.push({ kind: 'pause', connection: connection.id })
+    }
+    connection.resumeAt = now + wait
+    this.#wakeBy(connection.resumeAt)
+  }
+
+  #resume(connection: Connection): void {
+    if (connection.resumeAt === Infinity) return
+    connection.resumeAt = Infinity
+    this.#out.push({ kind: 'resume', connection: connection.id })
   }
 
   #tick(connection: Connection, now: number): void {
@@ -250,7 +378,9 @@ export class Relay implements Machine<RelayOutput> {
       connection.keepAliveAt = now + connection.keepAlive
       if (connection.outbox.idle) this.#write(connection, encodeKeepAlive(), now)
     }
-    this.#wakeBy(Math.min(connection.loginDeadline, connection.outbox.deadline, connection.keepAliveAt))
+    if (now >= connection.resumeAt) this.#resume(connection)
+    const { loginDeadline, keepAliveAt, resumeAt } = connection
+    this.#wakeBy(Math.min(loginDeadline, connection.outbox.deadline, keepAliveAt, resumeAt))
   }
 
   #write(connection: Connection, bytes: Uint8Array, now: number): void {
@@ -266,6 +396,8 @@ export class Relay implements Machine<RelayOutput> {
 
   #close(connection: Connection, reason: CloseReason, now: number): void {
     if (connection.phase === 'closed') return
+    const { closed } = this.#switchboard.counters
+    closed[reason] = (closed[reason] ?? 0) + 1
     this.#forget(connection, now)
     this.#out.push({ kind: 'close', connection: connection.id, reason })
   }
@@ -275,7 +407,10 @@ export class Relay implements Machine<RelayOutput> {
     connection.phase = 'closed'
     connection.preferred = false
     this.#connections.delete(connection.id)
-    if (client !== undefined) this.#switchboard.leave(client, connection, now)
+    this.#watchers.leave(connection)
+    if (client === undefined) return
+    const last = this.#switchboard.leave(client, connection, now)
+    if (last) this.#watchers.went(client.key, now)
   }
 
   #wakeBy(time: number): void {

@@ -1,9 +1,12 @@
 // What a relay counts.
+import type { CloseReason } from './connection.ts'
 
 /** Why a relay dropped a packet; the words are those of derper's counters (data-plane §2.7). */
 export type DropReason =
   /** No connection with the destination's key. */
   | 'unknown_dest'
+  /** A sibling relay sent a packet for a key that is not connected here: it is not sent on a second time. */
+  | 'unknown_dest_on_fwd'
   /** The destination left while the packet waited. */
   | 'gone_disconnected'
   /** The oldest packet of a full queue, dropped to make room. */
@@ -17,10 +20,22 @@ export interface RelayStats {
   readonly clients: number
   /** Keys with more than one connection now. */
   readonly duplicateClients: number
+  /** Keys that sibling relays have and this one has not. */
+  readonly clientsElsewhere: number
+  /** Connections of sibling relays and others that hold the mesh key, open now. */
+  readonly meshPeers: number
   /** Connections that called this relay their home and are open now. */
   readonly homeConnections: number
   /** Connections taken since the start. */
   readonly accepted: number
+  /** Connections closed by the relay, by reason. */
+  readonly closed: Readonly<Partial<Record<CloseReason, number>>>
+  /** Times that a client's reading was paused because it sent more than the receive limit. */
+  readonly pauses: number
+  /** Packets handed to sibling relays. */
+  readonly packetsForwardedOut: number
+  /** Packets received from sibling relays. */
+  readonly packetsForwardedIn: number
   /** Logins refused: bad frames, boxes that did not open, admission denied, time run out. */
   readonly refused: number
   /** Connections cut off because the receiver took nothing. */
@@ -42,6 +57,10 @@ export interface Counters {
   accepted: number
   refused: number
   writeTimeouts: number
+  pauses: number
+  packetsForwardedOut: number
+  packetsForwardedIn: number
+  readonly closed: Partial<Record<CloseReason, number>>
   packetsReceived: number
   packetsSent: number
   bytesReceived: number
@@ -55,10 +74,14 @@ export function newCounters(): Counters {
     accepted: 0,
     refused: 0,
     writeTimeouts: 0,
+    pauses: 0,
+    packetsForwardedOut: 0,
+    packetsForwardedIn: 0,
+    closed: {},
     packetsReceived: 0,
     packetsSent: 0,
     bytesReceived: 0,
     bytesSent: 0,
-    dropped: { unknown_dest: 0, gone_disconnected: 0, queue_head: 0 },
+    dropped: { unknown_dest: 0, unknown_dest_on_fwd: 0, gone_disconnected: 0, queue_head: 0 },
   }
 }

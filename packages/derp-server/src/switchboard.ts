@@ -1,7 +1,8 @@
-// Who gets what: from the key on a packet to a connection's stream or its queues, and the word to those left
-// behind when somebody goes (data-plane §2.7, §2.8, §2.10).
+// Who gets what: from the key on a packet to a connection's stream, its queues, or a sibling relay, and the word to
+// those left behind when somebody goes (data-plane §2.7 to §2.10).
 import type { RandomSource } from '@mesh/sansio'
 import {
+  decodeForwardPacket,
   decodePing,
   decodeSendPacket,
   encodeHealth,
@@ -9,11 +10,12 @@ import {
   encodePong,
   encodeRecvPacket,
   FRAME_HEADER_LENGTH,
+  type ForwardPacket,
   PEER_GONE_DISCONNECTED,
   PEER_GONE_NOT_HERE,
 } from '@mesh/wire/derp'
 import { looksLikeDisco } from '@mesh/wire/disco'
-import { type Client, Clients } from './clients.ts'
+import { type Client, Clients, isPresent, type SiblingId } from './clients.ts'
 import type { Connection } from './connection.ts'
 import { type Counters, newCounters } from './stats.ts'
 
@@ -24,20 +26,25 @@ const FIGHTING =
   'Two machines use this node key at the same time. Copies of a machine need keys of their own.'
 const HEALTHY = ''
 
-/** Hands bytes to a connection's stream. */
-type Write = (connection: Connection, bytes: Uint8Array, now: number) => void
+/** Where the switchboard's work goes. */
+export interface Lines {
+  /** Hands bytes to a connection's stream. */
+  write(connection: Connection, bytes: Uint8Array, now: number): void
+  /** Hands a packet to a sibling relay; the fields may view the bytes being handled. */
+  forward(sibling: SiblingId, packet: ForwardPacket): void
+}
 
-/** Forwards packets between the connections that are open. */
+/** Forwards packets between the connections that are open, and to siblings. */
 export class Switchboard {
   readonly clients: Clients<Connection>
   readonly counters: Counters = newCounters()
-  readonly #write: Write
+  readonly #lines: Lines
   /** Clients of which two connections have been seen to speak in turn. */
   readonly #fighting = new Set<Client<Connection>>()
 
-  constructor(random: RandomSource, write: Write) {
+  constructor(random: RandomSource, lines: Lines) {
     this.clients = new Clients(random)
-    this.#write = write
+    this.#lines = lines
   }
 
   /** Takes the payload of a SendPacket; returns `false` when it is none. */
@@ -48,9 +55,25 @@ export class Switchboard {
     this.counters.packetsReceived += 1
     this.counters.bytesReceived += packet.length
     const to = this.clients.get(destination)
-    if (to === undefined) this.#notHere(from, destination, packet, now)
-    else this.#deliver(client, to.active, packet, now)
+    if (to?.active !== undefined) this.#deliver(client.key, client, to.active, packet, now)
+    else if (to !== undefined) this.#sendOn(client.key, to, packet)
+    else this.#notHere(from, destination, packet, now)
     return true
+  }
+
+  /** Takes the payload of a ForwardPacket; returns `false` when it is none. */
+  receiveForwarded(payload: Uint8Array, now: number): boolean {
+    const message = decodeForwardPacket(payload)
+    if (message !== undefined) this.deliverForwarded(message, now)
+    return message !== undefined
+  }
+
+  /** Delivers a packet that a sibling sent on. It is never sent on again, so that packets cannot go round. */
+  deliverForwarded({ source, destination, packet }: ForwardPacket, now: number): void {
+    this.counters.packetsForwardedIn += 1
+    const to = this.clients.get(destination)?.active
+    if (to === undefined) this.counters.dropped.unknown_dest_on_fwd += 1
+    else this.#deliver(source, this.clients.get(source), to, packet, now)
   }
 
   /** Answers a ping; returns `false` when it is too short. Of pings that come faster than answers leave, one is kept. */
@@ -58,7 +81,7 @@ export class Switchboard {
     const data = decodePing(payload)
     if (data === undefined) return false
     const pong = encodePong(data)
-    if (from.outbox.idle) this.#write(from, pong, now)
+    if (from.outbox.idle) this.#lines.write(from, pong, now)
     else from.pong = pong
     return true
   }
@@ -76,19 +99,35 @@ export class Switchboard {
     const { outbox, pong } = connection
     if (pong !== undefined && !outbox.overfull) {
       connection.pong = undefined
-      this.#write(connection, pong, now)
+      this.#lines.write(connection, pong, now)
     }
     for (let next = outbox.shift(); next !== undefined; next = outbox.shift()) {
       this.#handOver(next.source, connection, next.frame, now)
     }
   }
 
-  /** Takes an open connection out; the last one of its client is announced to whoever heard from it (S11). */
-  leave(client: Client<Connection>, connection: Connection, now: number): void {
+  /**
+   * Takes an open connection out; a client that is then nowhere in the region is announced to whoever heard from it
+   * (S11). Returns whether it was the client's last connection here.
+   */
+  leave(client: Client<Connection>, connection: Connection, now: number): boolean {
     for (const heard of connection.heard) heard.audience.delete(connection)
     this.counters.dropped.gone_disconnected += connection.outbox.waiting
-    if (!this.clients.leave(client, connection)) return this.#makePeace(client, now)
-    this.#fighting.delete(client)
+    const last = this.clients.leave(client, connection)
+    if (!last) this.#makePeace(client, now)
+    else this.#fighting.delete(client)
+    this.#announceIfGone(client, now)
+    return last
+  }
+
+  /** Notes that a sibling no longer has a client, which may leave the region by that. */
+  unlink(client: Client<Connection>, sibling: SiblingId, now: number): void {
+    this.clients.unlink(client, sibling)
+    this.#announceIfGone(client, now)
+  }
+
+  #announceIfGone(client: Client<Connection>, now: number): void {
+    if (isPresent(client)) return
     for (const listener of client.audience) {
       listener.heard.delete(client)
       this.#tell(listener, encodePeerGone({ peer: client.key, reason: PEER_GONE_DISCONNECTED }), now)
@@ -96,21 +135,33 @@ export class Switchboard {
     client.audience.clear()
   }
 
-  #deliver(source: Client<Connection>, to: Connection, packet: Uint8Array, now: number): void {
-    const frame = encodeRecvPacket({ source: source.key, packet })
+  #sendOn(source: Uint8Array, to: Client<Connection>, packet: Uint8Array): void {
+    this.counters.packetsForwardedOut += 1
+    // The first sibling that said so, for as long as it does: packets of one client keep to one way (§2.9).
+    this.#lines.forward(to.links[0]!, { source, destination: to.key, packet })
+  }
+
+  #deliver(
+    key: Uint8Array,
+    source: Client<Connection> | undefined,
+    to: Connection,
+    packet: Uint8Array,
+    now: number,
+  ): void {
+    const frame = encodeRecvPacket({ source: key, packet })
     if (to.outbox.idle) return this.#handOver(source, to, frame, now)
     if (to.outbox.push({ source, frame }, looksLikeDisco(packet))) this.counters.dropped.queue_head += 1
   }
 
-  #handOver(source: Client<Connection>, to: Connection, frame: Uint8Array, now: number): void {
+  #handOver(source: Client<Connection> | undefined, to: Connection, frame: Uint8Array, now: number): void {
     // A packet may outlive its sender in the queue; nobody will announce that one any more.
-    if (source.connections.size > 0 && !to.heard.has(source)) {
+    if (source !== undefined && isPresent(source) && !to.heard.has(source)) {
       source.audience.add(to)
       to.heard.add(source)
     }
     this.counters.packetsSent += 1
     this.counters.bytesSent += frame.length - RECV_OVERHEAD
-    this.#write(to, frame, now)
+    this.#lines.write(to, frame, now)
   }
 
   // Only disco is answered: it is how a sender learns that a path leads nowhere. Data gets silence (S10).
@@ -128,6 +179,6 @@ export class Switchboard {
 
   // The relay's own small frames pass the queues by; a stream that takes nothing does not get even those.
   #tell(connection: Connection, frame: Uint8Array, now: number): void {
-    if (!connection.outbox.overfull) this.#write(connection, frame, now)
+    if (!connection.outbox.overfull) this.#lines.write(connection, frame, now)
   }
 }

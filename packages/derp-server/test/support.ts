@@ -13,7 +13,14 @@ import {
   type Frame,
   FrameReader,
 } from '@mesh/wire/derp'
-import { type CloseReason, type ConnectionId, Relay, type RelayOptions } from '../src/index.ts'
+import {
+  type CloseReason,
+  type ConnectionId,
+  type Origin,
+  Relay,
+  type RelayOptions,
+  type RelayOutput,
+} from '../src/index.ts'
 
 /** The private key of the relay in appendix A.3 of data-plane.md. */
 export const RELAY_PRIVATE_KEY = new Uint8Array(32).fill(0x77)
@@ -51,6 +58,8 @@ export class BenchClient {
   readonly #reader = new FrameReader(clientFrameLimit)
   /** Why the relay closed the connection. */
   closed: CloseReason | undefined
+  /** Whether the relay reads no more from it for now. */
+  paused = false
   /** Whether the stream takes what it is given; a stalled one takes nothing. */
   stalled = false
   unwritten = 0
@@ -120,6 +129,8 @@ export class BenchClient {
 export class RelayBench {
   readonly relay: Relay
   readonly admissions: { id: ConnectionId; nodeKey: Uint8Array; source: string }[] = []
+  /** The packets handed to siblings. */
+  readonly forwarded: Extract<RelayOutput, { kind: 'forward' }>[] = []
   readonly #clients = new Map<ConnectionId, BenchClient>()
   #now = 0
 
@@ -132,7 +143,7 @@ export class RelayBench {
   }
 
   /** Opens a connection for the client whose private key is `seed` 32 times. */
-  connect(seed: number, source = ''): BenchClient {
+  connect(seed: number, source: string | Origin = ''): BenchClient {
     const client = new BenchClient(this, this.relay.handleConnect(this.#now, source), seed)
     this.#clients.set(client.id, client)
     this.drain()
@@ -157,9 +168,15 @@ export class RelayBench {
 
   drain(): void {
     for (let output = this.relay.poll(); output !== undefined; output = this.relay.poll()) {
+      if (output.kind === 'forward') {
+        this.forwarded.push({ ...output })
+        continue
+      }
       const client = this.#clients.get(output.connection)
       if (output.kind === 'admit') this.admissions.push({ id: output.connection, ...output })
       else if (output.kind === 'close' && client !== undefined) client.closed = output.reason
+      else if ((output.kind === 'pause' || output.kind === 'resume') && client !== undefined)
+        client.paused = output.kind === 'pause'
       else if (output.kind === 'write' && client !== undefined) this.#deliver(client, output.bytes)
     }
   }

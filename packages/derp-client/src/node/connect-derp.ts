@@ -26,6 +26,10 @@ export interface DerpConnectionOptions {
   readonly ipv6Works?: boolean
   /** PEM certificates to trust besides the system's. */
   readonly extraRoots?: readonly string[]
+  /** The secret of the relay's mesh, 32 bytes: this client is then a mesh peer, if the relay has the same. */
+  readonly meshKey?: Uint8Array
+  /** Asks to be told by events who is at the relay; only mesh peers may. */
+  readonly watch?: boolean
   /** Time; the system's clock unless given. */
   readonly clock?: Clock
   /** Random bytes; the system's unless given. */
@@ -50,6 +54,10 @@ export interface DerpConnection {
    * @param packet - Copied before `send` returns; at most 65,536 bytes, a longer one is dropped.
    */
   send(to: Uint8Array, packet: Uint8Array): void
+  /** Hands a packet from `source` to the relay's own client `destination`, as only a mesh peer may; else like `send`. */
+  forward(source: Uint8Array, destination: Uint8Array, packet: Uint8Array): void
+  /** Asks the relay to hang up on a client, as only a mesh peer may. */
+  closePeer(nodeKey: Uint8Array): void
   /**
    * Calls `take` with each packet: the sender's node key and the bytes, both views valid during the call only.
    * Returns the way to stop.
@@ -97,6 +105,8 @@ class DrivenConnection implements DerpConnection {
       privateKey: options.privateKey,
       random: options.random ?? systemRandom,
       preferred: options.preferred ?? false,
+      ...(options.meshKey === undefined ? {} : { meshKey: options.meshKey }),
+      ...(options.watch === undefined ? {} : { watch: options.watch }),
       ...(options.x25519 === undefined ? {} : { x25519: options.x25519 }),
     }
     this.#client = new DerpClient(client, this.#clock.now())
@@ -117,6 +127,16 @@ class DrivenConnection implements DerpConnection {
 
   send(to: Uint8Array, packet: Uint8Array): void {
     this.#client.send(to, packet, this.#clock.now())
+    this.#driver.wake()
+  }
+
+  forward(source: Uint8Array, destination: Uint8Array, packet: Uint8Array): void {
+    this.#client.forward(source, destination, packet, this.#clock.now())
+    this.#driver.wake()
+  }
+
+  closePeer(nodeKey: Uint8Array): void {
+    this.#client.closePeer(nodeKey)
     this.#driver.wake()
   }
 

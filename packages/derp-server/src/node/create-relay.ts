@@ -6,14 +6,16 @@ import { formatHexKey, type X25519 } from '@mesh/keys'
 import { type Clock, drive, type RandomSource } from '@mesh/sansio'
 import { systemClock, systemRandom } from '@mesh/sansio/node'
 import { WebSocketServer } from 'ws'
-import type { ConnectionId } from '../connection.ts'
+import type { ReceiveLimit } from '../allowance.ts'
+import type { SiblingId } from '../clients.ts'
+import type { ConnectionId, Origin } from '../connection.ts'
 import { Relay, type RelayOutput } from '../relay.ts'
 import type { RelayStats } from '../stats.ts'
 import { answerRequest, pathOf } from './http-answers.ts'
 import {
   type RelayStream,
   type RelayStreamEvents,
-  remoteAddressOf,
+  originOf,
   socketStream,
   webSocketStream,
 } from './stream.ts'
@@ -37,12 +39,29 @@ export interface RelayServerOptions {
   readonly verifyClient?: (admission: Admission) => boolean | Promise<boolean>
   /** A receiver that takes nothing for this long is cut off, in milliseconds; 2,000 unless given, 0 is never. */
   readonly writeTimeout?: number
+  /**
+   * The secret that the relays of one mesh share, 32 bytes. Who says it at login is a mesh peer: admitted unasked, told
+   * who is here, and trusted to hand over other people's packets. Without it there are no mesh peers.
+   */
+  readonly meshKey?: Uint8Array
+  /** What one client may send; beyond it, reading pauses and nothing is lost. No limit unless given. */
+  readonly receiveLimit?: ReceiveLimit
   /** Time; the system's clock unless given. */
   readonly clock?: Clock
   /** Random bytes; the system's unless given. */
   readonly random?: RandomSource
   /** A faster X25519 for logins, such as `nodeCrypto` of `@mesh/noise/node`. */
   readonly x25519?: X25519
+}
+
+/** The link to another relay of the same mesh: see {@link RelayServer.joinSibling}. */
+export interface Sibling {
+  /** The sibling has a client with this node key. */
+  peerPresent(nodeKey: Uint8Array): void
+  /** The sibling has it no longer. */
+  peerGone(nodeKey: Uint8Array): void
+  /** The link ended, and all that was said on it with it. Idempotent. */
+  close(): void
 }
 
 /** A relay to be mounted in an HTTP server. */
@@ -62,6 +81,14 @@ export interface RelayServer {
    * @returns Whether the path was one of these; when `false`, nothing was written.
    */
   handleRequest(request: IncomingMessage, response: ServerResponse): boolean
+  /**
+   * Joins another relay of the same mesh, to which the caller is connected as its mesh peer and watcher.
+   *
+   * @param forward - Hands a packet to that relay; the fields are views valid during the call only.
+   */
+  joinSibling(forward: (source: Uint8Array, destination: Uint8Array, packet: Uint8Array) => void): Sibling
+  /** Changes what one client may send, for those that are here too; `undefined` lifts the limit. */
+  setReceiveLimit(limit: ReceiveLimit | undefined): void
   /** Closes every connection. Idempotent. The HTTP server stays with its owner. */
   close(): void
 }
@@ -86,6 +113,7 @@ class MountedRelay implements RelayServer {
   readonly #relay: Relay
   readonly #driver: ReturnType<typeof drive>
   readonly #links = new Map<ConnectionId, Link>()
+  readonly #siblings = new Map<SiblingId, Parameters<RelayServer['joinSibling']>[0]>()
   readonly #unflushed = new Set<ConnectionId>()
   readonly #webSockets = new WebSocketServer({
     noServer: true,
@@ -103,6 +131,8 @@ class MountedRelay implements RelayServer {
       random: options.random ?? systemRandom,
       admission: options.verifyClient !== undefined,
       ...(options.writeTimeout === undefined ? {} : { writeTimeout: options.writeTimeout }),
+      ...(options.meshKey === undefined ? {} : { meshKey: options.meshKey }),
+      ...(options.receiveLimit === undefined ? {} : { receiveLimit: options.receiveLimit }),
       ...(options.x25519 === undefined ? {} : { x25519: options.x25519 }),
     })
     this.#driver = drive(this.#relay, this.#clock, (output) => this.#perform(output))
@@ -135,6 +165,28 @@ class MountedRelay implements RelayServer {
     return answerRequest(request, response)
   }
 
+  joinSibling(forward: Parameters<RelayServer['joinSibling']>[0]): Sibling {
+    const id = this.#relay.handleSiblingUp()
+    this.#siblings.set(id, forward)
+    return {
+      peerPresent: (nodeKey) => this.#relay.handlePeerPresent(id, nodeKey),
+      peerGone: (nodeKey) => {
+        this.#relay.handlePeerGone(id, nodeKey, this.#clock.now())
+        this.#driver.wake()
+      },
+      close: () => {
+        this.#siblings.delete(id)
+        this.#relay.handleSiblingDown(id, this.#clock.now())
+        this.#driver.wake()
+      },
+    }
+  }
+
+  setReceiveLimit(limit: ReceiveLimit | undefined): void {
+    this.#relay.setReceiveLimit(limit, this.#clock.now())
+    this.#driver.wake()
+  }
+
   close(): void {
     if (this.#closed) return
     this.#closed = true
@@ -147,19 +199,19 @@ class MountedRelay implements RelayServer {
   #openDerp(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
     // Fast start: the client knows the key already and expects no HTTP answer at all (§2.3).
     if (request.headers['derp-fast-start'] !== '1') socket.write(switchingProtocols(this.publicKey))
-    this.#connect(remoteAddressOf(socket), (events) => socketStream(socket, head, events))
+    this.#connect(originOf(request, socket), (events) => socketStream(socket, head, events))
   }
 
   #openWebSocket(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
-    const source = remoteAddressOf(socket)
+    const origin = originOf(request, socket)
     this.#webSockets.handleUpgrade(request, socket, Buffer.from(head), (webSocket) => {
       if (this.#closed) return webSocket.terminate()
-      this.#connect(source, (events) => webSocketStream(webSocket, events))
+      this.#connect(origin, (events) => webSocketStream(webSocket, events))
     })
   }
 
-  #connect(source: string, open: (events: RelayStreamEvents) => RelayStream): void {
-    const id = this.#relay.handleConnect(this.#clock.now(), source)
+  #connect(origin: Origin, open: (events: RelayStreamEvents) => RelayStream): void {
+    const id = this.#relay.handleConnect(this.#clock.now(), origin)
     const stream = open({
       bytes: (bytes) => {
         this.#relay.handleBytes(id, bytes, this.#clock.now())
@@ -176,6 +228,10 @@ class MountedRelay implements RelayServer {
   }
 
   #perform(output: RelayOutput): void {
+    if (output.kind === 'forward') {
+      this.#siblings.get(output.sibling)?.(output.source, output.destination, output.packet)
+      return
+    }
     const link = this.#links.get(output.connection)
     if (link === undefined) return
     switch (output.kind) {
@@ -185,6 +241,9 @@ class MountedRelay implements RelayServer {
       case 'close':
         this.#links.delete(output.connection)
         return link.stream.destroy()
+      case 'pause':
+      case 'resume':
+        return link.stream[output.kind]()
       case 'admit':
         link.stream.pause()
         void this.#admit(output.connection, { nodeKey: output.nodeKey, source: output.source })

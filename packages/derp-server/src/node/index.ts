@@ -10,6 +10,12 @@ export {
   metaCertificate,
   selfSignedCertificate,
 } from './certificates.ts'
-export { type Admission, createRelay, type RelayServer, type RelayServerOptions } from './create-relay.ts'
+export {
+  type Admission,
+  createRelay,
+  type RelayServer,
+  type RelayServerOptions,
+  type Sibling,
+} from './create-relay.ts'
 export { answerNoContent } from './http-answers.ts'
 export { listenStun, STUN_PORT, type StunListener, type StunListenerOptions } from './listen-stun.ts'

@@ -1,6 +1,8 @@
 // The two kinds of stream that carry DERP, made alike: a raw socket after an HTTP upgrade, and a WebSocket.
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
+import type { Origin } from '../connection.ts'
 
 /** Between TCP keep-alive probes on a quiet connection: 10 min (data-plane §2.6). */
 const TCP_KEEP_ALIVE = 600_000
@@ -22,9 +24,15 @@ export interface RelayStreamEvents {
   closed(): void
 }
 
-/** Returns the remote address of a socket, or an empty string when it has none. */
-export function remoteAddressOf(socket: Duplex): string {
-  return 'remoteAddress' in socket && typeof socket.remoteAddress === 'string' ? socket.remoteAddress : ''
+/** Returns what is known of the one behind an upgrade request; an empty source when it is not a socket. */
+export function originOf(request: IncomingMessage, socket: Duplex): Origin {
+  const address = 'remoteAddress' in socket ? socket.remoteAddress : undefined
+  const port = 'remotePort' in socket ? socket.remotePort : undefined
+  return {
+    source: typeof address === 'string' ? address : '',
+    port: typeof port === 'number' ? port : 0,
+    notIdeal: request.headers['ideal-node'] !== undefined,
+  }
 }
 
 /** Makes a stream of a socket whose HTTP upgrade is done; `head` is what came glued to the request (S4). */

@@ -1,0 +1,57 @@
+// Clients that send too much: they are slowed down, and lose nothing.
+import { expect, test } from 'vitest'
+import { formatHexKey } from '@mesh/keys'
+import { FRAME_RECV_PACKET } from '@mesh/wire/derp'
+import { MIN_RECEIVE_BURST } from '../src/index.ts'
+import { dataPacket, RelayBench } from './support.ts'
+
+const LIMIT = { bytesPerSecond: 100_000 }
+
+test('who sends more than the receive limit is read no further until the debt is paid, and loses no packet', () => {
+  const bench = new RelayBench({ receiveLimit: LIMIT })
+  const [alice, bob] = [bench.connect(1).login(), bench.connect(2).login()]
+  let sent = 0
+  while (!alice.paused) {
+    alice.send(bob, dataPacket(1, 10_000))
+    sent += 1
+  }
+  expect(sent).toBe(Math.ceil(MIN_RECEIVE_BURST / 10_037))
+  expect(bob.got(FRAME_RECV_PACKET)).toHaveLength(sent)
+  expect(bob.paused).toBe(false)
+  const debt = sent * 10_037 - MIN_RECEIVE_BURST
+  bench.advance(debt / 100 - 1)
+  expect(alice.paused).toBe(true)
+  // The login counted too.
+  bench.advance(5)
+  expect(alice.paused).toBe(false)
+  expect(bench.relay.stats.pauses).toBe(1)
+})
+
+test('over a minute a client gets what the limit says and the burst', () => {
+  const bench = new RelayBench({ receiveLimit: { bytesPerSecond: 100_000, burst: 200_000 } })
+  const [alice, bob] = [bench.connect(1).login(), bench.connect(2).login()]
+  for (let time = 0; time < 60_000; time += 5) {
+    if (!alice.paused) alice.send(bob, dataPacket(1, 1_400))
+    bench.advance(5)
+  }
+  const bytes = bench.relay.stats.packetsReceived * 1_437
+  expect(bytes).toBeGreaterThan(6_100_000)
+  expect(bytes).toBeLessThan(6_300_000)
+})
+
+test('mesh peers are exempt, and a changed limit holds at once for those that are here', () => {
+  const meshKey = new Uint8Array(32).fill(1)
+  const bench = new RelayBench({ receiveLimit: LIMIT, meshKey })
+  const info = { version: 2, canAckPings: true, isProber: false }
+  const sibling = bench.connect(9).login({ ...info, meshKey: formatHexKey(meshKey) })
+  const alice = bench.connect(1).login()
+  for (let i = 0; i < 10; i += 1) sibling.send(alice, dataPacket(1, 60_000))
+  expect(sibling.paused).toBe(false)
+  for (let i = 0; i < 2; i += 1) alice.send(sibling, dataPacket(1, 60_000))
+  expect(alice.paused).toBe(true)
+  bench.relay.setReceiveLimit(undefined, bench.now)
+  bench.drain()
+  expect(alice.paused).toBe(false)
+  for (let i = 0; i < 10; i += 1) alice.send(sibling, dataPacket(1, 60_000))
+  expect(alice.paused).toBe(false)
+})
