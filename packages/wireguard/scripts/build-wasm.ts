@@ -48,8 +48,8 @@ export async function compileModule(): Promise<string> {
   let binary: Uint8Array = new Uint8Array(0)
   const said: string[] = []
   const compiler: string = 'assemblyscript/asc'
-  const { main: asc } = (await import(compiler)) as Compiler
-  const { error } = await asc([...options], {
+  const asc = (await import(compiler)) as Compiler
+  const { error } = await asc.main([...options], {
     readFile: (name, base) => {
       try {
         return readFileSync(join(folder, base === '.' ? '' : base, name.replace(/\.ts$/, '.as')), 'utf8')
