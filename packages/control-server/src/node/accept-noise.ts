@@ -21,6 +21,8 @@ import { NoiseStream } from './noise-stream.ts'
 export interface NoiseConnection {
   /** Who is at the other end, as `mkey:` text. */
   readonly machineKey: string
+  /** The address it came from, as the socket tells it. */
+  readonly address: string
   /** Where HTTP/2 goes. */
   readonly stream: NoiseStream
 }
@@ -58,6 +60,7 @@ export function acceptNoise(
   socket.uncork()
   return {
     machineKey: formatMachineKey(acceptance.machineKey),
+    address: socket.remoteAddress ?? '',
     stream: new NoiseStream(socket, transport, head),
   }
 }

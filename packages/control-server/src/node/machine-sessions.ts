@@ -10,11 +10,13 @@ import { Exchange, turnAway } from './exchange.ts'
 import type { ControlLogger } from './logger.ts'
 import type { NoiseStream } from './noise-stream.ts'
 import { BodyBudget, readBody } from './request-body.ts'
+import { Strangers } from './strangers.ts'
 
 /** A long poll, held logins, updates and replies may all be open at once (control §5.7). */
 const MAX_CONCURRENT_STREAMS = 250
-/** A connection without an open stream is closed after this long, milliseconds. */
+/** A connection without an open stream is closed after this long, milliseconds; a stranger's sooner. */
 const IDLE_TIMEOUT = 5 * 60_000
+const STRANGER_IDLE_TIMEOUT = 30_000
 
 /** What sessions need from the one who owns the coordinator. */
 export interface MachineSessionsOptions {
@@ -24,11 +26,26 @@ export interface MachineSessionsOptions {
   readonly logger: ControlLogger
 }
 
+/** A connection, from the first request on it. */
+interface Link {
+  readonly machineKey: string
+  readonly bodies: BodyBudget
+  /** Notes that the machine is in the network. */
+  readonly prove: () => void
+}
+
+/** An exchange and the connection it came on. */
+interface Open {
+  readonly exchange: Exchange
+  readonly link: Link
+}
+
 /** All connections of all machines. */
 export class MachineSessions {
   readonly #options: MachineSessionsOptions
   readonly #connections = new Set<NoiseStream>()
-  readonly #exchanges = new Map<number, Exchange>()
+  readonly #exchanges = new Map<number, Open>()
+  readonly #strangers = new Strangers()
   readonly #bodies = BodyBudget.together()
   #lastExchange = 0
 
@@ -37,18 +54,23 @@ export class MachineSessions {
   }
 
   /** Serves a connection until either side ends it. */
-  serve({ machineKey, stream: noise }: NoiseConnection): void {
+  serve({ machineKey, address, stream: noise }: NoiseConnection): void {
     const settings = { maxConcurrentStreams: MAX_CONCURRENT_STREAMS }
     const session = performServerHandshake(noise, { settings })
     this.#connections.add(noise)
+    this.#strangers.add(noise, address)
     const idle = idleTimer(() => session.close())
-    const bodies = this.#bodies.connection()
+    const prove = (): void => {
+      this.#strangers.delete(noise)
+      idle.extend()
+    }
+    const link: Link = { machineKey, bodies: this.#bodies.connection(), prove }
     session.on('stream', (stream, headers) => {
       idle.hold()
       stream.on('close', () => idle.release())
       // A client may reset a stream whenever it likes; that the stream is gone is told by 'close'.
       stream.on('error', () => undefined)
-      void this.#handle(machineKey, stream, headers, bodies)
+      void this.#handle(link, stream, headers)
     })
     session.on('error', (error) => noise.destroy(error))
     session.on('close', () => {
@@ -57,7 +79,10 @@ export class MachineSessions {
     })
     // The session ends with the stream under it; ending it first would write to a stream that may be on its way out.
     noise.on('error', () => undefined)
-    noise.on('close', () => this.#connections.delete(noise))
+    noise.on('close', () => {
+      this.#connections.delete(noise)
+      this.#strangers.delete(noise)
+    })
   }
 
   /** Does what the coordinator wants done. */
@@ -66,8 +91,10 @@ export class MachineSessions {
       this.#options.logger.info({ node: output.node }, output.event)
       return
     }
-    const exchange = this.#exchanges.get(output.exchange)
-    if (!exchange) return
+    const open = this.#exchanges.get(output.exchange)
+    if (!open) return
+    const { exchange, link } = open
+    if (isProof(output)) link.prove()
     switch (output.kind) {
       case 'register-response':
         return exchange.sendJson(output.response)
@@ -87,45 +114,47 @@ export class MachineSessions {
     for (const connection of this.#connections) connection.destroy()
   }
 
-  async #handle(
-    machineKey: string,
-    stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders,
-    bodies: BodyBudget,
-  ): Promise<void> {
+  async #handle(link: Link, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
     const path = (headers[':path'] ?? '').split('?', 1)[0] ?? ''
     const take = headers[':method'] === 'POST' ? this.#routes[path] : undefined
     if (!take) return turnAway(stream, path.startsWith('/machine/') ? 501 : 404, 'not implemented')
-    const body = await readBody(stream, bodies)
-    if (body) take(machineKey, stream, body)
+    const body = await readBody(stream, link.bodies)
+    if (body) take(link, stream, body)
     else turnAway(stream, 413, 'request too large')
   }
 
   readonly #routes: Readonly<
-    Record<string, (machineKey: string, stream: ServerHttp2Stream, body: Uint8Array) => void>
+    Record<string, (link: Link, stream: ServerHttp2Stream, body: Uint8Array) => void>
   > = Object.assign(Object.create(null) as object, {
-    '/machine/register': (machineKey: string, stream: ServerHttp2Stream, body: Uint8Array) => {
+    '/machine/register': (link: Link, stream: ServerHttp2Stream, body: Uint8Array) => {
       const request = decodeJson(body, decodeRegisterRequest)
       if (!request) return new Exchange(stream, false).sendText(400, 'bad register request')
       const { coordinator } = this.#options
-      this.#begin(stream, false, (id, now) => coordinator.handleRegister(id, machineKey, request, now))
+      this.#begin(link, stream, false, (id, now) =>
+        coordinator.handleRegister(id, link.machineKey, request, now),
+      )
     },
-    '/machine/map': (machineKey: string, stream: ServerHttp2Stream, body: Uint8Array) => {
+    '/machine/map': (link: Link, stream: ServerHttp2Stream, body: Uint8Array) => {
       const request = decodeJson(body, decodeMapRequest)
       if (!request) return new Exchange(stream, false).sendText(400, 'bad map request')
       const { coordinator } = this.#options
       const packed = request.Compress === 'zstd'
-      this.#begin(stream, packed, (id, now) => coordinator.handleMap(id, machineKey, request, now))
+      this.#begin(link, stream, packed, (id, now) => coordinator.handleMap(id, link.machineKey, request, now))
     },
   })
 
-  #begin(stream: ServerHttp2Stream, packed: boolean, handle: (exchange: number, now: number) => void): void {
+  #begin(
+    link: Link,
+    stream: ServerHttp2Stream,
+    packed: boolean,
+    handle: (exchange: number, now: number) => void,
+  ): void {
     // A client that cancelled while its body was read wants nothing any more (control §3.2).
     if (stream.destroyed) return
     const { coordinator, now, wake, logger } = this.#options
     const id = (this.#lastExchange += 1)
     const exchange = new Exchange(stream, packed)
-    this.#exchanges.set(id, exchange)
+    this.#exchanges.set(id, { exchange, link })
     stream.on('close', () => {
       this.#exchanges.delete(id)
       coordinator.handleGone(id, now())
@@ -141,10 +170,17 @@ export class MachineSessions {
   }
 }
 
-/** Calls `run` when nothing held it for a while. */
-function idleTimer(run: () => void): { hold: () => void; release: () => void; stop: () => void } {
+/** Only a machine that is in the network gets these; a login that waits or was refused proves nothing. */
+function isProof(output: CoordinatorOutput): boolean {
+  if (output.kind === 'register-response') return output.response.MachineAuthorized
+  return output.kind === 'map-response' || output.kind === 'end'
+}
+
+/** Calls `run` when nothing held it for a while: a short while until it is extended. */
+function idleTimer(run: () => void): Record<'hold' | 'release' | 'extend' | 'stop', () => void> {
   let held = 0
-  let timer = setTimeout(run, IDLE_TIMEOUT).unref()
+  let timeout = STRANGER_IDLE_TIMEOUT
+  let timer = setTimeout(run, timeout).unref()
   return {
     hold: () => {
       held += 1
@@ -152,7 +188,10 @@ function idleTimer(run: () => void): { hold: () => void; release: () => void; st
     },
     release: () => {
       held -= 1
-      if (held === 0) timer = setTimeout(run, IDLE_TIMEOUT).unref()
+      if (held === 0) timer = setTimeout(run, timeout).unref()
+    },
+    extend: () => {
+      timeout = IDLE_TIMEOUT
     },
     stop: () => clearTimeout(timer),
   }
