@@ -1,13 +1,12 @@
 // From a map to the rooms below: five assignments, and nothing that remembers. What did not change is not assigned.
 import type { DnsResolver } from '@mesh/dns'
-import type { PeerConfig, RelayMap } from '@mesh/magicsock'
+import { type PeerConfig, type RelayMap, relayMapOf } from '@mesh/magicsock'
 import type { MapChanges, NetworkMap } from '@mesh/netmap'
 import type { PacketFilter } from '@mesh/policy'
 import type { PeerConfig as WireGuardPeer } from '@mesh/wireguard'
 import { eligiblePrefixes, type HostRoutes, hostRoutes } from './eligible-routes.ts'
 import { dnsRecords, localPrefixes, magicsockPeer } from './peer-settings.ts'
 import type { NumberedPeer, PeerTable } from './peer-table.ts'
-import { relayMap } from './relay-map.ts'
 
 /** The room of keys and allowed IPs. */
 export interface WireGuardRoom {
@@ -42,7 +41,7 @@ export interface Rooms {
 /** Makes the rooms agree with the map. */
 export function reconcile(map: NetworkMap, changes: MapChanges, rooms: Rooms): void {
   const peers = rooms.peers.update(map)
-  if (changes.relays) rooms.paths.setRelays(relayMap(map.derpMap))
+  if (changes.relays) rooms.paths.setRelays(relayMapOf(map.derpMap ?? {}))
   // Paths before keys: the first handshake finds where to go.
   if (changes.paths) rooms.paths.setPeers(peers.map(magicsockPeer))
   if (changes.wireguard) rooms.wireguard.setPeers(peers.flatMap(wireguardPeer))

@@ -1,4 +1,5 @@
 import { formatDiscoKey, formatNodeKey } from '@mesh/keys'
+import type { RelayMap } from '@mesh/magicsock'
 import { applyMapResponse, type MapUpdate } from '@mesh/netmap'
 import type { MapResponse, Node } from '@mesh/wire/control'
 import { formatPrefix } from '@mesh/wire/ip'
@@ -93,6 +94,18 @@ describe('reconcile', () => {
       'dns mesh.test 3 1',
       'host 100.64.0.1/32 fd7a:115c:a1e0::1/128 > 100.100.100.100/32 100.64.0.2/32 100.64.0.3/32 fd7a:115c:a1e0::/48',
     ])
+  })
+
+  test('leaves a relay that has only a DNS name to be looked up, so that STUN can find it', () => {
+    const { rooms } = makeRooms()
+    let relays: RelayMap = new Map()
+    const named = { Name: '900a', RegionID: 900, HostName: 'relay.example' }
+    const region = { RegionID: 900, RegionCode: 'mesh', RegionName: 'Mesh', Nodes: [named] }
+    const DERPMap = { Regions: { 900: region }, HomeParams: { RegionScore: { 900: -1 } } }
+    const { map, changes } = apply(undefined, { ...SNAPSHOT, DERPMap })
+    const paths = { setPeers: () => {}, setRelays: (told: RelayMap) => (relays = told) }
+    reconcile(map, changes, { ...rooms, paths })
+    expect(relays.get(900)).toMatchObject({ score: 1, nodes: [{ hostName: 'relay.example', lookUp: true }] })
   })
 
   test('says nothing where nothing changed, and only paths hear of a new endpoint', () => {
