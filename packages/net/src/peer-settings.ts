@@ -34,7 +34,9 @@ export function dnsRecords(map: NetworkMap): DnsRecords {
     suffix,
     resolvers: (resolvers ?? []).map((resolver) => resolver.Addr),
   }))
-  const others = (dns.Resolvers ?? []).map((resolver) => resolver.Addr)
+  // Nothing reads the host's own resolvers here, so the fallback is the way out whenever no others are named.
+  const named = dns.Resolvers?.length ? dns.Resolvers : dns.FallbackResolvers
+  const others = (named ?? []).map((resolver) => resolver.Addr)
   return {
     ...(dns.Proxied ? { suffix: magicDnsSuffix(map) } : {}),
     nodes: [map.self, ...map.peers].map(readNode),

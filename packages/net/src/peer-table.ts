@@ -16,12 +16,16 @@ export class PeerTable {
   #byKey = new Map<string, NumberedPeer>()
   #byPeer = new Map<number, NumberedPeer>()
 
-  /** Takes the peers of a map: who is known keeps the number, who is new gets one. Returns all of them. */
+  /**
+   * Takes the peers of a map: who is known keeps the number, who is new gets one. Returns all of them. Of two nodes
+   * with one key the first counts: for WireGuard and for relays the key is the peer.
+   */
   update(map: NetworkMap): readonly NumberedPeer[] {
     const byKey = new Map<string, NumberedPeer>()
     const byPeer = new Map<number, NumberedPeer>()
     for (const node of map.peers) {
       const key = node.source.Key
+      if (byKey.has(key)) continue
       const numbered = { peer: this.#byKey.get(key)?.peer ?? this.#next++, node }
       byKey.set(key, numbered)
       byPeer.set(numbered.peer, numbered)

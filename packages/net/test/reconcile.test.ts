@@ -1,3 +1,4 @@
+import type { DnsRecords } from '@mesh/dns'
 import { formatDiscoKey, formatNodeKey } from '@mesh/keys'
 import type { RelayMap } from '@mesh/magicsock'
 import { applyMapResponse, type MapUpdate } from '@mesh/netmap'
@@ -106,6 +107,27 @@ describe('reconcile', () => {
     const paths = { setPeers: () => {}, setRelays: (told: RelayMap) => (relays = told) }
     reconcile(map, changes, { ...rooms, paths })
     expect(relays.get(900)).toMatchObject({ score: 1, nodes: [{ hostName: 'relay.example', lookUp: true }] })
+  })
+
+  test('names of elsewhere go to the resolvers of the map, and to its fallback when it has no others', () => {
+    const told: DnsRecords[] = []
+    const { rooms } = makeRooms()
+    const dns = { setRecords: (records: DnsRecords) => told.push(records) }
+    const FallbackResolvers = [{ Addr: '192.0.2.53' }]
+    for (const more of [{}, { Resolvers: [] }, { Resolvers: [{ Addr: '192.0.2.1' }] }]) {
+      const { map, changes } = apply(undefined, { ...SNAPSHOT, DNSConfig: { FallbackResolvers, ...more } })
+      reconcile(map, changes, { ...rooms, dns })
+    }
+    const resolvers = told.map(({ routes }) => routes?.find(({ suffix }) => suffix === '')?.resolvers)
+    expect(resolvers).toEqual([['192.0.2.53'], ['192.0.2.53'], ['192.0.2.1']])
+  })
+
+  test('of two nodes with one key the first counts, and the second does not take its addresses', () => {
+    const { rooms, told } = makeRooms()
+    const double = node(3, { Key: formatNodeKey(key(2)) })
+    const { map, changes } = apply(undefined, { ...SNAPSHOT, Peers: [node(2), double] })
+    reconcile(map, changes, rooms)
+    expect(told).toContain('wireguard 0:100.64.0.2/32+fd7a:115c:a1e0::2/128')
   })
 
   test('says nothing where nothing changed, and only paths hear of a new endpoint', () => {
