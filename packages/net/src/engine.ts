@@ -168,21 +168,20 @@ export class Engine {
   ): Promise<number | undefined> {
     return new Promise((resolve) => {
       const now = this.#clock.now()
-      const { packet, giveUp } = this.#pings.start(type, source, destination, now, (latency) => {
+      const settle = (latency: number | undefined): void => {
         cancel()
         resolve(latency)
-      })
-      const cancel = this.#clock.at(now + timeout, () => {
-        giveUp()
-        resolve(undefined)
-      })
+      }
+      const { packet, giveUp } = this.#pings.start(type, source, destination, now, settle)
+      const cancel = this.#clock.at(now + timeout, giveUp)
       this.#sendPacket(packet)
     })
   }
 
-  /** Wipes all keys; nothing moves any more. */
+  /** Wipes all keys and gives up the pings that wait; nothing moves any more. */
   close(): void {
     this.#driver.close()
+    this.#pings.giveUpAll()
     this.wireguard.close()
     this.#host = undefined
   }

@@ -19,7 +19,7 @@ export const TUNNEL_PING_TIMEOUT = 10_000
 
 interface Waiting {
   readonly sentAt: number
-  readonly answered: (latency: number) => void
+  readonly settled: (latency: number | undefined) => void
 }
 
 /** Makes pings and recognises their answers. */
@@ -32,20 +32,22 @@ export class TunnelPings {
   }
 
   /**
-   * Returns the packet of a new ping and the way to give it up; `answered` is called with the round trip in
-   * milliseconds, if ever.
+   * Returns the packet of a new ping and the way to give it up. `settled` is called once: with the round trip in
+   * milliseconds, or with nothing when the ping was given up.
    */
   start(
     type: 'TSMP' | 'ICMP',
     source: IpAddress,
     destination: IpAddress,
     now: number,
-    answered: (latency: number) => void,
+    settled: (latency: number | undefined) => void,
   ): { readonly packet: Uint8Array; readonly giveUp: () => void } {
     const mark = this.#random(MARK_LENGTH)
     const key = mark.join()
-    this.#waiting.set(key, { sentAt: now, answered })
-    const giveUp = (): void => void this.#waiting.delete(key)
+    this.#waiting.set(key, { sentAt: now, settled })
+    const giveUp = (): void => {
+      if (this.#waiting.delete(key)) settled(undefined)
+    }
     if (type === 'TSMP') {
       const header = { source, destination, protocol: PROTOCOL_TSMP }
       return { packet: encodeIpPacket(header, encodeTsmp({ kind: 'ping', data: mark })), giveUp }
@@ -69,12 +71,19 @@ export class TunnelPings {
     return echo?.kind === 'reply' && echo.data.length === MARK_LENGTH && this.#settle(echo.data, now)
   }
 
+  /** Gives up all that wait. */
+  giveUpAll(): void {
+    const waiting = [...this.#waiting.values()]
+    this.#waiting.clear()
+    for (const { settled } of waiting) settled(undefined)
+  }
+
   #settle(mark: Uint8Array, now: number): boolean {
     const key = mark.join()
     const waiting = this.#waiting.get(key)
     if (!waiting) return false
     this.#waiting.delete(key)
-    waiting.answered(now - waiting.sentAt)
+    waiting.settled(now - waiting.sentAt)
     return true
   }
 }

@@ -65,6 +65,15 @@ describe('the engine', () => {
     await expect(latency).resolves.toBeUndefined()
   })
 
+  test('gives up the pings that wait when it is closed, and leaves no timer behind', async () => {
+    const { a, clock } = makeWire()
+    const latency = a.engine.ping('ICMP', A, B, 10_000)
+    a.engine.close()
+    await expect(latency).resolves.toBeUndefined()
+    clock.advanceBy(5_000)
+    expect(clock.nextTimer()).toBe(Infinity)
+  })
+
   test('F3: lets an echo request in only by a rule', () => {
     const { a, b, carry } = makeWire()
     b.engine.filter.setRules([])
