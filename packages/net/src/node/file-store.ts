@@ -1,6 +1,5 @@
 // The state file: one JSON object, mode 0600, replaced whole. A crash at any moment leaves the old file or the new.
-import { randomBytes } from 'node:crypto'
-import { mkdir, open, readFile, rename, unlink } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { NetError } from '../errors.ts'
 import type { StateStore } from '../state-store.ts'
@@ -28,11 +27,15 @@ export async function openFileStore(path: string): Promise<StateStore> {
   }
 }
 
-/** Replaces a file by one with `text`, mode 0600, so that a crash leaves the old or the new one, never a part. */
+/**
+ * Replaces a file by one with `text`, mode 0600, so that a crash leaves the old or the new one, never a part. One at a
+ * time: the draft always has the same name, so that what a crash left of it goes with the next write.
+ */
 export async function replaceFile(path: string, text: string): Promise<void> {
-  const draft = `${path}.${randomBytes(4).toString('hex')}.tmp`
+  const draft = `${path}.tmp`
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    await rm(draft, { force: true })
     const file = await open(draft, 'wx', 0o600)
     try {
       await file.writeFile(text)
@@ -42,7 +45,7 @@ export async function replaceFile(path: string, text: string): Promise<void> {
     }
     await rename(draft, path)
   } catch (cause) {
-    await unlink(draft).catch(() => {})
+    await rm(draft, { force: true }).catch(() => {})
     throw new NetError(
       'ERR_STATE_UNWRITABLE',
       `The state file ${path} cannot be written (${reason(cause)}).`,

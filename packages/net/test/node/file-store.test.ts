@@ -43,6 +43,15 @@ describe('the state file', () => {
     },
   )
 
+  test('a draft that a crash left, keys and all, goes with the next write (threat 8)', async () => {
+    const store = await openFileStore(path)
+    await store.write({ key: 'old' })
+    writeFileSync(`${path}.tmp`, 'half of a sec')
+    await store.write({ key: 'new' })
+    expect(readdirSync(join(directory, 'deep'))).toEqual(['meshd.state'])
+    expect((await openFileStore(path)).read('key')).toBe('new')
+  })
+
   test('keeps what it had when a write fails', async () => {
     const store = await openFileStore(path)
     await store.write({ a: '1' })
