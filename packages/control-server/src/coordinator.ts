@@ -132,14 +132,15 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   /** Lets in a node that waits for a person; its client hears at once. */
   approve(registration: string, userName: string, now: number): NodeRecord {
     const user = this.#accounts.userNamed(userName)
-    const taken = this.#pending.take(registration)
-    if (!taken) {
+    const pending = this.#pending.get(registration)
+    if (!pending) {
       const message = `No login waits under ${registration}: it may have expired, start it again on the machine.`
       throw new ControlError('ERR_CONTROL_REGISTRATION_UNKNOWN', message)
     }
-    const { machineKey, request } = taken.pending
+    const { machineKey, request } = pending
+    // Taken out only afterwards: when the store fails, the login goes on waiting and may be approved again.
     const response = this.#registrar.approve(machineKey, request, user.id)
-    for (const exchange of taken.waiting) this.#answer(exchange, response)
+    for (const exchange of this.#pending.take(registration)?.waiting ?? []) this.#answer(exchange, response)
     this.#noteRegistered(request.NodeKey)
     this.#absorb(now)
     const node = this.#network.nodeByKey(request.NodeKey)

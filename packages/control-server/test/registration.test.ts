@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { MemoryStore } from '../src/index.ts'
+import type { NodeRecord } from '../src/index.ts'
 import { hexOf, World } from './support.ts'
 
 const WEEK = 7 * 24 * 3600_000
@@ -64,6 +66,27 @@ test('control 16: a login without a key waits for a person, and hears of the app
   expect(world.said(held)).toMatchObject([
     { response: { AuthURL: '', Error: '', Login: { LoginName: 'ann' } } },
   ])
+})
+
+test('an approval that the store refuses leaves the login waiting, to be approved again', () => {
+  class FullStore extends MemoryStore {
+    full = true
+
+    override insertNode(node: Parameters<MemoryStore['insertNode']>[0]): NodeRecord {
+      if (this.full) throw new Error('disk full')
+      return super.insertNode(node)
+    }
+  }
+  const store = new FullStore()
+  const world = new World({ store })
+  world.user('ann')
+  const machine = world.machine(1)
+  const { AuthURL } = machine.login()
+  const held = machine.register({ Followup: AuthURL })
+  expect(() => world.coordinator.approve(AuthURL.slice(-32), 'ann', world.now)).toThrow('disk full')
+  store.full = false
+  world.coordinator.approve(AuthURL.slice(-32), 'ann', world.now)
+  expect(world.said(held)).toMatchObject([{ response: { MachineAuthorized: true } }])
 })
 
 test('control 17: a held login may break off and come back, before and after the approval', () => {
