@@ -19,6 +19,8 @@ export interface MapView {
   readonly self: Node
   /** The profile of its owner. */
   readonly selfProfile: UserProfile
+  /** Whether it sees no peers at all, because its own key has expired. */
+  readonly blind: boolean
   /** Returns a peer, or `undefined` when it is gone or hidden. */
   peer(id: number): { readonly node: Node; readonly profile: UserProfile } | undefined
   /** Returns the ids of all nodes, hidden ones too. */
@@ -46,6 +48,7 @@ export class MapSession {
   readonly #peers = new Map<number, Node>()
   readonly #profiles = new Map<number, UserProfile>()
   readonly #dirty = new Set<number>()
+  #blind = false
   #self: Node | undefined
   #packetFilter: readonly FilterRule[] | undefined
   #derpMap: DERPMap | undefined
@@ -74,6 +77,7 @@ export class MapSession {
       if (this.#learnsProfile(seen.profile)) profiles.push(seen.profile)
     }
     this.#dirty.clear()
+    this.#blind = view.blind
     this.#self = view.self
     this.#packetFilter = view.packetFilter
     this.#derpMap = view.derpMap
@@ -96,6 +100,8 @@ export class MapSession {
   /** Returns what changed since the last response, or `undefined` when nothing did. */
   next(view: MapView): MapResponse | undefined {
     const delta: Delta = {}
+    if (view.blind !== this.#blind) this.markChanged(view.ids())
+    this.#blind = view.blind
     this.#addPeers(view, delta)
     // Clients of 2026 show a profile that comes in a delta only after they worked out the whole map anew, which a self
     // node makes them do. New profiles are rare.

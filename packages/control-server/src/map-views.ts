@@ -59,6 +59,7 @@ export class MapViews {
     return {
       self: this.#look(this.#selves, record, selfNode),
       selfProfile: selfProfile(record, user, baseDomain),
+      blind,
       peer: (peer) => (!blind && policy?.sees(peer) ? this.#peer(peer) : undefined),
       ids: () => network.ids(),
       packetFilter: policy?.packetFilter ?? [],

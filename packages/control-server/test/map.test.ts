@@ -293,7 +293,7 @@ test('threat 19: an expired node sees nobody, and the others see that it is expi
   expect(last(world, watcher)?.PeersChanged).toMatchObject([
     { ID: 2, Expired: true, KeyExpiry: new Date(world.wall - BATCH_INTERVAL).toISOString() },
   ])
-  expect(world.mapsOf(stream).at(-1)).toMatchObject({ Node: { ID: 2, Expired: true } })
+  expect(world.mapsOf(stream).at(-1)).toMatchObject({ Node: { ID: 2, Expired: true }, PeersRemoved: [1] })
   expect(world.mapsOf(machine.stream())[0]?.Peers).toEqual([])
 })
 
