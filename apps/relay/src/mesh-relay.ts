@@ -10,7 +10,8 @@ import { VERSION } from './version.ts'
 const END_WITHIN = 2_000
 
 async function main(args: readonly string[]): Promise<void> {
-  const running = await serve(readSettings(args, VERSION))
+  const say = (line: string): void => void process.stderr.write(`mesh-relay: ${line}\n`)
+  const running = await serve(readSettings(args, VERSION), say)
   let ending = false
   const end = (): void => {
     // Asked a second time, it does not wait for anybody.
@@ -24,6 +25,14 @@ async function main(args: readonly string[]): Promise<void> {
   }
   process.on('SIGINT', end)
   process.on('SIGTERM', end)
+  process.on('SIGHUP', () => {
+    try {
+      running.reload()
+      say('read the rate limit again')
+    } catch (error) {
+      say(error instanceof Failure ? error.message : String(error))
+    }
+  })
   process.stdout.write(`${running.ready}\nmesh-relay DERP map region ${JSON.stringify(running.region)}\n`)
 }
 

@@ -12,6 +12,7 @@ import { type AddressInfo, isIP } from 'node:net'
 import { dirname } from 'node:path'
 import {
   createRelay,
+  limitAccepts,
   listenStun,
   metaCertificate,
   type RelayServer,
@@ -24,6 +25,8 @@ import { admissionOf } from './admission.ts'
 import { type Certificate, manualCertificate, ownCertificate } from './certificate.ts'
 import { Failure, reasonOf, systemCodeOf, USAGE } from './failure.ts'
 import { loadOrCreateKey } from './key-file.ts'
+import { loadMeshKey, meshWith } from './mesh.ts'
+import { receiveLimitOf } from './rate-config.ts'
 import type { Settings } from './settings.ts'
 import { answerHome, answerPlain } from './web.ts'
 
@@ -37,21 +40,28 @@ export interface RunningRelay {
   readonly ready: string
   /** The region to put into the DERP map so that clients find this relay. */
   readonly region: object
+  /** Reads the rate limit again. Throws Failure, and keeps the old one, when it makes no sense. */
+  reload(): void
   /** Hangs up on everybody and stops listening. Idempotent. */
   close(): Promise<void>
 }
 
-/** Starts serving. Throws Failure when something is in the way; then nothing is left listening. */
-export async function serve(settings: Settings): Promise<RunningRelay> {
+/** Starts serving; `say` is told what happens meanwhile. Throws Failure when something is in the way; then nothing is left listening. */
+export async function serve(settings: Settings, say: (line: string) => void): Promise<RunningRelay> {
   const certificate = certificateFor(settings)
   const privateKey = keyFor(settings)
   const verifyClient = admissionOf(settings)
+  const meshKey = settings.meshPskFile === undefined ? undefined : loadMeshKey(settings.meshPskFile)
+  const receiveLimit = receiveLimitOf(settings)
   const relay = createRelay({
     privateKey,
     writeTimeout: settings.tcpWriteTimeout,
     x25519: nodeCrypto,
     ...(verifyClient === undefined ? {} : { verifyClient }),
+    ...(meshKey === undefined ? {} : { meshKey }),
+    ...(receiveLimit === undefined ? {} : { receiveLimit }),
   })
+  const reload = (): void => relay.setReceiveLimit(receiveLimitOf(settings))
   const opened: { close(): Promise<void> }[] = [{ close: async () => relay.close() }]
   const close = async (): Promise<void> => {
     await Promise.all(opened.splice(0).map((each) => each.close()))
@@ -62,7 +72,12 @@ export async function serve(settings: Settings): Promise<RunningRelay> {
     if (certificate !== undefined && settings.httpPort !== -1) opened.push(await openPlainServer(settings))
     const stun = settings.stun ? await openStun(settings) : undefined
     if (stun !== undefined) opened.push(stun)
-    return { ...describe(settings, server, stun, certificate), close }
+    for (const address of meshKey === undefined ? [] : settings.meshWith) {
+      const plain = certificate === undefined
+      const end = meshWith(address, { relay, privateKey, meshKey: meshKey!, plain, say })
+      opened.push({ close: async () => end() })
+    }
+    return { ...describe(settings, server, stun, certificate), close, reload }
   } catch (error) {
     await close()
     throw error
@@ -119,6 +134,8 @@ async function openServer(
     socket.on('error', () => socket.destroy())
     socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
   })
+  const { acceptConnectionLimit: perSecond, acceptConnectionBurst: burst } = settings
+  limitAccepts(server, { perSecond, ...(burst === undefined ? {} : { burst }) })
   return listen(server, settings.a.host, settings.a.port)
 }
 

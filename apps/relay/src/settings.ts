@@ -3,6 +3,7 @@
 import { isIP } from 'node:net'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { Failure, USAGE } from './failure.ts'
+import { parseSibling, type SiblingAddress } from './mesh.ts'
 
 /** The port of the development mode. */
 const DEV_PORT = 3340
@@ -34,6 +35,11 @@ export interface Settings {
   readonly verifyClientUrl?: string
   readonly verifyClientUrlFailOpen: boolean
   readonly tcpWriteTimeout: number
+  readonly meshPskFile?: string
+  readonly meshWith: readonly SiblingAddress[]
+  readonly rateConfig?: string
+  readonly acceptConnectionLimit: number
+  readonly acceptConnectionBurst?: number
   readonly regionId: number
   readonly regionCode: string
 }
@@ -61,6 +67,8 @@ export function readSettings(args: readonly string[], version: string): Settings
   }
   const settings = command.opts<Settings>()
   const explicit = command.getOptionValueSource('a') === 'cli'
+  if (settings.meshWith.length > 0 && settings.meshPskFile === undefined)
+    throw new Failure('--mesh-with needs --mesh-psk-file; see mesh-relay --help.', USAGE)
   return settings.dev && !explicit ? { ...settings, a: { host: '', port: DEV_PORT } } : settings
 }
 
@@ -115,6 +123,23 @@ function program(version: string): Command {
       duration,
       2_000,
     )
+    .option('--mesh-psk-file <path>', 'file of the secret that the relays of one mesh share: 64 hex digits')
+    .option(
+      '--mesh-with <hosts>',
+      'relays to mesh with, comma-separated: HOST[:PORT][/DIALHOST][#sha256-raw:PIN]; this one may be among them',
+      siblings,
+      [],
+    )
+    .option(
+      '--rate-config <path>',
+      'JSON file of PerClientRateLimitBytesPerSec and PerClientRateBurstBytes; read again on SIGHUP',
+    )
+    .option('--accept-connection-limit <rate>', 'connections to take a second', rate, Infinity)
+    .option(
+      '--accept-connection-burst <count>',
+      'how many of them may come at once (default: those of a second)',
+      rate,
+    )
     .option('--region-id <number>', "this relay's region in the DERP map line that is printed", regionId, 900)
     .option('--region-code <code>', "the region's short name there", 'mesh')
 }
@@ -159,6 +184,26 @@ function duration(text: string): number {
   const [, amount = '', unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? []
   if (text !== '0' && unit === '') throw new InvalidArgumentError('Write it as 500ms, 2s or 1m')
   return text === '0' ? 0 : Number(amount) * (units[unit] ?? 0)
+}
+
+function siblings(text: string): SiblingAddress[] {
+  return text
+    .split(',')
+    .map((each) => each.trim())
+    .filter((each) => each !== '')
+    .map((each) => {
+      const sibling = parseSibling(each)
+      if (sibling === undefined)
+        throw new InvalidArgumentError('Write it as relay.example or relay.example:443/192.0.2.1')
+      return sibling
+    })
+}
+
+function rate(text: string): number {
+  if (text === '+Inf' || text === 'Inf') return Infinity
+  const number = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0
+  if (number <= 0) throw new InvalidArgumentError('Write a number above 0')
+  return number
 }
 
 function regionId(text: string): number {

@@ -18,4 +18,5 @@ export {
   type Sibling,
 } from './create-relay.ts'
 export { answerNoContent } from './http-answers.ts'
+export { type AcceptCounter, type AcceptLimit, limitAccepts } from './limit-accepts.ts'
 export { listenStun, STUN_PORT, type StunListener, type StunListenerOptions } from './listen-stun.ts'
