@@ -62,6 +62,7 @@ function addServe(root: Command): void {
     .option('--relay <url>', 'a relay, as https://host[:port][,stun=PORT|off]; repeatable', addRelay, [])
     .option('--derp-map <file>', 'a whole relay map as JSON, instead of --relay')
     .option('--nameserver <address>', 'a resolver for other names; repeatable', append, [])
+    .option('--no-override-local-dns', 'use --nameserver only where nodes cannot tell their own resolvers')
     .option(
       '--node-expiry <duration>',
       "how long a user's node stays logged in; 0 for ever",

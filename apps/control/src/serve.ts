@@ -19,6 +19,7 @@ export interface ServeFlags {
   readonly derpMap?: string
   readonly serverUrl?: string
   readonly nameserver: readonly string[]
+  readonly overrideLocalDns: boolean
   readonly nodeExpiry: number
   readonly verbose?: boolean
 }
@@ -48,6 +49,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
     logger,
     baseDomain: flags.baseDomain,
     nameservers: flags.nameserver,
+    overrideLocalDns: flags.overrideLocalDns,
     nodeKeyLifetime: flags.nodeExpiry,
     ...(flags.serverUrl === undefined ? {} : { serverUrl: flags.serverUrl }),
   })

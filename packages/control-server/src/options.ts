@@ -3,6 +3,7 @@
 import type { Policy } from '@mesh/policy'
 import type { RandomSource } from '@mesh/sansio'
 import type { DERPMap, DNSConfig } from '@mesh/wire/control'
+import { parseAddress, parseEndpoint } from '@mesh/wire/ip'
 import type { SecretHash } from './auth-key.ts'
 import { ControlError } from './errors.ts'
 import { isDomainName } from './names.ts'
@@ -23,6 +24,11 @@ export interface CoordinatorOptions {
   readonly baseDomain: string
   /** Resolvers for names outside the network; the machine's own when left out. */
   readonly nameservers?: readonly string[]
+  /**
+   * Whether nodes use {@link CoordinatorOptions.nameservers} in place of their own resolvers; true when left out. Else
+   * clients turn to them only where they cannot tell their own.
+   */
+  readonly overrideLocalDns?: boolean
   /** Who may reach whom; everybody everybody when left out. */
   readonly policy?: Policy
   /** How long the key of a user's node lasts, milliseconds; for ever when left out. */
@@ -40,17 +46,16 @@ export interface CoordinatorOptions {
 }
 
 /** Returns how nodes resolve names. */
-export function dnsConfigOf({ baseDomain, nameservers = [] }: CoordinatorOptions): DNSConfig {
+export function dnsConfigOf(options: CoordinatorOptions): DNSConfig {
+  const { baseDomain, nameservers = [], overrideLocalDns = true } = options
   const resolvers = nameservers.map((Addr) => ({ Addr }))
-  return {
-    Domains: [baseDomain],
-    Proxied: true,
-    ...(resolvers.length > 0 ? { FallbackResolvers: resolvers } : {}),
-  }
+  const config = { Domains: [baseDomain], Proxied: true }
+  if (resolvers.length === 0) return config
+  return { ...config, [overrideLocalDns ? 'Resolvers' : 'FallbackResolvers']: resolvers }
 }
 
 /** Throws {@link ControlError} `ERR_CONTROL_CONFIG` for options that cannot work. */
-export function checkOptions({ baseDomain, serverUrl, derpMap }: CoordinatorOptions): void {
+export function checkOptions({ baseDomain, serverUrl, derpMap, nameservers }: CoordinatorOptions): void {
   const host = /^https?:\/\/(\[[0-9a-fA-F:]+\]|[^/:]+)(:\d+)?$/.exec(serverUrl)?.[1]
   if (host === undefined) {
     throw new ControlError('ERR_CONTROL_CONFIG', `The server URL ${serverUrl} is not http(s)://host[:port].`)
@@ -60,6 +65,11 @@ export function checkOptions({ baseDomain, serverUrl, derpMap }: CoordinatorOpti
   }
   if (host === baseDomain || host.endsWith(`.${baseDomain}`)) {
     const message = `The base domain ${baseDomain} covers the server's own name ${host}, which clients could then not resolve.`
+    throw new ControlError('ERR_CONTROL_CONFIG', message)
+  }
+  for (const address of nameservers ?? []) {
+    if (parseAddress(address) || parseEndpoint(address) || /^https:\/\/[^/\s]+\/\S*$/.test(address)) continue
+    const message = `The resolver ${JSON.stringify(address)} is no address and no https address with a path.`
     throw new ControlError('ERR_CONTROL_CONFIG', message)
   }
   for (const [key, region] of Object.entries(derpMap.Regions ?? {})) {

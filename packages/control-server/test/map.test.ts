@@ -283,6 +283,20 @@ test('a change taken back within a batch is not told at all', () => {
   expect(world.mapsOf(watcher)).toHaveLength(before)
 })
 
+test('resolvers take the place of the nodes own, or stand behind them when told so', () => {
+  const dns = (options: object): unknown => {
+    const world = new World(options)
+    return world.mapsOf(joined(world, 1).stream())[0]?.DNSConfig
+  }
+  const nameservers = ['1.1.1.1', '[2001:db8::1]:5353', 'https://dns.example/dns-query']
+  const resolvers = nameservers.map((Addr) => ({ Addr }))
+  const rest = { Domains: ['mesh.internal'], Proxied: true }
+  expect(dns({})).toEqual(rest)
+  expect(dns({ nameservers })).toEqual({ ...rest, Resolvers: resolvers })
+  expect(dns({ nameservers, overrideLocalDns: false })).toEqual({ ...rest, FallbackResolvers: resolvers })
+  expect(() => new World({ nameservers: ['dns.example'] })).toThrow('"dns.example" is no address')
+})
+
 test('threat 19: an expired node sees nobody, and the others see that it is expired, at once', () => {
   const world = new World()
   const watcher = joined(world, 1).stream()
