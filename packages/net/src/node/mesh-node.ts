@@ -35,6 +35,9 @@ import { explain } from './node-error.ts'
 import { loadKeys, type NodeKeys, pinControlKey, pinnedControlKey, saveKeys } from './node-keys.ts'
 import type { NodeOptions } from './node-options.ts'
 
+/** How long the end waits for what is under way, in milliseconds. */
+const CLOSE_PATIENCE = 2000
+
 /** A node of the mesh in this process. */
 export class MeshNode implements MeshNodeApi {
   /** Resolves when the node is in the mesh; rejects with a NetError when it cannot come so far. */
@@ -214,12 +217,15 @@ export class MeshNode implements MeshNodeApi {
   async #begin(): Promise<void> {
     const { openDevice, controlUrl, hostname, authKey, version = '0.0.0', store } = this.#options
     if (openDevice) await this.#openDevice(openDevice)
-    this.#data = await this.#openData()
+    if (this.#closing) return
+    const data = await this.#openData()
+    if (this.#closing) return data.close()
+    this.#data = data
     this.#control = connectControl({
       serverUrl: controlUrl,
       machineKey: this.#keys.machineKey,
       nodeKey: this.#keys.nodeKey,
-      discoKey: formatDiscoKey(this.#data.sock.discoKey),
+      discoKey: formatDiscoKey(data.sock.discoKey),
       hostinfo: hostInfo(hostname, version, this.#userspace !== undefined),
       authKey,
       ephemeral: store === undefined,
@@ -231,7 +237,9 @@ export class MeshNode implements MeshNodeApi {
   }
 
   async #openDevice(open: () => Promise<TunDevice>): Promise<void> {
-    this.#device = await open()
+    const device = await open()
+    if (this.#closing) return device.close()
+    this.#device = device
     this.#device.onPackets((batch) => this.#data?.engine.fromOverlay(batch))
     void this.#device.closed.then((error) => error && this.#fail(error))
   }
@@ -262,8 +270,10 @@ export class MeshNode implements MeshNodeApi {
     await saveKeys(this.#store, this.#keys)
     if (!renewed) return
     await this.#data?.close()
-    this.#data = await this.#openData()
-    this.#control?.report({ discoKey: formatDiscoKey(this.#data.sock.discoKey) })
+    const data = await this.#openData()
+    if (this.#closing) return data.close()
+    this.#data = data
+    this.#control?.report({ discoKey: formatDiscoKey(data.sock.discoKey) })
     this.#report()
     if (this.#map) this.#apply(this.#map, EVERYTHING)
   }
@@ -387,8 +397,11 @@ export class MeshNode implements MeshNodeApi {
   }
 
   async #close(): Promise<void> {
-    await this.#turn
-    await this.#settingHost
+    // What hangs (an `ip` that waits for a lock, a device that never opens) does not hold up the end.
+    await within(
+      CLOSE_PATIENCE,
+      this.#turn.then(() => this.#settingHost),
+    )
     await this.#control?.close()
     await this.#data?.close()
     this.#data = undefined
@@ -424,6 +437,16 @@ const NO_ANSWER: PingResult = {
   DERPRegionID: 0,
   DERPRegionCode: '',
   IsLocalIP: false,
+}
+
+/** Waits for `work`, but no longer than so many milliseconds. */
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms)
+  })
+  await Promise.race([work, over])
+  clearTimeout(timer)
 }
 
 function noPeer(target: string): NetError {
