@@ -1,0 +1,27 @@
+// The seat for a packet filter inside the data plane: it judges on the thread that moves the packets, so that none of
+// them has to visit another.
+import type { PeerId } from '../packet-batch.ts'
+
+/** The packet goes on. */
+export const ACCEPT = 0
+/** The packet is dropped; who judged has counted it. */
+export const DROP = 1
+/** The packet is for the control side. */
+export const UP = 2
+
+/** What becomes of a packet. */
+export type Verdict = typeof ACCEPT | typeof DROP | typeof UP
+
+/** Judges packets. They are lent, and may be super-packets: the headers are those of a packet, the length is more. */
+export interface PacketJudge {
+  /** Judges what the host sends. */
+  fromOverlay(packet: Uint8Array): Verdict
+  /** Judges what a peer sends; its source is one of that peer's. */
+  toOverlay(packet: Uint8Array, peer: PeerId): Verdict
+}
+
+/** Lets everything pass. */
+export const ACCEPT_ALL: PacketJudge = {
+  fromOverlay: () => ACCEPT,
+  toOverlay: () => ACCEPT,
+}

@@ -1,0 +1,511 @@
+// The data plane over one arena: packets are laid in its memory, sealed or opened a batch at a time, and go out as trains
+// of datagrams or as super-packets. It makes no system call and keeps no clock; whoever drives it lays the bytes and
+// carries away what comes out. One input, then flush, then the next input.
+import type { Prefix } from '@mesh/wire/ip'
+import {
+  MESSAGE_TRANSPORT,
+  TRANSPORT_COUNTER,
+  TRANSPORT_HEADER_LENGTH,
+  TRANSPORT_OVERHEAD,
+} from '@mesh/wire/wireguard'
+import { ACTIVITY, type PeerRoutes, type SessionKeys } from '../data-plane.ts'
+import type { PeerId } from '../packet-batch.ts'
+import { paddedLength } from '../padding.ts'
+import { PlaneCounters } from '../plane-counters.ts'
+import { PlanePeer } from '../plane-peer.ts'
+import { PrefixTable } from '../prefix-table.ts'
+import { isBeyondLimit, type Session } from '../session.ts'
+import type { AeadBackend, WasmAead } from '../wasm/index.ts'
+import { ArenaSession } from './arena-session.ts'
+import { Coalescer } from './coalescer.ts'
+import { ACCEPT_ALL, type PacketJudge, UP, ACCEPT } from './packet-judge.ts'
+import { type SegmentSink, Segmenter } from './segmenter.ts'
+import { Trains } from './trains.ts'
+
+const NOTHING = new Uint8Array(0)
+const RECEIVER = 4
+/** The longest text that a UDP datagram of IPv4 has room for. */
+const MAX_TEXT = 65_507 - TRANSPORT_OVERHEAD
+/** Room for a whole packet of the largest size, in cache lines. */
+export const PACKET_ROOM = 65_600
+const TRAIN_ROOM = 4 * PACKET_ROOM
+
+/** What comes out of a {@link PlaneCore}. Everything is lent until the call returns, and none may call the core. */
+export interface PlaneCoreOutputs {
+  /** Packets and super-packets for the TUN. */
+  toOverlay(packets: Coalescer): void
+  /** Trains of sealed datagrams. */
+  toUnderlay(trains: Trains): void
+  /** A packet that only the control side can handle: from the host (`peer` is -1), or from a peer. */
+  onPacket(packet: Uint8Array, peer: PeerId): void
+  /** A datagram that is not transport data. */
+  onDatagram(datagram: Uint8Array, source: number): void
+  /** What happened with a peer, once an input: bits of {@link ACTIVITY}. */
+  onActivity(peer: PlanePeer, activity: number): void
+  /** Authentic data came from this source, said once an input. */
+  onSource(peer: PeerId, source: number): void
+  /** A session is gone and its index is free. */
+  onSessionEnd(localIndex: number): void
+}
+
+/** What a {@link PlaneCore} is made of. */
+export interface PlaneCoreOptions {
+  /** The overlay's MTU, beyond which no packet is padded. */
+  readonly mtu: number
+  /** Whether packets of a flow are joined; not for an overlay that takes single packets only. */
+  readonly coalesce: boolean
+  /** Bulk crypto over the same arena; the WebAssembly itself when left out. */
+  readonly backend?: AeadBackend
+}
+
+/** Bytes that the packet area of a core's arena must have. */
+export const CORE_PACKET_BYTES = TRAIN_ROOM + 4 * PACKET_ROOM
+
+/** Sessions, routes and packets of one thread. */
+export class PlaneCore {
+  /** Sums since it began. */
+  readonly counters = new PlaneCounters()
+  /** Where a packet from the TUN is laid, its virtio header first. */
+  readonly overlayAt: number
+  /** Where datagrams from the network are laid. */
+  readonly underlayAt: number
+  /** A room of a packet's size that the core uses for nothing. */
+  readonly spareAt: number
+  /** Judges packets in both directions. */
+  judge: PacketJudge = ACCEPT_ALL
+  readonly #outputs: PlaneCoreOutputs
+  readonly #mtu: number
+  readonly #coalesce: boolean
+  readonly #wasm: WasmAead
+  readonly #backend: AeadBackend
+  readonly #bytes: Uint8Array
+  readonly #view: DataView
+  readonly #peers = new Map<PeerId, PlanePeer>()
+  readonly #sessions = new Map<number, ArenaSession>()
+  readonly #touched: PlanePeer[] = []
+  readonly #segmenter: Segmenter
+  readonly #trains: Trains
+  readonly #stageAt: number
+  #routes = new PrefixTable()
+  /** Packets laid in trains and not sealed yet. */
+  #laid = 0
+  #to: PlanePeer | undefined
+  #session: ArenaSession | undefined
+  readonly #sealing: SegmentSink = { claim: (length) => this.#lay(length), commit: () => undefined }
+  /** Length of the packet that lies aside. */
+  #aside = 0
+  readonly #staging: SegmentSink = {
+    claim: (length) => this.#layAside(length),
+    commit: () => this.#stage(this.#bytes.subarray(this.#stageAt, this.#stageAt + this.#aside)),
+  }
+  readonly #upward: SegmentSink = {
+    claim: (length) => this.#layAside(length),
+    commit: () =>
+      this.#outputs.onPacket(this.#bytes.subarray(this.#stageAt, this.#stageAt + this.#aside), -1),
+  }
+  // A batch that is being opened.
+  readonly #coalescer: Coalescer
+  readonly #starts: Int32Array
+  readonly #lengths: Int32Array
+  readonly #results: Int32Array
+  readonly #opening: (ArenaSession | undefined)[]
+
+  constructor(wasm: WasmAead, outputs: PlaneCoreOutputs, options: PlaneCoreOptions) {
+    const { arena } = wasm
+    const { capacity } = arena.table
+    this.#outputs = outputs
+    this.#mtu = options.mtu
+    this.#coalesce = options.coalesce
+    this.#wasm = wasm
+    this.#backend = options.backend ?? wasm
+    this.#bytes = arena.bytes
+    this.#view = new DataView(arena.bytes.buffer)
+    this.#segmenter = new Segmenter(wasm)
+    this.#trains = new Trains(arena.packets, arena.packets + TRAIN_ROOM, capacity)
+    this.overlayAt = arena.packets + TRAIN_ROOM
+    this.underlayAt = this.overlayAt + PACKET_ROOM
+    this.#stageAt = this.underlayAt + PACKET_ROOM
+    this.spareAt = this.#stageAt + PACKET_ROOM
+    if (this.spareAt + PACKET_ROOM > arena.bytes.length)
+      throw new RangeError('packetBytes: too few for a data plane')
+    this.#coalescer = new Coalescer(wasm, capacity)
+    this.#starts = new Int32Array(capacity)
+    this.#lengths = new Int32Array(capacity)
+    this.#results = new Int32Array(capacity)
+    this.#opening = Array.from({ length: capacity }, () => undefined)
+  }
+
+  // What the control side says.
+
+  /** Replaces all routes. A peer that is no longer named is forgotten, its keys wiped. */
+  setRoutes(peers: readonly PeerRoutes[]): void {
+    const routes = new PrefixTable()
+    const gone = new Set(this.#peers.keys())
+    for (const { peer: id, routes: prefixes, allowedIps } of peers) {
+      gone.delete(id)
+      this.#peerOf(id, allowedIps)
+      for (const prefix of prefixes) routes.insert(prefix, id)
+    }
+    for (const id of gone) {
+      this.endSessions(id)
+      this.#peers.delete(id)
+    }
+    this.#routes = routes
+  }
+
+  /** Adds a session: see the seat. */
+  setSession(id: PeerId, keys: SessionKeys, now: number): void {
+    const peer = this.#peers.get(id)
+    const session = peer && ArenaSession.open(peer, keys, this.#wasm.arena.keys)
+    if (peer === undefined || session === undefined) return this.#outputs.onSessionEnd(keys.localIndex)
+    this.#sessions.set(session.localIndex, session)
+    this.#discard(keys.initiator ? peer.begin(session) : peer.await(session))
+    if (keys.initiator) this.#openSession(peer, session, true, now)
+    this.flush()
+  }
+
+  /** Forgets all sessions of a peer and wipes their keys. */
+  endSessions(id: PeerId): void {
+    const peer = this.#peers.get(id)
+    if (peer !== undefined) this.#discard(peer.end())
+  }
+
+  /** Drops what waits for a session with this peer. */
+  dropStaged(id: PeerId): void {
+    this.counters.drop('no-session', this.#peers.get(id)?.staged.take().length ?? 0)
+  }
+
+  /** Sets the packet that opens every session with this peer, or none. */
+  setPriorityPacket(id: PeerId, packet: Uint8Array | undefined): void {
+    const peer = this.#peers.get(id)
+    if (peer !== undefined) peer.priorityPacket = packet && Uint8Array.from(packet)
+  }
+
+  /** Sends an empty packet, or says `needSession` where it cannot. */
+  sendKeepalive(id: PeerId, now: number): void {
+    const peer = this.#peers.get(id)
+    if (peer === undefined) return
+    if (this.#ready(peer, now)) this.#sealBytes(NOTHING, now)
+    else this.#note(peer, ACTIVITY.needSession)
+    this.flush()
+  }
+
+  /** Returns the peer of this number. */
+  peer(id: PeerId): PlanePeer | undefined {
+    return this.#peers.get(id)
+  }
+
+  // Out.
+
+  /** Takes a packet of the control side's own making: no judge looks at it. Flush when there are no more. */
+  takePacket(packet: Uint8Array, now: number): void {
+    if (packet.length > MAX_TEXT) return this.counters.drop('not-ip')
+    const peer = this.#peerFor(packet, 0, packet.length)
+    if (peer === undefined) return
+    if (this.#ready(peer, now)) this.#sealBytes(packet, now)
+    else this.#stage(packet)
+  }
+
+  /** Takes `length` bytes that were laid at {@link overlayAt}: a virtio header and a packet. Flush when there are no more. */
+  takeOverlay(length: number, now: number): void {
+    const segmenter = this.#segmenter
+    if (!segmenter.read(this.overlayAt, length)) return this.counters.drop('not-ip')
+    const { at, length: whole } = segmenter
+    if (this.judge !== ACCEPT_ALL) {
+      const packet = this.#bytes.subarray(at, at + whole)
+      const verdict = this.judge.fromOverlay(packet)
+      if (verdict === UP) return segmenter.emit(this.#upward)
+      if (verdict !== ACCEPT) return
+    }
+    const peer = this.#peerFor(this.#bytes, at, whole)
+    if (peer === undefined) return
+    if (!this.#ready(peer, now)) return segmenter.emit(this.#staging)
+    segmenter.emit(this.#sealing)
+    this.#noteSent(peer, ACTIVITY.sent | ACTIVITY.sentData, now)
+  }
+
+  /** Whether another packet from the TUN can be taken before a flush without one in between. */
+  get roomy(): boolean {
+    return this.#laid + 64 <= this.#starts.length
+  }
+
+  /** Seals what was laid, hands it out, and reports. */
+  flush(): void {
+    this.#seal()
+    this.#report()
+  }
+
+  #layAside(length: number): number {
+    this.#aside = length
+    return this.#stageAt
+  }
+
+  /** The peer that a destination belongs to; what has none is counted. */
+  #peerFor(bytes: Uint8Array, at: number, length: number): PlanePeer | undefined {
+    const version = (bytes[at] ?? 0) >> 4
+    let id: number
+    if (version === 4 && length >= 20) id = this.#routes.lookup(bytes, at + 16, 4)
+    else if (version === 6 && length >= 40) id = this.#routes.lookup(bytes, at + 24, 16)
+    else {
+      this.counters.drop('not-ip')
+      return undefined
+    }
+    const peer = this.#peers.get(id)
+    if (peer === undefined) this.counters.drop('no-route')
+    this.#to = peer
+    return peer
+  }
+
+  /** Aims at a peer; `false` when it has no session to send with. */
+  #ready(peer: PlanePeer, now: number): boolean {
+    const session = peer.current as ArenaSession | undefined
+    this.#to = peer
+    this.#session = session
+    return session?.canSend(now) === true
+  }
+
+  #stage(packet: Uint8Array): void {
+    const peer = this.#to
+    if (peer === undefined) return
+    if (!peer.staged.push(packet)) this.counters.drop('staged-overflow')
+    this.#note(peer, ACTIVITY.needSession)
+  }
+
+  #sealBytes(packet: Uint8Array, now: number): void {
+    const at = this.#lay(packet.length)
+    const peer = this.#to
+    if (at < 0 || peer === undefined) return
+    this.#bytes.set(packet, at)
+    this.#noteSent(peer, packet.length === 0 ? ACTIVITY.sent : ACTIVITY.sent | ACTIVITY.sentData, now)
+  }
+
+  /** Makes room for one packet to the peer aimed at, its header written; -1 when that cannot be. */
+  #lay(length: number): number {
+    const peer = this.#to
+    const session = this.#session
+    if (peer === undefined || session === undefined || length > MAX_TEXT) return -1
+    const { counterHigh, counterLow } = session
+    if (isBeyondLimit(counterHigh, counterLow)) return -1
+    const padded = paddedLength(length, this.#mtu)
+    const whole = padded + TRANSPORT_OVERHEAD
+    if (this.#laid === this.#starts.length) this.#seal()
+    let at = this.#trains.claim(peer.id, whole)
+    if (at < 0) {
+      this.#seal()
+      at = this.#trains.claim(peer.id, whole)
+      if (at < 0) return -1
+    }
+    const view = this.#view
+    const text = at + TRANSPORT_HEADER_LENGTH
+    view.setUint32(at, MESSAGE_TRANSPORT, true)
+    view.setUint32(at + RECEIVER, session.remoteIndex, true)
+    view.setUint32(at + TRANSPORT_COUNTER, counterLow, true)
+    view.setUint32(at + TRANSPORT_COUNTER + 4, counterHigh, true)
+    if (padded > length) this.#bytes.fill(0, text + length, text + padded)
+    this.#wasm.arena.table.set(this.#laid, text, padded, counterHigh, counterLow, session.sendSlot)
+    this.#laid += 1
+    session.advance()
+    peer.sentPackets += 1
+    peer.sentBytes += whole
+    return text
+  }
+
+  /** Nothing leaves unless all of it was sealed: a train is sent whole. */
+  #seal(): void {
+    const laid = this.#laid
+    if (laid === 0) return
+    this.#laid = 0
+    const sealed = this.#backend.sealBatch(this.#wasm.arena.table, laid)
+    if (sealed === laid) {
+      this.counters.sealed += laid
+      this.#outputs.toUnderlay(this.#trains)
+    } else {
+      this.counters.drop('no-session', laid)
+    }
+    this.#trains.clear()
+  }
+
+  /** A session has become good for sending: the priority packet, then all that waited, or else a keepalive (W7, W8). */
+  #openSession(peer: PlanePeer, session: ArenaSession, begun: boolean, now: number): void {
+    this.#to = peer
+    this.#session = session
+    if (peer.priorityPacket !== undefined) this.#sealBytes(peer.priorityPacket, now)
+    const staged = peer.staged.take()
+    for (const packet of staged) this.#sealBytes(packet, now)
+    if (begun && staged.length === 0) this.#sealBytes(NOTHING, now)
+  }
+
+  // In.
+
+  /**
+   * Takes what was laid at {@link underlayAt}: `length` bytes from one source, one datagram or several of `segment` bytes,
+   * the last maybe shorter. Flush when there are no more.
+   */
+  takeUnderlay(length: number, segment: number, source: number, now: number): void {
+    this.#seal()
+    let count = 0
+    const end = this.underlayAt + length
+    const step = segment > 0 ? segment : length
+    for (let at = this.underlayAt; at < end; at += step) {
+      if (count === this.#starts.length) {
+        this.#openBatch(count, source, now)
+        count = 0
+      }
+      if (this.#readHeader(at, Math.min(step, end - at), count, source, now)) count += 1
+    }
+    if (count > 0) this.#openBatch(count, source, now)
+    this.#deliver()
+  }
+
+  /** Puts a datagram of a session in the table, as entry `index`; `false` when it is none. */
+  #readHeader(at: number, length: number, index: number, source: number, now: number): boolean {
+    const view = this.#view
+    if (length < TRANSPORT_OVERHEAD || view.getUint32(at, true) !== MESSAGE_TRANSPORT) {
+      this.#outputs.onDatagram(this.#bytes.subarray(at, at + length), source)
+      return false
+    }
+    const session = this.#sessions.get(view.getUint32(at + RECEIVER, true))
+    if (session === undefined) return this.#refuse('unknown-index')
+    if (session.isExpired(now)) return this.#refuse('expired')
+    const low = view.getUint32(at + TRANSPORT_COUNTER, true)
+    const high = view.getUint32(at + TRANSPORT_COUNTER + 4, true)
+    if (isBeyondLimit(high, low)) return this.#refuse('counter-limit')
+    const text = at + TRANSPORT_HEADER_LENGTH
+    const sealed = length - TRANSPORT_HEADER_LENGTH
+    this.#wasm.arena.table.set(index, text, sealed, high, low, session.receiveSlot)
+    this.#starts[index] = text
+    this.#lengths[index] = length
+    this.#opening[index] = session
+    return true
+  }
+
+  #openBatch(count: number, source: number, now: number): void {
+    const { table } = this.#wasm.arena
+    this.#backend.openBatch(table, count)
+    for (let i = 0; i < count; i += 1) this.#results[i] = table.result(i)
+    for (let i = 0; i < count; i += 1) {
+      const session = this.#opening[i]
+      this.#opening[i] = undefined
+      if (session !== undefined) this.#takeOpened(session, i, source, now)
+    }
+    this.#seal() // what a new session let go stands in the same table
+  }
+
+  /** Books an authentic packet and passes on what is inside. The header in front of it still holds its counter. */
+  #takeOpened(session: ArenaSession, index: number, source: number, now: number): void {
+    const length = this.#results[index] ?? -1
+    if (length < 0) return this.counters.drop('forged')
+    const at = this.#starts[index] ?? 0
+    const low = this.#view.getUint32(at - 8, true)
+    const high = this.#view.getUint32(at - 4, true)
+    if (!session.window.accept(high, low)) return this.counters.drop('replayed')
+    const { peer } = session
+    this.counters.opened += 1
+    peer.receivedPackets += 1
+    peer.receivedBytes += this.#lengths[index] ?? 0
+    this.#note(peer, length === 0 ? ACTIVITY.received : ACTIVITY.received | ACTIVITY.receivedData)
+    this.#attribute(peer, source)
+    if (session === peer.next) this.#establish(peer, session, now)
+    if (session.wantsRekeyOnReceive(now)) this.#note(peer, ACTIVITY.rekey)
+    if (length > 0) this.#admit(peer, at, length)
+  }
+
+  /** Lets in a packet without its padding, if it is one and the peer's to send (W14). */
+  #admit(peer: PlanePeer, at: number, length: number): void {
+    const whole = this.#innerLength(at, length)
+    if (whole < 0) return this.counters.drop('bad-inner')
+    const isV4 = (this.#bytes[at] ?? 0) >> 4 === 4
+    const { allowedIps } = peer
+    const owner = isV4
+      ? allowedIps.lookup(this.#bytes, at + 12, 4)
+      : allowedIps.lookup(this.#bytes, at + 8, 16)
+    if (owner < 0) return this.counters.drop('wrong-source')
+    const coalescer = this.#coalescer
+    // What joins a packet that was let in is of the same flow, and needs no verdict of its own.
+    if (this.#coalesce && coalescer.join(at, whole, peer.id)) return
+    if (this.judge !== ACCEPT_ALL && !this.#letIn(at, whole, peer.id)) return
+    if (coalescer.full) this.#deliver()
+    coalescer.add(at, whole, peer.id)
+  }
+
+  #letIn(at: number, length: number, peer: PeerId): boolean {
+    const packet = this.#bytes.subarray(at, at + length)
+    const verdict = this.judge.toOverlay(packet, peer)
+    if (verdict === UP) this.#outputs.onPacket(packet, peer)
+    return verdict === ACCEPT
+  }
+
+  /** The length that the packet inside says of itself; -1 when it is none, or claims more than there is. */
+  #innerLength(at: number, length: number): number {
+    const first = this.#bytes[at] ?? 0
+    let whole = -1
+    if (first >> 4 === 4 && length >= 20) {
+      const header = (first & 15) * 4
+      const total = this.#view.getUint16(at + 2)
+      if (header >= 20 && total >= header) whole = total
+    } else if (first >> 4 === 6 && length >= 40) whole = this.#view.getUint16(at + 4) + 40
+    return whole <= length ? whole : -1
+  }
+
+  #deliver(): void {
+    const coalescer = this.#coalescer
+    if (coalescer.count === 0) return
+    coalescer.finish()
+    this.#outputs.toOverlay(coalescer)
+    coalescer.clear()
+  }
+
+  #establish(peer: PlanePeer, session: ArenaSession, now: number): void {
+    this.#discard(peer.promote())
+    this.#note(peer, ACTIVITY.established)
+    this.#openSession(peer, session, false, now)
+  }
+
+  #attribute(peer: PlanePeer, source: number): void {
+    if (source < 0 || source === peer.source) return
+    peer.source = source
+    this.#outputs.onSource(peer.id, source)
+  }
+
+  // Books.
+
+  #refuse(reason: 'unknown-index' | 'expired' | 'counter-limit'): false {
+    this.counters.drop(reason)
+    return false
+  }
+
+  #noteSent(peer: PlanePeer, activity: number, now: number): void {
+    this.#note(peer, this.#session?.wantsRekeyOnSend(now) === true ? activity | ACTIVITY.rekey : activity)
+  }
+
+  #note(peer: PlanePeer, activity: number): void {
+    if (peer.activity === 0) this.#touched.push(peer)
+    peer.activity |= activity
+  }
+
+  #report(): void {
+    for (let peer = this.#touched.pop(); peer !== undefined; peer = this.#touched.pop()) {
+      const { activity } = peer
+      peer.activity = 0
+      peer.source = -1
+      this.#outputs.onActivity(peer, activity)
+    }
+  }
+
+  /** Sealed packets of a session go before its keys do. */
+  #discard(sessions: readonly (Session | undefined)[]): void {
+    for (const session of sessions) {
+      if (session === undefined) continue
+      this.#seal()
+      session.wipe()
+      this.#sessions.delete(session.localIndex)
+      this.#outputs.onSessionEnd(session.localIndex)
+    }
+  }
+
+  #peerOf(id: PeerId, allowedIps: readonly Prefix[]): void {
+    const peer = this.#peers.get(id) ?? new PlanePeer(id)
+    peer.setAllowedIps(allowedIps)
+    this.#peers.set(id, peer)
+  }
+}

@@ -1,0 +1,93 @@
+import { openSslEvp, openSslRaw } from '@mesh/linux/node'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { chooseAead, OPENSSL_SCRATCH } from '../../src/node/openssl-aead.ts'
+import { FORGED, loadWasmAead, REFUSED, type WasmAead } from '../../src/wasm/index.ts'
+
+function load(): WasmAead {
+  const loaded = loadWasmAead({ packetBytes: 1 << 18, extraBytes: OPENSSL_SCRATCH })
+  if (loaded.kind === 'missing') throw new Error(loaded.reason)
+  return loaded.aead
+}
+
+describe.skipIf(openSslRaw() === undefined && openSslEvp() === undefined)('bulk crypto by OpenSSL', () => {
+  const wasm = load()
+  const { arena } = wasm
+  const { table, bytes } = arena
+  const { backend, missing } = chooseAead(wasm, arena.extra.byteOffset)
+  const slot = arena.keys.put(new Uint8Array(32).fill(3)) ?? -1
+
+  test('passes its self-test and is chosen', () => {
+    expect(missing).toEqual([])
+    expect(backend.name).toBe('openssl-raw')
+  })
+
+  test('seals and opens batches of any lengths as WebAssembly does, at any alignment', () => {
+    const lengths = fc.array(fc.integer({ min: 0, max: 3000 }), { minLength: 1, maxLength: 20 })
+    fc.assert(
+      fc.property(lengths, fc.nat(15), (sizes, shift) => {
+        const lay = (sealed: boolean): void => {
+          let at = arena.packets + 64 + shift
+          sizes.forEach((size, i) => {
+            table.set(i, at, sealed ? size + 16 : size, i, size, slot)
+            at += size + 32
+          })
+        }
+        const all = (): Uint8Array => bytes.slice(arena.packets, arena.packets + 70_000)
+        bytes.fill(7, arena.packets, arena.packets + 70_000)
+        const plain = all()
+        lay(false)
+        wasm.sealBatch(table, sizes.length)
+        const expected = all()
+        bytes.set(plain, arena.packets)
+        lay(false)
+        expect(backend.sealBatch(table, sizes.length)).toBe(sizes.length)
+        expect(Buffer.compare(all(), expected)).toBe(0)
+        lay(true)
+        expect(backend.openBatch(table, sizes.length)).toBe(sizes.length)
+        sizes.forEach((size, i) => {
+          expect(bytes.subarray(table.offset(i), table.offset(i) + size).every((byte) => byte === 7)).toBe(
+            true,
+          )
+        })
+      }),
+      { numRuns: 100 },
+    )
+  })
+
+  test('refuses what reaches outside the packet area or names no live key, and touches none of it', () => {
+    const before = bytes.slice()
+    const key = arena.keys.address
+    const cases = [
+      [key, 1000, slot],
+      [0, 1000, slot],
+      [bytes.length - 1000, 1000, slot],
+      [0xffff_fff0, 1000, slot],
+      [arena.packets, 65_536, slot],
+      [arena.packets, 1000, slot + 1],
+      [arena.packets, 1000, 0xffff_ffff],
+    ] as const
+    for (const [at, length, named] of cases) {
+      table.set(0, at, length, 0, 0, named)
+      expect(backend.sealBatch(table, 1)).toBe(0)
+      expect(table.result(0)).toBe(REFUSED)
+      table.set(0, at, length + 16, 0, 0, named)
+      expect(backend.openBatch(table, 1)).toBe(0)
+      expect(table.result(0)).toBe(REFUSED)
+    }
+    table.set(0, arena.packets, 15, 0, 0, slot)
+    expect(backend.openBatch(table, 1)).toBe(0)
+    const from = arena.packets
+    expect(Buffer.compare(bytes.subarray(from), before.subarray(from))).toBe(0)
+  })
+
+  test('leaves a forged packet as it came', () => {
+    const at = arena.packets + 64
+    bytes.fill(9, at, at + 1016)
+    const before = bytes.slice(at - 64, at + 1100)
+    table.set(0, at, 1016, 0, 5, slot)
+    expect(backend.openBatch(table, 1)).toBe(0)
+    expect(table.result(0)).toBe(FORGED)
+    expect(Buffer.compare(bytes.slice(at - 64, at + 1100), before)).toBe(0)
+  })
+})
