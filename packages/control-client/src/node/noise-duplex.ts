@@ -17,11 +17,13 @@ export class NoiseDuplex extends Duplex {
 
   /** @param head - Bytes that were read from the socket already, after the handshake. */
   constructor(socket: Socket, transport: RecordTransport, head: Uint8Array) {
-    super({ allowHalfOpen: true })
+    super()
     this.#socket = socket
     this.#transport = transport
     socket.on('data', (chunk: Uint8Array) => this.#receive(chunk))
-    socket.on('end', () => this.push(null))
+    // A server that hangs up is gone. Passing on the end alone would let Node's HTTP/2 shut its side down while it
+    // still writes, which ends the process.
+    socket.on('end', () => this.destroy())
     socket.on('error', (error) => this.destroy(error))
     socket.on('close', () => this.destroy())
     // Fed at once, to stay in front of what the socket brings; delivered later, when somebody listens.
