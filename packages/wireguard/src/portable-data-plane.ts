@@ -170,6 +170,11 @@ export class PortableDataPlane implements DataPlane {
     const padded = paddedLength(packet.length, this.#mtu)
     const offset = out.claim(peer, padded + TRANSPORT_OVERHEAD)
     if (offset < 0) return this.#counters.drop('not-ip')
+    // Making room may have handed packets over, and whoever took them may have ended this session: its key is zeros.
+    if (session.wiped) {
+      out.retract()
+      return this.#counters.drop('no-session')
+    }
     const { bytes } = out
     const { counterHigh, counterLow } = session
     const start = offset + TRANSPORT_HEADER_LENGTH
@@ -221,6 +226,10 @@ export class PortableDataPlane implements DataPlane {
     const length = datagram.length - TRANSPORT_OVERHEAD
     const offset = this.#claimOpened(out, length, session.peer.id)
     if (offset < 0) return this.#counters.drop('not-wireguard')
+    if (session.wiped) {
+      out.retract()
+      return this.#counters.drop('unknown-index')
+    }
     const plaintext = out.bytes.subarray(offset, offset + length)
     this.#setNonce(high, low)
     const sealed = datagram.subarray(TRANSPORT_HEADER_LENGTH)

@@ -30,6 +30,11 @@ export class SealedBatches {
     return this.#buffer.claim(length)
   }
 
+  /** Takes the room claimed last back. */
+  retract(): void {
+    this.#buffer.retract()
+  }
+
   /** Hands over what has been gathered. */
   flush(): void {
     const peer = this.#peer

@@ -22,6 +22,7 @@ export class Session {
   readonly window: ReplayWindow = new ReplayWindow()
   readonly #createdAt: number
   #askedOnReceive = false
+  #wiped = false
   /** High half of the counter of the next packet. */
   counterHigh: number
   /** Low half of the counter of the next packet. */
@@ -69,8 +70,14 @@ export class Session {
     return true
   }
 
+  /** Whether the keys are gone: whoever called out since choosing this session asks before using them. */
+  get wiped(): boolean {
+    return this.#wiped
+  }
+
   /** Overwrites the keys. */
   wipe(): void {
+    this.#wiped = true
     this.sendKey.fill(0)
     this.receiveKey.fill(0)
   }

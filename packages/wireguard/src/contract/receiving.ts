@@ -1,6 +1,20 @@
 // Clauses about datagrams on their way in: what opens, what is new, what is the peer’s to send.
-import { ACTIVITY } from '../index.ts'
-import { Bench, equal, seal, packet, padded, text, PEER, OTHER, NOTHING, type ContractCase } from './bench.ts'
+import { nobleCrypto } from '@mesh/noise'
+import { encodeTransport } from '@mesh/wire/wireguard'
+import { ACTIVITY, packetOf } from '../index.ts'
+import {
+  Bench,
+  equal,
+  nonceOf,
+  seal,
+  packet,
+  padded,
+  text,
+  PEER,
+  OTHER,
+  NOTHING,
+  type ContractCase,
+} from './bench.ts'
 
 /** What is done with datagrams of the network. */
 export const receivingClauses: readonly ContractCase[] = [
@@ -198,6 +212,35 @@ export const receivingClauses: readonly ContractCase[] = [
         ],
       )
       equal([bench.drops('not-wireguard'), bench.drops('unknown-index')], [bad.length, 1])
+    },
+  },
+  {
+    name: 'threat 17: opens nothing with the key of a session that was ended from within a callback',
+    run(make) {
+      const bench = new Bench(make)
+      bench.begin(1)
+      const { overlay } = bench
+      bench.toOverlay = (batch) => {
+        for (let i = 0; i < batch.count; i += 1)
+          overlay.push({ peer: PEER, bytes: packetOf(batch, i).slice() })
+        bench.plane.endSessions(PEER)
+      }
+      const good = packet('10.0.0.2', '10.0.0.1', 48)
+      const evil = packet('10.0.0.2', '10.0.0.1', 64)
+      const forge = (counterLow: number): Uint8Array => {
+        const sealed = nobleCrypto.seal(new Uint8Array(32), nonceOf(0, counterLow), NOTHING, evil)
+        return encodeTransport({ receiver: 1, counterHigh: 0, counterLow, sealed })
+      }
+      // Wherever a data plane's buffer ends, the next datagram is one for whoever knows that the key is zeros.
+      for (const length of [32, 64, 128]) {
+        if (length > 32) bench.begin(1)
+        const burst = Array.from({ length }, (_, i) => seal(1, i, good))
+        bench.underlaySends([...burst, forge(length), forge(length + 1)])
+      }
+      equal(
+        overlay.every(({ bytes }) => bytes.length === good.length),
+        true,
+      )
     },
   },
   {

@@ -199,6 +199,25 @@ export const sendingClauses: readonly ContractCase[] = [
     },
   },
   {
+    name: 'threat 17: seals nothing with the key of a session that was ended from within a callback',
+    run(make) {
+      const bench = new Bench(make)
+      bench.begin(1)
+      bench.sent()
+      const { underlay } = bench
+      bench.toUnderlay = (peer, batch) => {
+        for (let i = 0; i < batch.count; i += 1) underlay.push({ peer, bytes: packetOf(batch, i).slice() })
+        bench.plane.endSessions(PEER)
+      }
+      const burst = Array.from({ length: 300 }, () => packet('10.0.0.1', '10.0.0.2', 40))
+      const batch = new PacketBuffer(512, 1 << 20)
+      for (const bytes of burst) batch.push(bytes)
+      bench.plane.fromOverlay(batch, 0)
+      bench.sent() // every one opens with the key of the session
+      equal(bench.ended, [1])
+    },
+  },
+  {
     name: 'passes on a batch larger than any buffer, in order',
     run(make) {
       const bench = new Bench(make)
