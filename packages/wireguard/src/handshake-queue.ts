@@ -10,8 +10,8 @@ const SLICE = 10
 export interface WaitingHandshake {
   /** A copy of the datagram. */
   readonly message: Uint8Array
-  /** Where it came from. */
-  readonly source: number
+  /** Where it came from; -1 once it had to wait, for a source means nothing after the call that brought it. */
+  source: number
 }
 
 /** First come, first served, at a bounded rate. */
@@ -36,6 +36,12 @@ export class HandshakeQueue {
     if (this.#waiting.length >= HANDSHAKE_QUEUE) return false
     this.#waiting.push({ message: Uint8Array.from(message), source })
     return true
+  }
+
+  /** Forgets where the message that came last is from, if it still waits. */
+  forgetSource(): void {
+    const last = this.#waiting.at(-1)
+    if (last !== undefined) last.source = -1
   }
 
   /** Takes the next one, or `undefined` when none waits or this slice is used up. */

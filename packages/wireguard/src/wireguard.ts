@@ -111,7 +111,8 @@ export class WireGuard implements Machine<WireGuardOutput> {
   /**
    * Takes a datagram of type 1, 2 or 3. It is copied when it must wait.
    *
-   * @param source - A number the owner knows the sender's address by, given back in `reply` and `handshake-source`.
+   * @param source - A number the owner knows the sender's address by, given back in `reply` and `handshake-source`
+   * until the next input. A message that had to wait has no source any more.
    * @param name - Bytes that name that address, port included: a cookie is good for them alone. Without a name only
    * the load of all senders together counts.
    */
@@ -126,6 +127,7 @@ export class WireGuard implements Machine<WireGuardOutput> {
     if (admission === 'cookie') return this.#sendCookie(datagram, source, name, now)
     if (admission === 'drop' || !this.#queue.push(datagram, source)) return this.#drop('overload')
     this.#workOff(now)
+    this.#queue.forgetSource()
   }
 
   /** Takes what the data plane says of a peer: bits of {@link ACTIVITY}. */
@@ -245,7 +247,8 @@ export class WireGuard implements Machine<WireGuardOutput> {
     const { send: sendKey, receive: receiveKey, remoteIndex } = made.keys
     const { id } = peer.config
     const session = { localIndex, remoteIndex, sendKey, receiveKey, initiator, createdAt: now }
-    this.#out.push({ kind: 'handshake-source', peer: id, source }, { kind: 'session', peer: id, session })
+    if (source >= 0) this.#out.push({ kind: 'handshake-source', peer: id, source })
+    this.#out.push({ kind: 'session', peer: id, session })
     peer.timers.received()
     peer.timers.sessionBegan(now)
     traversed(peer, now)

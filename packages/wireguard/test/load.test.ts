@@ -80,6 +80,20 @@ describe('W15 under load', () => {
     expect(transmits(outputs)[0]?.length).toBe(92)
   })
 
+  test('a handshake that had to wait says nothing of a source, which may name another by now', () => {
+    const alice = machine(1)
+    const bob = machine(2)
+    alice.setPeers([peer(7, bob.publicKey)], 0)
+    bob.setPeers([peer(8, alice.publicKey)], 0)
+    alice.handleActivity(7, 32, 0)
+    const [initiation = new Uint8Array()] = transmits(drain(alice))
+    for (let i = 0; i < 16; i += 1) bob.handleDatagram(stranger(bob, 50 + i, 0), 100 + i, undefined, 0)
+    bob.handleDatagram(initiation, 5, undefined, 0)
+    expect(drain(bob)).toEqual([])
+    bob.handleTimeout(bob.pollTimeout())
+    expect(drain(bob).map(({ kind }) => kind)).toEqual(['session', 'transmit'])
+  })
+
   test('threat 23: the cookie of one port is worth nothing at another', () => {
     const now = 0
     const bob = machine(2)
