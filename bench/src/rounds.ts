@@ -1,5 +1,5 @@
 // Comparing work that fits in one thread: every round runs each contestant for a slice, in turn, so that whatever the
-// machine does besides hits all alike; the median of the rounds counts. Time is the thread's own on a processor, which
+// machine does besides hits all alike; medians over the rounds count. Time is the thread's own on a processor, which
 // leaves out when others had it.
 
 /** Something to time. */
@@ -19,18 +19,18 @@ export interface RoundOptions {
   readonly warmUpMs: number
 }
 
-/** Returns the median microseconds an item takes, by contestant. */
+/** Returns the microseconds an item took, by contestant, one value a round. */
 export function compareRounds(
   contestants: readonly Contestant[],
   options: RoundOptions,
-): ReadonlyMap<string, number> {
+): ReadonlyMap<string, readonly number[]> {
   for (const contestant of contestants) slice(contestant, options.warmUpMs)
   const samples = new Map(contestants.map(({ name }) => [name, [] as number[]]))
   for (let round = 0; round < options.rounds; round += 1) {
     for (const contestant of contestants)
       samples.get(contestant.name)?.push(slice(contestant, options.sliceMs))
   }
-  return new Map([...samples].map(([name, values]) => [name, median(values)]))
+  return samples
 }
 
 /** Microseconds of processor time an item took, over about `ms` milliseconds of it. */
@@ -49,6 +49,11 @@ function slice({ run }: Contestant, ms: number): number {
 function threadMicroseconds(): number {
   const { user, system } = process.threadCpuUsage()
   return user + system
+}
+
+/** Returns how many times as long `theirs` took as `ours`: the median of the rounds' own ratios. */
+export function timesAsLong(theirs: readonly number[], ours: readonly number[]): number {
+  return median(theirs.map((value, round) => value / (ours[round] ?? Number.NaN)))
 }
 
 /** Returns the middle value. */
