@@ -18,7 +18,7 @@ import { countPacket, type Peer, type PeerHost, SESSION_ACTIVE_TIMEOUT } from '.
 import { checkKeyLength, PeerSet } from './peer-set.ts'
 import type { RelayMap } from './relay-map.ts'
 import { Relays } from './relays.ts'
-import { RELAY_SOURCE, Sources } from './sources.ts'
+import { isRelaySource, NO_SOURCE, type RelaySource, Sources } from './sources.ts'
 import { Surroundings } from './surroundings.ts'
 import type { Underlay } from './underlay.ts'
 
@@ -67,7 +67,9 @@ export class MagicSock implements Machine<MagicSockOutput> {
   readonly #out: MagicSockOutput[] = []
   #controlConnected = true
   #lastSend: number
-  #lastFrom: Endpoint | undefined
+  #lastFrom: Endpoint | RelaySource | undefined
+  /** The last source behind a relay: packets come in runs, and a run shares one object. */
+  #lastRelaySource: RelaySource | undefined
   #rebindAt = -Infinity
   /** A timer may have been set since `pollTimeout` was read. */
   #rearm = true
@@ -211,11 +213,11 @@ export class MagicSock implements Machine<MagicSockOutput> {
   }
 
   /**
-   * Names the source of the WireGuard datagram taken last, as a number to hand back to {@link MagicSock.attribute}.
-   * 0 for packets that came through a relay.
+   * Names the source of the WireGuard datagram taken last, as a number to hand back to {@link MagicSock.attribute},
+   * {@link MagicSock.nameSource} and {@link MagicSock.sendToSource}. 0 before there was any.
    */
   get lastSource(): number {
-    return this.#lastFrom === undefined ? RELAY_SOURCE : this.#sources.token(this.#lastFrom)
+    return this.#lastFrom === undefined ? NO_SOURCE : this.#sources.token(this.#lastFrom)
   }
 
   /**
@@ -224,7 +226,28 @@ export class MagicSock implements Machine<MagicSockOutput> {
    */
   attribute(source: number, peer: PeerId): void {
     const from = this.#sources.sourceOf(source)
-    if (from !== undefined && this.#peers.get(peer) !== undefined) this.#sources.assign(from, peer)
+    if (from === undefined || isRelaySource(from)) return
+    if (this.#peers.get(peer) !== undefined) this.#sources.assign(from, peer)
+  }
+
+  /**
+   * Returns bytes that name a source: its address and port, or its relay and node key. Good for telling one sender from
+   * the rest. `undefined` for a number that is too old.
+   */
+  nameSource(source: number): Uint8Array | undefined {
+    return this.#sources.name(source)
+  }
+
+  /**
+   * Sends one datagram (lent) back to where another came from, and nowhere else: for what must show that the sender
+   * receives where it sends from, such as a cookie reply. Returns false for a number that is too old.
+   */
+  sendToSource(source: number, datagram: Uint8Array): boolean {
+    const from = this.#sources.sourceOf(source)
+    if (from === undefined) return false
+    if (isRelaySource(from)) this.#underlay.sendRelay(from.region, from.nodeKey, datagram)
+    else this.#underlay.sendDatagram(from, datagram)
+    return true
   }
 
   /**
@@ -244,7 +267,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
       this.#conversation.handlePacket(bytes, { region, peer }, now)
       return 'consumed'
     }
-    this.#lastFrom = undefined
+    this.#lastFrom = this.#relaySource(region, peer)
     countPacket(peer.traffic.receivedRelay, bytes.length)
     return peer.id
   }
@@ -373,6 +396,13 @@ export class MagicSock implements Machine<MagicSockOutput> {
     const peer = owner === UNKNOWN_PEER ? undefined : this.#peers.get(owner)
     if (peer !== undefined) countPacket(peer.traffic.receivedDirect, bytes.length)
     return owner
+  }
+
+  #relaySource(region: number, { config }: Peer): RelaySource {
+    const last = this.#lastRelaySource
+    if (last?.region === region && last.nodeKey === config.nodeKey) return last
+    this.#lastRelaySource = { region, nodeKey: config.nodeKey }
+    return this.#lastRelaySource
   }
 
   #forget(peer: Peer): void {

@@ -5,8 +5,16 @@ import type { Endpoint } from '@mesh/wire/ip'
 import { type EndpointKey, endpointKey } from './endpoint-key.ts'
 import { type PeerId, UNKNOWN_PEER } from './peer-config.ts'
 
-/** The token of what came through a relay: there is nothing to attribute. */
-export const RELAY_SOURCE = 0
+/** The token of nothing. */
+export const NO_SOURCE = 0
+
+/** Where something came from through a relay: the region, and the sender's node key. */
+export interface RelaySource {
+  /** The relay's region. */
+  readonly region: number
+  /** The sender's public node key, 32 bytes. */
+  readonly nodeKey: Uint8Array
+}
 
 /** How many sources have a token at a time; a flood from made-up addresses turns this ring, no more. */
 const RING_LENGTH = 1_024
@@ -17,7 +25,7 @@ const MAX_SOURCES_PER_PEER = 64
 
 interface Recent {
   readonly token: number
-  readonly from: Endpoint
+  readonly from: Endpoint | RelaySource
 }
 
 /** The table of sources. */
@@ -25,8 +33,8 @@ export class Sources {
   readonly #owners = new Map<EndpointKey, PeerId>()
   readonly #byPeer = new Map<PeerId, Set<EndpointKey>>()
   readonly #ring: (Recent | undefined)[] = []
-  readonly #tokens = new WeakMap<Endpoint, number>()
-  #token = RELAY_SOURCE
+  readonly #tokens = new WeakMap<Endpoint | RelaySource, number>()
+  #token = NO_SOURCE
   /** The answer to the last question: packets come in runs, and shells pass one object for one source. */
   #lastFrom: Endpoint | undefined
   #lastOwner: PeerId = UNKNOWN_PEER
@@ -39,18 +47,18 @@ export class Sources {
     return this.#lastOwner
   }
 
-  /** Returns a token for `from`, good until a thousand others have been asked for. Never {@link RELAY_SOURCE}. */
-  token(from: Endpoint): number {
+  /** Returns a token for `from`, good until a thousand others have been asked for. Never {@link NO_SOURCE}. */
+  token(from: Endpoint | RelaySource): number {
     const known = this.#tokens.get(from)
     if (known !== undefined && this.#ring[known % RING_LENGTH]?.token === known) return known
-    this.#token = this.#token === MAX_TOKEN ? RELAY_SOURCE + 1 : this.#token + 1
+    this.#token = this.#token === MAX_TOKEN ? NO_SOURCE + 1 : this.#token + 1
     this.#ring[this.#token % RING_LENGTH] = { token: this.#token, from }
     this.#tokens.set(from, this.#token)
     return this.#token
   }
 
-  /** Returns the source behind a token, or `undefined` when it is too old or a relay's. */
-  sourceOf(token: number): Endpoint | undefined {
+  /** Returns the source behind a token, or `undefined` when it is too old. */
+  sourceOf(token: number): Endpoint | RelaySource | undefined {
     const recent = this.#ring[token % RING_LENGTH]
     return recent?.token === token ? recent.from : undefined
   }
@@ -76,6 +84,17 @@ export class Sources {
     this.#lastFrom = undefined
   }
 
+  /**
+   * Returns bytes that name the source behind a token: port and address, or region and node key. No two sources share
+   * them. `undefined` when the token is too old.
+   */
+  name(token: number): Uint8Array | undefined {
+    const from = this.sourceOf(token)
+    if (from === undefined) return undefined
+    if (isRelaySource(from)) return bytesAfter(from.region, 4, from.nodeKey)
+    return bytesAfter(from.port, 2, from.address)
+  }
+
   #forgetOldest(keys: Set<EndpointKey>): void {
     for (const key of keys) {
       keys.delete(key)
@@ -83,4 +102,16 @@ export class Sources {
       return
     }
   }
+}
+
+/** Tells a source behind a relay from an endpoint. */
+export function isRelaySource(from: Endpoint | RelaySource): from is RelaySource {
+  return 'nodeKey' in from
+}
+
+function bytesAfter(number: number, width: number, bytes: Uint8Array): Uint8Array {
+  const named = new Uint8Array(width + bytes.length)
+  for (let i = 0; i < width; i += 1) named[i] = number >>> (8 * (width - 1 - i))
+  named.set(bytes, width)
+  return named
 }

@@ -207,9 +207,30 @@ describe('WireGuard datagrams', () => {
 
   test('through a relay belong to the node the relay names, and nobody else', () => {
     expect(b.sock.handleRelayPacket(1, a.nodeKey, wireguard(), world.clock.now())).toBe(1)
-    expect(b.sock.lastSource).toBe(0)
+    const { lastSource } = b.sock
+    expect(b.sock.handleRelayPacket(1, a.nodeKey, wireguard(), world.clock.now())).toBe(1)
+    expect(b.sock.lastSource).toBe(lastSource)
+    b.sock.attribute(lastSource, 1)
     expect(b.sock.handleRelayPacket(1, new Uint8Array(32), wireguard(), world.clock.now())).toBe('consumed')
     expect(b.sock.drops['relay-unknown-sender']).toBe(1)
+  })
+
+  test('threat 23: each source has a name of its own, and an answer goes there and nowhere else', () => {
+    const now = world.clock.now()
+    const names: string[] = []
+    const take = (): void => {
+      names.push(String(b.sock.nameSource(b.sock.lastSource)))
+      expect(b.sock.sendToSource(b.sock.lastSource, wireguard(3))).toBe(true)
+    }
+    for (const from of ['192.0.2.9:99', '192.0.2.9:100', '192.0.2.8:99']) {
+      b.sock.handleDatagram(wireguard(1), at(from), now)
+      take()
+    }
+    b.sock.handleRelayPacket(1, a.nodeKey, wireguard(1), now)
+    take()
+    expect(new Set(names).size).toBe(4)
+    expect(b.sent('wireguard')).toEqual(['192.0.2.9:99', '192.0.2.9:100', '192.0.2.8:99', 'relay 1'])
+    expect([b.sock.nameSource(99_999), b.sock.sendToSource(99_999, wireguard())]).toEqual([undefined, false])
   })
 
   test('threat 21: datagrams of 65 507 bytes, of one, and of none change nothing', () => {

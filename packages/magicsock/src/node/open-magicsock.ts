@@ -89,6 +89,10 @@ export interface MagicSockHandle {
   send(peer: PeerId, datagram: Uint8Array): number
   /** Says that WireGuard has authenticated a packet of `peer` from this source. */
   attribute(source: number, peer: PeerId): void
+  /** Returns bytes that name a source: address and port, or relay and key; `undefined` when the number is too old. */
+  nameSource(source: number): Uint8Array | undefined
+  /** Sends one datagram (lent) back to where another came from, such as a cookie reply. */
+  sendToSource(source: number, datagram: Uint8Array): void
   /** Pings a peer by disco, over every path that may work or its relay alone; the first answer is the result. */
   ping(peer: PeerId, over?: PingWay): Promise<PingResult>
   /** Runs a netcheck and returns its report. */

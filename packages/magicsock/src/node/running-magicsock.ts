@@ -126,6 +126,14 @@ export class RunningMagicSock implements MagicSockHandle {
     this.#machine.attribute(source, peer)
   }
 
+  nameSource(source: number): Uint8Array | undefined {
+    return this.#machine.nameSource(source)
+  }
+
+  sendToSource(source: number, datagram: Uint8Array): void {
+    if (!this.#closed) this.#machine.sendToSource(source, datagram)
+  }
+
   ping(peer: PeerId, over: PingWay = 'any'): Promise<PingResult> {
     if (this.#closed) return Promise.resolve({ ok: false, reason: 'closed' })
     const result = new Promise<PingResult>((resolve) => {
