@@ -36,6 +36,10 @@ export interface EngineUnderlay {
   send(peer: PeerId, datagram: Uint8Array): boolean
   /** Hears that authentic data of `peer` came from `source`. */
   attribute(source: number, peer: PeerId): void
+  /** Returns bytes that name a source, so that one flooder is told from the rest; `undefined` when it is not known. */
+  nameSource(source: number): Uint8Array | undefined
+  /** Sends one datagram (lent) back to where another came from: a cookie reply. */
+  sendToSource(source: number, datagram: Uint8Array): void
   /** Hears the disco key that a peer told inside the tunnel. */
   learnDiscoKey(peer: PeerId, discoKey: Uint8Array): void
 }
@@ -111,6 +115,8 @@ export class Engine {
       outputs: {
         toOverlay: (batch) => this.#toOverlay(batch),
         toUnderlay: (peer, batch) => this.#toUnderlay(peer, batch),
+        toSource: (source, datagram) => underlay.sendToSource(source, datagram),
+        nameSource: (source) => underlay.nameSource(source),
         onSource: (peer, source, proof) => {
           if (proof === 'data') underlay.attribute(source, peer)
         },

@@ -15,6 +15,7 @@ import {
   TCP_SYN,
 } from '@mesh/wire/ip'
 import { encodeTsmp } from '@mesh/wire/tsmp'
+import { MESSAGE_COOKIE_REPLY } from '@mesh/wire/wireguard'
 import { describe, expect, test } from 'vitest'
 import { makeWire } from './support.ts'
 
@@ -63,6 +64,16 @@ describe('the engine', () => {
     carry()
     clock.advanceBy(5000)
     await expect(latency).resolves.toBeUndefined()
+  })
+
+  test('W15: one that floods handshakes is answered with cookies, and another is not', () => {
+    const { a, b } = makeWire()
+    void b.engine.ping('ICMP', B, A, 5000)
+    const [initiation = new Uint8Array()] = b.sent
+    for (let i = 0; i < 10; i += 1) a.engine.fromUnderlay(initiation, 99)
+    expect(a.replies).toEqual(Array.from({ length: 5 }, () => [99, MESSAGE_COOKIE_REPLY]))
+    a.engine.fromUnderlay(initiation, 22)
+    expect(a.replies).toHaveLength(5)
   })
 
   test('gives up the pings that wait when it is closed, and leaves no timer behind', async () => {

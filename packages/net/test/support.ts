@@ -14,6 +14,8 @@ export interface End {
   readonly sent: Uint8Array[]
   readonly sources: number[]
   readonly discoKeys: Uint8Array[]
+  /** What went back to where something came from: source and type of message. */
+  readonly replies: (readonly [source: number, type: number | undefined])[]
   /** Whether there is a path to the other end. */
   readonly plug: { plugged: boolean }
 }
@@ -49,6 +51,7 @@ function makeEnd(clock: ManualClock, privateKey: Uint8Array, address: string, se
   const sources: number[] = []
   const wireOf = { plugged: true }
   const discoKeys: Uint8Array[] = []
+  const replies: (readonly [source: number, type: number | undefined])[] = []
   const dns = new DnsResolver()
   const random = seededRandom(seed)
   const engine = new Engine({
@@ -56,6 +59,8 @@ function makeEnd(clock: ManualClock, privateKey: Uint8Array, address: string, se
     underlay: {
       send: (_peer, datagram) => wireOf.plugged && sent.push(datagram.slice()) > 0,
       attribute: (source) => sources.push(source),
+      nameSource: (source) => Uint8Array.of(source),
+      sendToSource: (source, datagram) => replies.push([source, datagram[0]]),
       learnDiscoKey: (_peer, key) => discoKeys.push(key),
     },
     dns,
@@ -70,7 +75,7 @@ function makeEnd(clock: ManualClock, privateKey: Uint8Array, address: string, se
   host.setAddresses([own])
   engine.filter.setLocalPrefixes([`${address}/32`])
   engine.filter.setRules([{ SrcIPs: ['*'], DstPorts: [{ IP: '*', Ports: { First: 0, Last: 65535 } }] }])
-  return { engine, host, dns, address, sent, sources, discoKeys, plug: wireOf }
+  return { engine, host, dns, address, sent, sources, discoKeys, replies, plug: wireOf }
 }
 
 function introduce(end: End, peer: End, publicKey: Uint8Array): void {

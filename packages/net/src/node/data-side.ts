@@ -61,6 +61,8 @@ export class DataSide {
       underlay: {
         send: (peer, datagram) => sock.send(peer, datagram) !== SENT.nothing,
         attribute: (source, peer) => sock.attribute(source, peer),
+        nameSource: (source) => sock.nameSource(source),
+        sendToSource: (source, datagram) => sock.sendToSource(source, datagram),
         learnDiscoKey: (peer, discoKey) => sock.learnDiscoKey(peer, discoKey),
       },
       dns,
