@@ -157,6 +157,24 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     return this.#pending.get(id)
   }
 
+  /** Returns the machine's node with this key, or `undefined` when there is none or it is another machine's. */
+  nodeOf(machineKey: string, nodeKey: string): NodeRecord | undefined {
+    const node = this.#network.nodeByKey(nodeKey)
+    return node?.machineKey === machineKey ? node : undefined
+  }
+
+  /** Says in a sentence which nodes a machine has. */
+  whoIs(machineKey: string): string {
+    const names = this.#network.nodesOfMachine(machineKey).map((node) => this.#statusOf(node).dnsName)
+    return `${machineKey}: ${names.length > 0 ? names.join(', ') : 'no node'}`
+  }
+
+  /** Tells whether a relay should serve this node key: that of a node whose login has not expired. */
+  admits(nodeKey: string): boolean {
+    const node = this.#network.nodeByKey(nodeKey)
+    return node !== undefined && !isExpired(node, this.#wall())
+  }
+
   /** Makes a user. */
   createUser(user: NewUser): UserRecord {
     return this.#accounts.createUser(user)

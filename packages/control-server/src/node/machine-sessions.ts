@@ -3,8 +3,10 @@
 
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import { performServerHandshake } from 'node:http2'
-import { decodeJson, decodeMapRequest, decodeRegisterRequest } from '@mesh/wire/control'
+import { decodeJson, decodeMapRequest, decodeRegisterRequest, parseJson } from '@mesh/wire/control'
 import type { Coordinator, CoordinatorOutput } from '../coordinator.ts'
+import { answerMachineCall } from '../machine-calls.ts'
+import type { MachineCall } from '../machine-calls.ts'
 import type { NoiseConnection } from './accept-noise.ts'
 import { Exchange, turnAway } from './exchange.ts'
 import type { ControlLogger } from './logger.ts'
@@ -116,11 +118,13 @@ export class MachineSessions {
 
   async #handle(link: Link, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
     const path = (headers[':path'] ?? '').split('?', 1)[0] ?? ''
-    const take = headers[':method'] === 'POST' ? this.#routes[path] : undefined
-    if (!take) return turnAway(stream, path.startsWith('/machine/') ? 501 : 404, 'not implemented')
+    const method = headers[':method'] ?? ''
+    if (!path.startsWith('/machine/')) return turnAway(stream, 404, 'not found')
     const body = await readBody(stream, link.bodies)
-    if (body) take(link, stream, body)
-    else turnAway(stream, 413, 'request too large')
+    const take = method === 'POST' ? this.#routes[path] : undefined
+    if (!body) turnAway(stream, 413, 'request too large')
+    else if (take) take(link, stream, body)
+    else this.#answerCall(link, stream, { method, path, body: parseJson(body) })
   }
 
   readonly #routes: Readonly<
@@ -142,6 +146,19 @@ export class MachineSessions {
       this.#begin(link, stream, packed, (id, now) => coordinator.handleMap(id, link.machineKey, request, now))
     },
   })
+
+  #answerCall({ machineKey }: Link, stream: ServerHttp2Stream, call: MachineCall): void {
+    if (stream.destroyed) return
+    const { coordinator, logger } = this.#options
+    const answer = answerMachineCall(call, {
+      nodeByKey: (nodeKey) => coordinator.nodeOf(machineKey, nodeKey),
+      note: (node, kind, text) => logger.info({ node: node.id, kind, text }, 'a node reports'),
+      whoIs: () => coordinator.whoIs(machineKey),
+    })
+    const exchange = new Exchange(stream, false)
+    if ('json' in answer) exchange.sendJson(answer.json)
+    else exchange.sendText(answer.status, answer.text)
+  }
 
   #begin(
     link: Link,

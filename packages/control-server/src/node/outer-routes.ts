@@ -1,8 +1,8 @@
 // What the server answers outside Noise: its key, its health, and the page a login waits on.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { formatMachineKey } from '@mesh/keys'
-import { NOISE_CAPABILITY_VERSION, ZERO_MACHINE_KEY_TEXT } from '@mesh/wire/control'
+import { formatMachineKey, parseNodeKey } from '@mesh/keys'
+import { NOISE_CAPABILITY_VERSION, parseJson, ZERO_MACHINE_KEY_TEXT } from '@mesh/wire/control'
 import type { Coordinator } from '../coordinator.ts'
 
 /** What the routes answer from. */
@@ -12,6 +12,8 @@ export interface OuterRoutesOptions {
   readonly publicKey: Uint8Array
 }
 
+/** The longest question of a relay, bytes. */
+const MAX_QUESTION = 4096
 const PROXY_HINT =
   'This address wants an Upgrade header. A reverse proxy in front of the server may have removed it: ' +
   'it must forward "Upgrade" and "Connection" of POST requests.'
@@ -22,9 +24,11 @@ export function outerRoutes(
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const keys = { legacyPublicKey: ZERO_MACHINE_KEY_TEXT, publicKey: formatMachineKey(options.publicKey) }
   return (request, response) => {
-    // No request out here has a body; whoever sends one anyway is not listened to.
-    request.on('data', () => request.destroy())
     const { path, query } = targetOf(request.url ?? '')
+    if (path === '/verify' && request.method === 'POST')
+      return void verify(request, response, options.coordinator)
+    // No other request out here has a body; whoever sends one anyway is not listened to.
+    request.on('data', () => request.destroy())
     if (path === '/ts2021') return sendText(response, 400, PROXY_HINT)
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return sendText(response, 405, 'method not allowed')
@@ -62,6 +66,39 @@ function sendLoginPage(response: ServerResponse, id: string, coordinator: Coordi
     `<h1>Let ${machine} in</h1><p>On the control server, run this with the name of the user who will own it:</p>` +
       `<pre>mesh-control nodes register --key ${id} --user USER</pre>`,
   )
+}
+
+/** A relay asks whether to serve a client (derper's `-verify-client-url`): only nodes of the network are. */
+async function verify(
+  request: IncomingMessage,
+  response: ServerResponse,
+  coordinator: Coordinator,
+): Promise<void> {
+  const question = parseJson(await readShort(request))
+  const NodePublic = isRecord(question) ? question['NodePublic'] : undefined
+  if (typeof NodePublic !== 'string' || !parseNodeKey(NodePublic))
+    return sendText(response, 400, 'NodePublic is no node key')
+  sendJson(response, { Allow: coordinator.admits(NodePublic) })
+}
+
+/** Returns a body, or nothing when it is longer than such a question can be, or breaks off. */
+async function readShort(request: IncomingMessage): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  try {
+    for await (const chunk of request as AsyncIterable<Uint8Array>) {
+      length += chunk.length
+      if (length > MAX_QUESTION) return new Uint8Array(0)
+      chunks.push(chunk)
+    }
+  } catch {
+    return new Uint8Array(0)
+  }
+  return Buffer.concat(chunks)
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
 }
 
 function sendPage(response: ServerResponse, status: number, body: string): void {

@@ -283,8 +283,57 @@ test('threat 4: on every route another machine with the same node key is refused
     Error: expect.stringContaining('machine key') as unknown,
   })
   for (const path of ['set-dns', 'id-token', 'audit-log', 'feature/query', 'tka/bootstrap', 'whoami']) {
-    expect((await post(session, `/machine/${path}`, { NodeKey: machine.nodeKey })).status).toBe(501)
+    const { status, body } = await post(session, `/machine/${path}`, { NodeKey: machine.nodeKey })
+    expect([path, status]).toEqual([path, /^tka|^who/.test(path) ? 501 : 404])
+    expect(body.toString()).not.toContain('box')
   }
+})
+
+test('small calls are answered, or refused in a sentence that clients show', async () => {
+  const { machine, session } = await joined()
+  const NodeKey = machine.nodeKey
+  const ask = async (path: string, body: object | string, method = 'POST'): Promise<[number, string]> => {
+    const reply = await post(session, `/machine/${path}`, body, method)
+    return [reply.status, reply.body.toString()]
+  }
+  expect(await ask('set-dns', { NodeKey, Type: 'TXT' })).toEqual([
+    501,
+    expect.stringContaining('no DNS records'),
+  ])
+  expect(await ask('id-token', { NodeKey })).toEqual([501, expect.stringContaining('no identity tokens')])
+  const [, feature] = await ask('feature/query', { NodeKey, Feature: 'serve' })
+  expect(JSON.parse(feature)).toEqual({
+    Complete: false,
+    ShouldWait: false,
+    Text: expect.stringContaining('--http=80') as unknown,
+  })
+  expect(await ask('feature/query', { NodeKey, Feature: 7 })).toEqual([200, expect.any(String)])
+  expect(await ask('audit-log', { NodeKey, Action: 'DISCONNECT_NODE', Details: 'lunch' })).toEqual([
+    200,
+    '{}',
+  ])
+  expect(await ask('update-health', { NodeKey, Subsys: 'dns', Error: null })).toEqual([200, '{}'])
+  expect(await ask('whoami', '', 'GET')).toEqual([200, `${machine.machineKey}: box.mesh.internal\n`])
+  for (const bad of ['', '[]', 'null', '{"NodeKey":7}', '{"NodeKey":"nodekey:zz"}']) {
+    expect((await ask('audit-log', bad))[0]).toBeGreaterThanOrEqual(400)
+  }
+})
+
+test('a relay that asks is told to serve the nodes of the network whose login holds, and nobody else', async () => {
+  const { machine } = await joined()
+  const ask = async (body: string): Promise<[number, string]> => {
+    const response = await fetch(`${control.url}/verify`, { method: 'POST', body })
+    return [response.status, (await response.text()).trim()]
+  }
+  const about = (NodePublic: unknown): string => JSON.stringify({ NodePublic, Source: '192.0.2.1' })
+  expect(await ask(about(machine.nodeKey))).toEqual([200, '{"Allow":true}'])
+  expect(await ask(about(new RawMachine().nodeKey))).toEqual([200, '{"Allow":false}'])
+  control.admin({ verb: 'nodes expire', node: '1' })
+  expect(await ask(about(machine.nodeKey))).toEqual([200, '{"Allow":false}'])
+  for (const bad of ['', '{', 'null', about(7), about('nodekey:0'), about('x'.repeat(5000))]) {
+    expect((await ask(bad))[0]).toBe(400)
+  }
+  expect((await fetch(`${control.url}/verify`)).status).toBe(404)
 })
 
 test('control 16: an interactive login shows a page, waits, and ends within a second of the approval', async () => {

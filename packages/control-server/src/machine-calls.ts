@@ -1,0 +1,90 @@
+// The small calls a machine makes beside registering and following its map (control §3.10). Each that names a node is
+// answered only to that node's machine (control §9.7.1). What this server cannot do it says in a sentence, because
+// clients show it to whoever asked.
+
+import { parseNodeKey } from '@mesh/keys'
+import type { NodeRecord } from './records.ts'
+
+/** A call, as HTTP brought it. */
+export interface MachineCall {
+  /** The method. */
+  readonly method: string
+  /** The path, without a query. */
+  readonly path: string
+  /** The body as parsed JSON, or `undefined` when it is none. */
+  readonly body: unknown
+}
+
+/** What to answer: a JSON document, or a sentence. */
+export type MachineAnswer =
+  | { readonly status: 200; readonly json: object }
+  | { readonly status: 200 | 400 | 404 | 501; readonly text: string }
+
+/** What a call is answered from. */
+export interface MachineCallContext {
+  /** Returns the calling machine's node with this key, or `undefined` when it has none. */
+  readonly nodeByKey: (nodeKey: string) => NodeRecord | undefined
+  /** Takes what a client wants noted about its node: short texts, without control characters. */
+  readonly note: (node: NodeRecord, kind: 'health' | 'audit', text: string) => void
+  /** Returns the sentence that says who is calling. */
+  readonly whoIs: () => string
+}
+
+type Fields = ReadonlyMap<string, unknown>
+type Answerer = (fields: Fields, node: NodeRecord, context: MachineCallContext) => MachineAnswer
+
+/** The longest text noted for a client. */
+const MAX_NOTE = 512
+
+const CALLS: ReadonlyMap<string, Answerer> = new Map([
+  [
+    'POST /machine/set-dns',
+    () => cannot('This control server publishes no DNS records, so there are no certificates.'),
+  ],
+  ['POST /machine/id-token', () => cannot('This control server issues no identity tokens.')],
+  ['PATCH /machine/set-device-attr', () => cannot('This control server keeps no device attributes.')],
+  ['POST /machine/feature/query', queryFeature],
+  ['POST /machine/audit-log', takeAuditLog],
+  ['POST /machine/update-health', takeHealth],
+])
+
+/** Answers one call of a machine. */
+export function answerMachineCall(call: MachineCall, context: MachineCallContext): MachineAnswer {
+  if (call.method === 'GET' && call.path === '/machine/whoami') return { status: 200, text: context.whoIs() }
+  const answer = CALLS.get(`${call.method} ${call.path}`)
+  if (!answer) return { status: call.path.startsWith('/machine/') ? 501 : 404, text: 'not implemented' }
+  if (typeof call.body !== 'object' || call.body === null) return { status: 400, text: 'bad request' }
+  const fields: Fields = new Map(Object.entries(call.body))
+  const nodeKey = fields.get('NodeKey')
+  const node = typeof nodeKey === 'string' && parseNodeKey(nodeKey) ? context.nodeByKey(nodeKey) : undefined
+  return node ? answer(fields, node, context) : { status: 404, text: 'node not found' }
+}
+
+/** `tailscale serve` and `tailscale funnel` print the text and end, instead of an error that explains nothing. */
+function queryFeature(fields: Fields): MachineAnswer {
+  const feature = fields.get('Feature')
+  const Text =
+    feature === 'serve'
+      ? 'This control server has no certificates for HTTPS: serve plain HTTP inside the mesh with --http=80.'
+      : `This control server does not offer ${typeof feature === 'string' ? short(feature) : 'that'}.`
+  return { status: 200, json: { Complete: false, Text, ShouldWait: false } }
+}
+
+function takeAuditLog(fields: Fields, node: NodeRecord, { note }: MachineCallContext): MachineAnswer {
+  note(node, 'audit', `${short(fields.get('Action'))}: ${short(fields.get('Details'))}`)
+  return { status: 200, json: {} }
+}
+
+function takeHealth(fields: Fields, node: NodeRecord, { note }: MachineCallContext): MachineAnswer {
+  note(node, 'health', `${short(fields.get('Subsys'))}: ${short(fields.get('Error'))}`)
+  return { status: 200, json: {} }
+}
+
+function cannot(text: string): MachineAnswer {
+  return { status: 501, text }
+}
+
+function short(value: unknown): string {
+  if (typeof value !== 'string') return ''
+  return value.slice(0, MAX_NOTE).replace(/[\p{Cc}\p{Bidi_Control}]/gu, ' ')
+}
