@@ -1,7 +1,7 @@
 // The module against noble: every length that a packet can well have, then batches of anything.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { loaded, noise, sealedByNoble, slotOf } from './support.ts'
+import { contains, loaded, noise, sealedByNoble, slotOf } from './support.ts'
 
 /** Seals one text in place, compares it with noble's, and opens it. */
 function roundTrip(aead: ReturnType<typeof loaded>, slot: number, key: Uint8Array, length: number): boolean {
@@ -81,21 +81,14 @@ describe('against noble', () => {
     )
   })
 
-  test('counters from 2^32 and from 2^53 on keep all their bits', () => {
+  test('counters keep all their 64 bits, around 2^32, around 2^53 and up to the last (threat 22)', () => {
     const aead = loaded()
     const { bytes, table, packets } = aead.arena
     const key = noise(32, 6)
     const slot = slotOf(aead, key)
     const text = noise(100, 7)
-    const counters = [
-      2n ** 32n - 1n,
-      2n ** 32n,
-      2n ** 32n + 1n,
-      2n ** 53n,
-      2n ** 53n + 1n,
-      2n ** 60n + 3n,
-      2n ** 64n - 1n,
-    ]
+    const edges = [2n ** 32n, 2n ** 53n, 2n ** 60n, 2n ** 64n - 2n ** 13n - 1n]
+    const counters = [...edges.flatMap((edge) => [edge - 1n, edge, edge + 1n]), 2n ** 64n - 1n]
     for (const counter of counters) {
       const high = Number(counter >> 32n)
       const low = Number(counter & 0xffffffffn)
@@ -104,5 +97,38 @@ describe('against noble', () => {
       aead.sealBatch(table, 1)
       expect(bytes.slice(packets, packets + 116)).toEqual(sealedByNoble(key, high, low, text))
     }
+  })
+})
+
+describe('a table of anything', () => {
+  test('never makes a batch throw, nor read or write a byte outside the packet area', () => {
+    const aead = loaded({ batch: 16, keys: 4, extraBytes: 256, packetBytes: 4096 })
+    const { bytes, table, packets, keys, extra } = aead.arena
+    const key = noise(32, 8)
+    slotOf(aead, key)
+    extra.set(noise(256, 9))
+    const near = (at: number) => fc.integer({ min: Math.max(0, at - 80), max: at + 80 })
+    const word = fc.integer({ min: 0, max: 0xffffffff })
+    const offset = fc.oneof(
+      near(packets),
+      near(bytes.length),
+      near(keys.address),
+      near(extra.byteOffset),
+      word,
+    )
+    const length = fc.oneof(near(40), near(65_535), near(4096), fc.constant(0xffffffff), word)
+    const slot = fc.oneof(fc.integer({ min: -1, max: 5 }), word)
+    const before = bytes.slice(keys.address, packets)
+    fc.assert(
+      fc.property(fc.array(fc.tuple(offset, length, word, word, slot), { maxLength: 16 }), (entries) => {
+        for (const [i, entry] of entries.entries()) table.set(i, ...entry)
+        const sealed = aead.sealBatch(table, entries.length)
+        const opened = aead.openBatch(table, entries.length)
+        expect(sealed + opened).toBeLessThanOrEqual(2 * entries.length)
+        expect(same(bytes.subarray(keys.address, packets), before)).toBe(true)
+        expect(contains(bytes.subarray(packets), key)).toBe(false)
+      }),
+      { numRuns: 300 },
+    )
   })
 })

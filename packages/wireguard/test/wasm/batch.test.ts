@@ -150,7 +150,7 @@ describe('an entry that does not fit', () => {
 })
 
 describe('keys', () => {
-  test('are gone from the whole memory once wiped, with all that a batch derived from them (W16, threat 17)', () => {
+  test('are gone from the whole memory once wiped, with all that a batch derived from them (W16)', () => {
     const aead = loaded()
     const { bytes, table, packets, keys } = aead.arena
     const key = noise(32, 11)

@@ -2,10 +2,9 @@
 import { describe, expect, test } from 'vitest'
 import { type AeadExports, instantiate } from '../../src/wasm/aead-exports.ts'
 import { AeadArena } from '../../src/wasm/index.ts'
+import { bytesOf } from './support.ts'
 import vectors from './vectors/rfc8439.json' with { type: 'json' }
 
-const bytesOf = (hex: string): Uint8Array =>
-  Uint8Array.from(hex.match(/../g) ?? [], (digits) => parseInt(digits, 16))
 const hexOf = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 

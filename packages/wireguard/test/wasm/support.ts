@@ -23,6 +23,11 @@ export function noise(length: number, seed: number): Uint8Array {
   return bytes
 }
 
+/** The bytes that hexadecimal digits stand for. */
+export function bytesOf(hex: string): Uint8Array {
+  return Uint8Array.from(hex.match(/../g) ?? [], (digits) => Number.parseInt(digits, 16))
+}
+
 /** WireGuard's nonce: four zero bytes, then the counter, little-endian. */
 export function nonceOf(counterHigh: number, counterLow: number): Uint8Array {
   const nonce = new Uint8Array(12)

@@ -6,7 +6,8 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { dataPlaneContract } from '../../src/contract/index.ts'
 import { PortableDataPlane } from '../../src/index.ts'
 import { loadWasmCrypto } from '../../src/wasm/index.ts'
-import { noise } from './support.ts'
+import { bytesOf, noise } from './support.ts'
+import wycheproof from './vectors/wycheproof-chacha20-poly1305.json' with { type: 'json' }
 
 function loadedCrypto(): Crypto {
   const load = loadWasmCrypto(nobleCrypto)
@@ -14,6 +15,8 @@ function loadedCrypto(): Crypto {
   return load.crypto
 }
 const crypto = loadedCrypto()
+
+type WycheproofVector = [number, string, string, string, string, string, boolean]
 
 afterEach(() => {
   vi.unstubAllGlobals()
@@ -34,6 +37,16 @@ describe('a crypto seat filled by WebAssembly', () => {
         expect(crypto.open(key, nonce, ad, sealed)).toEqual(text)
       }),
     )
+  })
+
+  test('seals and opens as Wycheproof says, and refuses what it calls invalid', () => {
+    for (const vector of wycheproof.vectors) {
+      const [, key, nonce, ad, plaintext, sealed, valid] = vector as WycheproofVector
+      const seat = [bytesOf(key), bytesOf(nonce), bytesOf(ad)] as const
+      expect(crypto.open(...seat, bytesOf(sealed))).toEqual(valid ? bytesOf(plaintext) : undefined)
+      const again = crypto.seal(...seat, bytesOf(plaintext))
+      expect(again.every((byte, i) => byte === bytesOf(sealed)[i])).toBe(valid)
+    }
   })
 
   test('leaves texts that no datagram can hold to the other', () => {
