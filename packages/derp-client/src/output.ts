@@ -19,6 +19,8 @@ export type DerpEvent =
   | { kind: 'event'; event: 'health'; problem: string }
   /** The server is about to restart: come back in `reconnectIn` and try for `tryFor` milliseconds. */
   | { kind: 'event'; event: 'restarting'; reconnectIn: number; tryFor: number }
+  /** The server says that it is there; it does so when there is nothing else to say. */
+  | { kind: 'event'; event: 'keep-alive' }
   /** The answer to a ping, with the round trip in milliseconds. */
   | { kind: 'event'; event: 'pong'; roundTrip: number }
 

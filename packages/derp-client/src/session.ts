@@ -157,6 +157,8 @@ export class Session {
         this.#handleRestarting(payload)
         break
       case FRAME_KEEP_ALIVE:
+        this.#owner.emit({ kind: 'event', event: 'keep-alive' })
+        break
       case FRAME_SERVER_KEY:
         break
       default:

@@ -201,7 +201,7 @@ test('C6: the home relay is told so at each login, and of each change', () => {
   expect(notes.map((frame) => frame.payload[0])).toEqual([1, 0, 1, 1])
 })
 
-test('hands out packets, departures, health and restarts', () => {
+test('hands out packets, departures, health, restarts and signs of life', () => {
   const bench = new ClientBench().connect()
   bench.hear(
     ONE_PACKET,
@@ -210,7 +210,9 @@ test('hands out packets, departures, health and restarts', () => {
     encodeHealth('trouble'),
     encodeHealth(''),
     encodeRestarting({ reconnectIn: 500, tryFor: 9_000 }),
+    encodeKeepAlive(),
   )
+  expect(bench.events('keep-alive')).toHaveLength(1)
   expect(bench.outputs.find((output) => output.kind === 'packet')).toEqual({
     kind: 'packet',
     source: KEY,

@@ -7,17 +7,28 @@ import type { DERPMap, DERPRegion } from '@mesh/wire/control'
 /** What every connection to a relay is made with. */
 export type RelayConnectionOptions = Pick<DerpConnectionOptions, 'privateKey' | 'plain' | 'x25519'>
 
+/** Connects to a region; the seat for `connectDerp`. */
+export type ConnectRelay = (
+  options: RelayConnectionOptions & { readonly region: DERPRegion; readonly preferred: boolean },
+) => DerpConnection
+
 /** Makes and keeps the connections to relay regions. */
 export class RelayLinks {
   readonly #options: RelayConnectionOptions
+  readonly #connect: ConnectRelay
   readonly #onTrouble: (region: string, message: string) => void
   readonly #links = new Map<number, Link>()
   #regions: Readonly<Record<string, DERPRegion>> = {}
 
   /** The private key in `options` is the node's; kept, not copied. */
-  constructor(options: RelayConnectionOptions, onTrouble: (region: string, message: string) => void) {
+  constructor(
+    options: RelayConnectionOptions,
+    onTrouble: (region: string, message: string) => void,
+    connect: ConnectRelay = connectDerp,
+  ) {
     this.#options = options
     this.#onTrouble = onTrouble
+    this.#connect = connect
   }
 
   /** Whether some relay has accepted our login. */
@@ -33,7 +44,9 @@ export class RelayLinks {
 
   /** Connects to a region, for magicsock. */
   connect(region: number, handlers: RelayHandlers): RelayLink {
-    const link = new Link(this.#options, handlers, this.#onTrouble, () => this.#links.delete(region))
+    const open = (of: DERPRegion, preferred: boolean): DerpConnection =>
+      this.#connect({ ...this.#options, region: of, preferred })
+    const link = new Link(open, handlers, this.#onTrouble, () => this.#links.delete(region))
     this.#links.set(region, link)
     link.use(this.#regions[String(region)])
     return link
@@ -41,7 +54,7 @@ export class RelayLinks {
 }
 
 class Link implements RelayLink {
-  readonly #options: RelayConnectionOptions
+  readonly #connect: (region: DERPRegion, preferred: boolean) => DerpConnection
   readonly #handlers: RelayHandlers
   readonly #onTrouble: (region: string, message: string) => void
   readonly #onClose: () => void
@@ -50,12 +63,12 @@ class Link implements RelayLink {
   #preferred = false
 
   constructor(
-    options: RelayConnectionOptions,
+    connect: (region: DERPRegion, preferred: boolean) => DerpConnection,
     handlers: RelayHandlers,
     onTrouble: (region: string, message: string) => void,
     onClose: () => void,
   ) {
-    this.#options = options
+    this.#connect = connect
     this.#handlers = handlers
     this.#onTrouble = onTrouble
     this.#onClose = onClose
@@ -89,11 +102,12 @@ class Link implements RelayLink {
   }
 
   #open(region: DERPRegion): DerpConnection {
-    const connection = connectDerp({ ...this.#options, region, preferred: this.#preferred })
+    const connection = this.#connect(region, this.#preferred)
     connection.onPacket((source, packet) => this.#handlers.onPacket(source, packet))
     connection.onPeerGone((nodeKey) => this.#handlers.onPeerGone(nodeKey))
     connection.onEvent((event) => {
-      if (event.event !== 'disconnected') return
+      // Whatever a relay says, it is there; packets say so by themselves.
+      if (event.event !== 'disconnected') return this.#handlers.onAlive()
       this.#handlers.onLost()
       this.#onTrouble(region.RegionCode, event.error.message)
     })
