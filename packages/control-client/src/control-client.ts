@@ -434,7 +434,8 @@ export class ControlClient implements Machine<ControlOutput> {
 
   /**
    * Something failed. What a person must mend stops the client; everything else is tried again after a while, on a
-   * new connection: the old one may be half dead.
+   * new connection: the old one may be half dead. Once in, only a server that proved its key stops it: whoever stands
+   * in the way of a connection for a moment must not keep the node out for ever.
    */
   #trouble(error: ControlError, now: number): void {
     this.#endFollowing(now)
@@ -442,7 +443,7 @@ export class ControlClient implements Machine<ControlOutput> {
       this.#event({ event: 'logged-out', error })
       return this.#stop()
     }
-    if (isFinal(error)) {
+    if (isFinal(error) && (this.#connected || this.map === undefined)) {
       this.#event({ event: 'trouble', error, retryIn: Infinity })
       return this.#stop()
     }

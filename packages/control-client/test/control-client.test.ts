@@ -304,6 +304,24 @@ describe('trying again', () => {
     expect(timeline.client.stopped).toBe(true)
   })
 
+  test('threat 30: one that stands in the way for a while does not keep out a node that was in', () => {
+    const timeline = new Timeline().following()
+    timeline.client.handleDisconnected(new ControlError('ERR_CONTROL_LOST', 'lost'), timeline.now)
+    for (const code of ['ERR_CONTROL_KEY_CHANGED', 'ERR_CONTROL_VERSION'] as const) {
+      timeline.take()
+      timeline.turnTo(timeline.now + timeline.troubles.at(-1)!.retryIn)
+      timeline.client.handleConnectFailed(new ControlError(code, 'x'), timeline.now)
+      timeline.take()
+      expect(timeline.troubles.at(-1)).toMatchObject({ code, retryIn: expect.any(Number) as number })
+      expect(timeline.troubles.at(-1)!.retryIn).toBeLessThanOrEqual(MAX_RETRY_DELAY)
+      expect(timeline.client.stopped).toBe(false)
+    }
+    timeline.turnTo(timeline.now + MAX_RETRY_DELAY)
+    timeline.client.handleConnected(timeline.now)
+    timeline.take()
+    expect(timeline.requests('map')).toHaveLength(2)
+  })
+
   test('words after the end change nothing', () => {
     const timeline = new Timeline().following()
     timeline.client.close()
