@@ -56,7 +56,10 @@ export interface ControlConnection {
   report(report: Report): void
   /** Tries again now, if it is waiting: the network came back. */
   hurry(): void
-  /** Ends the login at the server, then closes. Rejects with a ControlError when the server did not take note. */
+  /**
+   * Ends the login at the server, then closes. Rejects with a ControlError when the server did not take note. Asked
+   * twice, it is done once, and both hear of it.
+   */
   logout(): Promise<void>
   /** Closes; resolves when no socket is left. Closing twice is harmless. */
   close(): Promise<void>
@@ -85,6 +88,7 @@ class ControlShell implements ControlConnection {
   #attempt: AbortController | undefined
   #link: Http2Link | undefined
   #closing: Promise<void> | undefined
+  #leaving: Promise<void> | undefined
   #onLoggedOut: ((error: ControlError | undefined) => void) | undefined
 
   constructor(options: ConnectControlOptions) {
@@ -127,7 +131,12 @@ class ControlShell implements ControlConnection {
     this.#feed((now) => this.#client.hurry(now))
   }
 
-  async logout(): Promise<void> {
+  logout(): Promise<void> {
+    this.#leaving ??= this.#logout()
+    return this.#leaving
+  }
+
+  async #logout(): Promise<void> {
     if (this.#client.stopped) throw new ControlError('ERR_CONTROL_CLOSED', 'the control client has stopped')
     const error = await new Promise<ControlError | undefined>((resolve) => {
       this.#onLoggedOut = resolve

@@ -265,6 +265,15 @@ describe('what the node tells', () => {
     expect(node.connection.stopped).toBe(true)
   })
 
+  test('asked to log out twice at once, it does so once, and both hear of it', async () => {
+    const server = await serve()
+    const node = join(server.url)
+    await node.next('following')
+    const before = server.registers.length
+    await Promise.all([node.connection.logout(), node.connection.logout()])
+    expect(server.registers).toHaveLength(before + 1)
+  })
+
   test('closing leaves nothing open and may be done twice', async () => {
     const server = await serve()
     const node = join(server.url)
