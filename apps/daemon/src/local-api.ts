@@ -3,8 +3,9 @@
 // and Sec-Fetch-*, nor name our host.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { type PingType, NetError } from '@mesh/net'
+import { CAPABILITY_VERSION } from '@mesh/wire/control'
 import type { Backend } from './backend.ts'
-import { CAPABILITY_VERSION, VERSION } from './version.ts'
+import { VERSION } from './version.ts'
 
 /** The host name that requests carry, so that no page can stumble in by a rebound name. */
 export const LOCAL_API_HOST = 'local-tailscaled.sock'

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The command line: reads flags, asks the daemon through its socket, prints the answer. Every failure is one
 // sentence on stderr and exit code 1.
+import { CAPABILITY_VERSION } from '@mesh/wire/control'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { netcheck } from './commands/netcheck.ts'
 import { ping } from './commands/ping.ts'
@@ -8,7 +9,7 @@ import { ip, status } from './commands/status.ts'
 import { down, up } from './commands/up.ts'
 import { CommandError, LocalClient } from './local-client.ts'
 import { defaultSocketPath } from './socket-path.ts'
-import { CAPABILITY_VERSION, VERSION } from './version.ts'
+import { VERSION } from './version.ts'
 
 interface PingOptions {
   c: number

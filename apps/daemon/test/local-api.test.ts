@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { memoryStore } from '@mesh/net'
+import { CAPABILITY_VERSION } from '@mesh/wire/control'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Backend } from '../src/backend.ts'
 import { createLocalApi } from '../src/local-api.ts'
@@ -65,7 +66,7 @@ describe('the local API', () => {
   test('answers the status with its version and capability in the headers', async () => {
     const { status, headers, text } = await ask('GET', '/localapi/v0/status')
     expect(status).toBe(200)
-    expect(headers['tailscale-cap']).toMatch(/^\d+$/)
+    expect(headers['tailscale-cap']).toBe(String(CAPABILITY_VERSION))
     expect(headers['tailscale-version']).toMatch(/^\d+\.\d+\.\d+/)
     expect(JSON.parse(text)).toMatchObject({ BackendState: 'NeedsLogin', TUN: false, Peer: null })
   })
