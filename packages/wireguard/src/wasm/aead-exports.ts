@@ -32,6 +32,13 @@ export interface AeadExports {
   readonly pseudoHeaderSum: (addresses: number, bytes: number, protocol: number, length: number) => number
   readonly keyStream: (into: number, key: number, nonce: number, block: number, short: number) => void
   readonly authenticate: (into: number, message: number, length: number, key: number) => void
+  readonly authenticateBeside: (
+    into: number,
+    message: number,
+    blocks: number,
+    key: number,
+    short: number,
+  ) => void
 }
 
 let compiled: object | undefined

@@ -1,4 +1,5 @@
 // The vectors of RFC 8439, through the module's own functions: WireGuard's nonce alone could not express them.
+import { poly1305 } from '@noble/ciphers/_poly1305.js'
 import { describe, expect, test } from 'vitest'
 import { type AeadExports, instantiate } from '../../src/wasm/aead-exports.ts'
 import { AeadArena } from '../../src/wasm/index.ts'
@@ -12,7 +13,7 @@ const arena = new AeadArena({ batch: 1, keys: 1 })
 const module: AeadExports = instantiate(arena)
 const KEY = arena.packets
 const NONCE = KEY + 32
-const AD = NONCE + 16
+const AD = NONCE + 16 + 256
 const TEXT = AD + 64
 const put = (at: number, hex: string): number => {
   arena.bytes.set(bytesOf(hex), at)
@@ -48,6 +49,35 @@ describe('Poly1305', () => {
     const length = put(TEXT, message)
     module.authenticate(NONCE, TEXT, length, KEY)
     expect(read(NONCE, 16)).toBe(tag)
+  })
+})
+
+describe('Poly1305 beside the key stream', () => {
+  const tagOf = (key: string, message: string, short: number): string => {
+    put(KEY, key)
+    module.authenticateBeside(NONCE, TEXT, put(TEXT, message) / 16, KEY, short)
+    return read(NONCE, 16)
+  }
+  const whole = vectors.macs.filter(({ message }) => message.length % 32 === 0)
+
+  test.each(whole)('makes the tag of $section, in both forms', ({ key, message, tag }) => {
+    expect(tagOf(key, message, 0)).toBe(tag)
+    expect(tagOf(key, message, 1)).toBe(tag)
+  })
+
+  test('carries right where every limb is as large as it can be, and as small', () => {
+    const extremes = ['ff', '00', 'fe', '7f', '80', '01', 'fc', 'fb']
+    for (const r of extremes) {
+      for (const m of extremes) {
+        for (const n of extremes) {
+          const key = r.repeat(16) + '00'.repeat(16)
+          const message = (m.repeat(16) + n.repeat(16)).repeat(9) + m.repeat(4) + n.repeat(4) + r.repeat(8)
+          const tag = hexOf(poly1305(bytesOf(message), bytesOf(key)))
+          expect(tagOf(key, message, 0)).toBe(tag)
+          expect(tagOf(key, message, 1)).toBe(tag)
+        }
+      }
+    }
   })
 })
 
