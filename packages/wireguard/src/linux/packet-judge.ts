@@ -18,6 +18,8 @@ export interface PacketJudge {
   fromOverlay(packet: Uint8Array): Verdict
   /** Judges what a peer sends; its source is one of that peer's. */
   toOverlay(packet: Uint8Array, peer: PeerId): Verdict
+  /** Hears what the control side has to say to it. */
+  handleMessage?(message: unknown): void
 }
 
 /** Lets everything pass. */

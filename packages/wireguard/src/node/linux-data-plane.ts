@@ -1,0 +1,408 @@
+// The Linux filling of the data plane's seat, as the control thread sees it: the packets are moved by a thread of their
+// own, which owns the TUN and the sockets for as long as it lives; here stand the seat's calls, which become messages to
+// it, and its reports, which become the seat's callbacks. When the thread dies another is begun, and the sessions that
+// were lost with it are negotiated anew.
+import { Worker } from 'node:worker_threads'
+import { MSG_DONTWAIT, O_CLOEXEC, O_NONBLOCK } from '@mesh/linux'
+import { Arena, describeErrno, linuxCalls, unsupportedReason } from '@mesh/linux/node'
+import type { Endpoint, IpAddress } from '@mesh/wire/ip'
+import { MESSAGE_TRANSPORT, messageType } from '@mesh/wire/wireguard'
+import { DEFAULT_MTU } from '../constants.ts'
+import {
+  ACTIVITY,
+  type DataPlane,
+  type DataPlaneCounters,
+  type DataPlaneOutputs,
+  type PeerCounters,
+  type PeerRoutes,
+  type SessionKeys,
+} from '../data-plane.ts'
+import { type DatagramBatch, type PacketBatch, PacketBuffer, type PeerId, packetOf } from '../packet-batch.ts'
+import { PlaneCounters } from '../plane-counters.ts'
+import {
+  type PlaneCommand,
+  type PlaneNews,
+  type PlaneReport,
+  type PlaneStart,
+  SHARED_MESSAGES,
+  SHARED_REPORTS,
+  SHARED_WORDS,
+} from './plane-messages.ts'
+import { encodeSocketAddress, MAX_SOCKET_ADDRESS } from './socket-address.ts'
+import { openUdpPort, type UdpPort } from './udp-port.ts'
+
+/** Beside this file: the source when run from sources, the bundle's entry of that name when installed. */
+const WORKER = new URL(
+  import.meta.url.endsWith('.ts') ? './plane-worker.ts' : './plane-worker.js',
+  import.meta.url,
+)
+
+const MAX_DATAGRAM = 65_507
+/** How often the thread may die before it is given up. */
+const MAX_RESTARTS = 5
+/** Where things lie in the arena of single sends: message header, iovec, name, an eventfd's word, the datagram. */
+const IOVEC = 64
+const NAME = 128
+const WORD = 192
+const DATAGRAM = 256
+
+/** How a {@link LinuxDataPlane} is made. */
+export interface LinuxDataPlaneOptions {
+  /** An open TUN with virtio headers, such as `openOffloadTun` of `@mesh/tun/node` gives. It stays the caller's to close. */
+  readonly tun: { readonly fd: number; readonly mtu: number }
+  /** The UDP port to ask for, of both families; any when left out. */
+  readonly port?: number
+  /** The IPv4 address to bind to, and then no IPv6; all of both families when left out. */
+  readonly address?: IpAddress
+  /** The monotonic clock in milliseconds; `performance.now` when left out. */
+  readonly now?: () => number
+  /** A module whose export `createJudge(options)` makes the packet filter of the thread. */
+  readonly judge?: { readonly module: string; readonly options: unknown }
+  /** `wasm` to leave Node's OpenSSL alone. */
+  readonly aead?: 'wasm'
+  /** Takes datagrams that are not transport data; without it handshake messages go to the seat's `onDatagrams`. */
+  readonly onDatagram?: (bytes: Uint8Array, from: Endpoint) => void
+  /** Hears that authentic data of a peer came straight from an endpoint. Said again now and then. */
+  readonly onEndpoint?: (peer: PeerId, endpoint: Endpoint) => void
+  /** Takes what the judge hands up: from the host (`peer` is -1) or from a peer. */
+  readonly onPacket?: (packet: Uint8Array, peer: PeerId) => void
+  /** Hears what is worth a line in a log. */
+  readonly onEvent?: (event: LinuxDataPlaneEvent) => void
+}
+
+/** What happens with a {@link LinuxDataPlane}. */
+export type LinuxDataPlaneEvent =
+  /** The thread runs; which bulk crypto it uses, and why none faster. */
+  | { readonly event: 'ready'; readonly aead: string; readonly missing: readonly string[] }
+  /** The thread died and another was begun. */
+  | { readonly event: 'restarted'; readonly reason: string }
+  /** It died too often; no packet moves any more. */
+  | { readonly event: 'failed'; readonly reason: string }
+  /** The TUN is gone. */
+  | { readonly event: 'tun-lost'; readonly reason: string }
+
+/** Returns why there is no Linux data plane on this machine, as one clause for a person, or `undefined` when there is. */
+export function linuxDataPlaneUnsupportedReason(): string | undefined {
+  return unsupportedReason()
+}
+
+/** The filling of the {@link DataPlane} seat with a thread of its own. Times are those of {@link LinuxDataPlaneOptions.now}. */
+export class LinuxDataPlane implements DataPlane {
+  readonly #options: LinuxDataPlaneOptions
+  readonly #now: () => number
+  readonly #calls = linuxCalls()
+  readonly #arena = new Arena(new SharedArrayBuffer(DATAGRAM + 65_536))
+  readonly #v4: UdpPort
+  readonly #v6: UdpPort | undefined
+  readonly #wakeUp: number
+  readonly #shared = new SharedArrayBuffer(SHARED_WORDS * 4)
+  readonly #words = new Int32Array(this.#shared)
+  readonly #peers = new Map<PeerId, PeerCounters>()
+  readonly #paths = new Map<PeerId, Endpoint>()
+  readonly #priority = new Map<PeerId, Uint8Array>()
+  /** Which sessions the thread has, and whose. */
+  readonly #sessions = new Map<number, PeerId>()
+  readonly #endpoints: Endpoint[] = []
+  #outputs: DataPlaneOutputs | undefined
+  #routes: readonly PeerRoutes[] = []
+  #counters: DataPlaneCounters = new PlaneCounters()
+  #worker: Worker | undefined
+  #restarts = 0
+  #closing = false
+  #report: PlaneReport['counters'] | undefined
+  /** A process that ends without closing us would wait for ever for a thread that sleeps in poll(2). */
+  readonly #stopAtExit = (): void => this.#post({ kind: 'stop' })
+
+  /** @throws Error in one sentence when the machine cannot, or the port is taken. */
+  constructor(options: LinuxDataPlaneOptions) {
+    this.#options = options
+    this.#now = options.now ?? ((): number => performance.now())
+    const { port = 0, address } = options
+    this.#v4 = openOrThrow('v4', port, address)
+    const v6 = address === undefined ? openUdpPort('v6', this.#v4.port) : undefined
+    this.#v6 = typeof v6 === 'number' ? undefined : v6
+    this.#wakeUp = this.#calls.eventfd(O_CLOEXEC | O_NONBLOCK)
+    process.on('exit', this.#stopAtExit)
+  }
+
+  /** The ports bound. */
+  get ports(): { readonly v4: number; readonly v6: number | undefined } {
+    return { v4: this.#v4.port, v6: this.#v6?.port }
+  }
+
+  /** Begins to move packets, and returns itself: fit for `dataPlane` of a device's options. */
+  attach(outputs: DataPlaneOutputs): this {
+    this.#outputs = outputs
+    this.#startWorker()
+    return this
+  }
+
+  // The seat.
+
+  setRoutes(peers: readonly PeerRoutes[]): void {
+    const kept = new Set(peers.map(({ peer }) => peer))
+    for (const known of [this.#peers, this.#paths, this.#priority]) {
+      for (const peer of known.keys()) if (!kept.has(peer)) known.delete(peer)
+    }
+    for (const peer of kept) if (!this.#peers.has(peer)) this.#peers.set(peer, NO_TRAFFIC)
+    this.#routes = peers
+    this.#post({ kind: 'routes', peers })
+  }
+
+  setSession(peer: PeerId, session: SessionKeys): void {
+    const keys = new SharedArrayBuffer(64)
+    const bytes = new Uint8Array(keys)
+    bytes.set(session.sendKey)
+    bytes.set(session.receiveKey, 32)
+    const { localIndex, remoteIndex, initiator, createdAt } = session
+    this.#sessions.set(localIndex, peer)
+    this.#post({ kind: 'session', peer, localIndex, remoteIndex, initiator, createdAt, keys })
+  }
+
+  endSessions(peer: PeerId): void {
+    this.#post({ kind: 'end-sessions', peer })
+  }
+
+  dropStaged(peer: PeerId): void {
+    this.#post({ kind: 'drop-staged', peer })
+  }
+
+  setPriorityPacket(peer: PeerId, packet: Uint8Array | undefined): void {
+    if (packet === undefined) this.#priority.delete(peer)
+    else this.#priority.set(peer, packet.slice())
+    this.#post({ kind: 'priority-packet', peer, packet })
+  }
+
+  sendKeepalive(peer: PeerId): void {
+    this.#post({ kind: 'keepalive', peer })
+  }
+
+  /** Takes packets of the control side's own: those of the host go through the TUN. */
+  fromOverlay(batch: PacketBatch): void {
+    this.#post({ kind: 'packets', packets: copiesOf(batch) })
+  }
+
+  /** Takes datagrams that came another way than by the plane's own sockets, such as through a relay. */
+  fromUnderlay(batch: DatagramBatch, now: number): void {
+    const datagrams: Uint8Array[] = []
+    const sources: number[] = []
+    for (let i = 0; i < batch.count; i += 1) {
+      const datagram = packetOf(batch, i)
+      const source = batch.sources[i] ?? -1
+      if (messageType(datagram) !== MESSAGE_TRANSPORT) this.#handUp(datagram, source, now)
+      else {
+        datagrams.push(datagram.slice())
+        sources.push(source)
+      }
+    }
+    if (datagrams.length > 0) this.#post({ kind: 'datagrams', datagrams, sources })
+  }
+
+  counters(): DataPlaneCounters {
+    const { sealed, opened, drops } = this.#counters
+    return { sealed, opened, drops: { ...drops } }
+  }
+
+  peerCounters(peer: PeerId): PeerCounters | undefined {
+    return this.#peers.get(peer)
+  }
+
+  // Beyond the seat.
+
+  /** Sets where a peer's datagrams go: to an endpoint, or, without one, to the seat's `toUnderlay`. */
+  setPath(peer: PeerId, endpoint: Endpoint | undefined): void {
+    if (endpoint === undefined) this.#paths.delete(peer)
+    else this.#paths.set(peer, endpoint)
+    this.#post({ kind: 'path', peer, endpoint })
+  }
+
+  /** Sends a datagram of the control side's own at once: handshakes, disco, STUN. Returns `false` when it could not go. */
+  send(datagram: Uint8Array, to: Endpoint): boolean {
+    const socket = to.address.length === 4 ? this.#v4 : this.#v6
+    if (this.#closing || socket === undefined || datagram.length > MAX_DATAGRAM) return false
+    const arena = this.#arena
+    const name = encodeSocketAddress(to)
+    arena.bytes.set(name, NAME)
+    arena.bytes.set(datagram, DATAGRAM)
+    arena.setIovec(IOVEC, DATAGRAM, datagram.length)
+    arena.setMessage(0, IOVEC, 1, { offset: NAME, length: Math.min(name.length, MAX_SOCKET_ADDRESS) })
+    return this.#calls.sendmsg(socket.fd, arena, 0, MSG_DONTWAIT) >= 0
+  }
+
+  /** Gives packets to the host. */
+  toHost(batch: PacketBatch): void {
+    this.#post({ kind: 'to-host', packets: copiesOf(batch) })
+  }
+
+  /** Says something to the judge. */
+  tellJudge(message: unknown): void {
+    this.#post({ kind: 'judge', message })
+  }
+
+  /** Returns the endpoint that a source of the seat's callbacks stands for, where they came by the plane's sockets. */
+  endpointOf(source: number): Endpoint | undefined {
+    return this.#endpoints[source]
+  }
+
+  /** Packets lost outside the seat's own reasons: not sent, not taken by the host, too many for the control thread. */
+  get losses(): { readonly sendErrors: number; readonly hostDrops: number; readonly overflow: number } {
+    const { sendErrors = 0, hostDrops = 0, overflow = 0 } = this.#report ?? {}
+    return { sendErrors, hostDrops, overflow }
+  }
+
+  /** Ends the thread, wipes the keys with its memory, and closes the sockets. The TUN may be closed after this. */
+  async close(): Promise<void> {
+    if (this.#closing) return
+    this.#closing = true
+    process.off('exit', this.#stopAtExit)
+    const worker = this.#worker
+    if (worker !== undefined) {
+      const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
+      for (const { peer } of this.#routes) this.#post({ kind: 'end-sessions', peer })
+      this.#post({ kind: 'stop' })
+      await exited
+    }
+    for (const fd of [this.#v4.fd, this.#v6?.fd, this.#wakeUp]) if (fd !== undefined) this.#calls.close(fd)
+  }
+
+  // The thread.
+
+  #startWorker(): void {
+    const { tun, judge, aead } = this.#options
+    const [seconds, nanoseconds] = process.hrtime()
+    const workerData: PlaneStart = {
+      tun: tun.fd,
+      sockets: { v4: this.#v4.fd, v6: this.#v6?.fd ?? -1, segments: this.#v4.segments },
+      wakeUp: this.#wakeUp,
+      mtu: tun.mtu > 0 ? tun.mtu : DEFAULT_MTU,
+      shared: this.#shared,
+      clock: { now: this.#now(), seconds, nanoseconds },
+      judge,
+      aead,
+    }
+    Atomics.store(this.#words, SHARED_MESSAGES, 0)
+    Atomics.store(this.#words, SHARED_REPORTS, 0)
+    const worker = new Worker(WORKER, { workerData, name: 'packets' })
+    this.#worker = worker
+    let reason = 'it ended by itself'
+    worker.on('message', (news: PlaneNews) => {
+      if (worker === this.#worker) this.#hear(news)
+    })
+    worker.on('error', (error) => {
+      reason = error instanceof Error ? error.message : String(error)
+    })
+    worker.on('exit', () => {
+      if (!this.#closing && worker === this.#worker) this.#replaceWorker(reason)
+    })
+    worker.on('messageerror', () => undefined)
+  }
+
+  /** The keys went with the thread: every session is over, and whoever had one is asked to begin anew. */
+  #replaceWorker(reason: string): void {
+    this.#restarts += 1
+    this.#worker = undefined
+    const lost = new Set(this.#sessions.values())
+    const ended = [...this.#sessions.keys()]
+    this.#sessions.clear()
+    if (this.#restarts > MAX_RESTARTS) return this.#options.onEvent?.({ event: 'failed', reason })
+    this.#startWorker()
+    this.#post({ kind: 'routes', peers: this.#routes })
+    for (const [peer, packet] of this.#priority) this.#post({ kind: 'priority-packet', peer, packet })
+    for (const [peer, endpoint] of this.#paths) this.#post({ kind: 'path', peer, endpoint })
+    this.#options.onEvent?.({ event: 'restarted', reason })
+    for (const localIndex of ended) this.#outputs?.onSessionEnd(localIndex)
+    for (const peer of lost) this.#outputs?.onActivity(peer, ACTIVITY.needSession, this.#now())
+  }
+
+  #post(command: PlaneCommand): void {
+    const worker = this.#worker
+    if (worker === undefined) return
+    worker.postMessage(command, [])
+    Atomics.add(this.#words, SHARED_MESSAGES, 1)
+    this.#arena.bytes.fill(0, WORD, WORD + 8)
+    this.#arena.bytes[WORD] = 1
+    this.#calls.write(this.#wakeUp, this.#arena, WORD, 8)
+  }
+
+  #hear(news: PlaneNews): void {
+    if (news.kind === 'ready')
+      return this.#options.onEvent?.({ event: 'ready', aead: news.aead, missing: news.missing })
+    if (news.kind === 'tun-lost') {
+      return this.#options.onEvent?.({ event: 'tun-lost', reason: describeErrno(news.result) })
+    }
+    Atomics.sub(this.#words, SHARED_REPORTS, 1)
+    if (!this.#closing) this.#hearReport(news)
+  }
+
+  #hearReport(report: PlaneReport): void {
+    const outputs = this.#outputs
+    if (outputs === undefined) return
+    const now = this.#now()
+    this.#counters = report.counters
+    this.#report = report.counters
+    for (const { bytes, source } of report.datagrams) this.#hearDatagram(bytes, source, now)
+    for (const { bytes, peer } of report.sealed) outputs.toUnderlay(peer, batchOf(bytes, peer, -1))
+    for (const { bytes, peer } of report.packets) this.#options.onPacket?.(bytes, peer)
+    for (const { peer, source } of report.sources) this.#hearSource(peer, source)
+    for (const localIndex of report.ended) {
+      this.#sessions.delete(localIndex)
+      outputs.onSessionEnd(localIndex)
+    }
+    for (const { peer, activity, ...sums } of report.peers) {
+      if (this.#peers.has(peer)) this.#peers.set(peer, sums)
+      outputs.onActivity(peer, activity, now)
+    }
+  }
+
+  #hearDatagram(bytes: Uint8Array, source: Endpoint | number, now: number): void {
+    if (typeof source === 'number') return this.#handUp(bytes, source, now)
+    const { onDatagram } = this.#options
+    if (onDatagram !== undefined) return onDatagram(bytes, source)
+    if (messageType(bytes) !== undefined) this.#handUp(bytes, this.#numberOf(source), now)
+  }
+
+  #handUp(bytes: Uint8Array, source: number, now: number): void {
+    if (messageType(bytes) !== undefined) this.#outputs?.onDatagrams(batchOf(bytes, -1, source), now)
+  }
+
+  #hearSource(peer: PeerId, source: Endpoint | number): void {
+    if (typeof source === 'number') return this.#outputs?.onSource(peer, source)
+    const { onEndpoint } = this.#options
+    if (onEndpoint === undefined) this.#outputs?.onSource(peer, this.#numberOf(source))
+    else onEndpoint(peer, source)
+  }
+
+  /** A number for an endpoint, good until a few thousand others have come. */
+  #numberOf({ address, port }: Endpoint): number {
+    const known = this.#endpoints.findIndex(
+      (one) =>
+        one.port === port &&
+        one.address.length === address.length &&
+        one.address.every((b, i) => b === address[i]),
+    )
+    if (known >= 0) return known
+    if (this.#endpoints.length >= MAX_ENDPOINTS) this.#endpoints.length = 0
+    return this.#endpoints.push({ address, port }) - 1
+  }
+}
+
+const MAX_ENDPOINTS = 256
+const NO_TRAFFIC: PeerCounters = { sentBytes: 0, receivedBytes: 0, sentPackets: 0, receivedPackets: 0 }
+
+function openOrThrow(family: 'v4' | 'v6', port: number, address: IpAddress | undefined): UdpPort {
+  const reason = unsupportedReason()
+  if (reason !== undefined) throw new Error(`no Linux data plane: ${reason}`)
+  const opened = openUdpPort(family, port, address)
+  if (typeof opened === 'number') throw new Error(`UDP port ${port}: ${describeErrno(opened)}`)
+  return opened
+}
+
+function batchOf(bytes: Uint8Array, peer: PeerId, source: number): PacketBuffer {
+  const batch = new PacketBuffer(1, bytes.length + 16)
+  batch.push(bytes, peer, source)
+  return batch
+}
+
+function copiesOf(batch: PacketBatch): Uint8Array[] {
+  return Array.from({ length: batch.count }, (_, index) => packetOf(batch, index).slice())
+}

@@ -1,0 +1,113 @@
+// What the control thread and the packet thread of a Linux data plane say to each other. Keys travel in shared memory,
+// which the packet thread overwrites once it has them; everything else is copied.
+import type { Endpoint } from '@mesh/wire/ip'
+import type { DropReason, PeerRoutes } from '../data-plane.ts'
+import type { PeerId } from '../packet-batch.ts'
+
+/** What the packet thread is started with. */
+export interface PlaneStart {
+  /** The TUN's file descriptor, non-blocking, with virtio headers. */
+  readonly tun: number
+  /** The sockets; -1 for none. `segments` says whether the kernel cuts up what is sent. */
+  readonly sockets: { readonly v4: number; readonly v6: number; readonly segments: boolean }
+  /** The eventfd that wakes the thread. */
+  readonly wakeUp: number
+  /** The overlay's MTU. */
+  readonly mtu: number
+  /** Words shared between the two, see {@link SHARED_MESSAGES}. */
+  readonly shared: SharedArrayBuffer
+  /** What the control thread's clock said when `process.hrtime` said this. */
+  readonly clock: { readonly now: number; readonly seconds: number; readonly nanoseconds: number }
+  /** A module whose export `createJudge` makes the packet filter, and what it is given. */
+  readonly judge: { readonly module: string; readonly options: unknown } | undefined
+  /** Which bulk crypto to use; the fastest when left out. */
+  readonly aead: 'wasm' | undefined
+}
+
+/** Shared words: how many messages were posted to the packet thread; how many reports wait for the control thread. */
+export const SHARED_MESSAGES = 0
+export const SHARED_REPORTS = 1
+export const SHARED_WORDS = 16
+
+/** Reports under way at most; beyond it what is only told, datagrams and packets, is dropped and counted. */
+export const MAX_REPORTS = 64
+
+/** Sources of datagrams that the control thread handed over begin here; below are the packet thread's own. */
+export const FOREIGN_SOURCE = 0x4000_0000
+
+/** What the control thread says. */
+export type PlaneCommand =
+  | { readonly kind: 'routes'; readonly peers: readonly PeerRoutes[] }
+  | {
+      readonly kind: 'session'
+      readonly peer: PeerId
+      readonly localIndex: number
+      readonly remoteIndex: number
+      readonly initiator: boolean
+      readonly createdAt: number
+      /** 32 bytes that seal, then 32 that open. */
+      readonly keys: SharedArrayBuffer
+    }
+  | { readonly kind: 'end-sessions'; readonly peer: PeerId }
+  | { readonly kind: 'drop-staged'; readonly peer: PeerId }
+  | { readonly kind: 'priority-packet'; readonly peer: PeerId; readonly packet: Uint8Array | undefined }
+  | { readonly kind: 'keepalive'; readonly peer: PeerId }
+  /** Where a peer's datagrams go; nowhere: up to the control thread. */
+  | { readonly kind: 'path'; readonly peer: PeerId; readonly endpoint: Endpoint | undefined }
+  /** Packets to be sealed. */
+  | { readonly kind: 'packets'; readonly packets: readonly Uint8Array[] }
+  /** Datagrams to be opened. */
+  | {
+      readonly kind: 'datagrams'
+      readonly datagrams: readonly Uint8Array[]
+      readonly sources: readonly number[]
+    }
+  /** Packets for the host. */
+  | { readonly kind: 'to-host'; readonly packets: readonly Uint8Array[] }
+  /** Something for the packet filter. */
+  | { readonly kind: 'judge'; readonly message: unknown }
+  | { readonly kind: 'stop' }
+
+/** What happened with a peer since the last report, and its sums. */
+export interface PeerNews {
+  readonly peer: PeerId
+  readonly activity: number
+  readonly sentBytes: number
+  readonly receivedBytes: number
+  readonly sentPackets: number
+  readonly receivedPackets: number
+}
+
+/** Where authentic data of a peer came from: an endpoint, or what the control thread named it by. */
+export interface SourceNews {
+  readonly peer: PeerId
+  readonly source: Endpoint | number
+}
+
+/** What the packet thread says, in the order in which it is to be heard. */
+export interface PlaneReport {
+  readonly kind: 'report'
+  readonly datagrams: readonly { readonly bytes: Uint8Array; readonly source: Endpoint | number }[]
+  readonly packets: readonly { readonly bytes: Uint8Array; readonly peer: PeerId }[]
+  /** Sealed datagrams for peers without a path here. */
+  readonly sealed: readonly { readonly bytes: Uint8Array; readonly peer: PeerId }[]
+  readonly sources: readonly SourceNews[]
+  readonly peers: readonly PeerNews[]
+  readonly ended: readonly number[]
+  readonly counters: {
+    readonly sealed: number
+    readonly opened: number
+    readonly drops: Readonly<Record<DropReason, number>>
+    readonly sendErrors: number
+    readonly hostDrops: number
+    readonly overflow: number
+  }
+}
+
+/** Everything the packet thread posts. */
+export type PlaneNews =
+  | PlaneReport
+  /** It runs, and with this crypto. */
+  | { readonly kind: 'ready'; readonly aead: string; readonly missing: readonly string[] }
+  /** Reading the TUN failed with a negative error number: the interface is gone. */
+  | { readonly kind: 'tun-lost'; readonly result: number }

@@ -1,0 +1,341 @@
+// The packet thread's work: carries bytes between the TUN, the sockets and the core, and sleeps when there are none. All
+// its calls are over one arena; what it cannot do itself goes into the report.
+import { EAGAIN, EINTR, EINVAL, EIO, EMSGSIZE, POLLIN } from '@mesh/linux'
+import { Arena, type LinuxCalls, linuxCalls } from '@mesh/linux/node'
+import type { Endpoint } from '@mesh/wire/ip'
+import { type Coalescer, MAX_PIECES } from '../linux/coalescer.ts'
+import type { PacketJudge } from '../linux/packet-judge.ts'
+import { PACKET_ROOM, PlaneCore, type PlaneCoreOutputs } from '../linux/plane-core.ts'
+import type { Trains } from '../linux/trains.ts'
+import { VIRTIO_LENGTH } from '../linux/virtio-header.ts'
+import type { PeerId } from '../packet-batch.ts'
+import type { PlanePeer } from '../plane-peer.ts'
+import type { WasmAead } from '../wasm/index.ts'
+import { MESSAGE_IO_BYTES, MessageIo } from './message-io.ts'
+import { type ChosenAead, OPENSSL_SCRATCH } from './openssl-aead.ts'
+import { FOREIGN_SOURCE, type PlaneCommand, type PlaneNews, type PlaneStart } from './plane-messages.ts'
+import { ReportWriter } from './report-writer.ts'
+import { decodeSocketAddress, encodeSocketAddress } from './socket-address.ts'
+
+/** Places in the owner's area of the arena. */
+const SENDING = OPENSSL_SCRATCH
+const RECEIVING = SENDING + MESSAGE_IO_BYTES
+const POLLFDS = RECEIVING + MESSAGE_IO_BYTES
+const WORD = POLLFDS + 64
+const IOVECS = WORD + 64
+/** Bytes of the owner's area that the thread needs. */
+export const THREAD_SCRATCH = IOVECS + MAX_PIECES * 16
+
+/** The largest datagram, and the largest super-packet with its header. */
+const MAX_RECEIVE = 65_535
+const MAX_READ = PACKET_ROOM - 64
+/** Sources remembered by number; beyond it the memory begins anew. */
+const MAX_SOURCES = 4_096
+/** Bytes of a socket address compared to tell whether the sender is the same: family, port, address. */
+const COMPARED = 24
+
+interface Path {
+  readonly fd: number
+  readonly name: Uint8Array
+}
+
+/** One thread's TUN, sockets and core. */
+export class PlaneThread implements PlaneCoreOutputs {
+  readonly #calls: LinuxCalls = linuxCalls()
+  readonly #start: PlaneStart
+  readonly #arena: Arena
+  readonly #view: DataView
+  readonly #extra: number
+  readonly #core: PlaneCore
+  readonly #sending: MessageIo
+  readonly #receiving: MessageIo
+  readonly #report: ReportWriter
+  readonly #paths = new Map<PeerId, Path>()
+  readonly #post: (news: PlaneNews) => void
+  #sources: Endpoint[] = []
+  #sourceNumbers = new Map<string, number>()
+  readonly #lastName = new Uint8Array(COMPARED)
+  #lastSource = -1
+  #tun: number
+  #segments: boolean
+  #now = 0
+  #stopped = false
+
+  constructor(start: PlaneStart, wasm: WasmAead, aead: ChosenAead, post: (news: PlaneNews) => void) {
+    this.#start = start
+    this.#post = post
+    this.#tun = start.tun
+    this.#segments = start.sockets.segments
+    this.#arena = new Arena(wasm.arena.memory)
+    this.#view = new DataView(wasm.arena.memory.buffer)
+    this.#extra = wasm.arena.extra.byteOffset
+    const { mtu, wakeUp } = start
+    this.#core = new PlaneCore(wasm, this, { mtu, coalesce: true, backend: aead.backend })
+    this.#sending = new MessageIo(this.#calls, this.#arena, this.#extra + SENDING, wakeUp)
+    this.#receiving = new MessageIo(this.#calls, this.#arena, this.#extra + RECEIVING, wakeUp)
+    this.#report = new ReportWriter(post, new Int32Array(start.shared), this.#core.counters)
+    this.#setPollFds()
+  }
+
+  /** Whether it was told to stop. */
+  get stopped(): boolean {
+    return this.#stopped
+  }
+
+  /** Sets who judges packets. */
+  setJudge(judge: PacketJudge): void {
+    this.#core.judge = judge
+  }
+
+  /** Does a round of what there is; `false` when there was nothing. */
+  step(now: number): boolean {
+    this.#now = now
+    const sent = this.#fromOverlay()
+    const { v4, v6 } = this.#start.sockets
+    const received4 = v4 >= 0 && this.#fromUnderlay(v4)
+    const received6 = v6 >= 0 && this.#fromUnderlay(v6)
+    this.#report.flush(now)
+    return sent || received4 || received6
+  }
+
+  /** Sleeps until there is something to do. */
+  sleep(now: number): void {
+    const patience = this.#report.timeout(now)
+    const timeout = patience === Infinity ? -1 : Math.max(0, Math.ceil(patience))
+    const ready = this.#calls.poll(this.#arena, this.#extra + POLLFDS, 4, timeout)
+    if (ready === 0) return this.#report.flush(now + timeout)
+    const woken = this.#view.getInt16(this.#extra + POLLFDS + 3 * 8 + 6, true) !== 0
+    if (woken) this.#calls.read(this.#start.wakeUp, this.#arena, this.#extra + WORD, 8)
+  }
+
+  /** Does what the control thread says. */
+  perform(command: PlaneCommand, now: number): void {
+    this.#now = now
+    const core = this.#core
+    switch (command.kind) {
+      case 'routes':
+        for (const peer of this.#paths.keys())
+          if (!command.peers.some((kept) => kept.peer === peer)) this.#paths.delete(peer)
+        return core.setRoutes(command.peers)
+      case 'session':
+        return this.#setSession(command, now)
+      case 'end-sessions':
+        return core.endSessions(command.peer)
+      case 'drop-staged':
+        return core.dropStaged(command.peer)
+      case 'priority-packet':
+        return core.setPriorityPacket(command.peer, command.packet)
+      case 'keepalive':
+        return core.sendKeepalive(command.peer, now)
+      case 'path':
+        return this.#setPath(command.peer, command.endpoint)
+      case 'packets':
+        for (const packet of command.packets) core.takePacket(packet, now)
+        return core.flush()
+      case 'datagrams':
+        return this.#openForeign(command.datagrams, command.sources, now)
+      case 'to-host':
+        for (const packet of command.packets) this.#writeToHost(packet)
+        return
+      case 'judge':
+        return core.judge.handleMessage?.(command.message)
+      case 'stop':
+        this.#stopped = true
+    }
+  }
+
+  // What the core says.
+
+  toOverlay({ count, pieces, offsets, lengths }: Coalescer): void {
+    const iovecs = this.#extra + IOVECS
+    for (let out = 0; out < count; out += 1) {
+      const number = pieces[out] ?? 0
+      for (let piece = 0; piece < number; piece += 1) {
+        const entry = out * MAX_PIECES + piece
+        this.#arena.setIovec(iovecs + piece * 16, offsets[entry] ?? 0, lengths[entry] ?? 0)
+      }
+      const written = this.#calls.writev(this.#tun, this.#arena, iovecs, number)
+      if (written < 0) this.#report.hostDrops += 1
+    }
+  }
+
+  toUnderlay(trains: Trains): void {
+    for (let train = 0; train < trains.count; train += 1) {
+      const path = this.#paths.get(trains.peers[train] ?? -1)
+      if (path === undefined) this.#handUp(trains, train)
+      else this.#send(path, trains, train)
+    }
+  }
+
+  onPacket(packet: Uint8Array, peer: PeerId): void {
+    this.#report.packet(packet, peer)
+  }
+
+  onDatagram(datagram: Uint8Array, source: number): void {
+    this.#report.datagram(datagram, this.#sourceOf(source))
+  }
+
+  onActivity(peer: PlanePeer, activity: number): void {
+    this.#report.activity(peer, activity, this.#now)
+  }
+
+  onSource(peer: PeerId, source: number): void {
+    this.#report.source(peer, this.#sourceOf(source), this.#now)
+  }
+
+  onSessionEnd(localIndex: number): void {
+    this.#report.ended(localIndex)
+  }
+
+  // Out.
+
+  #fromOverlay(): boolean {
+    const core = this.#core
+    let any = false
+    while (core.roomy) {
+      const length = this.#calls.read(this.#tun, this.#arena, core.overlayAt, MAX_READ)
+      if (length <= 0) {
+        if (length !== -EAGAIN && length !== -EINTR && this.#tun >= 0) this.#loseTun(length)
+        break
+      }
+      any = true
+      if (length > VIRTIO_LENGTH) core.takeOverlay(length, this.#now)
+    }
+    if (any) core.flush()
+    return any
+  }
+
+  /** The interface was deleted: reading on would spin. One that is merely down says EIO only when written to. */
+  #loseTun(result: number): void {
+    this.#tun = -1
+    this.#setPollFds()
+    this.#post({ kind: 'tun-lost', result: result === 0 ? -EIO : result })
+  }
+
+  #send(path: Path, trains: Trains, train: number): void {
+    const at = trains.offsets[train] ?? 0
+    const bytes = trains.bytes[train] ?? 0
+    const datagrams = trains.datagrams[train] ?? 0
+    const segment = trains.segments[train] ?? 0
+    if (datagrams > 1 && this.#segments) {
+      const result = this.#sending.send(path.fd, path.name, at, bytes, segment)
+      if (result >= 0) return
+      // The card or the kernel cannot: one by one they may go, and too long ones be cut up on the way.
+      if (result === -EIO) this.#segments = false
+      else if (result !== -EINVAL && result !== -EMSGSIZE) return this.#failSend(datagrams)
+    }
+    for (let from = 0; from < bytes; from += segment) {
+      const length = Math.min(segment, bytes - from)
+      if (this.#sending.send(path.fd, path.name, at + from, length, 0) < 0) this.#failSend(1)
+    }
+  }
+
+  #failSend(datagrams: number): void {
+    this.#report.sendErrors += datagrams
+  }
+
+  #handUp(trains: Trains, train: number): void {
+    const at = trains.offsets[train] ?? 0
+    const bytes = trains.bytes[train] ?? 0
+    const segment = trains.segments[train] ?? 0
+    for (let from = 0; from < bytes; from += segment) {
+      const datagram = this.#arena.bytes.subarray(at + from, at + Math.min(from + segment, bytes))
+      this.#report.sealed(datagram, trains.peers[train] ?? -1)
+    }
+  }
+
+  // In.
+
+  #fromUnderlay(fd: number): boolean {
+    const core = this.#core
+    const length = this.#receiving.receive(fd, core.underlayAt, MAX_RECEIVE)
+    if (length === -EAGAIN) return false
+    // Anything else that fails is an error that a datagram sent before came back with.
+    if (length > 0) {
+      core.takeUnderlay(length, this.#receiving.segment, this.#source(), this.#now)
+      core.flush()
+    }
+    return true
+  }
+
+  /** The number of who sent what came last. */
+  #source(): number {
+    const name = this.#receiving.nameAt
+    const bytes = this.#arena.bytes
+    const last = this.#lastName
+    const length = this.#receiving.nameLength < COMPARED ? 16 : COMPARED
+    let same = this.#lastSource >= 0
+    for (let i = 0; same && i < length; i += 1) same = bytes[name + i] === last[i]
+    if (same) return this.#lastSource
+    const endpoint = decodeSocketAddress(bytes.subarray(name), this.#receiving.nameLength)
+    if (endpoint === undefined) return -1
+    last.set(bytes.subarray(name, name + COMPARED))
+    this.#lastSource = this.#remember(endpoint)
+    return this.#lastSource
+  }
+
+  #remember(endpoint: Endpoint): number {
+    const key = `${endpoint.address.join('.')} ${endpoint.port}`
+    const known = this.#sourceNumbers.get(key)
+    if (known !== undefined) return known
+    if (this.#sources.length === MAX_SOURCES) {
+      this.#sources = []
+      this.#sourceNumbers = new Map()
+    }
+    const number = this.#sources.push(endpoint) - 1
+    this.#sourceNumbers.set(key, number)
+    return number
+  }
+
+  #sourceOf(source: number): Endpoint | number {
+    if (source >= FOREIGN_SOURCE) return source - FOREIGN_SOURCE
+    return this.#sources[source] ?? -1
+  }
+
+  #openForeign(datagrams: readonly Uint8Array[], sources: readonly number[], now: number): void {
+    const core = this.#core
+    datagrams.forEach((datagram, index) => {
+      if (datagram.length > MAX_RECEIVE) return
+      const source = sources[index] ?? -1
+      this.#arena.bytes.set(datagram, core.underlayAt)
+      core.takeUnderlay(datagram.length, 0, source < 0 ? -1 : FOREIGN_SOURCE + source, now)
+    })
+    core.flush()
+  }
+
+  #writeToHost(packet: Uint8Array): void {
+    const at = this.#core.spareAt
+    if (packet.length > MAX_RECEIVE) return
+    this.#arena.bytes.fill(0, at, at + VIRTIO_LENGTH)
+    this.#arena.bytes.set(packet, at + VIRTIO_LENGTH)
+    const written = this.#calls.write(this.#tun, this.#arena, at, VIRTIO_LENGTH + packet.length)
+    if (written < 0) this.#report.hostDrops += 1
+  }
+
+  // Settings.
+
+  #setSession(command: Extract<PlaneCommand, { kind: 'session' }>, now: number): void {
+    const keys = new Uint8Array(command.keys)
+    const sendKey = keys.slice(0, 32)
+    const receiveKey = keys.slice(32, 64)
+    this.#core.setSession(command.peer, { ...command, sendKey, receiveKey }, now)
+    for (const copy of [keys, sendKey, receiveKey]) copy.fill(0)
+  }
+
+  #setPath(peer: PeerId, endpoint: Endpoint | undefined): void {
+    const { v4, v6 } = this.#start.sockets
+    const fd = endpoint?.address.length === 4 ? v4 : v6
+    if (endpoint === undefined || fd < 0) this.#paths.delete(peer)
+    else this.#paths.set(peer, { fd, name: encodeSocketAddress(endpoint) })
+  }
+
+  #setPollFds(): void {
+    const { sockets, wakeUp } = this.#start
+    ;[this.#tun, sockets.v4, sockets.v6, wakeUp].forEach((fd, index) => {
+      const at = this.#extra + POLLFDS + index * 8
+      this.#view.setInt32(at, fd, true)
+      this.#view.setInt16(at + 4, POLLIN, true)
+      this.#view.setInt16(at + 6, 0, true)
+    })
+  }
+}

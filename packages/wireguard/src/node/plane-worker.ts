@@ -1,0 +1,69 @@
+// Where the packet thread begins. It never returns to its event loop until it is told to stop: messages are taken out of
+// the port whenever the shared count has moved.
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import type { PacketJudge } from '../linux/packet-judge.ts'
+import { CORE_PACKET_BYTES } from '../linux/plane-core.ts'
+import { loadWasmAead } from '../wasm/index.ts'
+import { chooseAead } from './openssl-aead.ts'
+import { type PlaneCommand, type PlaneNews, type PlaneStart, SHARED_MESSAGES } from './plane-messages.ts'
+import { PlaneThread, THREAD_SCRATCH } from './plane-thread.ts'
+
+/** Keys a thread holds: two for each of three sessions of a peer. */
+const KEYS = 16_384
+/** Packets in a batch of crypto. */
+const BATCH = 256
+
+type Port = NonNullable<typeof parentPort>
+
+async function run(port: Port, start: PlaneStart): Promise<void> {
+  const loaded = loadWasmAead({
+    packetBytes: CORE_PACKET_BYTES,
+    batch: BATCH,
+    keys: KEYS,
+    extraBytes: THREAD_SCRATCH,
+  })
+  if (loaded.kind === 'missing') throw new Error(`no WebAssembly: ${loaded.reason}`)
+  const wasm = loaded.aead
+  const aead =
+    start.aead === 'wasm' ? { backend: wasm, missing: [] } : chooseAead(wasm, wasm.arena.extra.byteOffset)
+  const post = (news: PlaneNews): void => port.postMessage(news)
+  const thread = new PlaneThread(start, wasm, aead, post)
+  if (start.judge !== undefined) thread.setJudge(await loadJudge(start.judge))
+  post({ kind: 'ready', aead: aead.backend.name, missing: aead.missing })
+  loop(thread, port, start)
+}
+
+async function loadJudge({ module, options }: NonNullable<PlaneStart['judge']>): Promise<PacketJudge> {
+  const loaded = (await import(module)) as { createJudge: (options: unknown) => PacketJudge }
+  return loaded.createJudge(options)
+}
+
+function loop(thread: PlaneThread, port: Port, { shared, clock }: PlaneStart): void {
+  const words = new Int32Array(shared)
+  const now = clockOf(clock)
+  for (let seen = 0; !thread.stopped; ) {
+    const posted = Atomics.load(words, SHARED_MESSAGES)
+    if (posted !== seen) {
+      seen = posted
+      takeMessages(thread, port, now)
+    }
+    if (!thread.step(now())) thread.sleep(now())
+  }
+}
+
+function takeMessages(thread: PlaneThread, port: Port, now: () => number): void {
+  for (;;) {
+    const received: { message: PlaneCommand } | undefined = receiveMessageOnPort(port)
+    if (received === undefined) return
+    thread.perform(received.message, now())
+  }
+}
+
+/** The control thread's clock, told by our own: both count from a start of their own. */
+function clockOf({ now, seconds, nanoseconds }: PlaneStart['clock']): () => number {
+  const [s, n] = process.hrtime()
+  const offset = now + (s - seconds) * 1_000 + (n - nanoseconds) / 1_000_000 - performance.now()
+  return () => performance.now() + offset
+}
+
+if (parentPort !== null) void run(parentPort, workerData as PlaneStart)

@@ -1,0 +1,135 @@
+// Collects what the packet thread has to say, and posts it: at once where somebody waits for it, else now and then.
+import type { Endpoint } from '@mesh/wire/ip'
+import { ACTIVITY } from '../data-plane.ts'
+import type { PeerId } from '../packet-batch.ts'
+import type { PlaneCounters } from '../plane-counters.ts'
+import type { PlanePeer } from '../plane-peer.ts'
+import { MAX_REPORTS, type PlaneNews, SHARED_REPORTS } from './plane-messages.ts'
+
+/** Longest time that news without haste waits, in milliseconds. */
+const PATIENCE = 50
+/** Pieces in a report at most. */
+const MAX_PIECES = 256
+/** What the machine must hear at once: it makes the next packet possible. */
+const URGENT = ACTIVITY.needSession | ACTIVITY.established | ACTIVITY.rekey
+/** How often a source is said again that has not changed, in milliseconds. */
+const SOURCE_AGAIN = 2_000
+
+/** The outgoing mail of the packet thread. */
+export class ReportWriter {
+  sendErrors = 0
+  hostDrops = 0
+  overflow = 0
+  readonly #post: (news: PlaneNews) => void
+  readonly #words: Int32Array
+  readonly #counters: PlaneCounters
+  readonly #peers = new Map<PlanePeer, number>()
+  readonly #heard = new Map<PeerId, { source: Endpoint | number; at: number }>()
+  #datagrams: { bytes: Uint8Array; source: Endpoint | number }[] = []
+  #packets: { bytes: Uint8Array; peer: PeerId }[] = []
+  #sealed: { bytes: Uint8Array; peer: PeerId }[] = []
+  #sources: { peer: PeerId; source: Endpoint | number }[] = []
+  #ended: number[] = []
+  #urgent = false
+  #since = Infinity
+
+  constructor(post: (news: PlaneNews) => void, words: Int32Array, counters: PlaneCounters) {
+    this.#post = post
+    this.#words = words
+    this.#counters = counters
+  }
+
+  /** A datagram (lent) for the control side. */
+  datagram(bytes: Uint8Array, source: Endpoint | number): void {
+    if (this.#hasRoom(this.#datagrams)) this.#datagrams.push({ bytes: bytes.slice(), source })
+  }
+
+  /** A packet (lent) for the control side. */
+  packet(bytes: Uint8Array, peer: PeerId): void {
+    if (this.#hasRoom(this.#packets)) this.#packets.push({ bytes: bytes.slice(), peer })
+  }
+
+  /** A sealed datagram (lent) that the control side must send. */
+  sealed(bytes: Uint8Array, peer: PeerId): void {
+    if (this.#hasRoom(this.#sealed)) this.#sealed.push({ bytes: bytes.slice(), peer })
+  }
+
+  /** Authentic data came from there. */
+  source(peer: PeerId, source: Endpoint | number, now: number): void {
+    const last = this.#heard.get(peer)
+    const same = last?.source === source
+    if (same && now - last.at < SOURCE_AGAIN) return
+    this.#heard.set(peer, { source, at: now })
+    this.#sources.push({ peer, source })
+    this.#wait(now)
+    if (!same) this.#urgent = true
+  }
+
+  /** Something happened with a peer. */
+  activity(peer: PlanePeer, activity: number, now: number): void {
+    this.#peers.set(peer, (this.#peers.get(peer) ?? 0) | activity)
+    if ((activity & URGENT) !== 0) this.#urgent = true
+    this.#wait(now)
+  }
+
+  /** A session has ended. */
+  ended(localIndex: number): void {
+    this.#ended.push(localIndex)
+    this.#urgent = true
+  }
+
+  /** Milliseconds until {@link flush} has something to post; `Infinity` when there is nothing. */
+  timeout(now: number): number {
+    return this.#urgent ? 0 : this.#since + PATIENCE - now
+  }
+
+  /** Posts what is due. */
+  flush(now: number): void {
+    if (this.timeout(now) > 0) return
+    this.#post({
+      kind: 'report',
+      datagrams: this.#datagrams,
+      packets: this.#packets,
+      sealed: this.#sealed,
+      sources: this.#sources,
+      peers: Array.from(this.#peers, ([peer, activity]) => ({
+        peer: peer.id,
+        activity,
+        sentBytes: peer.sentBytes,
+        receivedBytes: peer.receivedBytes,
+        sentPackets: peer.sentPackets,
+        receivedPackets: peer.receivedPackets,
+      })),
+      ended: this.#ended,
+      counters: {
+        sealed: this.#counters.sealed,
+        opened: this.#counters.opened,
+        drops: this.#counters.drops,
+        sendErrors: this.sendErrors,
+        hostDrops: this.hostDrops,
+        overflow: this.overflow,
+      },
+    })
+    Atomics.add(this.#words, SHARED_REPORTS, 1)
+    this.#datagrams = []
+    this.#packets = []
+    this.#sealed = []
+    this.#sources = []
+    this.#ended = []
+    this.#peers.clear()
+    this.#urgent = false
+    this.#since = Infinity
+  }
+
+  /** Strangers choose how much of this there is, so it is bounded: in one report, and in reports under way. */
+  #hasRoom(list: readonly unknown[]): boolean {
+    this.#urgent = true
+    if (list.length < MAX_PIECES && Atomics.load(this.#words, SHARED_REPORTS) < MAX_REPORTS) return true
+    this.overflow += 1
+    return false
+  }
+
+  #wait(now: number): void {
+    this.#since = Math.min(this.#since, now)
+  }
+}
