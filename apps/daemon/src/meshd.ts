@@ -8,9 +8,11 @@ import { MeshNode, openFileStore } from '@mesh/net/node'
 import { Command, InvalidArgumentError } from 'commander'
 import pino from 'pino'
 import { Backend, type NodeRequest } from './backend.ts'
+import { cleanUp } from './cleanup.ts'
 import { checkDevice, type DeviceChoice, deviceOptions } from './device.ts'
 import { createLocalApi } from './local-api.ts'
 import { defaultSocketPath, defaultStateDirectory, listenOnSocket } from './socket-path.ts'
+import { lockState } from './state-lock.ts'
 import { VERSION } from './version.ts'
 
 interface Flags {
@@ -21,6 +23,7 @@ interface Flags {
   port: number
   verbose: number
   allowLoopback?: boolean
+  cleanup?: boolean
 }
 
 /** Milliseconds that a clean end may take; after it the process ends all the same. */
@@ -40,6 +43,7 @@ function readFlags(): Flags {
     .option('--port <port>', 'UDP port for peers; 0 takes any', portNumber, 0)
     .option('--verbose <level>', 'how much to log: 0, 1 or 2', logLevel, 0)
     .option('--allow-loopback', 'count loopback addresses as reachable: for several nodes on one machine')
+    .option('--cleanup', 'take away what a killed daemon left (interface, socket), and end')
     .showSuggestionAfterError()
     .parse()
     .opts<Flags>()
@@ -58,11 +62,15 @@ function logLevel(text: string): number {
 
 async function main(): Promise<void> {
   const flags = readFlags()
+  const device: DeviceChoice =
+    flags.tun === 'userspace-networking' ? { kind: 'userspace' } : { kind: 'tun', name: flags.tun }
+  if (flags.cleanup) {
+    for (const what of await cleanUp(flags.socket, device)) process.stderr.write(`removed ${what}\n`)
+    return
+  }
   const level = flags.verbose >= 2 ? 'trace' : flags.verbose === 1 ? 'debug' : 'info'
   const log = pino({ base: null, level }, pino.destination({ fd: 2, sync: true }))
   const store = await openStore(flags)
-  const device: DeviceChoice =
-    flags.tun === 'userspace-networking' ? { kind: 'userspace' } : { kind: 'tun', name: flags.tun }
   const backend = new Backend({
     store,
     hostname: hostname(),
@@ -95,9 +103,11 @@ async function main(): Promise<void> {
   await backend.resume()
 }
 
-function openStore(flags: Flags): Promise<StateStore> | StateStore {
+async function openStore(flags: Flags): Promise<StateStore> {
   if (flags.state === 'mem:') return memoryStore()
-  return openFileStore(flags.state ?? join(flags.statedir, 'meshd.state'))
+  const path = flags.state ?? join(flags.statedir, 'meshd.state')
+  await lockState(path)
+  return openFileStore(path)
 }
 
 function endOnSignals(end: () => Promise<void>): void {

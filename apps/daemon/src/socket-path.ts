@@ -53,7 +53,7 @@ export async function listenOnSocket(server: Server, path: string): Promise<void
 }
 
 /** Tells whether somebody accepts connections at `path`. */
-function isAnswered(path: string): Promise<boolean> {
+export function isAnswered(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path)
     socket.once('connect', () => {

@@ -15,6 +15,9 @@ const SOURCES = {
   'mesh-control': 'apps/control/src/mesh-control.ts',
 } as const
 
+/** The daemon as a shell would start it. */
+export const MESHD_COMMAND = [process.execPath, ...FLAGS, join(PROJECT, SOURCES.meshd)].join(' ')
+
 type Program = keyof typeof SOURCES
 
 /** What a program that ended left. */

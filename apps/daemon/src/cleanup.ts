@@ -1,0 +1,41 @@
+// `meshd --cleanup`: takes away what a daemon that was killed may have left in the system. Its interface, and with it
+// addresses and routes, goes by itself with the process; one that was made to last, or a socket, does not.
+import { execFile } from 'node:child_process'
+import { unlink } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import type { DeviceChoice } from './device.ts'
+import { isAnswered } from './socket-path.ts'
+
+const run = promisify(execFile)
+
+/**
+ * Removes the socket at `socket` and the interface of `device`, where they are there. Returns what was removed.
+ *
+ * @throws Error with one sentence when a daemon is running there, or the interface cannot be removed.
+ */
+export async function cleanUp(socket: string, device: DeviceChoice): Promise<readonly string[]> {
+  if (await isAnswered(socket))
+    throw new Error(`A meshd is running on ${socket}: stop it before the cleanup.`)
+  const removed: string[] = []
+  const gone = await unlink(socket).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw new Error(`The socket ${socket} cannot be removed (${error.code}).`)
+      return false
+    },
+  )
+  if (gone) removed.push(`socket ${socket}`)
+  if (device.kind === 'tun' && (await removeTun(device.name))) removed.push(`interface ${device.name}`)
+  return removed
+}
+
+/** Removes a TUN interface of that name; one of another kind is left alone. Returns whether there was one. */
+async function removeTun(name: string): Promise<boolean> {
+  if (process.platform !== 'linux') return false
+  const { stdout } = await run('ip', ['-json', 'tuntap', 'show']).catch(() => ({ stdout: '' }))
+  if (!stdout.includes(`"${name}"`)) return false
+  await run('ip', ['link', 'delete', 'dev', name]).catch((cause: unknown) => {
+    throw new Error(`The interface ${name} cannot be removed: run this as root.`, { cause })
+  })
+  return true
+}
