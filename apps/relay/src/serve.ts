@@ -56,6 +56,7 @@ export async function serve(settings: Settings, say: (line: string) => void): Pr
   const relay = createRelay({
     privateKey,
     writeTimeout: settings.tcpWriteTimeout,
+    debug: true,
     x25519: nodeCrypto,
     ...(verifyClient === undefined ? {} : { verifyClient }),
     ...(meshKey === undefined ? {} : { meshKey }),

@@ -111,7 +111,15 @@ test('a rate file limits clients, is read again on SIGHUP, and nonsense in it is
   using alice = node(relay.region)
   using bob = node(relay.region)
   await reaches(alice, bob)
+  writeFileSync(file, '{"PerClientRateLimitBytesPerSec": 1}')
+  await relay.tell('SIGHUP', /read the rate limit again\n$/)
+  // The burst is still allowed; then the sender is slowed down for a very long time.
+  for (let i = 0; i < 3; i += 1) alice.connection.send(bob.key, new Uint8Array(60_000))
+  const stats = async (): Promise<{ pauses: number }> =>
+    (await (await fetch(`${relay.url}/debug/vars`)).json()) as { pauses: number }
+  while ((await stats()).pauses === 0) await new Promise((resolve) => setTimeout(resolve, 20))
   writeFileSync(file, '{"PerClientRateLimitBytesPerSec": -1}')
+  await relay.tell('SIGHUP', /must be a number of bytes\.\n$/)
   const broken = await run('--dev', '--a', '127.0.0.1:0', '--rate-config', file)
   expect([broken.code, broken.stderr]).toEqual([
     1,

@@ -43,6 +43,8 @@ export interface Serving extends AsyncDisposable {
   readonly stunPort: number
   readonly region: RelayRegion
   readonly stdout: string
+  /** Sends a signal and waits until the program says this on stderr. */
+  tell(signal: NodeJS.Signals, answer: RegExp): Promise<void>
   /** Sends a signal and waits for the end. */
   end(signal: NodeJS.Signals): Promise<number | null>
 }
@@ -77,6 +79,11 @@ export async function startServing(...args: string[]): Promise<Serving> {
     stunPort: Number(stun),
     region,
     stdout,
+    async tell(signal, answer) {
+      stderr = ''
+      child.kill(signal)
+      while (!answer.test(stderr)) await once(child.stderr, 'data')
+    },
     end,
     async [Symbol.asyncDispose]() {
       await end('SIGKILL')

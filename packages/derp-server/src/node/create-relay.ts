@@ -11,6 +11,7 @@ import type { SiblingId } from '../clients.ts'
 import type { ConnectionId, Origin } from '../connection.ts'
 import { Relay, type RelayOutput } from '../relay.ts'
 import type { RelayStats } from '../stats.ts'
+import { answerDebug } from './debug.ts'
 import { answerRequest, pathOf } from './http-answers.ts'
 import {
   type RelayStream,
@@ -46,6 +47,11 @@ export interface RelayServerOptions {
   readonly meshKey?: Uint8Array
   /** What one client may send; beyond it, reading pauses and nothing is lost. No limit unless given. */
   readonly receiveLimit?: ReceiveLimit
+  /**
+   * Answers `/metrics` (for Prometheus) and `/debug/…` too, to requests from this very machine only; `false` unless
+   * given.
+   */
+  readonly debug?: boolean
   /** Time; the system's clock unless given. */
   readonly clock?: Clock
   /** Random bytes; the system's unless given. */
@@ -76,7 +82,8 @@ export interface RelayServer {
    */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): void
   /**
-   * Answers `/derp`, `/derp/probe`, `/derp/latency-check`, `/generate_204` and `/robots.txt`; for the `'request'` event.
+   * Answers `/derp`, `/derp/probe`, `/derp/latency-check`, `/generate_204` and `/robots.txt`, and with `debug` the
+   * pages of the one who runs it; for the `'request'` event.
    *
    * @returns Whether the path was one of these; when `false`, nothing was written.
    */
@@ -162,6 +169,7 @@ class MountedRelay implements RelayServer {
   }
 
   handleRequest(request: IncomingMessage, response: ServerResponse): boolean {
+    if (this.#options.debug && answerDebug(pathOf(request), request, response, () => this.stats)) return true
     return answerRequest(request, response)
   }
 

@@ -19,4 +19,5 @@ export {
 } from './create-relay.ts'
 export { answerNoContent } from './http-answers.ts'
 export { type AcceptCounter, type AcceptLimit, limitAccepts } from './limit-accepts.ts'
+export { formatMetrics, METRICS_TYPE } from './metrics.ts'
 export { listenStun, STUN_PORT, type StunListener, type StunListenerOptions } from './listen-stun.ts'

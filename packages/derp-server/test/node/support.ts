@@ -18,6 +18,7 @@ import { loginFrame, RELAY_PRIVATE_KEY } from '../support.ts'
 export interface ListeningRelay extends AsyncDisposable {
   readonly relay: RelayServer
   readonly port: number
+  readonly server: Server
 }
 
 /** Mounts a relay in a plain or TLS server on a free port. */
@@ -26,7 +27,9 @@ export async function listen(
   tls?: ServerOptions,
 ): Promise<ListeningRelay> {
   const relay = createRelay({ privateKey: RELAY_PRIVATE_KEY, ...options })
-  const server: Server = tls === undefined ? createServer() : createTlsServer(tls)
+  // Looked at often, so that tests of timeouts are short.
+  const often = { connectionsCheckingInterval: 50 }
+  const server: Server = tls === undefined ? createServer(often) : createTlsServer({ ...often, ...tls })
   server.on('upgrade', (request, socket, head) => relay.handleUpgrade(request, socket, head))
   server.on('request', (request, response) => {
     if (!relay.handleRequest(request, response)) response.writeHead(404).end()
@@ -37,6 +40,7 @@ export async function listen(
   return {
     relay,
     port,
+    server,
     async [Symbol.asyncDispose]() {
       relay.close()
       server.closeAllConnections()
