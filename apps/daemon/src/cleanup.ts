@@ -32,8 +32,9 @@ export async function cleanUp(socket: string, device: DeviceChoice): Promise<rea
 /** Removes a TUN interface of that name; one of another kind is left alone. Returns whether there was one. */
 async function removeTun(name: string): Promise<boolean> {
   if (process.platform !== 'linux') return false
-  const { stdout } = await run('ip', ['-json', 'tuntap', 'show']).catch(() => ({ stdout: '' }))
-  if (!stdout.includes(`"${name}"`)) return false
+  const show = ['-details', 'link', 'show', 'dev', name, 'type', 'tun']
+  const { stdout } = await run('ip', show).catch(() => ({ stdout: '' }))
+  if (!stdout.includes('tun type tun')) return false
   await run('ip', ['link', 'delete', 'dev', name]).catch((cause: unknown) => {
     throw new Error(`The interface ${name} cannot be removed: run this as root.`, { cause })
   })
