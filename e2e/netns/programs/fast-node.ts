@@ -1,6 +1,5 @@
 // A WireGuard node whose packets are moved by the Linux data plane: the same settings as wireguard-node.ts, and which bulk
-// crypto to use. Says what happens as lines of JSON; `status` on its input makes it tell its counters, `crash` kills its
-// packet thread.
+// crypto and packet filter to use. Says what happens as lines of JSON; a line of input makes it tell its counters.
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
@@ -17,6 +16,8 @@ import type { NodeSettings } from './wireguard-node.ts'
 export interface FastNodeSettings extends NodeSettings {
   readonly mtu?: number
   readonly aead?: 'wasm'
+  /** A module that makes the packet filter. */
+  readonly judge?: string
 }
 
 const PEER = 1
@@ -33,6 +34,7 @@ const plane = new LinuxDataPlane({
   port: settings.port,
   onEvent: say,
   ...(settings.aead ? { aead: settings.aead } : {}),
+  ...(settings.judge ? { judge: { module: settings.judge, options: undefined } } : {}),
 })
 const device = new WireGuardDevice({
   privateKey: Buffer.from(settings.privateKey, 'base64'),

@@ -1,0 +1,74 @@
+// The Linux data plane on real TUN devices and sockets: against the distribution's wireguard-go, against itself, with a
+// packet filter on its thread, and when that thread dies.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect } from 'vitest'
+import { eventually, netnsTest } from './support.ts'
+import { iperf, openTunnel, pingTimes, type TunnelEnd } from './tunnel.ts'
+
+const test = netnsTest('ping', 'iperf3')
+const testPeer = netnsTest('wireguard-go', 'wg', 'ping', 'iperf3')
+const JUDGE = new URL('programs/crashing-judge.ts', import.meta.url).href
+
+interface Status {
+  readonly drops: Readonly<Record<string, number>>
+  readonly peer: { readonly sentPackets: number; readonly receivedPackets: number }
+}
+
+async function statusOf({ process }: TunnelEnd): Promise<Status> {
+  const before = process.output.length
+  await sleep(120) // a report may be under way
+  process.send('status')
+  return eventually('a status', async () => {
+    const line = process.output
+      .slice(before)
+      .split('\n')
+      .find((one) => one.includes('"status"'))
+    return line === undefined ? undefined : (JSON.parse(line) as Status)
+  })
+}
+
+testPeer(
+  'wireguard-go and the Linux data plane: ping and TCP both ways, IPv4 and IPv6 (W2)',
+  async ({ lab }) => {
+    const [ours, theirs] = await openTunnel(lab, ['linux', { program: 'wireguard-go' }])
+    expect(await pingTimes(ours, theirs.overlay, 10)).toHaveLength(10)
+    expect(await pingTimes(theirs, ours.overlay, 10)).toHaveLength(10)
+    expect(await pingTimes(ours, theirs.overlay6, 10)).toHaveLength(10)
+    expect(await pingTimes(ours, theirs.overlay, 10, '-M', 'do', '-s', '1392')).toHaveLength(10)
+    for (const more of [[], ['-R'], ['-6'], ['-6', '-R']]) {
+      const { gbits } = await iperf(ours, theirs, 1, ...more)
+      expect(gbits).toBeGreaterThan(0.05)
+    }
+    const { drops } = await statusOf(ours)
+    expect({ ...drops, 'no-route': 0 }).toEqual(
+      Object.fromEntries(Object.keys(drops).map((name) => [name, 0])),
+    )
+  },
+)
+
+test('two Linux data planes: every packet that one seals the other opens, whatever the size', async ({
+  lab,
+}) => {
+  const [a, b] = await openTunnel(lab, ['linux', 'linux-wasm'])
+  for (const size of [16, 17, 31, 100, 1000, 1391, 1392, 4000, 20_000]) {
+    expect(await pingTimes(a, b.overlay, 5, '-s', `${size}`)).toHaveLength(5)
+    expect(await pingTimes(a, b.overlay6, 5, '-s', `${size}`)).toHaveLength(5)
+  }
+  const { gbits } = await iperf(a, b, 1)
+  expect(gbits).toBeGreaterThan(0.2)
+  expect((await iperf(a, b, 1, '-u', '-b', '20M', '-l', '1200')).gbits).toBeGreaterThan(0.015)
+  const [here, there] = [await statusOf(a), await statusOf(b)]
+  expect(there.drops).toMatchObject({ forged: 0, replayed: 0, 'bad-inner': 0, 'wrong-source': 0 })
+  expect(there.peer.receivedPackets).toBeGreaterThan(here.peer.sentPackets * 0.9)
+})
+
+test('a packet filter judges on the packet thread, and a thread that dies is replaced within a second', async ({
+  lab,
+}) => {
+  const [a, b] = await openTunnel(lab, ['linux', 'linux'], { judge: JUDGE })
+  await sleep(5_500) // no initiation is sent within five seconds of another
+  await pingTimes(a, b.overlay, 1)
+  await a.namespace.run('sh', '-c', `ping -c 1 -W 1 -s 999 ${b.overlay} || true`)
+  await a.process.waitFor(/"restarted".*fell over/)
+  expect(await pingTimes(a, b.overlay, 20)).toHaveLength(20)
+})
