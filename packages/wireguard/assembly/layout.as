@@ -12,7 +12,7 @@ export const STATE_KEY: usize = STATE + 16
 export const STATE_BLOCK: usize = STATE + 48
 export const STATE_NONCE: usize = STATE + 52
 
-/** Poly1305's r as four words of 32 bits, then r * 5 / 4 likewise; each in a u64. Then the 16 bytes added at the end. */
+/** Poly1305's r as four words of 32 bits, then r * 5 / 4 of the upper three; each in a u64. Then the 16 bytes added at the end. */
 export const POLY_R: usize = 128
 export const POLY_PAD: usize = POLY_R + 64
 

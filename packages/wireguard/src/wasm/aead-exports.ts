@@ -5,7 +5,7 @@ import type { AeadArena } from './arena.ts'
 import { decodeBase64 } from './base64.ts'
 import { webAssembly } from './web-assembly.ts'
 
-/** What the module exports; assembly/index.ts and what it names say more of each. */
+/** What the module exports; assembly/index.as and what it names say more of each. */
 export interface AeadExports {
   readonly configure: (slots: number, slotCount: number, packets: number, packetsEnd: number) => void
   readonly sealBatch: (table: number, count: number) => number
