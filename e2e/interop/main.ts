@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import { Lab } from '../netns/lab.ts'
 import type { InteropCase, Trail } from './case.ts'
 import { first } from './first.ts'
+import { relay } from './relay.ts'
 
-const GROUPS: Readonly<Record<string, readonly InteropCase[]>> = { first }
+const GROUPS: Readonly<Record<string, readonly InteropCase[]>> = { first, relay }
 
 type Outcome = 'reached' | 'stopped' | 'skipped'
 

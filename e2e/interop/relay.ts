@@ -1,0 +1,180 @@
+// `pnpm interop relay`: is our client at home on a real derper, do real clients and real probes take our relay for one,
+// and do the two kinds of relay make one mesh?
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { RelayRegion } from '@mesh/derp-client'
+import { eventually, type Started } from '../netns/lab.ts'
+import type { InteropCase } from './case.ts'
+import { joinTailscaled, kernelPing, pathIs } from './nodes.ts'
+import { connectOurs, exchange, startDerper, startOurs, startPlainDerper, writeSecret } from './relays.ts'
+import { startControl } from './servers.ts'
+import { buildSite, type Place, type Site } from './site.ts'
+
+const TAILSCALE = ['tailscaled', 'tailscale']
+
+/** The cases, simplest first. */
+export const relay: readonly InteropCase[] = [
+  {
+    name: 'C1 our client on a real derper by TLS, its key learned from the certificate (fast start)',
+    peers: ['derper'],
+    run: async (lab, trail, peer) => {
+      const { hub, a, b } = await triangle(lab)
+      const { region } = await trail('derper up', () => startDerper(hub, peer('derper')))
+      const alice = await trail('first connected', () => connectOurs(a, region))
+      const bob = await trail('second connected', () => connectOurs(b, region))
+      await trail('packets both ways', () => exchange(alice, bob))
+      alice.program.send('ping')
+      await trail('pong', () => alice.program.waitFor(/^pong$/m))
+      await bob.program.stop()
+      await trail('departure told', () => alice.program.waitFor(new RegExp(`^gone ${bob.key} 0$`, 'm')))
+    },
+  },
+  {
+    name: 'C1 our client on a real derper without TLS (no fast start)',
+    peers: ['derper'],
+    run: async (lab, trail, peer) => {
+      const { hub, a, b } = await triangle(lab)
+      const { region } = await trail('derper up', () => startPlainDerper(hub, peer('derper')))
+      const alice = await trail('first connected', () => connectOurs(a, region, { plain: true }))
+      const bob = await trail('second connected', () => connectOurs(b, region, { plain: true }))
+      await trail('packets both ways', () => exchange(alice, bob))
+    },
+  },
+  {
+    name: 'S1 derpprobe on our relay',
+    peers: ['derpprobe'],
+    run: async (lab, trail, peer) => {
+      const { hub, a } = await triangle(lab)
+      const started = await trail('relay up', () => startOurs(hub, undefined, PROBED_NAME))
+      const probe = (...args: readonly string[]): Started =>
+        startProbe(a, hub, started, peer('derpprobe'), args)
+      const once = probe('-once', '-bw-interval=1s', '-bw-probe-size-bytes=1000000')
+      await eventually('derpprobe to end', async () => once.ended || undefined, 60_000)
+      for (const [stage, name] of [
+        ['TLS', 'tls'],
+        ['STUN', 'udp'],
+        ['mesh', 'mesh'],
+        ['bandwidth', 'bw'],
+      ] as const) {
+        await trail(stage, () => once.waitFor(new RegExp(`^\\S+ \\S+ good: derp/\\S+/${name}: .*`, 'm')))
+      }
+      if (/ bad: /.test(once.output)) throw new Error(once.output)
+      // This one never ends by itself, so it is asked how it goes.
+      probe('-listen=127.0.0.1:8030', '-qd-packets-per-second=50')
+      await trail('queueing delay', () =>
+        eventually(
+          'packets to be measured, and none lost',
+          async () => {
+            const page = await fetchIn(a, 'http://127.0.0.1:8030/debug/varz').catch(() => '')
+            const measured = /qd_probe_delays_seconds_count\{.*\} (\d+)/.exec(page)?.[1]
+            const lost = /qd_probe_dropped_packets\{.*\} (\d+)/.exec(page)?.[1]
+            return Number(measured) > 100 && lost === '0' ? true : undefined
+          },
+          60_000,
+        ),
+      )
+    },
+  },
+  {
+    name: 'S1, S3 two tailscaled with UDP blocked, on our relay',
+    peers: TAILSCALE,
+    run: async (lab, trail, peer) => {
+      const { hub, a, b } = await triangle(lab)
+      for (const place of [a, b]) await blockUdp(place)
+      const started = await trail('relay up', () => startOurs(hub))
+      const address = `https://${hub.address}:3340,cert=${started.pin}`
+      const control = await trail('control up', () => startControl(hub, address))
+      const [one, other] = await trail('both Running', () =>
+        Promise.all([joinTailscaled(a, control, 'ts-0', peer), joinTailscaled(b, control, 'ts-1', peer)]),
+      )
+      await trail('ping one way', () => kernelPing(one, other))
+      await trail('ping the other way', () => kernelPing(other, one))
+      await trail('relayed', () => pathIs(one, other, /via DERP/))
+      await trail('latency in netcheck', () =>
+        eventually(
+          'netcheck to show the relay',
+          async () => {
+            const { stdout } = await one.cli('netcheck')
+            return /UDP: false[^]*DERP latency:\s*\n\s*- \S+: \d/.test(stdout) ? stdout : undefined
+          },
+          30_000,
+        ),
+      )
+    },
+  },
+  {
+    name: 'S16 our relay and a real derper as one mesh',
+    peers: ['derper'],
+    run: async (lab, trail, peer) => {
+      const { hub, a, b, other } = await triangle(lab)
+      const secretFile = writeSecret(hub)
+      // Each has to know the other's certificate: the first start makes it.
+      const { certificate, program } = await startOurs(hub)
+      await program.stop()
+      const derper = await trail('derper up', () =>
+        startDerper(other, peer('derper'), {
+          secretFile,
+          siblings: `${hub.address}:3340`,
+          trusted: certificate,
+        }),
+      )
+      const ours = await trail('relay up', () =>
+        startOurs(hub, { secretFile, siblings: `${other.address}:3340#${derper.pin}` }),
+      )
+      await trail('meshed', () => ours.program.waitFor(/meshed with/))
+      const alice = await trail('client of ours', () => connectOurs(a, ours.region))
+      const bob = await trail('client of derper', () => connectOurs(b, derper.region))
+      await trail('packets both ways', () => exchange(alice, bob))
+      await ours.program.stop()
+      await trail('our relay away: departure told', () =>
+        bob.program.waitFor(new RegExp(`^gone ${alice.key} 0$`, 'm')),
+      )
+      await startOurs(hub, { secretFile, siblings: `${other.address}:3340#${derper.pin}` })
+      await trail('and back: packets both ways', () => exchange(alice, bob))
+    },
+  },
+]
+
+/** A hub with the relay, two nodes around it, and one more place for another relay. */
+async function triangle(
+  lab: Parameters<InteropCase['run']>[0],
+): Promise<{ hub: Place; a: Place; b: Place; other: Place }> {
+  const site: Site = await buildSite(lab, ['a', 'b', 'r'])
+  const [a, b, other] = site.nodes
+  if (a === undefined || b === undefined || other === undefined)
+    throw new RangeError('a triangle needs three')
+  return { hub: site.hub, a, b, other }
+}
+
+/** The name under which probes know our relay: they ask for names in TLS, and pins mean nothing to them. */
+const PROBED_NAME = 'relay.test'
+
+function startProbe(
+  place: Place,
+  hub: Place,
+  { region, certificate }: { region: RelayRegion; certificate: string },
+  derpprobe: string,
+  args: readonly string[],
+): Started {
+  const [map, hosts] = [join(place.folder, 'map.json'), join(place.folder, 'hosts')]
+  const Nodes = region.Nodes?.map((node) => ({ ...node, CertName: '', IPv4: hub.address }))
+  writeFileSync(map, JSON.stringify({ Regions: { [region.RegionID]: { ...region, Nodes } } }))
+  writeFileSync(hosts, `${hub.address} ${PROBED_NAME}\n`)
+  // What is mounted here only this program sees.
+  const script = 'mount --bind "$0" /etc/hosts && export SSL_CERT_FILE="$1" && shift && exec "$@"'
+  const program = [derpprobe, `-derp-map=file://${map}`, '-spread=false', ...args]
+  return place.namespace.start('sh', '-c', script, hosts, certificate, ...program)
+}
+
+/** Fetches a page from within a namespace. */
+async function fetchIn({ namespace }: Place, url: string): Promise<string> {
+  const script = 'fetch(process.argv[1]).then((answer) => answer.text()).then(console.log)'
+  return (await namespace.run(process.execPath, '-e', script, url)).stdout
+}
+
+/** Lets no UDP out of a place: what is left is TCP to the relay. */
+async function blockUdp({ namespace }: Place): Promise<void> {
+  await namespace.run('nft', 'add table inet guard')
+  await namespace.run('nft', 'add chain inet guard out { type filter hook output priority 0 ; }')
+  await namespace.run('nft', 'add rule inet guard out oifname != "tailscale0" meta l4proto udp drop')
+}
