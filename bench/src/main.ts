@@ -3,10 +3,12 @@
 import { parseArgs } from 'node:util'
 import { aeadBench } from './aead.ts'
 import type { Bench, BenchResult } from './bench.ts'
+import { dataplaneBench } from './dataplane.ts'
 import { watchMachine } from './machine.ts'
 
 const benches: Readonly<Record<string, Bench>> = {
   aead: aeadBench,
+  dataplane: dataplaneBench,
 }
 
 process.exitCode = await main(process.argv.slice(2))
