@@ -4,10 +4,12 @@ import { parseArgs } from 'node:util'
 import { aeadBench } from './aead.ts'
 import type { Bench, BenchResult } from './bench.ts'
 import { dataplaneBench } from './dataplane.ts'
+import { handshakeBench } from './handshake.ts'
 import { watchMachine } from './machine.ts'
 
 const benches: Readonly<Record<string, Bench>> = {
   aead: aeadBench,
+  handshake: handshakeBench,
   dataplane: dataplaneBench,
 }
 
