@@ -41,6 +41,22 @@ export const relay: readonly InteropCase[] = [
     },
   },
   {
+    name: 'C1 our client on a real derper by WebSocket, with and without TLS',
+    peers: ['derper'],
+    run: async (lab, trail, peer) => {
+      const { hub, a, b, other } = await triangle(lab)
+      const options = { webSocket: true }
+      const secured = await trail('derper up', () => startDerper(hub, peer('derper')))
+      const alice = await trail('first connected', () => connectOurs(a, secured.region, options))
+      const bob = await trail('second connected', () => connectOurs(b, secured.region, options))
+      await trail('packets both ways', () => exchange(alice, bob))
+      const plain = await startPlainDerper(other, peer('derper'))
+      const carol = await connectOurs(a, plain.region, { ...options, plain: true })
+      const dave = await connectOurs(b, plain.region, { plain: true })
+      await trail('without TLS: packets both ways', () => exchange(carol, dave))
+    },
+  },
+  {
     name: 'S1 derpprobe on our relay',
     peers: ['derpprobe'],
     run: async (lab, trail, peer) => {

@@ -5,11 +5,13 @@ import { request } from 'node:http'
 import type { Socket } from 'node:net'
 import { connect as connectTls, rootCertificates, type TLSSocket } from 'node:tls'
 import type { ByteStream } from '../byte-stream.ts'
+import type { Dialled } from '../driven-connection.ts'
 import { DerpError } from '../errors.ts'
 import type { RelayNode, RelayRegion } from '../region.ts'
 import { announcedKey, checkPin, verification } from './certificate.ts'
 import { candidatesOf, race } from './race.ts'
 import { socketStream } from './socket-stream.ts'
+import { webSocketOn } from './web-socket-stream.ts'
 
 /** How to dial. */
 export interface DialOptions {
@@ -19,13 +21,8 @@ export interface DialOptions {
   readonly ipv6Works: boolean
   /** PEM certificates to trust besides the system's. */
   readonly extraRoots: readonly string[]
-}
-
-/** A stream on which DERP may begin. */
-export interface Dialled {
-  readonly stream: ByteStream
-  /** The server's key, when its certificate told it: the login may go out at once. */
-  readonly serverKey?: Uint8Array
+  /** Inside a WebSocket. */
+  readonly webSocket: boolean
 }
 
 /** The ports of a relay whose map entry names none (data-plane §2.13). */
@@ -64,10 +61,12 @@ async function open(
   signal: AbortSignal,
 ): Promise<Dialled> {
   try {
-    if (options.plain) return { stream: await upgrade(socket, node, options, signal) }
+    const begin = options.webSocket ? openWebSocket : upgrade
+    if (options.plain) return { stream: await begin(socket, node, options, signal) }
     const secured = await secure(socket, node, options.extraRoots, signal)
-    const serverKey = announcedKey(secured)
-    if (serverKey === undefined) return { stream: await upgrade(secured, node, options, signal) }
+    // There is no fast start inside a WebSocket (§2.4).
+    const serverKey = options.webSocket ? undefined : announcedKey(secured)
+    if (serverKey === undefined) return { stream: await begin(secured, node, options, signal) }
     return { stream: startFast(secured, node, options), serverKey }
   } catch (error) {
     socket.on('error', () => undefined)
@@ -161,6 +160,16 @@ function upgrade(
     })
     asked.end()
   })
+}
+
+function openWebSocket(
+  socket: Socket,
+  node: RelayNode,
+  { plain, ideal }: UpgradeOptions,
+  signal: AbortSignal,
+): Promise<ByteStream> {
+  const idealNode: Record<string, string> = ideal === undefined ? {} : { 'Ideal-Node': ideal }
+  return webSocketOn(socket, { Host: hostHeader(node, plain), ...idealNode }, signal)
 }
 
 // Fast start: the server answers with DERP and nothing else, so there is nothing to wait for (§2.3).

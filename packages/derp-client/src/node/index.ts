@@ -3,4 +3,5 @@
  *
  * @packageDocumentation
  */
-export { connectDerp, type DerpConnection, type DerpConnectionOptions } from './connect-derp.ts'
+export type { DerpConnection } from '../connection.ts'
+export { connectDerp, type DerpConnectionOptions } from './connect-derp.ts'
