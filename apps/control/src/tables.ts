@@ -36,6 +36,18 @@ export function nodesTable(nodes: readonly NodeJson[]): string {
   return table(['ID', 'NAME', 'OWNER', 'ADDRESSES', 'STATE', 'LAST SEEN', 'EXPIRES'], rows)
 }
 
+/** Returns the routes of nodes as a table. */
+export function routesTable(nodes: readonly NodeJson[]): string {
+  const rows = nodes.map((node) => [
+    String(node.id),
+    node.name,
+    node.approvedRoutes.join(', ') || '-',
+    node.availableRoutes.join(', ') || '-',
+    node.subnetRoutes.join(', ') || '-',
+  ])
+  return table(['ID', 'NAME', 'APPROVED', 'AVAILABLE', 'SERVING'], rows)
+}
+
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [head, ...rows]
   const widths = head.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)))

@@ -1,12 +1,36 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { NodeRecord } from '@mesh/control-server'
+import { SqliteStore } from '@mesh/control-server/node'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 const PROGRAM = fileURLToPath(new URL('../src/mesh-control.ts', import.meta.url))
 const FLAGS = ['--conditions=@mesh/source', '--disable-warning=ExperimentalWarning']
+
+const NODE: Omit<NodeRecord, 'id'> = {
+  stableId: 'n1',
+  machineKey: `mkey:${'1'.repeat(64)}`,
+  nodeKey: `nodekey:${'1'.repeat(64)}`,
+  discoKey: '',
+  user: 1,
+  tags: [],
+  givenName: 'box',
+  ipv4: '100.64.0.1',
+  ipv6: 'fd7a:115c:a1e0::40:1',
+  expiresAt: undefined,
+  registerMethod: 'auth-key',
+  preAuthKey: undefined,
+  ephemeral: false,
+  hostinfo: { Hostname: 'box', RoutableIPs: ['10.0.0.0/8'] },
+  endpoints: [],
+  approvedRoutes: [],
+  capVersion: 138,
+  createdAt: 1,
+  lastSeen: undefined,
+}
 
 interface Result {
   readonly code: number | null
@@ -84,6 +108,46 @@ describe('a running server', () => {
     expect(JSON.stringify(list)).not.toContain(made.out.slice(-64))
     expect(await ask('nodes', 'list')).toEqual([])
     expect((await run('users', 'list', '--state-dir', state)).out).toMatch(/^ID +NAME .*\n1 +ann +Ann A\./)
+  })
+
+  test('renames, tags, expires nodes and lets them route', { timeout: 60_000 }, async () => {
+    mkdirSync(state)
+    const store = new SqliteStore(join(state, 'control.sqlite'))
+    store.insertUser({ name: 'ann', displayName: 'Ann', createdAt: 1 })
+    store.insertNode(NODE)
+    store.close()
+    await serve()
+    expect(await ask('users', 'rename', 'ann', 'anna')).toMatchObject({ name: 'anna', displayName: 'anna' })
+    expect(
+      await ask('users', 'rename', '-i', '1', '--new-name', 'ann', '--display-name', 'Ann'),
+    ).toMatchObject({
+      name: 'ann',
+      displayName: 'Ann',
+    })
+    expect(await ask('nodes', 'rename', 'router', '-i', '1')).toMatchObject({
+      dnsName: 'router.mesh.internal',
+    })
+    const routes = ['10.0.0.0/8', '0.0.0.0/0', '::/0']
+    expect(await ask('nodes', 'approve-routes', 'router', '-r', '10.0.0.0/8,0.0.0.0/0')).toMatchObject({
+      approvedRoutes: routes,
+    })
+    const { out } = await run('nodes', 'list-routes', '--state-dir', state)
+    expect(out.split('\n')[1]).toBe('1   router  10.0.0.0/8, 0.0.0.0/0, ::/0  10.0.0.0/8  10.0.0.0/8')
+    expect(await ask('nodes', 'approve-routes', 'router', '-r', '')).toMatchObject({ approvedRoutes: [] })
+    expect(await ask('nodes', 'expire', '1')).toMatchObject({ expired: true })
+    expect(await ask('nodes', 'expire', '1', '--expiry', '2099-01-31T12:00:00Z')).toMatchObject({
+      expired: false,
+      expiry: '2099-01-31T12:00:00.000Z',
+    })
+    expect(await ask('nodes', 'expire', '1', '--disable')).toMatchObject({ expired: false, expiry: null })
+    const refused = await run('users', 'delete', 'ann', '--state-dir', state)
+    expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('still has 1 nodes (router)')])
+    expect(await ask('nodes', 'tag', '1', '-t', 'tag:a,tag:b')).toMatchObject({
+      user: '',
+      tags: ['tag:a', 'tag:b'],
+    })
+    expect(await ask('users', 'destroy', '--name', 'ann', '--force')).toMatchObject({ name: 'ann' })
+    expect(await ask('users', 'list')).toEqual([])
   })
 
   test('control 1: has the same key and the same users after SIGKILL', async () => {

@@ -27,11 +27,28 @@ export class Accounts {
 
   /** Makes a user. */
   createUser({ name, displayName }: NewUser): UserRecord {
-    if (!isUserName(name)) {
-      const message = `${JSON.stringify(name)} cannot be a user name: use letters, digits and . _ - @ +`
-      throw new ControlError('ERR_CONTROL_USER_NAME', message)
-    }
+    checkUserName(name)
     return this.#network.addUser({ name, displayName: displayName ?? name, createdAt: this.#wall() })
+  }
+
+  /** Changes a user's name and what people read. */
+  renameUser(nameOrId: string, { name, displayName }: NewUser): UserRecord {
+    const user = this.userNamed(nameOrId)
+    checkUserName(name)
+    return this.#network.updateUser({ ...user, name, displayName: displayName ?? name })
+  }
+
+  /** Removes a user who has no nodes. */
+  deleteUser(nameOrId: string): UserRecord {
+    const user = this.userNamed(nameOrId)
+    const nodes = [...this.#network.nodes()].filter((node) => node.user === user.id)
+    if (nodes.length > 0) {
+      const names = nodes.slice(0, 3).map((node) => node.givenName)
+      const message = `User ${user.name} still has ${nodes.length} nodes (${names.join(', ')}${nodes.length > 3 ? ', …' : ''}): delete them first.`
+      throw new ControlError('ERR_CONTROL_USER_HAS_NODES', message)
+    }
+    this.#network.removeUser(user.id)
+    return user
   }
 
   /** Makes a pre-auth key. */
@@ -79,4 +96,10 @@ export class Accounts {
   #wall(): number {
     return this.#options.wallClock()
   }
+}
+
+function checkUserName(name: string): void {
+  if (isUserName(name)) return
+  const message = `${JSON.stringify(name)} cannot be a user name: use letters, digits and . _ - @ +`
+  throw new ControlError('ERR_CONTROL_USER_NAME', message)
 }

@@ -45,6 +45,8 @@ export interface NodeStatus {
   readonly online: boolean
   /** Whether its key has expired. */
   readonly expired: boolean
+  /** The prefixes that peers send to it now. */
+  readonly servedRoutes: readonly string[]
 }
 
 /** Tells whether text can be a user's login name. */

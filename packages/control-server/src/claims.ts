@@ -2,8 +2,11 @@
 // no endpoint would make every peer's client refuse its whole map, and a list without end would fill every map
 // (control §9.7.6).
 
-import type { Hostinfo, NetInfo, Service } from '@mesh/wire/control'
+import type { Hostinfo, MapRequest, NetInfo, Service } from '@mesh/wire/control'
 import { formatEndpoint, parseEndpoint } from '@mesh/wire/ip'
+import type { NodeChange } from './network.ts'
+import type { NodeRecord } from './records.ts'
+import { normalRoute } from './routes.ts'
 
 /** The most endpoints kept of a node; clients report a handful. */
 const MAX_ENDPOINTS = 32
@@ -11,11 +14,23 @@ const MAX_ENDPOINTS = 32
 const MAX_SERVICES = 64
 const MAX_HOST_KEYS = 16
 const MAX_HOST_KEY_LENGTH = 4096
+/** The most prefixes kept that a node offers to route. */
+const MAX_ROUTES = 256
 /** The most relays whose latency is kept. */
 const MAX_LATENCIES = 64
 /** The longest text passed on of a free field. */
 const MAX_TEXT = 255
 const PUBLISHED_SERVICES = new Set(['tcp', 'udp', 'peerapi4', 'peerapi6', 'peerapi-dns-proxy'])
+
+/** Returns what a report changes of its node. */
+export function reportedChange(node: NodeRecord, request: MapRequest): NodeChange {
+  const hostinfo = request.Hostinfo && mergeHostinfo(node.hostinfo, checkHostinfo(request.Hostinfo))
+  const endpoints = checkEndpoints(request.Endpoints ?? [])
+  return {
+    ...(hostinfo && JSON.stringify(hostinfo) !== JSON.stringify(node.hostinfo) ? { hostinfo } : {}),
+    ...(endpoints.join() === node.endpoints.join() ? {} : { endpoints }),
+  }
+}
 
 /** Returns the endpoints that are endpoints, in their order, without doubles. */
 export function checkEndpoints(endpoints: readonly string[]): string[] {
@@ -34,7 +49,7 @@ export function checkHostinfo(hostinfo: Hostinfo): Hostinfo {
     hostinfo
   const texts = { IPNVersion, BackendLogID, OS, OSVersion, Hostname, Machine, GoArch, Distro, DistroVersion }
   const lists = {
-    RoutableIPs: hostinfo.RoutableIPs?.slice(0, MAX_SERVICES).map(cleanText),
+    RoutableIPs: hostinfo.RoutableIPs && checkRoutes(hostinfo.RoutableIPs),
     RequestTags: hostinfo.RequestTags?.slice(0, MAX_SERVICES).map(cleanText),
     Services: hostinfo.Services?.filter(isPublished).slice(0, MAX_SERVICES).map(cleanService),
     sshHostKeys: hostinfo.sshHostKeys
@@ -52,6 +67,12 @@ export function checkHostinfo(hostinfo: Hostinfo): Hostinfo {
   })
 }
 
+/** Keeps the prefixes that are prefixes, in their normal form and order, without doubles. */
+function checkRoutes(texts: readonly string[]): string[] {
+  const routes = texts.slice(0, MAX_ROUTES).map(normalRoute)
+  return [...new Set(routes.filter((route) => route !== undefined))]
+}
+
 /** Keeps the yes and no of a report, and of the latencies those of so many relays, not whatever keys there are. */
 function checkNetInfo(netInfo: NetInfo): NetInfo {
   const { LinkType, FirewallMode, DERPLatency, ...scalars } = netInfo
@@ -64,7 +85,7 @@ function checkNetInfo(netInfo: NetInfo): NetInfo {
 }
 
 /** Returns a report whose NetInfo is the earlier one when it brings none. */
-export function mergeHostinfo(before: Hostinfo, report: Hostinfo): Hostinfo {
+function mergeHostinfo(before: Hostinfo, report: Hostinfo): Hostinfo {
   const { NetInfo } = before
   return report.NetInfo === undefined && NetInfo !== undefined ? { ...report, NetInfo } : report
 }

@@ -6,21 +6,24 @@ import type { MapRequest, MapResponse, RegisterRequest, RegisterResponse } from 
 import { isZeroKey, KEEP_ALIVE_RESPONSE, MINIMUM_CAPABILITY_VERSION } from '@mesh/wire/control'
 import { Accounts } from './accounts.ts'
 import type { MadePreAuthKey, NewPreAuthKey, NewUser, NodeStatus } from './admin.ts'
-import { checkEndpoints, checkHostinfo, mergeHostinfo } from './claims.ts'
+import { reportedChange } from './claims.ts'
+import type { CoordinatorOutput } from './coordinator-output.ts'
 import { Deadlines } from './deadlines.ts'
 import { ControlError } from './errors.ts'
 import { MapSession } from './map-session.ts'
 import { MapViews } from './map-views.ts'
 import { Network } from './network.ts'
 import type { NodeChange } from './network.ts'
+import { NodeChanges } from './node-changes.ts'
 import { isExpired } from './node-view.ts'
 import { checkOptions, dnsConfigOf, EPHEMERAL_TIMEOUT } from './options.ts'
 import type { CoordinatorOptions } from './options.ts'
-import { PendingRegistrations } from './pending.ts'
+import { followedId, PendingRegistrations } from './pending.ts'
 import type { PendingRegistration } from './pending.ts'
 import { OFFLINE_GRACE, Presence } from './presence.ts'
 import type { NodeRecord, PreAuthKeyRecord, UserRecord } from './records.ts'
 import { askAt, refusal, Registrar } from './registration.ts'
+import { RouteTable, servableRoutes } from './routes.ts'
 
 /** Changes are gathered this long, so that a burst becomes one response a session; milliseconds. */
 export const BATCH_INTERVAL = 50
@@ -33,25 +36,16 @@ const MAX_SESSIONS_PER_NODE = 4
 /** Wall-clock moments are looked at again at least this often, for the wall clock may be set. */
 const MAX_EXPIRY_WAIT = 60 * 60_000
 
-/** What the coordinator wants done. `exchange` is the number its shell gave the request. */
-export type CoordinatorOutput =
-  | { readonly kind: 'register-response'; readonly exchange: number; readonly response: RegisterResponse }
-  | { readonly kind: 'map-response'; readonly exchange: number; readonly response: MapResponse }
-  | { readonly kind: 'end'; readonly exchange: number }
-  | { readonly kind: 'refuse'; readonly exchange: number; readonly status: 400 | 404; readonly text: string }
-  | { readonly kind: 'event'; readonly event: CoordinatorEvent; readonly node: number }
-
-/** What happened to a node, for logs. */
-export type CoordinatorEvent = 'registered' | 'online' | 'offline' | 'removed' | 'logged-out'
-
 /** Decides who is in the network and tells every node what it needs to know of the others. */
 export class Coordinator implements Machine<CoordinatorOutput> {
   readonly #options: CoordinatorOptions
   readonly #network: Network
   readonly #accounts: Accounts
+  readonly #changes: NodeChanges
   readonly #registrar: Registrar
   readonly #pending: PendingRegistrations
   readonly #presence = new Presence()
+  readonly #routes = new RouteTable()
   readonly #views: MapViews
   readonly #sessions = new Map<number, MapSession>()
   readonly #keepAlives = new Deadlines<number>()
@@ -67,6 +61,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     this.#options = options
     this.#network = new Network(store)
     this.#accounts = new Accounts(this.#network, options)
+    this.#changes = new NodeChanges(this.#network)
     this.#pending = new PendingRegistrations(random)
     this.#registrar = new Registrar({
       network: this.#network,
@@ -80,13 +75,17 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     this.#views = new MapViews({
       network: this.#network,
       isOnline: (node) => this.#presence.isOnline(node),
+      routesOf: (node) => this.#routes.routesOf(node),
       policy: options.policy ?? { kind: 'allow-all' },
       derpMap: options.derpMap,
       dnsConfig: dnsConfigOf(options),
       baseDomain,
       wallClock,
     })
-    for (const node of this.#network.nodes()) this.#watch(node, options.now)
+    for (const node of this.#network.nodes()) {
+      this.#watch(node, options.now)
+      this.#route(node.id)
+    }
   }
 
   /** Takes a register request from the machine that Noise proved. Answered by `register-response`, maybe much later. */
@@ -180,6 +179,18 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     return this.#accounts.createUser(user)
   }
 
+  /** Changes a user's name, which peers see at once, and what people read, which becomes the name when left out. */
+  renameUser(nameOrId: string, to: NewUser, now: number): UserRecord {
+    const user = this.#accounts.renameUser(nameOrId, to)
+    this.#absorb(now)
+    return user
+  }
+
+  /** Removes a user who has no nodes, with their pre-auth keys. */
+  deleteUser(nameOrId: string): UserRecord {
+    return this.#accounts.deleteUser(nameOrId)
+  }
+
   /** Returns all users. */
   users(): readonly UserRecord[] {
     return this.#network.users()
@@ -207,12 +218,12 @@ export class Coordinator implements Machine<CoordinatorOutput> {
 
   /** Returns one node. Throws {@link ControlError} `ERR_CONTROL_NODE_UNKNOWN` when there is none. */
   node(id: number): NodeStatus {
-    return this.#statusOf(this.#known(id))
+    return this.#statusOf(this.#changes.known(id))
   }
 
   /** Removes a node: it is told that its key has expired, the others that it is gone. */
   deleteNode(id: number, now: number): void {
-    const node = this.#known(id)
+    const node = this.#changes.known(id)
     for (const [exchange, session] of this.#sessions) {
       if (session.nodeId === id) this.#sayFarewell(exchange, node)
     }
@@ -220,10 +231,27 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     this.#absorb(now)
   }
 
-  /** Ends a node's key now; it has to log in again. */
-  expireNode(id: number, now: number): void {
-    this.#known(id)
-    this.#network.updateNode(id, { expiresAt: this.#wall() })
+  /** Sets when a node's key ends: now when `at` is left out, so that it must log in again; `never` undoes that. */
+  expireNode(id: number, now: number, at: number | 'never' = this.#wall()): void {
+    this.#changes.expire(id, at === 'never' ? undefined : at)
+    this.#absorb(now)
+  }
+
+  /** Gives a node another name, which it keeps whatever its machine calls itself later. */
+  renameNode(id: number, name: string, now: number): void {
+    this.#changes.rename(id, name)
+    this.#absorb(now)
+  }
+
+  /** Makes tags the owner of a node, in place of its user. */
+  tagNode(id: number, tags: readonly string[], now: number): void {
+    this.#changes.tag(id, tags)
+    this.#absorb(now)
+  }
+
+  /** Sets which prefixes a node may route for the others, in place of those before. One exit route stands for both. */
+  approveRoutes(id: number, routes: readonly string[], now: number): void {
+    this.#changes.approveRoutes(id, routes)
     this.#absorb(now)
   }
 
@@ -344,8 +372,10 @@ export class Coordinator implements Machine<CoordinatorOutput> {
 
   /** Looks at what changed: whose views, whose sessions, whose deadlines; then gathers before telling anybody. */
   #absorb(now: number): void {
-    const changed = this.#network.takeChanged()
-    if (changed.size === 0) return
+    const noted = this.#network.takeChanged()
+    if (noted.size === 0) return
+    const changed = new Set(noted)
+    for (const id of noted) for (const other of this.#route(id)) changed.add(other)
     this.#views.invalidate(changed)
     for (const id of changed) {
       const node = this.#network.node(id)
@@ -357,6 +387,13 @@ export class Coordinator implements Machine<CoordinatorOutput> {
       if (changed.has(session.nodeId) && !this.#stillListens(session)) this.#endSession(exchange, now)
     }
     if (this.#sessions.size > 0) this.#flushAt = Math.min(this.#flushAt, now + BATCH_INTERVAL)
+  }
+
+  /** Looks at what a node may route now. Returns the nodes whose routes changed by it. */
+  #route(id: number): ReadonlySet<number> {
+    const node = this.#network.node(id)
+    const isThere = node !== undefined && this.#presence.isOnline(id) && !isExpired(node, this.#wall())
+    return this.#routes.update(id, node ? servableRoutes(node) : [], isThere)
   }
 
   #stillListens(session: MapSession): boolean {
@@ -437,30 +474,11 @@ export class Coordinator implements Machine<CoordinatorOutput> {
       dnsName: `${node.givenName}.${this.#options.baseDomain}`,
       online: this.#presence.isOnline(node.id),
       expired: isExpired(node, this.#wall()),
+      servedRoutes: this.#routes.routesOf(node.id).served,
     }
-  }
-
-  #known(id: number): NodeRecord {
-    const node = this.#network.node(id)
-    if (!node) throw new ControlError('ERR_CONTROL_NODE_UNKNOWN', `There is no node ${id}.`)
-    return node
   }
 
   #wall(): number {
     return this.#options.wallClock()
-  }
-}
-
-/** Returns the id in the address of a login's page, whatever host it names; `undefined` when there is none. */
-function followedId(followup: string): string | undefined {
-  return /\/register\/([0-9a-f]{32})$/.exec(followup)?.[1]
-}
-
-function reportedChange(node: NodeRecord, request: MapRequest): NodeChange {
-  const hostinfo = request.Hostinfo && mergeHostinfo(node.hostinfo, checkHostinfo(request.Hostinfo))
-  const endpoints = checkEndpoints(request.Endpoints ?? [])
-  return {
-    ...(hostinfo && JSON.stringify(hostinfo) !== JSON.stringify(node.hostinfo) ? { hostinfo } : {}),
-    ...(endpoints.join() === node.endpoints.join() ? {} : { endpoints }),
   }
 }

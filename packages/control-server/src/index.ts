@@ -12,7 +12,7 @@ export {
   KEEP_ALIVE_INTERVAL,
   KEEP_ALIVE_JITTER,
 } from './coordinator.ts'
-export type { CoordinatorEvent, CoordinatorOutput } from './coordinator.ts'
+export type { CoordinatorEvent, CoordinatorOutput } from './coordinator-output.ts'
 export { relayMap } from './relay-map.ts'
 export type { RelayEntry } from './relay-map.ts'
 export { ControlError } from './errors.ts'

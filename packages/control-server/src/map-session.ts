@@ -120,6 +120,7 @@ export class MapSession {
     const removed: number[] = []
     const patches: PeerChange[] = []
     const profiles: UserProfile[] = []
+    if (this.#learnsProfile(view.selfProfile)) profiles.push(view.selfProfile)
     for (const id of this.#dirty) {
       const before = this.#peers.get(id)
       const seen = view.peer(id)
@@ -127,12 +128,12 @@ export class MapSession {
         if (this.#peers.delete(id)) removed.push(id)
         continue
       }
+      if (this.#learnsProfile(seen.profile)) profiles.push(seen.profile)
       if (seen.node === before) continue
       this.#peers.set(id, seen.node)
       const patch = before && patchOnce(before, seen.node)
       if (!patch) changed.push(seen.node)
       else if (Object.keys(patch).length > 1) patches.push(patch)
-      if (this.#learnsProfile(seen.profile)) profiles.push(seen.profile)
     }
     this.#dirty.clear()
     if (changed.length > 0) delta.PeersChanged = changed.toSorted((a, b) => a.ID - b.ID)

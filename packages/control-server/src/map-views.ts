@@ -9,11 +9,14 @@ import type { MapView } from './map-session.ts'
 import type { Network } from './network.ts'
 import { isExpired, ownerProfile, peerNode, selfNode, selfProfile } from './node-view.ts'
 import type { NodeRecord } from './records.ts'
+import { servableRoutes } from './routes.ts'
+import type { NodeRoutes } from './routes.ts'
 
 /** What views are made from. */
 export interface MapViewsOptions {
   readonly network: Network
   readonly isOnline: (node: number) => boolean
+  readonly routesOf: (node: number) => NodeRoutes
   readonly policy: Policy
   readonly derpMap: DERPMap
   readonly dnsConfig: DNSConfig
@@ -81,8 +84,13 @@ export class MapViews {
   #look(cache: Map<number, Cached>, record: NodeRecord, make: typeof peerNode): Node {
     const cached = cache.get(record.id)
     if (cached?.fresh) return cached.node
-    const { baseDomain, isOnline, wallClock } = this.#options
-    const made = make(record, { baseDomain, online: isOnline(record.id), wall: wallClock() })
+    const { baseDomain, isOnline, routesOf, wallClock } = this.#options
+    const made = make(record, {
+      baseDomain,
+      online: isOnline(record.id),
+      routes: routesOf(record.id),
+      wall: wallClock(),
+    })
     const node = cached && JSON.stringify(cached.node) === JSON.stringify(made) ? cached.node : made
     cache.set(record.id, { node, fresh: true })
     return node
@@ -96,7 +104,7 @@ export class MapViews {
 
   /** The policy is compiled again only when something it looks at changed. */
   #notePolicyInput(id: number, node: NodeRecord | undefined): void {
-    const shape = node && JSON.stringify([node.user, node.tags, node.ipv4, node.ipv6])
+    const shape = node && JSON.stringify([node.user, node.tags, node.ipv4, node.ipv6, servableRoutes(node)])
     if (this.#shapes.get(id) === shape) return
     if (shape === undefined) this.#shapes.delete(id)
     else this.#shapes.set(id, shape)
@@ -106,12 +114,12 @@ export class MapViews {
   #compiled(): CompiledPolicy {
     this.#policy ??= compile(
       this.#options.policy,
-      Array.from(this.#options.network.nodes(), ({ id, user, tags, ipv4, ipv6 }) => ({
-        id,
-        user,
-        tags,
-        addresses: [ipv4, ipv6],
-        routes: [],
+      Array.from(this.#options.network.nodes(), (node) => ({
+        id: node.id,
+        user: node.user,
+        tags: node.tags,
+        addresses: [node.ipv4, node.ipv6],
+        routes: servableRoutes(node),
       })),
     )
     return this.#policy

@@ -42,6 +42,29 @@ export class MemoryStore implements Store {
     return added
   }
 
+  /** Replaces a user. */
+  updateUser(user: UserRecord): void {
+    if (!this.#tables.users.has(user.id))
+      throw new ControlError('ERR_CONTROL_STORE', `There is no user ${user.id}.`)
+    if (this.users().some((each) => each.name === user.name && each.id !== user.id)) {
+      throw new ControlError('ERR_CONTROL_USER_EXISTS', `There is a user named ${user.name} already.`)
+    }
+    this.#tables.users.set(user.id, user)
+  }
+
+  /** Removes a user. */
+  deleteUser(id: number): boolean {
+    const { users, keys, nodes } = this.#tables
+    if (this.nodes().some((node) => node.user === id))
+      throw new ControlError('ERR_CONTROL_STORE', `User ${id} has nodes.`)
+    for (const node of this.nodes()) {
+      if (node.preAuthKey !== undefined && keys.get(node.preAuthKey)?.user === id)
+        nodes.set(node.id, { ...node, preAuthKey: undefined })
+    }
+    for (const key of this.preAuthKeys()) if (key.user === id) keys.delete(key.id)
+    return users.delete(id)
+  }
+
   /** Returns all pre-auth keys. */
   preAuthKeys(): PreAuthKeyRecord[] {
     return [...this.#tables.keys.values()]

@@ -52,6 +52,29 @@ export class Network {
     return added
   }
 
+  /** Changes a user; whoever sees their nodes has to hear of it. */
+  updateUser(user: UserRecord): UserRecord {
+    this.#store.updateUser(user)
+    this.#users.set(user.id, user)
+    for (const node of this.#nodes.values()) if (node.user === user.id) this.touch(node.id)
+    return user
+  }
+
+  /** Removes a user who has no nodes; nodes that came in with one of their keys forget it. */
+  removeUser(id: number): void {
+    this.#store.deleteUser(id)
+    this.#users.delete(id)
+    for (const { id: node, preAuthKey } of this.#store.nodes()) {
+      const known = this.#nodes.get(node)
+      if (known && known.preAuthKey !== preAuthKey) this.#nodes.set(node, { ...known, preAuthKey })
+    }
+  }
+
+  /** Tells whether a node has this name. */
+  isNameTaken(name: string): boolean {
+    return this.#names.has(name)
+  }
+
   /** All nodes, in the order in which they came. */
   nodes(): IterableIterator<NodeRecord> {
     return this.#nodes.values()
@@ -96,7 +119,7 @@ export class Network {
     return added
   }
 
-  /** Changes a node; a new hostname brings a new name with it. `alsoWrite` is as for {@link addNode}. */
+  /** Changes a node; a new hostname brings a new name with it, unless somebody chose the name. `alsoWrite` is as for {@link addNode}. */
   updateNode(id: number, change: NodeChange, alsoWrite: () => void = () => undefined): NodeRecord {
     const before = this.#nodes.get(id)
     if (!before) throw new ControlError('ERR_CONTROL_NODE_UNKNOWN', `There is no node ${id}.`)
@@ -139,7 +162,8 @@ export class Network {
     const hostname = change.hostinfo?.Hostname
     if (hostname === undefined || hostname === before.hostinfo.Hostname) return before.givenName
     const label = sanitizeHostname(hostname)
-    if (isNameOf(before.givenName, label)) return before.givenName
+    const wasChosen = !isNameOf(before.givenName, sanitizeHostname(before.hostinfo.Hostname ?? ''))
+    if (wasChosen || isNameOf(before.givenName, label)) return before.givenName
     return uniqueName(label, (name) => name !== before.givenName && this.#names.has(name))
   }
 

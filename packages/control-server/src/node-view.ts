@@ -5,6 +5,7 @@ import type { Node, PeerChange, UserProfile } from '@mesh/wire/control'
 import { formatTime, ZERO_TIME } from '@mesh/wire/control'
 import { dropUndefined, homeRegionOf, publicHostinfo } from './claims.ts'
 import type { NodeRecord, UserRecord } from './records.ts'
+import type { NodeRoutes } from './routes.ts'
 
 /** The user under whom peers see every tagged node (control §3.1.5). */
 const TAGGED_DEVICES: UserProfile = {
@@ -31,6 +32,8 @@ export interface ViewContext {
   readonly baseDomain: string
   /** Whether the node counts as connected. */
   readonly online: boolean
+  /** What it routes for the others. */
+  readonly routes: NodeRoutes
   /** The wall clock's Unix milliseconds. */
   readonly wall: number
 }
@@ -125,7 +128,10 @@ const WHOLE_FIELDS = [
   'Expired',
 ] as const satisfies readonly (keyof Node)[]
 
-function sharedFields(record: NodeRecord, { baseDomain, online, wall }: ViewContext): Omit<Node, 'User'> {
+function sharedFields(
+  record: NodeRecord,
+  { baseDomain, online, routes, wall }: ViewContext,
+): Omit<Node, 'User'> {
   const addresses = [`${record.ipv4}/32`, `${record.ipv6}/128`]
   const homeRegion = homeRegionOf(record.hostinfo)
   return {
@@ -136,7 +142,8 @@ function sharedFields(record: NodeRecord, { baseDomain, online, wall }: ViewCont
     ...(record.expiresAt !== undefined ? { KeyExpiry: formatTime(record.expiresAt) } : {}),
     ...(record.discoKey !== '' ? { DiscoKey: record.discoKey as Exclude<Node['DiscoKey'], undefined> } : {}),
     Addresses: addresses,
-    AllowedIPs: addresses,
+    AllowedIPs: routes.served.length > 0 ? [...addresses, ...routes.served] : addresses,
+    ...(routes.primary.length > 0 ? { PrimaryRoutes: routes.primary } : {}),
     ...(homeRegion > 0 ? { HomeDERP: homeRegion } : {}),
     Created: formatTime(record.createdAt),
     Cap: record.capVersion,

@@ -30,6 +30,11 @@ interface Entry extends PendingRegistration {
   readonly waiting: Set<number>
 }
 
+/** Returns the id in the address of a login's page, whatever host it names; `undefined` when there is none. */
+export function followedId(followup: string): string | undefined {
+  return /\/register\/([0-9a-f]{32})$/.exec(followup)?.[1]
+}
+
 /** Keeps registrations until somebody decides, and the exchanges that are held open for them. */
 export class PendingRegistrations {
   readonly #random: RandomSource

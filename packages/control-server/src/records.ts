@@ -73,6 +73,8 @@ export interface NodeRecord {
   readonly hostinfo: Hostinfo
   /** Its candidate endpoints, in the order it gave them. */
   readonly endpoints: readonly string[]
+  /** The prefixes it may route for the others, whether or not it offers them; in their normal form. */
+  readonly approvedRoutes: readonly string[]
   /** The capability version it last spoke. */
   readonly capVersion: number
   /** When it first registered. */

@@ -208,6 +208,7 @@ export class Registrar {
       ephemeral: admission.ephemeral,
       hostinfo: checkHostinfo(request.Hostinfo ?? {}),
       endpoints: [],
+      approvedRoutes: [],
       capVersion: request.Version,
       createdAt: this.#wall(),
       lastSeen: undefined,

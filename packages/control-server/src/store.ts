@@ -15,6 +15,13 @@ export interface Store {
   users(): UserRecord[]
   /** Adds a user. Throws {@link ControlError} `ERR_CONTROL_USER_EXISTS` when the name is taken. */
   insertUser(user: Omit<UserRecord, 'id'>): UserRecord
+  /** Replaces the user with the record's id. Throws as {@link Store.insertUser}, or when there is none. */
+  updateUser(user: UserRecord): void
+  /**
+   * Removes a user and their pre-auth keys; nodes that came in with such a key forget it. Returns false when there is
+   * none. Throws while nodes belong to them.
+   */
+  deleteUser(id: number): boolean
 
   /** Returns all pre-auth keys in the order of their ids. */
   preAuthKeys(): PreAuthKeyRecord[]

@@ -39,6 +39,7 @@ function node(number: number, change: Partial<NodeRecord> = {}): Omit<NodeRecord
     ephemeral: false,
     hostinfo: {},
     endpoints: [],
+    approvedRoutes: [],
     capVersion: 138,
     createdAt: 1_700_000_000_000,
     lastSeen: undefined,
@@ -82,6 +83,33 @@ export function storeContract(test: (name: string, body: () => void) => void, op
       assert.equal(store.users().length, 1)
     },
   )
+
+  check('changes a user, but not to the name of another', (store) => {
+    const ann = store.insertUser(USER)
+    const bob = store.insertUser({ ...USER, name: 'bob' })
+    const anna = { ...ann, name: 'anna', displayName: 'Anna' }
+    store.updateUser(anna)
+    assert.throws(() => store.updateUser({ ...bob, name: 'anna' }), hasCode('ERR_CONTROL_USER_EXISTS'))
+    assert.throws(() => store.updateUser({ ...bob, id: 9, name: 'carl' }), hasCode('ERR_CONTROL_STORE'))
+    assert.deepEqual(store.users(), [anna, bob])
+  })
+
+  check('removes a user with their keys, which nodes of nobody forget, but none who has nodes', (store) => {
+    const ann = store.insertUser(USER)
+    const bob = store.insertUser({ ...USER, name: 'bob' })
+    const used = store.insertPreAuthKey(key({ tags: ['tag:a'] }))
+    const other = store.insertPreAuthKey(key({ prefix: 'b', user: bob.id }))
+    const tagged = store.insertNode(node(1, { user: undefined, tags: ['tag:a'], preAuthKey: used.id }))
+    const owned = store.insertNode(node(2, { user: ann.id }))
+    assert.throws(() => store.deleteUser(ann.id), hasCode('ERR_CONTROL_STORE'))
+    assert.deepEqual([store.users().length, store.preAuthKeys().length], [2, 2])
+    assert.deepEqual(store.nodes(), [tagged, owned])
+    store.deleteNode(owned.id)
+    assert.equal(store.deleteUser(ann.id), true)
+    assert.equal(store.deleteUser(ann.id), false)
+    assert.deepEqual([store.users(), store.preAuthKeys()], [[bob], [other]])
+    assert.deepEqual(store.nodes(), [{ ...tagged, preAuthKey: undefined }])
+  })
 
   check('returns pre-auth keys as they were added, and by prefix', (store) => {
     store.insertUser(USER)
@@ -143,6 +171,7 @@ export function storeContract(test: (name: string, body: () => void) => void, op
         ephemeral: true,
         hostinfo: { Hostname: 'box', NetInfo: { PreferredDERP: 900 } },
         endpoints: ['192.0.2.1:41641'],
+        approvedRoutes: ['10.0.0.0/8'],
         lastSeen: 8,
       }),
     )

@@ -11,12 +11,22 @@ import type { PreAuthKeyRecord, UserRecord } from '../records.ts'
 export type AdminCommand =
   | ({ readonly verb: 'users create' } & NewUser)
   | { readonly verb: 'users list' }
+  | {
+      readonly verb: 'users rename'
+      readonly user: string
+      readonly name: string
+      readonly displayName?: string
+    }
+  | { readonly verb: 'users delete'; readonly user: string }
   | ({ readonly verb: 'preauthkeys create' } & NewPreAuthKey)
   | { readonly verb: 'preauthkeys list' }
   | { readonly verb: 'preauthkeys expire'; readonly which: string }
   | { readonly verb: 'nodes list' }
   | { readonly verb: 'nodes register'; readonly key: string; readonly user: string }
-  | { readonly verb: 'nodes expire'; readonly node: string }
+  | { readonly verb: 'nodes expire'; readonly node: string; readonly at?: number | 'never' }
+  | { readonly verb: 'nodes rename'; readonly node: string; readonly name: string }
+  | { readonly verb: 'nodes tag'; readonly node: string; readonly tags: readonly string[] }
+  | { readonly verb: 'nodes approve-routes'; readonly node: string; readonly routes: readonly string[] }
   | { readonly verb: 'nodes delete'; readonly node: string }
 
 /** A user, as JSON. */
@@ -85,6 +95,12 @@ export interface NodeJson {
   readonly expired: boolean
   /** Whether it vanishes when it stays away. */
   readonly ephemeral: boolean
+  /** The prefixes it may route for the others. */
+  readonly approvedRoutes: readonly string[]
+  /** The prefixes it offers to route. */
+  readonly availableRoutes: readonly string[]
+  /** The prefixes that peers send to it now. */
+  readonly subnetRoutes: readonly string[]
   /** When its key expires, RFC 3339, or `null` for never. */
   readonly expiry: string | null
   /** When it was last connected, RFC 3339, or `null` before it ever was. */
@@ -96,6 +112,8 @@ export interface NodeJson {
 interface Results {
   'users create': UserJson
   'users list': readonly UserJson[]
+  'users rename': UserJson
+  'users delete': UserJson
   'preauthkeys create': PreAuthKeyJson
   'preauthkeys list': readonly PreAuthKeyJson[]
   'preauthkeys expire': PreAuthKeyJson
@@ -103,6 +121,9 @@ interface Results {
   'nodes register': NodeJson
   'nodes expire': NodeJson
   'nodes delete': NodeJson
+  'nodes rename': NodeJson
+  'nodes tag': NodeJson
+  'nodes approve-routes': NodeJson
 }
 
 /** What a command answers. */
@@ -123,6 +144,10 @@ function perform(coordinator: Coordinator, command: AdminCommand, now: number): 
       return userJson(coordinator.createUser(command))
     case 'users list':
       return coordinator.users().map(userJson)
+    case 'users rename':
+      return userJson(coordinator.renameUser(command.user, command, now))
+    case 'users delete':
+      return userJson(coordinator.deleteUser(command.user))
     case 'preauthkeys create':
       return madeKeyJson(coordinator, coordinator.createPreAuthKey(command))
     case 'preauthkeys list':
@@ -133,17 +158,26 @@ function perform(coordinator: Coordinator, command: AdminCommand, now: number): 
       return coordinator.nodes().map(nodeJson)
     case 'nodes register':
       return nodeJson(coordinator.node(coordinator.approve(command.key, command.user, now).id))
-    case 'nodes expire': {
-      const { node } = findNode(coordinator, command.node)
-      coordinator.expireNode(node.id, now)
-      return nodeJson(coordinator.node(node.id))
-    }
+    case 'nodes expire':
+      return change(coordinator, command.node, (id) => coordinator.expireNode(id, now, command.at))
+    case 'nodes rename':
+      return change(coordinator, command.node, (id) => coordinator.renameNode(id, command.name, now))
+    case 'nodes tag':
+      return change(coordinator, command.node, (id) => coordinator.tagNode(id, command.tags, now))
+    case 'nodes approve-routes':
+      return change(coordinator, command.node, (id) => coordinator.approveRoutes(id, command.routes, now))
     case 'nodes delete': {
       const found = findNode(coordinator, command.node)
       coordinator.deleteNode(found.node.id, now)
       return nodeJson(found)
     }
   }
+}
+
+function change(coordinator: Coordinator, which: string, work: (id: number) => void): NodeJson {
+  const { node } = findNode(coordinator, which)
+  work(node.id)
+  return nodeJson(coordinator.node(node.id))
 }
 
 /** Reads a command out of parsed JSON, or returns `undefined` when it is none. */
@@ -153,31 +187,45 @@ export function readAdminCommand(value: unknown): AdminCommand | undefined {
   const shape = SHAPES.get(String(fields.get('verb')))
   if (!shape) return undefined
   for (const [name, field] of fields) if (name !== 'verb' && !shape[name]?.(field)) return undefined
-  for (const name of Object.keys(shape)) if (shape[name] === isText && !fields.has(name)) return undefined
+  for (const name of Object.keys(shape)) if (!shape[name]?.(fields.get(name))) return undefined
   return value as AdminCommand
 }
 
 type Check = (value: unknown) => boolean
 
 const isText: Check = (value) => typeof value === 'string'
-/** As {@link isText}, for a field that may be left out. */
-const maybeText: Check = (value) => typeof value === 'string'
-const isFlag: Check = (value) => typeof value === 'boolean'
-const isLifetime: Check = (value) => typeof value === 'number' && value > 0
 const isTexts: Check = (value) => Array.isArray(value) && value.every(isText)
+const isFlag: Check = (value) => typeof value === 'boolean'
+const isPositive: Check = (value) => typeof value === 'number' && value > 0
+/** As the check itself, for a field that may be left out. */
+const maybe =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value)
 
 const SHAPES = new Map<string, Readonly<Record<string, Check>>>([
-  ['users create', { name: isText, displayName: maybeText }],
+  ['users create', { name: isText, displayName: maybe(isText) }],
+  ['users rename', { user: isText, name: isText, displayName: maybe(isText) }],
+  ['users delete', { user: isText }],
   ['users list', {}],
   [
     'preauthkeys create',
-    { user: maybeText, reusable: isFlag, ephemeral: isFlag, lifetime: isLifetime, tags: isTexts },
+    {
+      user: maybe(isText),
+      reusable: maybe(isFlag),
+      ephemeral: maybe(isFlag),
+      lifetime: maybe(isPositive),
+      tags: maybe(isTexts),
+    },
   ],
   ['preauthkeys list', {}],
   ['preauthkeys expire', { which: isText }],
   ['nodes list', {}],
   ['nodes register', { key: isText, user: isText }],
-  ['nodes expire', { node: isText }],
+  ['nodes expire', { node: isText, at: maybe((at) => at === 'never' || isPositive(at)) }],
+  ['nodes rename', { node: isText, name: isText }],
+  ['nodes tag', { node: isText, tags: isTexts }],
+  ['nodes approve-routes', { node: isText, routes: isTexts }],
   ['nodes delete', { node: isText }],
 ])
 
@@ -211,7 +259,7 @@ function madeKeyJson(coordinator: Coordinator, { text, key }: MadePreAuthKey): P
   return { ...keyJson(coordinator, key), key: text }
 }
 
-function nodeJson({ node, dnsName, userName, online, expired }: NodeStatus): NodeJson {
+function nodeJson({ node, dnsName, userName, online, expired, servedRoutes }: NodeStatus): NodeJson {
   return {
     id: node.id,
     name: node.givenName,
@@ -228,6 +276,9 @@ function nodeJson({ node, dnsName, userName, online, expired }: NodeStatus): Nod
     online,
     expired,
     ephemeral: node.ephemeral,
+    approvedRoutes: node.approvedRoutes,
+    availableRoutes: node.hostinfo.RoutableIPs ?? [],
+    subnetRoutes: servedRoutes,
     expiry: toTextOrNull(node.expiresAt),
     lastSeen: toTextOrNull(node.lastSeen),
     created: toText(node.createdAt),

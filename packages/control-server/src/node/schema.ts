@@ -45,6 +45,7 @@ const STEPS: readonly string[] = [
     last_seen INTEGER
   ) STRICT;
   CREATE INDEX nodes_machine_key ON nodes (machine_key)`,
+  `ALTER TABLE nodes ADD COLUMN approved_routes TEXT NOT NULL DEFAULT '[]'`,
 ]
 
 /** Brings the tables up to date. Throws {@link ControlError} for a file from a later version. */

@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite'
 import type { SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite'
 import { decodeHostinfo } from '@mesh/wire/control'
 import { ControlError } from '../errors.ts'
+import type { ControlErrorCode } from '../errors.ts'
 import type { NodeRecord, PreAuthKeyRecord, UserRecord } from '../records.ts'
 import type { Store } from '../store.ts'
 import { migrate } from './schema.ts'
@@ -13,6 +14,9 @@ import { migrate } from './schema.ts'
 type Row = Record<string, SQLOutputValue>
 
 const INSERT_USER = 'INSERT INTO users (name, display_name, created_at) VALUES (?, ?, ?)'
+const UPDATE_USER = 'UPDATE users SET name = ?, display_name = ?, created_at = ? WHERE id = ?'
+const FORGET_KEYS = `UPDATE nodes SET pre_auth_key_id = NULL
+  WHERE pre_auth_key_id IN (SELECT id FROM pre_auth_keys WHERE user_id = ?)`
 const INSERT_KEY = `INSERT INTO pre_auth_keys
   (prefix, secret_hash, user_id, reusable, ephemeral, tags, created_at, expires_at, used_at)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
@@ -37,6 +41,7 @@ const NODE_COLUMNS = [
   'cap_version',
   'created_at',
   'last_seen',
+  'approved_routes',
 ] as const
 const INSERT_NODE = `INSERT INTO nodes (${NODE_COLUMNS.join(', ')}) VALUES (${NODE_COLUMNS.map(() => '?').join(', ')})`
 const UPDATE_NODE = `UPDATE nodes SET ${NODE_COLUMNS.map((column) => `${column} = ?`).join(', ')} WHERE id = ?`
@@ -95,14 +100,26 @@ export class SqliteStore implements Store {
 
   /** Adds a user. */
   insertUser(user: Omit<UserRecord, 'id'>): UserRecord {
-    try {
-      return { ...user, id: this.#insert(INSERT_USER, user.name, user.displayName, user.createdAt) }
-    } catch (cause) {
-      if (!isConstraint(cause)) throw cause
-      throw new ControlError('ERR_CONTROL_USER_EXISTS', `There is a user named ${user.name} already.`, {
-        cause,
-      })
+    const { name, displayName, createdAt } = user
+    const insert = (): number => this.#insert(INSERT_USER, name, displayName, createdAt)
+    return { ...user, id: refusing(insert, 'ERR_CONTROL_USER_EXISTS', nameTaken(name)) }
+  }
+
+  /** Replaces a user. */
+  updateUser({ id, name, displayName, createdAt }: UserRecord): void {
+    const update = (): boolean => this.#change(UPDATE_USER, name, displayName, createdAt, id)
+    const found = refusing(update, 'ERR_CONTROL_USER_EXISTS', nameTaken(name))
+    if (!found) throw new ControlError('ERR_CONTROL_STORE', `There is no user ${id}.`)
+  }
+
+  /** Removes a user. */
+  deleteUser(id: number): boolean {
+    const remove = (): boolean => {
+      this.#change(FORGET_KEYS, id)
+      this.#change('DELETE FROM pre_auth_keys WHERE user_id = ?', id)
+      return this.#change('DELETE FROM users WHERE id = ?', id)
     }
+    return this.transact(() => refusing(remove, 'ERR_CONTROL_STORE', `User ${id} has nodes.`))
   }
 
   /** Returns all pre-auth keys. */
@@ -149,12 +166,14 @@ export class SqliteStore implements Store {
 
   /** Adds a node. */
   insertNode(node: Omit<NodeRecord, 'id'>): NodeRecord {
-    return this.#refusingDoubles(() => ({ ...node, id: this.#insert(INSERT_NODE, ...nodeValues(node)) }))
+    const insert = (): number => this.#insert(INSERT_NODE, ...nodeValues(node))
+    return { ...node, id: refusing(insert, 'ERR_CONTROL_STORE', DOUBLE) }
   }
 
   /** Replaces a node. */
   updateNode(node: NodeRecord): void {
-    const found = this.#refusingDoubles(() => this.#change(UPDATE_NODE, ...nodeValues(node), node.id))
+    const update = (): boolean => this.#change(UPDATE_NODE, ...nodeValues(node), node.id)
+    const found = refusing(update, 'ERR_CONTROL_STORE', DOUBLE)
     if (!found) throw new ControlError('ERR_CONTROL_STORE', `There is no node ${node.id}.`)
   }
 
@@ -188,23 +207,28 @@ export class SqliteStore implements Store {
     this.#statements.set(sql, statement)
     return statement
   }
-
-  #refusingDoubles<T>(write: () => T): T {
-    try {
-      return write()
-    } catch (cause) {
-      if (!isConstraint(cause)) throw cause
-      throw new ControlError('ERR_CONTROL_STORE', 'Another node has this key, name or address already.', {
-        cause,
-      })
-    }
-  }
 }
 
 /** SQLite would make the file readable by all; its WAL takes over the file's mode. */
 function keepPrivate(path: string): void {
   closeSync(openSync(path, 'a', 0o600))
   chmodSync(path, 0o600)
+}
+
+const DOUBLE = 'Another node has this key, name or address already.'
+
+function nameTaken(name: string): string {
+  return `There is a user named ${name} already.`
+}
+
+/** Runs a write; what the tables forbid comes out as the given refusal. */
+function refusing<T>(write: () => T, code: ControlErrorCode, message: string): T {
+  try {
+    return write()
+  } catch (cause) {
+    if (!isConstraint(cause)) throw cause
+    throw new ControlError(code, message, { cause })
+  }
 }
 
 function isConstraint(error: unknown): boolean {
@@ -231,6 +255,7 @@ function nodeValues(node: Omit<NodeRecord, 'id'>): SQLInputValue[] {
     node.capVersion,
     node.createdAt,
     node.lastSeen ?? null,
+    JSON.stringify(node.approvedRoutes),
   ]
 }
 
@@ -279,6 +304,7 @@ function toNode(row: Row): NodeRecord {
     capVersion: Number(row['cap_version']),
     createdAt: Number(row['created_at']),
     lastSeen: optionalNumber(row['last_seen']),
+    approvedRoutes: toTexts(row['approved_routes']),
   }
 }
 

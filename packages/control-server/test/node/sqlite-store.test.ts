@@ -4,7 +4,30 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, describe, expect, test } from 'vitest'
 import { storeContract } from '../../src/contract/index.ts'
+import type { NodeRecord } from '../../src/index.ts'
 import { SqliteStore } from '../../src/node/index.ts'
+
+const NODE: Omit<NodeRecord, 'id'> = {
+  stableId: 'n1',
+  machineKey: 'mkey:1',
+  nodeKey: 'nodekey:1',
+  discoKey: '',
+  user: undefined,
+  tags: ['tag:a'],
+  givenName: 'box',
+  ipv4: '100.64.0.1',
+  ipv6: 'fd7a:115c:a1e0::40:1',
+  expiresAt: undefined,
+  registerMethod: 'auth-key',
+  preAuthKey: undefined,
+  ephemeral: false,
+  hostinfo: {},
+  endpoints: [],
+  approvedRoutes: [],
+  capVersion: 138,
+  createdAt: 1,
+  lastSeen: undefined,
+}
 
 const folder = mkdtempSync(join(tmpdir(), 'mesh-store-'))
 let files = 0
@@ -22,6 +45,19 @@ describe('the SQLite store', () => {
     first.close()
     const second = new SqliteStore(path)
     expect(second.users()).toEqual([user])
+    second.close()
+  })
+
+  test('brings a file of the first version up to date, keeping what is in it', () => {
+    const path = freshPath()
+    const first = new SqliteStore(path)
+    const node = first.insertNode(NODE)
+    first.close()
+    const database = new DatabaseSync(path)
+    database.exec('ALTER TABLE nodes DROP COLUMN approved_routes; PRAGMA user_version = 1')
+    database.close()
+    const second = new SqliteStore(path)
+    expect(second.nodes()).toEqual([node])
     second.close()
   })
 

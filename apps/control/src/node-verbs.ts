@@ -1,0 +1,120 @@
+// `nodes`: the machines of the mesh.
+
+import type { NodeJson } from '@mesh/control-server/node'
+import { type Command, InvalidArgumentError } from 'commander'
+import { nodesTable, routesTable } from './tables.ts'
+import { admin, type AdminFlags, ask, named, print, toJson, wantsJson } from './verbs.ts'
+
+interface NodeFlags extends AdminFlags {
+  readonly identifier?: string
+}
+
+interface ExpireFlags extends NodeFlags {
+  readonly expiry?: number
+  readonly disable?: boolean
+}
+
+/** Adds the verbs of `nodes`. */
+export function addNodes(nodes: Command): void {
+  admin(nodes.command('list').alias('ls'), 'Show all nodes.').action(async (flags: AdminFlags) => {
+    const list = await ask(flags, { verb: 'nodes list' })
+    print(wantsJson(flags) ? toJson(list) : nodesTable(list))
+  })
+  admin(nodes.command('register'), 'Let in a machine that waits at its login page.')
+    .requiredOption('-k, --key <id>', "the last part of the page's address")
+    .requiredOption('-u, --user <name>', 'who will own it, by name or number')
+    .action(async (flags: AdminFlags & { key: string; user: string }) => {
+      const node = await ask(flags, { verb: 'nodes register', key: flags.key, user: flags.user })
+      print(
+        wantsJson(flags) ? toJson(node) : `Node ${node.name} is in, with ${node.addresses.join(' and ')}.`,
+      )
+    })
+  aboutNode(nodes.command('expire [node]'), 'Log a node out: it must log in again.')
+    .option('-e, --expiry <time>', 'when, as 2027-01-31T12:00:00Z, instead of now', moment)
+    .option('--disable', 'lift the expiry: the node stays logged in for ever')
+    .action(async (node: string | undefined, flags: ExpireFlags) => {
+      const at = flags.disable ? 'never' : flags.expiry
+      const expired = await ask(flags, {
+        verb: 'nodes expire',
+        node: named(node ?? flags.identifier, 'node'),
+        ...(at === undefined ? {} : { at }),
+      })
+      print(wantsJson(flags) ? toJson(expired) : expirySentence(expired))
+    })
+  aboutNode(nodes.command('rename <new-name> [node]'), 'Give a node another name.').action(
+    async (name: string, node: string | undefined, flags: NodeFlags) => {
+      const which = named(node ?? flags.identifier, 'node')
+      const renamed = await ask(flags, { verb: 'nodes rename', node: which, name })
+      print(wantsJson(flags) ? toJson(renamed) : `Node ${renamed.id} is ${renamed.dnsName} now.`)
+    },
+  )
+  aboutNode(nodes.command('tag [node]'), 'Have tags own a node, in place of its user.')
+    .requiredOption('-t, --tags <list>', 'the tags, as tag:a,tag:b', parts)
+    .action(async (node: string | undefined, flags: NodeFlags & { tags: readonly string[] }) => {
+      const which = named(node ?? flags.identifier, 'node')
+      const tagged = await ask(flags, { verb: 'nodes tag', node: which, tags: flags.tags })
+      print(wantsJson(flags) ? toJson(tagged) : `Node ${tagged.name} has ${tagged.tags.join(', ')}.`)
+    })
+  aboutNode(nodes.command('list-routes [node]').alias('routes'), 'Show who offers which routes.').action(
+    async (node: string | undefined, flags: NodeFlags) => {
+      const which = node ?? flags.identifier
+      const list = (await ask(flags, { verb: 'nodes list' })).filter((each) => {
+        if (which !== undefined)
+          return [String(each.id), each.name, each.dnsName, ...each.addresses].includes(which)
+        return each.availableRoutes.length > 0 || each.approvedRoutes.length > 0
+      })
+      print(wantsJson(flags) ? toJson(list) : routesTable(list))
+    },
+  )
+  aboutNode(
+    nodes.command('approve-routes [node]'),
+    'Set which routes a node may serve, in place of those before.',
+  )
+    .requiredOption('-r, --routes <list>', "as 10.0.0.0/8,0.0.0.0/0; '' for none", parts)
+    .action(async (node: string | undefined, flags: NodeFlags & { routes: readonly string[] }) => {
+      const which = named(node ?? flags.identifier, 'node')
+      const {
+        name,
+        approvedRoutes: routes,
+        ...rest
+      } = await ask(flags, {
+        verb: 'nodes approve-routes',
+        node: which,
+        routes: flags.routes,
+      })
+      if (wantsJson(flags)) return print(toJson({ name, approvedRoutes: routes, ...rest }))
+      print(
+        routes.length > 0
+          ? `Node ${name} may serve ${routes.join(', ')}.`
+          : `Node ${name} may serve no routes.`,
+      )
+    })
+  aboutNode(nodes.command('delete [node]').alias('rm'), 'Remove a node for good.')
+    .option('--force', 'accepted for scripts; there is no question asked')
+    .action(async (node: string | undefined, flags: NodeFlags) => {
+      const deleted = await ask(flags, {
+        verb: 'nodes delete',
+        node: named(node ?? flags.identifier, 'node'),
+      })
+      print(wantsJson(flags) ? toJson(deleted) : `Node ${deleted.name} is removed.`)
+    })
+}
+
+function aboutNode(command: Command, description: string): Command {
+  return admin(command, description).option('-i, --identifier <node>', "the node's number, name or address")
+}
+
+function expirySentence({ name, expired, expiry }: NodeJson): string {
+  if (expired) return `Node ${name} is logged out.`
+  return expiry === null ? `Node ${name} stays logged in.` : `Node ${name} is logged out at ${expiry}.`
+}
+
+function parts(text: string): readonly string[] {
+  return text.split(',').filter((part) => part !== '')
+}
+
+function moment(text: string): number {
+  const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN
+  if (time > 0) return time
+  throw new InvalidArgumentError('Write it as 2027-01-31T12:00:00Z.')
+}

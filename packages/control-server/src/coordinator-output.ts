@@ -1,0 +1,14 @@
+// What comes out of the coordinator.
+
+import type { MapResponse, RegisterResponse } from '@mesh/wire/control'
+
+/** What the coordinator wants done. `exchange` is the number its shell gave the request. */
+export type CoordinatorOutput =
+  | { readonly kind: 'register-response'; readonly exchange: number; readonly response: RegisterResponse }
+  | { readonly kind: 'map-response'; readonly exchange: number; readonly response: MapResponse }
+  | { readonly kind: 'end'; readonly exchange: number }
+  | { readonly kind: 'refuse'; readonly exchange: number; readonly status: 400 | 404; readonly text: string }
+  | { readonly kind: 'event'; readonly event: CoordinatorEvent; readonly node: number }
+
+/** What happened to a node, for logs. */
+export type CoordinatorEvent = 'registered' | 'online' | 'offline' | 'removed' | 'logged-out'
