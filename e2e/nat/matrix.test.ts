@@ -2,9 +2,10 @@
 // run at once: each host runs one magicsock for each cell it stands in. Direct is what the routers' own counters say.
 import { expect } from 'vitest'
 import type { Lab } from '../netns/lab.ts'
-import { eventually, netnsTest, type Started } from '../netns/support.ts'
+import { netnsTest } from '../netns/support.ts'
 import { ROUTERS } from './nat-rules.ts'
-import { RELAYS, type Saying } from './programs/site.ts'
+import { RELAYS } from './programs/site.ts'
+import { Street } from './street.ts'
 import { type Host, openTown, type Town, WITNESSED_MIN, witnessed } from './town.ts'
 
 const test = netnsTest('nft')
@@ -30,7 +31,6 @@ const DIRECT_WITHIN = 15_000
 /** Packets sent each way when the paths are settled. */
 const BURST = 20
 
-const MAGICSOCKS = new URL('programs/magicsocks.ts', import.meta.url)
 const RELAY_PROGRAM = new URL('programs/relays.ts', import.meta.url)
 
 /** The two prefixes that have no translation, and the routers to them. */
@@ -39,40 +39,6 @@ const PLAIN = {
   b: { network: '198.51.101', router: '203.0.113.118' },
 }
 const PLAIN_ROUTES = Object.values(PLAIN).map(({ network, router }) => `${network}.0/24 via ${router}`)
-
-/** A host with its magicsocks. */
-class Street {
-  readonly host: Host
-  readonly #program: Started
-
-  constructor(host: Host) {
-    this.host = host
-    this.#program = host.inside.startNode(MAGICSOCKS)
-  }
-
-  order(order: object): void {
-    this.#program.send(JSON.stringify(order))
-  }
-
-  /** Returns the last thing of a kind that a cell has said. */
-  last<K extends Saying['said']>(said: K, cell: string): Extract<Saying, { said: K }> | undefined {
-    const lines = this.#program.output
-      .split('\n')
-      .filter((line) => line.startsWith('{') && line.endsWith('}'))
-    const sayings = lines.map((line) => JSON.parse(line) as Saying)
-    return sayings.findLast(
-      (saying): saying is Extract<Saying, { said: K }> => saying.said === said && saying.cell === cell,
-    )
-  }
-
-  async hear<K extends Saying['said']>(said: K, cell: string): Promise<Extract<Saying, { said: K }>> {
-    return eventually(`${said} of ${cell} at ${this.host.name}`, async () => this.last(said, cell), 60_000)
-  }
-
-  isDirect(cell: string): boolean {
-    return this.last('path', cell)?.direct === true
-  }
-}
 
 interface Cell {
   readonly name: string

@@ -18,8 +18,10 @@ const LOOK_INTERVAL = 50
 const BURST_PAUSE = 20
 const PEER = 1
 
+/** The relays of this town: `magicsocks ADDRESS ADDRESS`. */
+const relays = process.argv.length > 2 ? process.argv.slice(2) : [...RELAYS]
 const relayMap: RelayMap = new Map(
-  RELAYS.map((address, index) => {
+  relays.map((address, index) => {
     const node = {
       name: address,
       hostName: address,
@@ -40,17 +42,20 @@ class Cell {
   #sock: MagicSockHandle | undefined
   #chatter: NodeJS.Timeout | undefined
   #direct = false
+  #portMapping: string | undefined
 
   constructor(name: string) {
     this.#name = name
   }
 
-  async open(): Promise<void> {
+  async open(portMapping: boolean): Promise<void> {
     const nodeKey = publicKeyOf(this.#privateKey)
     const sock = await openMagicSock({
       nodeKey,
       connectRelay: (region, handlers) => this.#connect(region, handlers),
       onPacket: (bytes) => this.#hear(bytes),
+      portMapping,
+      onEvent: () => this.#tellPortMapping(),
       x25519: nodeCrypto,
     })
     this.#sock = sock
@@ -95,6 +100,14 @@ class Cell {
     say({ said: 'heard', cell: this.#name, length, count: this.#heard.get(length)?.size ?? 0 })
   }
 
+  #tellPortMapping(): void {
+    const mapping = this.#sock?.portMapping
+    const external = mapping && formatEndpoint(mapping.external)
+    if (external === this.#portMapping) return
+    this.#portMapping = external
+    say({ said: 'port-map', cell: this.#name, service: mapping?.service, external })
+  }
+
   #look(began: number): void {
     const direct = this.#sock?.status(PEER)?.endpoint !== undefined
     if (direct === this.#direct) return
@@ -109,7 +122,7 @@ class Cell {
   }
 
   #connect(region: number, handlers: RelayHandlers): RelayLink {
-    const hostName = RELAYS[region - 1] ?? ''
+    const hostName = relays[region - 1] ?? ''
     const connection = connectDerp({
       region: {
         RegionID: region,
@@ -149,7 +162,7 @@ function follow(order: Order): void {
   cells.set(order.cell, cell)
   switch (order.order) {
     case 'open':
-      return void cell.open()
+      return void cell.open(order.portMapping === true)
     case 'meet':
       return cell.meet(order.peer)
     case 'burst':

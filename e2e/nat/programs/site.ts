@@ -1,6 +1,6 @@
 // What the programs of the town and the tests that run them agree on.
 
-/** Addresses of the two relays; the first is region 1. */
+/** Addresses of the two relays, unless the programs are started with others; the first is region 1. */
 export const RELAYS = ['203.0.113.10', '203.0.113.11'] as const
 /** TCP port of each relay. */
 export const RELAY_PORT = 8080
@@ -8,7 +8,7 @@ export const RELAY_PORT = 8080
 /** What a test tells the program `magicsocks`, one line of JSON each. A cell is one magicsock. */
 export type Order =
   /** Opens a magicsock; it answers with {@link Ready} once it has looked around. */
-  | { readonly order: 'open'; readonly cell: string }
+  | { readonly order: 'open'; readonly cell: string; readonly portMapping?: boolean }
   /** Names its one peer, and begins to send to it. */
   | { readonly order: 'meet'; readonly cell: string; readonly peer: Introduction }
   /** Sends so many packets of this length, and nothing else from now on. */
@@ -47,5 +47,13 @@ export interface Heard {
   readonly count: number
 }
 
+/** What the gateway has mapped, when that changes. */
+export interface PortMapNews {
+  readonly said: 'port-map'
+  readonly cell: string
+  readonly service: string | undefined
+  readonly external: string | undefined
+}
+
 /** What `magicsocks` says, one line of JSON each. */
-export type Saying = Ready | PathNews | Heard
+export type Saying = Ready | PathNews | Heard | PortMapNews

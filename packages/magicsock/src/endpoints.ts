@@ -43,6 +43,8 @@ export interface EndpointInput {
   readonly fixedPort: boolean
   /** Loopback addresses count. */
   readonly loopback: boolean
+  /** Where the gateway's port mapping is, if there is one. */
+  readonly portmapped: Endpoint | undefined
 }
 
 /** Makes the list, and remembers what it was. */
@@ -61,6 +63,10 @@ export class EndpointBook {
     const add = (local: LocalEndpoint): void => {
       const key = endpointKey(local.endpoint)
       if (!list.has(key)) list.set(key, local)
+    }
+    // Not remembered like the others: one knows when it ends.
+    if (input.portmapped !== undefined) {
+      add({ endpoint: input.portmapped, type: ENDPOINT_TYPE.portmapped })
     }
     for (const local of foundByStun(input)) {
       if (!input.loopback && isLoopback(local.endpoint.address)) continue

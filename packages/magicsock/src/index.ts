@@ -7,7 +7,7 @@
 export type { DatagramListener, DatagramSocket, SocketPorts, SocketTrouble } from './datagram-socket.ts'
 export { DROP_REASONS, type DropCounters, type DropReason } from './drops.ts'
 export { ENDPOINT_TYPE, type EndpointType, type LocalEndpoint } from './endpoints.ts'
-export { MagicSock, SENT } from './magicsock.ts'
+export { MagicSock } from './magicsock.ts'
 export { type InterfaceAddress, selectLocalAddresses } from './local-addresses.ts'
 export type { NetcheckReport } from './netcheck-report.ts'
 export type { MagicSockOptions } from './options.ts'
@@ -20,6 +20,9 @@ export {
   type Traffic,
   UNKNOWN_PEER,
 } from './peer-config.ts'
+export type { GatewayRequest, GatewayResponse } from './portmap/http-request.ts'
+export type { Gateway, PortMapping, PortMapService, PortMapServices } from './portmap/mapping.ts'
+export { PortMapper, type PortMapperOutput } from './portmap/port-mapper.ts'
 export {
   DEFAULT_STUN_PORT,
   relayMapOf,
@@ -27,4 +30,5 @@ export {
   type RelayNode,
   type RelayRegion,
 } from './relay-map.ts'
+export { SENT } from './sent.ts'
 export type { Underlay } from './underlay.ts'

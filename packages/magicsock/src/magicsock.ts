@@ -12,31 +12,19 @@ import { type DropCounters, type DropReason, noDrops } from './drops.ts'
 import type { LocalEndpoint } from './endpoints.ts'
 import type { NetcheckReport } from './netcheck-report.ts'
 import type { MagicSockOptions } from './options.ts'
-import type { MagicSockOutput, PeerPath, PingWay } from './output.ts'
+import type { MagicSockOutput, PingWay } from './output.ts'
 import { type PeerConfig, type PeerId, type PeerStatus, UNKNOWN_PEER } from './peer-config.ts'
+import { pathOf } from './peer-path.ts'
 import { countPacket, type Peer, type PeerHost, SESSION_ACTIVE_TIMEOUT } from './peer.ts'
 import { checkKeyLength, PeerSet } from './peer-set.ts'
+import type { PortMapServices } from './portmap/mapping.ts'
 import type { RelayMap } from './relay-map.ts'
 import { Relays } from './relays.ts'
+import { ERROR_REBIND_THROTTLE, meansBrokenSocket, meansUnreachable } from './send-errors.ts'
+import { SENT } from './sent.ts'
 import { isRelaySource, NO_SOURCE, type RelaySource, Sources } from './sources.ts'
 import { Surroundings } from './surroundings.ts'
 import type { Underlay } from './underlay.ts'
-
-/** Sockets are reopened at most this often because sending fails (data-plane.md section 5.1). */
-export const ERROR_REBIND_THROTTLE = 5_000
-
-/** Failures that say: from here there is no way to that address. */
-const UNREACHABLE = ['EHOSTUNREACH', 'ENETUNREACH']
-/** Failures that say: this socket is no good any more. */
-const BROKEN = ['EPERM', 'EPIPE', 'EBADF', 'ENOTCONN']
-
-/** What {@link MagicSock.send} did: a set of bits. 0 means that nothing could be sent. */
-export const SENT = {
-  nothing: 0,
-  direct: 1,
-  relay: 2,
-  both: 3,
-} as const
 
 /**
  * Finds and keeps the best path to each peer.
@@ -156,6 +144,12 @@ export class MagicSock implements Machine<MagicSockOutput> {
     // Addresses once refused may be candidates now.
     if (loopback !== this.#surroundings.loopback)
       for (const peer of this.#peers.values()) peer.update(peer.config)
+    this.#rearm = true
+  }
+
+  /** Takes what a {@link PortMapper} has got: peers are told of `external`, and the report of what the gateway can. */
+  setPortMapping(external: Endpoint | undefined, services: PortMapServices, now: number): void {
+    this.#surroundings.setPortMapping(external, services, now)
     this.#rearm = true
   }
 
@@ -292,10 +286,10 @@ export class MagicSock implements Machine<MagicSockOutput> {
 
   /** Hears that a UDP send failed, with the system's name for the failure. */
   handleSendError(code: string, to: Endpoint | undefined, now: number): void {
-    if (UNREACHABLE.includes(code) && to !== undefined) {
+    if (meansUnreachable(code) && to !== undefined) {
       for (const peer of this.#beating) peer.handleUnreachable(to)
     }
-    if (!BROKEN.includes(code) || now < this.#rebindAt + ERROR_REBIND_THROTTLE) return
+    if (!meansBrokenSocket(code) || now < this.#rebindAt + ERROR_REBIND_THROTTLE) return
     this.#rebindAt = now
     this.#out.push({ kind: 'rebind' })
   }
@@ -436,23 +430,13 @@ export class MagicSock implements Machine<MagicSockOutput> {
   }
 
   #moveHome(preferred: number, now: number): void {
-    const home = this.#relays.home
-    if (home !== 0 && !this.#controlConnected) return
-    const unmeasured = home === 0 ? this.#relays.fallbackHome(this.#random(1)[0] ?? 0) : home
-    const next = preferred === 0 ? unmeasured : preferred
+    if (this.#relays.home !== 0 && !this.#controlConnected) return
+    const next = this.#relays.homeFor(preferred, this.#random)
     if (this.#relays.setHome(next, now)) this.#out.push({ kind: 'event', event: 'home-relay', region: next })
   }
 
   #notePathChange(peer: Peer): void {
-    this.#out.push({ kind: 'event', event: 'path-changed', peer: peer.id, path: this.#pathOf(peer) })
-  }
-
-  #pathOf(peer: Peer): PeerPath {
-    if (peer.best !== undefined) {
-      return { kind: 'direct', endpoint: peer.best.endpoint, latency: peer.best.latency }
-    }
-    const region = this.#relays.peek(peer.id, peer.config.homeRelay)
-    return region === 0 ? { kind: 'none' } : { kind: 'relay', region }
+    this.#out.push({ kind: 'event', event: 'path-changed', peer: peer.id, path: pathOf(peer, this.#relays) })
   }
 
   #transmitRelay(region: number, peer: Peer, bytes: Uint8Array, now: number): void {

@@ -1,6 +1,7 @@
 // What the network looks like from here: built up answer by answer, then read as a report.
 import { type Endpoint, endpointsEqual } from '@mesh/wire/ip'
 import { type EndpointKey, endpointKey } from './endpoint-key.ts'
+import type { PortMapServices } from './portmap/mapping.ts'
 
 /** What one round of STUN found out (data-plane.md section 3.2). Latencies are milliseconds. */
 export interface NetcheckReport {
@@ -24,6 +25,8 @@ export interface NetcheckReport {
   readonly globalV6: readonly Endpoint[]
   /** The region this report speaks for as home; 0 when nothing was measured. */
   readonly preferredRelay: number
+  /** Which port mapping services the gateway has; none when nobody looks after port mapping. */
+  readonly portMap?: PortMapServices
 }
 
 interface Sighting {

@@ -1,5 +1,6 @@
 // Which relay connections there are, and through which one a peer is reached: the home is always open, others
 // while they are written to (data-plane.md section 2.14).
+import type { RandomSource } from '@mesh/sansio'
 import type { PeerId } from './peer-config.ts'
 import type { RelayMap, RelayRegion } from './relay-map.ts'
 
@@ -63,6 +64,12 @@ export class Relays {
     // What was home until now idles like any other.
     this.#sweepAt = Math.min(this.#sweepAt, now + RELAY_CLEAN_STALE_INTERVAL)
     return true
+  }
+
+  /** Returns the region to be home now: the preferred; when nothing was measured (0) the present, or any at all. */
+  homeFor(preferred: number, random: RandomSource): number {
+    if (preferred !== 0) return preferred
+    return this.#home === 0 ? this.fallbackHome(random(1)[0] ?? 0) : this.#home
   }
 
   /** Returns a region to fall back on when nothing could be measured: any, but not always the same. */

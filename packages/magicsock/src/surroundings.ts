@@ -6,6 +6,7 @@ import { EndpointBook, type LocalEndpoint } from './endpoints.ts'
 import { HomeChoice } from './home-choice.ts'
 import { Netcheck } from './netcheck.ts'
 import type { NetcheckReport, ReportBuilder } from './netcheck-report.ts'
+import type { PortMapServices } from './portmap/mapping.ts'
 import type { RelayMap } from './relay-map.ts'
 
 /** The next periodic look comes after a time drawn from this range. */
@@ -54,6 +55,8 @@ export class Surroundings {
   #relays: RelayMap | undefined
   #addresses: readonly IpAddress[] = []
   #ports: SocketPorts | undefined
+  #portmapped: Endpoint | undefined
+  #portMap: PortMapServices | undefined
   #report: NetcheckReport | undefined
   #lookedAt = -Infinity
   #fullAt = -Infinity
@@ -99,6 +102,13 @@ export class Surroundings {
   setLocal(addresses: readonly IpAddress[], ports: SocketPorts, now: number): void {
     this.#addresses = addresses
     this.#ports = ports
+    this.look(false, now)
+  }
+
+  /** Takes the gateway's port mapping, and what the gateway can. */
+  setPortMapping(external: Endpoint | undefined, services: PortMapServices, now: number): void {
+    this.#portmapped = external
+    this.#portMap = services
     this.look(false, now)
   }
 
@@ -183,6 +193,7 @@ export class Surroundings {
         ports: this.#ports ?? { v4: undefined, v6: undefined },
         fixedPort: this.#options.fixedPort,
         loopback: this.loopback,
+        portmapped: this.#portmapped,
       },
       now,
     )
@@ -196,7 +207,9 @@ export class Surroundings {
     const { home, homeHeardAt } = this.#host
     const relays = this.#relays ?? new Map<number, never>()
     const latency = findings.regionLatency
-    return findings.finish(this.#homeChoice.choose({ latency, relays, home, startedAt, homeHeardAt }, now))
+    const choice = this.#homeChoice.choose({ latency, relays, home, startedAt, homeHeardAt }, now)
+    const report = findings.finish(choice)
+    return this.#portMap === undefined ? report : { ...report, portMap: this.#portMap }
   }
 
   #jitter(): number {

@@ -36,6 +36,23 @@ describe('endpoints', () => {
     expect(node.news('endpoints')).toHaveLength(1)
   })
 
+  test('D12: begin with what the gateway has mapped, for as long as it does', () => {
+    const world = new World()
+    world.addRegion(1, '192.0.2.1:3478')
+    const node = world.add({ id: 1, addresses: ['192.168.1.5'], seenAs: () => at('203.0.113.9:7777') })
+    world.clock.advanceBy(4_000)
+    const services = { natPmp: true, pcp: false, upnp: false }
+    node.sock.setPortMapping(at('203.0.113.9:50001'), services, world.clock.now())
+    node.wake()
+    world.clock.advanceBy(4_000)
+    expect(typed(node)[0]).toBe(`${ENDPOINT_TYPE.portmapped} 203.0.113.9:50001`)
+    expect(node.sock.report?.portMap).toEqual(services)
+    node.sock.setPortMapping(undefined, services, world.clock.now())
+    node.wake()
+    world.clock.advanceBy(4_000)
+    expect(typed(node).some((text) => text.endsWith(':50001'))).toBe(false)
+  })
+
   test('D12: are told again when the set changes, and only then', () => {
     const world = new World()
     world.addRegion(1, '192.0.2.1:3478')

@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export { defaultGateway } from './default-gateway.ts'
 export {
   type MagicSockHandle,
   type OpenMagicSockOptions,

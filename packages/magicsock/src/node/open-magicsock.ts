@@ -8,6 +8,7 @@ import type { LocalEndpoint } from '../endpoints.ts'
 import type { NetcheckReport } from '../netcheck-report.ts'
 import type { MagicSockEvent, PingResult, PingWay } from '../output.ts'
 import type { PeerConfig, PeerId, PeerStatus } from '../peer-config.ts'
+import type { Gateway, PortMapping } from '../portmap/mapping.ts'
 import type { RelayMap } from '../relay-map.ts'
 import { RunningMagicSock } from './running-magicsock.ts'
 import { openUdpSockets } from './udp-sockets.ts'
@@ -55,6 +56,13 @@ export interface OpenMagicSockOptions {
   readonly sockets?: DatagramSocket
   /** Says which local addresses to tell peers of. Default: `localAddresses`. Asked again every few seconds. */
   readonly readAddresses?: () => IpAddress[]
+  /**
+   * Asks the gateway to forward our UDP port, by NAT-PMP, PCP or UPnP, and tells peers of it. Default: it is not asked.
+   * Where the system does not say who the gateway is (other than Linux), `findGateway` must.
+   */
+  readonly portMapping?: boolean
+  /** Says who the gateway is, every few seconds. Default: `defaultGateway`. */
+  readonly findGateway?: () => Promise<Gateway | undefined>
   /** A faster X25519 than the portable one. */
   readonly x25519?: X25519
   /** Default: the system's monotonic clock. */
@@ -73,6 +81,8 @@ export interface MagicSockHandle {
   readonly endpoints: readonly LocalEndpoint[]
   /** The home relay region; 0 while there is none. */
   readonly homeRelay: number
+  /** The port mapping at the gateway, while there is one. */
+  readonly portMapping: PortMapping | undefined
   /** The last finished netcheck. */
   readonly report: NetcheckReport | undefined
   /** Packets thrown away, by reason. */

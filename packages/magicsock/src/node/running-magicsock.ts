@@ -1,6 +1,6 @@
 // Machine, sockets and relay links joined: what openMagicSock returns.
 import { generatePrivateKey } from '@mesh/keys'
-import { type Clock, drive, type Driver } from '@mesh/sansio'
+import { type Clock, drive, type Driver, type RandomSource } from '@mesh/sansio'
 import { systemClock, systemRandom } from '@mesh/sansio/node'
 import { type Endpoint, formatAddress, type IpAddress } from '@mesh/wire/ip'
 import type { DatagramSocket, SocketPorts, SocketTrouble } from '../datagram-socket.ts'
@@ -10,10 +10,13 @@ import { MagicSock } from '../magicsock.ts'
 import type { NetcheckReport } from '../netcheck-report.ts'
 import type { MagicSockEvent, MagicSockOutput, PingResult, PingWay } from '../output.ts'
 import type { PeerConfig, PeerId, PeerStatus } from '../peer-config.ts'
+import type { PortMapping } from '../portmap/mapping.ts'
 import type { RelayMap } from '../relay-map.ts'
 import { localAddresses } from './local-addresses.ts'
+import { defaultGateway } from './default-gateway.ts'
 import { lookUpRelays, needsLookUp } from './look-up.ts'
 import type { MagicSockHandle, OpenMagicSockOptions, RelayHandlers } from './open-magicsock.ts'
+import { RunningPortMapper } from './port-mapping.ts'
 import { RelayLinks } from './relay-links.ts'
 
 /** How often the interfaces are looked at: Node tells nobody when they change. */
@@ -32,10 +35,12 @@ export class RunningMagicSock implements MagicSockHandle {
   readonly #machine: MagicSock
   readonly #links: RelayLinks
   readonly #driver: Driver
+  readonly #portMapper: RunningPortMapper | undefined
   readonly #pings = new Map<number, (result: PingResult) => void>()
   #netchecks: NetcheckWaiter[] = []
   #addresses: IpAddress[]
   #relays: RelayMap | undefined
+  #portMapping: PortMapping | undefined
   #stopPolling: () => void = () => undefined
   #closed = false
 
@@ -66,6 +71,7 @@ export class RunningMagicSock implements MagicSockHandle {
     })
     this.#machine.setLocalAddresses(this.#addresses, sockets.ports, clock.now())
     if (options.connectRelay === undefined) this.#machine.setRelays(new Map(), clock.now())
+    this.#portMapper = options.portMapping === true ? this.#openPortMapper(clock, random) : undefined
     this.#pollInterfacesLater()
   }
 
@@ -83,6 +89,10 @@ export class RunningMagicSock implements MagicSockHandle {
 
   get homeRelay(): number {
     return this.#machine.homeRelay
+  }
+
+  get portMapping(): PortMapping | undefined {
+    return this.#portMapping
   }
 
   get report(): NetcheckReport | undefined {
@@ -165,6 +175,7 @@ export class RunningMagicSock implements MagicSockHandle {
     this.#links.closeAll()
     for (const resolve of this.#pings.values()) resolve({ ok: false, reason: 'closed' })
     for (const { reject } of this.#netchecks) reject(closedError())
+    await this.#portMapper?.close()
     await this.#sockets.close()
   }
 
@@ -244,8 +255,25 @@ export class RunningMagicSock implements MagicSockHandle {
     this.#wake()
   }
 
+  #openPortMapper(clock: Clock, random: RandomSource): RunningPortMapper {
+    const mapper = new RunningPortMapper({
+      clock,
+      random,
+      findGateway: this.#options.findGateway ?? defaultGateway,
+      onChange: (mapping, { services }) => {
+        if (this.#closed) return
+        this.#portMapping = mapping
+        this.#machine.setPortMapping(mapping?.external, services, clock.now())
+        this.#wake()
+      },
+    })
+    void mapper.update(this.#sockets.ports.v4 ?? 0)
+    return mapper
+  }
+
   #pollInterfacesLater(): void {
     this.#stopPolling = this.#clock.at(this.#clock.now() + INTERFACE_POLL_INTERVAL, () => {
+      void this.#portMapper?.update(this.#sockets.ports.v4 ?? 0)
       void this.#pollInterfaces().finally(() => {
         if (!this.#closed) this.#pollInterfacesLater()
       })
