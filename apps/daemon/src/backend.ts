@@ -1,6 +1,14 @@
 // The daemon's will: what the user wished (up, down, which control server) against the one node that runs or not.
 // The local API calls it; it knows nothing of HTTP.
-import type { BackendState, MeshNodeApi, NetErrorCode, NodeEvent, StateStore, Status } from '@mesh/net'
+import type {
+  BackendState,
+  MapCache,
+  MeshNodeApi,
+  NetErrorCode,
+  NodeEvent,
+  StateStore,
+  Status,
+} from '@mesh/net'
 import { BACKEND_STATES, NetError, NODE_KEY } from '@mesh/net'
 import { mergeMaskedPrefs, mergePrefs, type Prefs, readPrefs, writePrefs } from './prefs.ts'
 import { VERSION } from './version.ts'
@@ -37,6 +45,8 @@ export interface Notify {
 /** What the backend is made of. */
 export interface BackendOptions {
   readonly store: StateStore
+  /** Where the last map is kept; emptied by a logout. */
+  readonly mapCache?: MapCache
   readonly startNode: StartNode
   /** The machine's own name. */
   readonly hostname: string
@@ -117,6 +127,7 @@ export class Backend {
       await this.#stop()
       this.#failure = undefined
       this.#prefs = { ...this.#prefs, WantRunning: false, LoggedOut: true }
+      await this.#options.mapCache?.write(undefined)
       await this.#options.store.write({ [NODE_KEY]: undefined })
       await writePrefs(this.#options.store, this.#prefs)
       this.#tellState()

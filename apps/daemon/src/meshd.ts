@@ -4,7 +4,7 @@
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { memoryStore, type StateStore } from '@mesh/net'
-import { MeshNode, openFileStore } from '@mesh/net/node'
+import { mapFile, MeshNode, openFileStore } from '@mesh/net/node'
 import { Command, InvalidArgumentError } from 'commander'
 import pino from 'pino'
 import { Backend, type NodeRequest } from './backend.ts'
@@ -70,9 +70,12 @@ async function main(): Promise<void> {
   }
   const level = flags.verbose >= 2 ? 'trace' : flags.verbose === 1 ? 'debug' : 'info'
   const log = pino({ base: null, level }, pino.destination({ fd: 2, sync: true }))
-  const store = await openStore(flags)
+  const statePath = flags.state === 'mem:' ? undefined : (flags.state ?? join(flags.statedir, 'meshd.state'))
+  const store = await openStore(statePath)
+  const kept = statePath === undefined ? {} : { mapCache: mapFile(`${statePath}.map`) }
   const backend = new Backend({
     store,
+    ...kept,
     hostname: hostname(),
     tun: device.kind === 'tun',
     log: (severity, text) => log[severity](text),
@@ -81,6 +84,7 @@ async function main(): Promise<void> {
         ...request,
         ...deviceOptions(device),
         store,
+        ...kept,
         port: flags.port,
         version: VERSION,
         allowLoopback: flags.allowLoopback ?? false,
@@ -103,9 +107,8 @@ async function main(): Promise<void> {
   await backend.resume()
 }
 
-async function openStore(flags: Flags): Promise<StateStore> {
-  if (flags.state === 'mem:') return memoryStore()
-  const path = flags.state ?? join(flags.statedir, 'meshd.state')
+async function openStore(path: string | undefined): Promise<StateStore> {
+  if (path === undefined) return memoryStore()
   await lockState(path)
   return openFileStore(path)
 }

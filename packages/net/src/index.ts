@@ -7,6 +7,7 @@
 export { addressesOf, describeStatus, type StatusSources } from './describe-status.ts'
 export { eligiblePrefixes, type HostRoutes, hostRoutes } from './eligible-routes.ts'
 export { Engine, type EngineDrop, type EngineOptions, type EngineUnderlay } from './engine.ts'
+export { decodeMap, encodeMap, type MapCache, type MapOwner } from './map-cache.ts'
 export { NetError, type NetErrorCode } from './errors.ts'
 export type {
   MeshDatagram,

@@ -38,6 +38,22 @@ export interface Rooms {
   readonly onHostRoutes: (routes: HostRoutes) => void
 }
 
+/** Every room acts: for the first map, and for a data side made anew. */
+export const EVERYTHING: MapChanges = {
+  added: [],
+  removed: [],
+  changed: [],
+  self: true,
+  wireguard: true,
+  paths: true,
+  relays: true,
+  filter: true,
+  dns: true,
+  routes: true,
+  ssh: true,
+  status: true,
+}
+
 /** Makes the rooms agree with the map. */
 export function reconcile(map: NetworkMap, changes: MapChanges, rooms: Rooms): void {
   const peers = rooms.peers.update(map)

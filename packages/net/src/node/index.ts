@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export { openFileStore, replaceFile } from './file-store.ts'
+export { mapFile } from './map-file.ts'
 export { MeshNode } from './mesh-node.ts'
 export { MeshStream } from './mesh-stream.ts'
 export type { NodeLog, NodeOptions } from './node-options.ts'

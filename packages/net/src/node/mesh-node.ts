@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import type { ControlError, ControlEvent } from '@mesh/control-client'
 import { type ControlConnection, connectControl } from '@mesh/control-client/node'
 import { DnsResolver } from '@mesh/dns'
-import { formatDiscoKey } from '@mesh/keys'
+import { formatDiscoKey, publicKeyOf } from '@mesh/keys'
 import type { MagicSockEvent } from '@mesh/magicsock'
 import { type MapChanges, type MapNode, nodeByAddress, nodeByName, type NetworkMap } from '@mesh/netmap'
 import { systemClock, systemRandom } from '@mesh/sansio/node'
@@ -12,6 +12,7 @@ import type { TunDevice } from '@mesh/tun'
 import { formatEndpoint, parseAddress } from '@mesh/wire/ip'
 import { addressesOf, describeStatus, nameOf } from '../describe-status.ts'
 import type { HostRoutes } from '../eligible-routes.ts'
+import type { MapOwner } from '../map-cache.ts'
 import { NetError } from '../errors.ts'
 import { describeNetcheck, netInfo } from '../net-info.ts'
 import type {
@@ -23,17 +24,19 @@ import type {
   PingOptions,
 } from '../node-api.ts'
 import { PeerTable } from '../peer-table.ts'
-import { reconcile } from '../reconcile.ts'
+import { EVERYTHING, reconcile } from '../reconcile.ts'
 import { memoryStore, type StateStore } from '../state-store.ts'
 import type { BackendState, NetcheckReport, PingResult, Status } from '../status.ts'
 import { TUNNEL_PING_TIMEOUT } from '../tunnel-pings.ts'
 import { UserspaceHost } from '../userspace-host.ts'
 import { DataSide } from './data-side.ts'
 import { hostInfo } from './host-info.ts'
+import { MapMemory } from './map-memory.ts'
 import { MeshStream } from './mesh-stream.ts'
 import { explain } from './node-error.ts'
 import { loadKeys, type NodeKeys, pinControlKey, pinnedControlKey, saveKeys } from './node-keys.ts'
 import type { NodeOptions } from './node-options.ts'
+import { within } from './within.ts'
 
 /** How long the end waits for what is under way, in milliseconds. */
 const CLOSE_PATIENCE = 2000
@@ -54,6 +57,9 @@ export class MeshNode implements MeshNodeApi {
   #data: DataSide | undefined
   #control: ControlConnection | undefined
   #map: NetworkMap | undefined
+  readonly #memory: MapMemory
+  /** Whether the map is that of the last run: control has not said anything yet. */
+  #remembered = false
   #trouble = ''
   /** Whether failures before the first map are waited out. */
   #patient: boolean
@@ -97,6 +103,9 @@ export class MeshNode implements MeshNodeApi {
       ? undefined
       : new UserspaceHost(systemClock, systemRandom, (batch) => this.#data?.engine.fromOverlay(batch))
     this.#keys = loadKeys(this.#store, systemRandom)
+    this.#memory = new MapMemory(options.mapCache, (error) =>
+      options.log?.('warn', `the map cannot be kept: ${explain(error).message}`),
+    )
     this.#inTurn(() => this.#begin())
   }
 
@@ -201,6 +210,7 @@ export class MeshNode implements MeshNodeApi {
   }
 
   async logout(): Promise<void> {
+    await this.#memory.forget()
     await this.#control?.logout()
   }
 
@@ -221,6 +231,7 @@ export class MeshNode implements MeshNodeApi {
     const data = await this.#openData()
     if (this.#closing) return data.close()
     this.#data = data
+    if (this.#options.keepTrying) this.#recall()
     this.#control = connectControl({
       serverUrl: controlUrl,
       machineKey: this.#keys.machineKey,
@@ -234,6 +245,19 @@ export class MeshNode implements MeshNodeApi {
       onEvent: (event) => this.#inTurn(() => this.#handleControl(event)),
     })
     this.#report()
+  }
+
+  /** Begins with the map of the last run, so that a control server that is away keeps nobody apart. */
+  #recall(): void {
+    const map = this.#memory.recall(this.#owner())
+    if (!map || map.self.expired) return
+    this.#options.log?.('info', 'going by the last map until control answers')
+    this.#remembered = true
+    this.#takeMap(map, EVERYTHING)
+  }
+
+  #owner(): MapOwner {
+    return { controlUrl: this.#options.controlUrl, nodeKey: publicKeyOf(this.#keys.nodeKey) }
   }
 
   async #openDevice(open: () => Promise<TunDevice>): Promise<void> {
@@ -281,13 +305,23 @@ export class MeshNode implements MeshNodeApi {
   /** A person was asked for: from now on it would be wrong to give up over a lost connection. */
   #handleAuthUrl(url: string): void {
     this.#patient = true
+    this.#refused = this.#map !== undefined
+    this.#forgetMap()
     this.#tell({ kind: 'auth-url', url })
   }
 
   #handleMap(map: NetworkMap, changes: MapChanges): void {
+    const first = this.#map === undefined || this.#remembered
+    this.#remembered = false
+    this.#refused = false
+    this.#memory.remember(map, this.#owner())
+    this.#takeMap(map, first ? EVERYTHING : changes)
+  }
+
+  #takeMap(map: NetworkMap, changes: MapChanges): void {
     const first = this.#map === undefined
     this.#map = map
-    this.#apply(map, first ? EVERYTHING : changes)
+    this.#apply(map, changes)
     if (first) this.#settingHost = this.#settingHost.then(() => this.#settle.resolve())
     this.#tell({ kind: 'status' })
   }
@@ -332,9 +366,18 @@ export class MeshNode implements MeshNodeApi {
     const final = retryIn === Infinity
     if (this.#map === undefined && (final || !this.#patient)) return this.#fail(error)
     this.#refused = final
+    const isSaid = error.code === 'ERR_CONTROL_REFUSED' || error.code === 'ERR_CONTROL_KEY_EXPIRED'
+    if (final && isSaid) this.#forgetMap()
     this.#trouble = explain(error).message
     this.#tell({ kind: 'trouble', message: this.#trouble, code: error.code })
     this.#tell({ kind: 'status' })
+  }
+
+  /** Control has said that this login counts no more: then the map of the last run does not either. */
+  #forgetMap(): void {
+    if (!this.#remembered || !this.#map) return
+    void this.#memory.forget()
+    this.#takeMap({ ...this.#map, peers: [], packetFilter: [] }, EVERYTHING)
   }
 
   #handlePaths(event: MagicSockEvent): void {
@@ -403,28 +446,13 @@ export class MeshNode implements MeshNodeApi {
       this.#turn.then(() => this.#settingHost),
     )
     await this.#control?.close()
+    await this.#memory.close()
     await this.#data?.close()
     this.#data = undefined
     this.#userspace?.close()
     await this.#device?.close()
     this.#settle.reject(new NetError('ERR_CLOSED', 'The node was closed.'))
   }
-}
-
-/** Every room acts: for the first map, and for a data side made anew. */
-const EVERYTHING: MapChanges = {
-  added: [],
-  removed: [],
-  changed: [],
-  self: true,
-  wireguard: true,
-  paths: true,
-  relays: true,
-  filter: true,
-  dns: true,
-  routes: true,
-  ssh: true,
-  status: true,
 }
 
 const NO_ANSWER: PingResult = {
@@ -437,16 +465,6 @@ const NO_ANSWER: PingResult = {
   DERPRegionID: 0,
   DERPRegionCode: '',
   IsLocalIP: false,
-}
-
-/** Waits for `work`, but no longer than so many milliseconds. */
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const over = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms)
-  })
-  await Promise.race([work, over])
-  clearTimeout(timer)
 }
 
 function noPeer(target: string): NetError {

@@ -1,6 +1,7 @@
 // What a program says when it starts a node.
 import type { TunDevice } from '@mesh/tun'
 import type { HostRoutes } from '../eligible-routes.ts'
+import type { MapCache } from '../map-cache.ts'
 import type { StateStore } from '../state-store.ts'
 
 /** How a node joins. */
@@ -13,6 +14,11 @@ export interface NodeOptions {
   readonly authKey?: string
   /** What the node remembers between runs; nothing when left out, and then control forgets the node too. */
   readonly store?: StateStore
+  /**
+   * Remembers the last map. A node that keeps trying begins with it, so that it reaches its peers though control is
+   * away: for as long as their keys last, or until control says otherwise.
+   */
+  readonly mapCache?: MapCache
   /** True to go on trying while control cannot be reached; else the first failure ends the node. */
   readonly keepTrying?: boolean
   /** Opens the kernel's device; the user-space stack when left out. The node closes it. */

@@ -1,0 +1,66 @@
+// The control server is away when a daemon is started again: it goes by the last map it had.
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { LocalMesh } from '@mesh/demo/local-mesh'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+const directory = mkdtempSync(join(tmpdir(), 'mesh-away-'))
+const mesh = new LocalMesh({ directory })
+const mapOf = (name: string): string => join(directory, `${name}.state.map`)
+
+beforeAll(async () => {
+  await mesh.choosePorts()
+  await mesh.startRelay()
+  await mesh.startControl()
+  await mesh.ensureAuthKey()
+  for (const name of ['a', 'b']) {
+    await mesh.startDaemon(name)
+    await mesh.up(name)
+  }
+  await mesh.untilPeer('a', 'b')
+  await mesh.untilPeer('b', 'a')
+  await mesh.untilReachable('a', 'b')
+})
+
+afterAll(async () => {
+  await mesh.stop()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+test('a daemon that is started again while control is away reaches its peers, and is reached', async () => {
+  const before = (await mesh.status('b')).TailscaleIPs
+  await mesh.child('control')?.stop()
+  await mesh.child('b')?.stop()
+  expect(statSync(mapOf('b')).mode & 0o777).toBe(0o600)
+
+  await mesh.startDaemon('b')
+  const status = await mesh.untilStatus('b', ({ BackendState }) => BackendState === 'Running')
+  expect(status.TailscaleIPs).toEqual(before)
+  expect(status.Peer && Object.values(status.Peer).map(({ DNSName }) => DNSName)).toEqual([
+    'a.mesh.internal.',
+  ])
+  await mesh.untilReachable('b', 'a', 20_000)
+  await mesh.untilReachable('a', 'b', 20_000)
+})
+
+test('control is back, and both nodes are online again', async () => {
+  await mesh.startControl()
+  await mesh.untilPeer('a', 'b', 60_000)
+  await mesh.untilPeer('b', 'a', 60_000)
+  expect((await mesh.status('b')).Health).toEqual([])
+})
+
+test('a node that was deleted meanwhile has no peers any more, whatever its last map says', async () => {
+  await mesh.child('b')?.stop()
+  await mesh.control('nodes', 'delete', 'b')
+  await mesh.startDaemon('b')
+  const status = await mesh.untilStatus('b', ({ BackendState }) => BackendState === 'NeedsLogin')
+  expect(Object.keys(status.Peer ?? {})).toEqual([])
+})
+
+test('a logout forgets the map', async () => {
+  expect(existsSync(mapOf('a'))).toBe(true)
+  expect((await mesh.mesh('a', 'logout')).code).toBe(0)
+  expect(existsSync(mapOf('a'))).toBe(false)
+})

@@ -1,0 +1,75 @@
+import { formatNodeKey } from '@mesh/keys'
+import { applyMapResponse, compareMaps, type NetworkMap } from '@mesh/netmap'
+import type { Node } from '@mesh/wire/control'
+import { describe, expect, test } from 'vitest'
+import { decodeMap, encodeMap } from '../src/index.ts'
+
+const NOW = Date.UTC(2026, 10, 1)
+const OWNER = { controlUrl: 'http://control', nodeKey: new Uint8Array(32).fill(1) }
+
+function node(id: number, more: Partial<Node> = {}): Node {
+  return {
+    ID: id,
+    StableID: `n${id}`,
+    Name: `host${id}.mesh.test.`,
+    User: 1,
+    Key: formatNodeKey(new Uint8Array(32).fill(id)),
+    Addresses: [`100.64.0.${id}/32`],
+    AllowedIPs: [`100.64.0.${id}/32`],
+    Endpoints: ['192.0.2.1:1'],
+    HomeDERP: 900,
+    MachineAuthorized: true,
+    ...more,
+  }
+}
+
+function mapOf(peer: Partial<Node> = {}): NetworkMap {
+  const region = { RegionID: 900, RegionCode: 'mesh', RegionName: 'Mesh', Nodes: [] }
+  const update = applyMapResponse(
+    undefined,
+    {
+      Node: node(1),
+      Peers: [node(2, peer)],
+      DERPMap: { Regions: { 900: region } },
+      DNSConfig: { Proxied: true },
+      Domain: 'mesh.test',
+      PacketFilters: { a: [{ SrcIPs: ['*'], DstPorts: [] }], b: [] },
+      UserProfiles: [{ ID: 1, LoginName: 'ann', DisplayName: 'Ann' }],
+    },
+    { wallNow: NOW },
+  )
+  if (!update) throw new Error('no map')
+  return update.map
+}
+
+describe('the last map', () => {
+  test('comes back as it was, with nobody online', () => {
+    const map = mapOf({ Online: true })
+    const back = decodeMap(encodeMap(map, OWNER), OWNER, NOW)!
+    const changes = compareMaps(map, back)
+    expect(Object.entries(changes).filter(([, changed]) => changed === true)).toEqual([['status', true]])
+    expect(back.userProfiles.get(1)?.LoginName).toBe('ann')
+    expect(back.peers[0]?.online).toBeUndefined()
+  })
+
+  test('threat 19: a key that has ended meanwhile has ended', () => {
+    const map = mapOf({ KeyExpiry: new Date(NOW + 1000).toISOString() })
+    const text = encodeMap(map, OWNER)
+    expect([NOW, NOW + 2000].map((at) => decodeMap(text, OWNER, at)?.peers[0]?.expired)).toEqual([
+      false,
+      true,
+    ])
+  })
+
+  test("is nobody else's: not another login's, nor for another control server", () => {
+    const text = encodeMap(mapOf(), OWNER)
+    expect(decodeMap(text, { ...OWNER, controlUrl: 'http://other' }, NOW)).toBeUndefined()
+    expect(decodeMap(text, { ...OWNER, nodeKey: new Uint8Array(32) }, NOW)).toBeUndefined()
+  })
+
+  test('is none when the text is damaged', () => {
+    const text = encodeMap(mapOf(), OWNER)
+    for (const damaged of ['', 'null', '7', '{}', text.slice(0, -9), text.replace('"Node"', '"Nod"')])
+      expect(decodeMap(damaged, OWNER, NOW)).toBeUndefined()
+  })
+})
