@@ -14,6 +14,11 @@ const STRIDE = 2048
 const TAG_LENGTH = 16
 const key: Uint8Array = Uint8Array.from({ length: 32 }, (_, i) => i * 7 + 1)
 
+/** WireGuard's nonces of a batch. */
+const nonces: readonly Uint8Array[] = Array.from({ length: BATCH }, (_, i) =>
+  new Uint8Array(12).fill(i, 4, 5),
+)
+
 /** A way to seal or open a whole batch; returns how many packets that was. */
 type Run = () => number
 interface Implementation {
@@ -180,16 +185,12 @@ function node(): Implementation {
   }
 }
 
+const nonceOf = (counter: number): Uint8Array => nonces[counter] ?? new Uint8Array(12)
+
 const batchOf =
   (make: (length: number) => Uint8Array) =>
   (length: number): Uint8Array[] =>
     Array.from({ length: BATCH }, () => make(length))
-
-function nonceOf(counter: number): Uint8Array {
-  const nonce = new Uint8Array(12)
-  nonce[4] = counter
-  return nonce
-}
 
 function checkAll(done: number): number {
   if (done !== BATCH) throw new Error(`only ${done} of ${BATCH} packets opened`)
