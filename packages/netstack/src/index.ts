@@ -27,4 +27,4 @@ export {
 export { PING_TIMEOUT } from './pings.ts'
 export { ICMP_ERRORS_PER_SECOND } from './refusals.ts'
 export { TCP_BUFFER, type TcpCloseReason } from './tcp/tcp-connection.ts'
-export { TCP_CONNECTION_LIMIT, TCP_OPENING_LIMIT } from './tcp/tcp-table.ts'
+export { TCP_CONNECTION_LIMIT, TCP_OPENING_LIMIT, TCP_REASSEMBLY_LIMIT } from './tcp/tcp-table.ts'

@@ -1,5 +1,5 @@
-// What arrived ahead of its turn: segments kept until the gap before them is filled. The window bounds the bytes,
-// and a limit bounds how many pieces a peer can make of them.
+// What arrived ahead of its turn: segments kept until the gap before them is filled. A limit bounds how many pieces a
+// peer can make of a stream, and a budget what all streams of a stack keep together.
 import { seqAdd, seqDiff } from './sequence.ts'
 
 /** Pieces kept at most; more are dropped and come again. */
@@ -10,21 +10,53 @@ interface Piece {
   readonly bytes: Uint8Array
 }
 
+/** Bytes that streams may keep together. */
+export class ReassemblyBudget {
+  #left: number
+
+  constructor(bytes: number) {
+    this.#left = bytes
+  }
+
+  /** How many there are left. */
+  get left(): number {
+    return this.#left
+  }
+
+  /** Takes bytes, or returns `false` when there are not so many left. */
+  take(bytes: number): boolean {
+    if (bytes > this.#left) return false
+    this.#left -= bytes
+    return true
+  }
+
+  /** Gives bytes back. */
+  give(bytes: number): void {
+    this.#left += bytes
+  }
+}
+
 /** Puts a stream in order. */
 export class Reassembly {
+  readonly #budget: ReassemblyBudget
   #pieces: Piece[] = []
+
+  constructor(budget: ReassemblyBudget) {
+    this.#budget = budget
+  }
 
   /** Whether something waits for a gap to be filled. */
   get waiting(): boolean {
     return this.#pieces.length > 0
   }
 
-  /** Keeps a copy of bytes that come after a gap. */
+  /** Keeps a copy of bytes that come after a gap, if there is room; else they come again. */
   keep(sequence: number, bytes: Uint8Array): void {
     if (this.#pieces.length >= MAX_PIECES) return
     const at = this.#pieces.findIndex((piece) => seqDiff(piece.sequence, sequence) >= 0)
     const next = this.#pieces[at]
     if (next !== undefined && next.sequence === sequence && next.bytes.length >= bytes.length) return
+    if (!this.#budget.take(bytes.length)) return
     this.#pieces.splice(at < 0 ? this.#pieces.length : at, 0, { sequence, bytes: bytes.slice() })
   }
 
@@ -42,7 +74,16 @@ export class Reassembly {
       ready.push(fresh)
       expected = seqAdd(expected, fresh.length)
     }
-    this.#pieces = this.#pieces.slice(used)
+    this.#forget(used)
     return ready
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    this.#forget(this.#pieces.length)
+  }
+
+  #forget(count: number): void {
+    for (const { bytes } of this.#pieces.splice(0, count)) this.#budget.give(bytes.length)
   }
 }

@@ -11,6 +11,7 @@ import {
   type TcpHeader,
   type TcpSegment,
 } from '@mesh/wire/ip'
+import type { ReassemblyBudget } from './reassembly.ts'
 import { RoundTrip } from './round-trip.ts'
 import { seqAdd, seqDiff } from './sequence.ts'
 import { TcpReceiver } from './tcp-receiver.ts'
@@ -46,6 +47,8 @@ export interface TcpConnectionOptions {
   readonly maximumSegmentSize: number
   /** What to take a peer's to be that does not say: 536 by IPv4, 1220 by IPv6. */
   readonly defaultSegmentSize: number
+  /** What it may keep of bytes that came ahead of their turn, together with others. */
+  readonly reassembly: ReassemblyBudget
   /** Where to say what happens. */
   readonly signals: TcpSignals
 }
@@ -85,7 +88,7 @@ export class TcpConnection {
   readonly #handshake = new RoundTrip()
   #state: State = 'idle'
   readonly #sender: TcpSender
-  #receiver = new TcpReceiver(0, TCP_BUFFER)
+  #receiver: TcpReceiver
   #segmentSize: number
   #synsSent = 0
   #synSentAt = 0
@@ -103,6 +106,7 @@ export class TcpConnection {
     this.#options = options
     this.#signals = options.signals
     this.#segmentSize = options.maximumSegmentSize
+    this.#receiver = new TcpReceiver(0, TCP_BUFFER, options.reassembly)
     const first = seqAdd(options.initialSequence, 1)
     this.#sender = new TcpSender(first, TCP_BUFFER, (sequence, payload, { fin, push }) => {
       this.#emit(sequence, TCP_ACK | (fin ? TCP_FIN : 0) | (push ? TCP_PSH : 0), payload)
@@ -195,7 +199,7 @@ export class TcpConnection {
 
   /** Does what is due. */
   handleTimeout(now: number): void {
-    if (this.#timeWaitEndsAt <= now) return this.#forget()
+    if (this.#timeWaitEndsAt <= now) return this.forget()
     if (this.#synDueAt <= now) this.#resendSyn(now)
     if (this.#state === 'closed') return
     if (this.#sender.timeoutAt <= now && !this.#sender.handleTimeout(now)) return this.#close('timeout')
@@ -234,7 +238,7 @@ export class TcpConnection {
     const { maximumSegmentSize, defaultSegmentSize } = this.#options
     const peerSize = Math.max(64, options.maximumSegmentSize ?? defaultSegmentSize)
     this.#segmentSize = Math.min(maximumSegmentSize, peerSize)
-    this.#receiver = new TcpReceiver(seqAdd(segment.sequence, 1), TCP_BUFFER)
+    this.#receiver = new TcpReceiver(seqAdd(segment.sequence, 1), TCP_BUFFER, this.#options.reassembly)
     this.#scaling = options.windowScale !== undefined
     this.#peerScale = options.windowScale ?? 0
   }
@@ -391,18 +395,21 @@ export class TcpConnection {
   /** Done, but remembered for a while: the peer may not have heard our last acknowledgment. */
   #wait(now: number): void {
     this.#state = 'time-wait'
+    this.#receiver.close()
     this.#timeWaitEndsAt = now + TIME_WAIT
     this.#signals.closed('done')
   }
 
   #close(reason: TcpCloseReason): void {
     const said = this.#state === 'time-wait'
-    this.#forget()
+    this.forget()
     if (!said) this.#signals.closed(reason)
   }
 
-  #forget(): void {
+  /** Is over at once, without a word to anybody. */
+  forget(): void {
     this.#state = 'closed'
+    this.#receiver.close()
     this.#sender.timeoutAt = Infinity
     this.#synDueAt = this.#ackAt = this.#timeWaitEndsAt = Infinity
   }

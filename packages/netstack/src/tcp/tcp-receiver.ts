@@ -1,6 +1,6 @@
 // The receiving half of a connection: puts the stream in order, and says how much more may come. The window is what
 // the program has not taken yet, away from the capacity: a program that reads slowly slows its peer, not our memory.
-import { Reassembly } from './reassembly.ts'
+import { Reassembly, type ReassemblyBudget } from './reassembly.ts'
 import { seqAdd, seqDiff } from './sequence.ts'
 
 /** What a segment brought. */
@@ -18,15 +18,16 @@ const EMPTY = new Uint8Array(0)
 /** Receives a stream. */
 export class TcpReceiver {
   readonly #capacity: number
-  readonly #reassembly = new Reassembly()
+  readonly #reassembly: Reassembly
   #next: number
   #unread = 0
   #fin: number | undefined
   #ended = false
 
-  constructor(first: number, capacity: number) {
+  constructor(first: number, capacity: number, budget: ReassemblyBudget) {
     this.#next = first
     this.#capacity = capacity
+    this.#reassembly = new Reassembly(budget)
   }
 
   /** The next byte expected. */
@@ -70,6 +71,11 @@ export class TcpReceiver {
   /** The program has taken so many bytes: there is room for as many more. */
   consume(length: number): void {
     this.#unread = Math.max(0, this.#unread - length)
+  }
+
+  /** Forgets what waits for a gap to be filled: nothing more will come. */
+  close(): void {
+    this.#reassembly.clear()
   }
 
   #deliver(bytes: Uint8Array, into: Uint8Array[]): void {

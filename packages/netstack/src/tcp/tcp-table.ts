@@ -18,12 +18,16 @@ import {
 import { NetstackError } from '../errors.ts'
 import type { NetstackOutput, TcpConnectionId, TcpListenerId } from '../outputs.ts'
 import { type Binding, PortTable } from '../port-table.ts'
+import { ReassemblyBudget } from './reassembly.ts'
 import { TcpConnection, type TcpSignals } from './tcp-connection.ts'
 
 /** The most handshakes of strangers under way; then the oldest gives way, so that a flood keeps nobody out for long. */
 export const TCP_OPENING_LIMIT = 256
 /** The most connections; beyond it none is opened from outside. */
 export const TCP_CONNECTION_LIMIT = 8_192
+
+/** The most bytes that came ahead of their turn, of all connections together; what exceeds it comes again. */
+export const TCP_REASSEMBLY_LIMIT = 64 * 1024 * 1024
 
 const DEFAULT_SEGMENT_V4 = 536
 const DEFAULT_SEGMENT_V6 = 1_220
@@ -49,6 +53,7 @@ export class TcpTable {
   readonly #mtu: number
   readonly #emit: EmitTcp
   readonly #report: (output: NetstackOutput) => void
+  readonly #reassembly = new ReassemblyBudget(TCP_REASSEMBLY_LIMIT)
   #nextId = 1
   /** Handshakes of strangers under way, the oldest first. */
   readonly #opening = new Set<Entry>()
@@ -166,6 +171,7 @@ export class TcpTable {
       initialSequence: this.#randomSequence(),
       maximumSegmentSize: this.#mtu - ipHeaderLength(local.address) - TCP_HEADER_LENGTH,
       defaultSegmentSize: local.address.length === 4 ? DEFAULT_SEGMENT_V4 : DEFAULT_SEGMENT_V6,
+      reassembly: this.#reassembly,
       signals: this.#signalsOf(id, local, remote, listener),
     })
     const entry = { id, local, remote, connection, listener }
@@ -177,6 +183,7 @@ export class TcpTable {
 
   #remove(entry: Entry): void {
     if (!this.#byId.delete(entry.id)) return
+    entry.connection.forget()
     this.#opening.delete(entry)
     const key = keyOf(entry.local, entry.remote)
     const rest = (this.#byPorts.get(key) ?? []).filter((other) => other !== entry)
