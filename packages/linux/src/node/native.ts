@@ -23,7 +23,7 @@ const { Memory } = (globalThis as unknown as { WebAssembly: { Memory: new (limit
   .WebAssembly
 
 const TWO_32 = 0x1_0000_0000
-/** Addresses remembered for each arena; beyond it the memory begins anew. Making one costs two heap objects. */
+/** Addresses remembered for each arena, by the low bits of their offset: making one costs two heap objects. */
 const REMEMBERED_ADDRESSES = 16_384
 /** struct iovec and struct msghdr of 64-bit Linux. */
 const IOVEC_BYTES = 16
@@ -55,7 +55,8 @@ export class Arena {
   readonly #base: bigint
   readonly #baseHigh: number
   readonly #baseLow: number
-  readonly #addresses = new Map<number, bigint>()
+  readonly #offsets = new Int32Array(REMEMBERED_ADDRESSES).fill(-1)
+  readonly #addresses: bigint[] = Array.from({ length: REMEMBERED_ADDRESSES }, () => 0n)
 
   static {
     addressOf = (arena, offset, length) => arena.#addressOf(offset, length)
@@ -137,11 +138,11 @@ export class Arena {
 
   #addressOf(offset: number, length: number): bigint {
     this.#check(offset, length)
-    const known = this.#addresses.get(offset)
-    if (known !== undefined) return known
-    if (this.#addresses.size === REMEMBERED_ADDRESSES) this.#addresses.clear()
+    const place = ((offset >>> 2) ^ (offset << 12)) & (REMEMBERED_ADDRESSES - 1)
+    if (this.#offsets[place] === offset) return this.#addresses[place] as bigint
     const address = this.#base + BigInt(offset)
-    this.#addresses.set(offset, address)
+    this.#offsets[place] = offset
+    this.#addresses[place] = address
     return address
   }
 

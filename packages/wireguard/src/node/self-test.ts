@@ -33,7 +33,7 @@ function agrees(wasm: WasmAead, backend: AeadBackend, slot: number, length: numb
     `${bytes.subarray(at - 64, at).join()} ${bytes.subarray(at + length + 16, at + length + 64).join()}`
   const prepare = (sealed: boolean): void => {
     table.set(0, at, sealed ? length + 16 : length, COUNTER_HIGH, length, slot)
-    table.set(1, companion, 2048, 0, 1, slot)
+    table.set(1, companion, 4096, 0, 1, slot)
   }
   bytes.fill(0xa5, packets, packets + 16_384)
   const before = around()

@@ -78,6 +78,17 @@ export class WasmAead implements AeadBackend {
     return this.#module.pseudoHeaderSum(addresses, bytes, protocol, length)
   }
 
+  /**
+   * Writes 128 bytes of key stream to `into`, the first 32 of which are a packet's one-time key (RFC 8439 section 2.6): for
+   * backends that put the cipher together from parts. `key` and `nonce` say where 32 and 12 bytes lie.
+   */
+  keyStream(into: number, key: number, nonce: number): void {
+    this.#checkRange(into, 128)
+    this.#checkRange(key, 32)
+    this.#checkRange(nonce, 12)
+    this.#module.keyStream(into, key, nonce, 0, 1)
+  }
+
   #check(table: PacketTable, count: number): void {
     if (table !== this.arena.table) throw new TypeError('table: not the one of this arena')
     if (!(count >= 0 && count <= table.capacity)) throw new RangeError(`count: ${count} of ${table.capacity}`)
