@@ -3,8 +3,8 @@
 // round opens each contestant's tunnel anew, in namespaces of its own, and measures them in turn.
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Lab } from '../../e2e/netns/lab.ts'
-import { iperf, openTunnel, pingTimes, type TunnelEnd, type TunnelFilling } from '../../e2e/netns/tunnel.ts'
+import { Lab } from '@mesh/e2e/netns/lab'
+import { iperf, openTunnel, pingTimes, type TunnelEnd, type TunnelFilling } from '@mesh/e2e/netns/tunnel'
 import type { Bench, BenchOptions, Figures } from './bench.ts'
 import { round } from './machine.ts'
 import { median } from './rounds.ts'
