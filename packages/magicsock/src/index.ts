@@ -10,6 +10,7 @@ export { ENDPOINT_TYPE, type EndpointType, type LocalEndpoint } from './endpoint
 export { MagicSock } from './magicsock.ts'
 export { type InterfaceAddress, selectLocalAddresses } from './local-addresses.ts'
 export type { NetcheckReport } from './netcheck-report.ts'
+export { formatNetcheck } from './netcheck-text.ts'
 export type { MagicSockOptions } from './options.ts'
 export type { MagicSockEvent, MagicSockOutput, PeerPath, PingResult, PingWay } from './output.ts'
 export {

@@ -271,6 +271,18 @@ export class MagicSock implements Machine<MagicSockOutput> {
     this.#relays.noteHeard(region, now)
   }
 
+  /** Hears how long a region took to answer over HTTPS; `undefined` when it did not. */
+  handleRelayMeasured(region: number, latency: number | undefined, now: number): void {
+    this.#surroundings.handleRelayMeasured(region, latency, now)
+    this.#rearm = true
+  }
+
+  /** Hears whether there is a captive portal; `undefined` when that could not be told. */
+  handleCaptivePortal(captive: boolean | undefined, now: number): void {
+    this.#surroundings.handleCaptivePortal(captive, now)
+    this.#rearm = true
+  }
+
   /** Hears that a relay does not have this node (any more). */
   handlePeerGone(region: number, nodeKey: Uint8Array): void {
     const peer = this.#peers.byKey(nodeKey)
@@ -458,12 +470,18 @@ export class MagicSock implements Machine<MagicSockOutput> {
     return SENT.nothing
   }
 
-  #openSurroundings({ random, allowLoopback, fixedPort }: MagicSockOptions): Surroundings {
+  #openSurroundings({ random, allowLoopback, fixedPort, ...can }: MagicSockOptions): Surroundings {
     const relays = this.#relays
     return new Surroundings(
       { random, allowLoopback: allowLoopback === true, fixedPort: fixedPort === true },
       {
         sendStun: (to, bytes) => this.#out.push({ kind: 'datagram', to, bytes }),
+        measureRelay: can.canMeasureRelays
+          ? (region) => this.#out.push({ kind: 'measure-relay', region })
+          : undefined,
+        checkCaptivePortal: can.canCheckCaptivePortal
+          ? () => this.#out.push({ kind: 'check-captive-portal' })
+          : undefined,
         isIdle: (now) => this.#peers.size === 0 || now - this.#lastSend > SESSION_ACTIVE_TIMEOUT,
         get home() {
           return relays.home

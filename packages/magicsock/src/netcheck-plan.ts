@@ -50,6 +50,13 @@ export function planProbes(input: PlanInput): ProbeList[] {
   return input.last === undefined ? initialPlan(input) : incrementalPlan(input, input.last)
 }
 
+/** Returns the regions to be measured over HTTPS where there is no UDP. */
+export function httpsRegions({ relays }: PlanInput): number[] {
+  return measurable(relays).flatMap((region) =>
+    region.avoid === true || region.nodes.length === 0 ? [] : [region.id],
+  )
+}
+
 function initialPlan(input: PlanInput): ProbeList[] {
   const delays = Array.from({ length: INITIAL_TRIES }, (_, k) => k * INITIAL_RETRANSMIT)
   return measurable(input.relays).flatMap((region) => [
@@ -60,7 +67,8 @@ function initialPlan(input: PlanInput): ProbeList[] {
 
 function incrementalPlan(input: PlanInput, last: NetcheckReport): ProbeList[] {
   const latencyOf = (region: RelayRegion): number => last.regionLatency.get(region.id) ?? Infinity
-  const ranked = measurable(input.relays).sort((a, b) => latencyOf(a) - latencyOf(b) || a.id - b.id)
+  const candidates = measurable(input.relays).filter((r) => r.avoid !== true || r.id === input.home)
+  const ranked = candidates.sort((a, b) => latencyOf(a) - latencyOf(b) || a.id - b.id)
   return ranked.flatMap((region, rank) => {
     const isHome = region.id === input.home
     if (rank >= INCREMENTAL_REGIONS && !isHome) return []

@@ -5,7 +5,7 @@ import type { PortMapServices } from './portmap/mapping.ts'
 
 /** What one round of STUN found out (data-plane.md section 3.2). Latencies are milliseconds. */
 export interface NetcheckReport {
-  /** Some STUN server answered. */
+  /** Some STUN server answered. Where none did, latencies are those of requests over HTTPS, if anybody measured them. */
   readonly udp: boolean
   /** A STUN server answered over IPv4. */
   readonly ipv4: boolean
@@ -23,6 +23,8 @@ export interface NetcheckReport {
   readonly globalV4: readonly Endpoint[]
   /** Our IPv6 endpoints as servers saw them: the last seen, then those seen more than once. */
   readonly globalV6: readonly Endpoint[]
+  /** Whether a captive portal stands before the internet; none when nobody looked. */
+  readonly captivePortal?: boolean
   /** The region this report speaks for as home; 0 when nothing was measured. */
   readonly preferredRelay: number
   /** Which port mapping services the gateway has; none when nobody looks after port mapping. */
@@ -44,12 +46,28 @@ export class ReportBuilder {
   #firstV4: Endpoint | undefined
   #lastV6: Endpoint | undefined
   #mappingVaries: boolean | undefined
+  #captivePortal: boolean | undefined
 
   /** Takes one answer: from a server of `region`, which saw us at `observed`. */
   add(region: number, latency: number, observed: Endpoint): void {
     keepLeast(this.regionLatency, region, latency)
     if (observed.address.length === 4) this.#addV4(region, latency, observed)
     else this.#addV6(region, latency, observed)
+  }
+
+  /** Whether some STUN server has answered. */
+  get udp(): boolean {
+    return this.#v4.size > 0 || this.#v6.size > 0
+  }
+
+  /** Takes how long a region's relay took to answer over HTTPS. */
+  addHttps(region: number, latency: number): void {
+    keepLeast(this.regionLatency, region, latency)
+  }
+
+  /** Takes whether there is a captive portal. */
+  noteCaptivePortal(captive: boolean): void {
+    this.#captivePortal = captive
   }
 
   /** Whether a further answer of this family from this region would say anything new. */
@@ -61,7 +79,7 @@ export class ReportBuilder {
   /** Returns the report. */
   finish(preferredRelay: number): NetcheckReport {
     return {
-      udp: this.regionLatency.size > 0,
+      udp: this.udp,
       ipv4: this.#v4.size > 0,
       ipv6: this.#v6.size > 0,
       mappingVariesByDestIp: this.#mappingVaries,
@@ -70,6 +88,7 @@ export class ReportBuilder {
       regionV6Latency: this.#v6,
       globalV4: chosenFirst(this.#firstV4, this.#seenV4),
       globalV6: chosenFirst(this.#lastV6, this.#seenV6),
+      ...(this.#captivePortal === undefined ? {} : { captivePortal: this.#captivePortal }),
       preferredRelay,
     }
   }

@@ -2,16 +2,30 @@
 import type { RandomSource } from '@mesh/sansio'
 import { decodeBindingResponse, encodeBindingRequest, TRANSACTION_ID_LENGTH } from '@mesh/wire/stun'
 import type { Endpoint } from '@mesh/wire/ip'
-import { type PlanInput, planProbes, type ProbeList } from './netcheck-plan.ts'
+import { httpsRegions, type PlanInput, planProbes, type ProbeList } from './netcheck-plan.ts'
 import { ReportBuilder } from './netcheck-report.ts'
 import { txIdText } from './pings.ts'
 
 /** How long the STUN phase lasts when servers stay silent. */
 export const STUN_PROBE_TIMEOUT = 3_000
+/** When everything ends that a netcheck does, HTTPS included. */
+export const OVERALL_TIMEOUT = 5_000
+/** When a full check looks for a captive portal, unless STUN has worked by then. */
+export const CAPTIVE_PORTAL_DELAY = 200
 /** After this many regions have answered, the others get only a little longer. */
 export const ENOUGH_REGIONS = 3
 /** The least time left to the other family when there are fewer regions than that. */
 const STRAGGLER_GRACE = 300
+
+/** What a netcheck can have done besides STUN. */
+export interface NetcheckOrders {
+  /** Sends a STUN request. */
+  sendStun(to: Endpoint, bytes: Uint8Array): void
+  /** Measures regions over HTTPS: for networks without UDP. `undefined`: nobody can. */
+  readonly measureRelay: ((region: number) => void) | undefined
+  /** Looks for a captive portal. `undefined`: nobody can. */
+  readonly checkCaptivePortal: (() => void) | undefined
+}
 
 interface Running {
   readonly startedAt: number
@@ -20,6 +34,14 @@ interface Running {
   readonly lists: ActiveList[]
   readonly sent: Map<string, { readonly list: ActiveList; readonly at: number }>
   endsAt: number
+  /** Regions that may be measured over HTTPS, until that is begun. */
+  https: readonly number[]
+  /** Regions being measured over HTTPS. */
+  readonly measuring: Set<number>
+  /** When to look for a captive portal. */
+  portalAt: number
+  /** Whether somebody is looking. */
+  lookingForPortal: boolean
 }
 
 interface ActiveList extends ProbeList {
@@ -30,13 +52,13 @@ interface ActiveList extends ProbeList {
 /** Runs netchecks: give it time and answers, take requests and, in the end, the findings. */
 export class Netcheck {
   readonly #random: RandomSource
-  readonly #send: (to: Endpoint, bytes: Uint8Array) => void
+  readonly #orders: NetcheckOrders
   #running: Running | undefined
 
-  /** @param send - Sends a request; called from inside `start` and `handleTimeout`. */
-  constructor(random: RandomSource, send: (to: Endpoint, bytes: Uint8Array) => void) {
+  /** @param orders - Called from inside `start`, `handleTimeout` and `takeFindings`. */
+  constructor(random: RandomSource, orders: NetcheckOrders) {
     this.#random = random
-    this.#send = send
+    this.#orders = orders
   }
 
   /** Whether a check is under way. */
@@ -58,6 +80,11 @@ export class Netcheck {
       lists: planProbes(input).map((list) => ({ ...list, next: 0, answered: false })),
       sent: new Map(),
       endsAt: now + STUN_PROBE_TIMEOUT,
+      https: this.#orders.measureRelay === undefined ? [] : httpsRegions(input),
+      measuring: new Set(),
+      portalAt:
+        input.last === undefined && this.#orders.checkCaptivePortal ? now + CAPTIVE_PORTAL_DELAY : Infinity,
+      lookingForPortal: false,
     }
     this.handleTimeout(now)
   }
@@ -82,6 +109,26 @@ export class Netcheck {
     const running = this.#running
     if (running === undefined) return
     for (const list of running.lists) this.#advance(running, list, now)
+    if (now < running.portalAt) return
+    running.portalAt = Infinity
+    if (running.report.udp) return
+    running.lookingForPortal = true
+    this.#orders.checkCaptivePortal?.()
+  }
+
+  /** Hears how long a region took to answer over HTTPS; `undefined` when it did not. */
+  handleRelayMeasured(region: number, latency: number | undefined): void {
+    const running = this.#running
+    if (running === undefined || !running.measuring.delete(region)) return
+    if (latency !== undefined) running.report.addHttps(region, latency)
+  }
+
+  /** Hears whether there is a captive portal; `undefined` when that could not be told. */
+  handleCaptivePortal(captive: boolean | undefined): void {
+    const running = this.#running
+    if (running?.lookingForPortal !== true) return
+    running.lookingForPortal = false
+    if (captive !== undefined) running.report.noteCaptivePortal(captive)
   }
 
   /** Returns what was found when the check is over, once; else `undefined`. */
@@ -89,6 +136,10 @@ export class Netcheck {
     const running = this.#running
     if (running === undefined) return undefined
     if (now < running.endsAt && running.lists.some((list) => !list.answered)) return undefined
+    if (!running.report.udp && now < running.startedAt + OVERALL_TIMEOUT) {
+      this.#measureByHttps(running)
+      if (running.measuring.size > 0 || running.lookingForPortal) return undefined
+    }
     this.#running = undefined
     return running.report
   }
@@ -97,12 +148,24 @@ export class Netcheck {
   pollTimeout(): number {
     const running = this.#running
     if (running === undefined) return Infinity
-    let at = running.endsAt
+    let at = Math.min(running.endsAt, running.portalAt)
     for (const list of running.lists) {
       const probe = list.answered ? undefined : list.probes[list.next]
       if (probe !== undefined) at = Math.min(at, running.startedAt + probe.delay)
     }
     return at
+  }
+
+  /** No UDP: the relays are measured as they will be used (data-plane.md section 3.5). */
+  #measureByHttps(running: Running): void {
+    running.endsAt = running.startedAt + OVERALL_TIMEOUT
+    for (const list of running.lists) list.answered = true
+    const regions = running.https
+    running.https = []
+    for (const region of regions) {
+      running.measuring.add(region)
+      this.#orders.measureRelay?.(region)
+    }
   }
 
   #advance(running: Running, list: ActiveList, now: number): void {
@@ -115,7 +178,7 @@ export class Netcheck {
       list.next += 1
       const txId = this.#random(TRANSACTION_ID_LENGTH)
       running.sent.set(txIdText(txId), { list, at: now })
-      this.#send(probe.to, encodeBindingRequest(txId))
+      this.#orders.sendStun(probe.to, encodeBindingRequest(txId))
     }
   }
 

@@ -22,6 +22,10 @@ export interface MagicSockOptions {
   readonly allowLoopback?: boolean
   /** The UDP port was asked for by its number, so that a NAT may have been told to forward it. */
   readonly fixedPort?: boolean
+  /** The owner can measure a relay over HTTPS: where no STUN server answers it is asked to. */
+  readonly canMeasureRelays?: boolean
+  /** The owner can look for a captive portal: in full checks without UDP it is asked to. */
+  readonly canCheckCaptivePortal?: boolean
   /** A faster X25519 than the portable one. */
   readonly x25519?: X25519
 }

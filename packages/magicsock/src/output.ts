@@ -55,4 +55,11 @@ export type MagicSockOutput =
   | { readonly kind: 'close-relay'; readonly region: number }
   /** Close and reopen the UDP sockets: sends fail in a way that only this heals. */
   | { readonly kind: 'rebind' }
+  /**
+   * Measure how long the relay of this region takes to answer over HTTPS, and tell `handleRelayMeasured`. Only when the
+   * machine was told that its owner can.
+   */
+  | { readonly kind: 'measure-relay'; readonly region: number }
+  /** Find out whether there is a captive portal, and tell `handleCaptivePortal`. Only when the owner can. */
+  | { readonly kind: 'check-captive-portal' }
   | MagicSockEvent

@@ -29,6 +29,10 @@ export interface RelayRegion {
   readonly code: string
   /** Not to be measured and never a home; still dialled for peers that live there. */
   readonly noMeasureNoHome: boolean
+  /** Its name for people, such as `Frankfurt`. */
+  readonly name?: string
+  /** Better left alone: asked in full checks only, unless it is the home. */
+  readonly avoid?: boolean
   /** Multiplies the measured latency when the home is chosen; below 1 favours the region. */
   readonly score: number
   /** The region's servers, in the order of preference. */
@@ -56,6 +60,8 @@ function regionOf(region: DERPRegion, score: number | undefined): RelayRegion {
   return {
     id: region.RegionID,
     code: region.RegionCode,
+    name: region.RegionName,
+    avoid: region.Avoid === true,
     noMeasureNoHome: region.NoMeasureNoHome === true,
     score: score !== undefined && score > 0 ? score : 1,
     nodes: region.Nodes.map(nodeOf),

@@ -4,7 +4,7 @@ import { type Endpoint, type IpAddress, isLoopback } from '@mesh/wire/ip'
 import type { SocketPorts } from './datagram-socket.ts'
 import { EndpointBook, type LocalEndpoint } from './endpoints.ts'
 import { HomeChoice } from './home-choice.ts'
-import { Netcheck } from './netcheck.ts'
+import { Netcheck, type NetcheckOrders } from './netcheck.ts'
 import type { NetcheckReport, ReportBuilder } from './netcheck-report.ts'
 import type { PortMapServices } from './portmap/mapping.ts'
 import type { RelayMap } from './relay-map.ts'
@@ -23,9 +23,7 @@ export const TROUBLE_INTERVAL = 5_000
 export const FULL_REPORT_INTERVAL = 5 * 60_000
 
 /** What the surroundings need of the machine they belong to. */
-export interface SurroundingsHost {
-  /** Sends a STUN request. */
-  sendStun(to: Endpoint, bytes: Uint8Array): void
+export interface SurroundingsHost extends NetcheckOrders {
   /** Whether there is nobody to look for: then the periodic look stops. */
   isIdle(now: number): boolean
   /** The home region and when something last came from it. */
@@ -67,7 +65,7 @@ export class Surroundings {
   constructor(options: SurroundingsOptions, host: SurroundingsHost) {
     this.#options = options
     this.#host = host
-    this.#netcheck = new Netcheck(options.random, (to, bytes) => host.sendStun(to, bytes))
+    this.#netcheck = new Netcheck(options.random, host)
   }
 
   /** The endpoints advertised now. */
@@ -119,7 +117,9 @@ export class Surroundings {
       if (this.#again !== 'full') this.#again = full ? 'full' : 'incremental'
       return
     }
-    const everybody = full || this.#report === undefined || now - this.#fullAt > FULL_REPORT_INTERVAL
+    const wasCaptive = this.#report?.udp === false && this.#report.captivePortal === true
+    const isOld = now - this.#fullAt > FULL_REPORT_INTERVAL
+    const everybody = full || this.#report === undefined || isOld || wasCaptive
     if (everybody) this.#fullAt = now
     this.#nextAt = Infinity
     this.#netcheck.start(
@@ -163,6 +163,18 @@ export class Surroundings {
     const expected = this.#netcheck.handleResponse(datagram, now)
     this.#finishIfDone(now)
     return expected
+  }
+
+  /** Hears how long a region took to answer over HTTPS. */
+  handleRelayMeasured(region: number, latency: number | undefined, now: number): void {
+    this.#netcheck.handleRelayMeasured(region, latency)
+    this.#finishIfDone(now)
+  }
+
+  /** Hears whether there is a captive portal. */
+  handleCaptivePortal(captive: boolean | undefined, now: number): void {
+    this.#netcheck.handleCaptivePortal(captive)
+    this.#finishIfDone(now)
   }
 
   /** Does what is due. */

@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export { CAPTIVE_PORTAL_TIMEOUT, detectCaptivePortal, type PortalProbe } from './captive-portal.ts'
 export { defaultGateway } from './default-gateway.ts'
 export {
   type MagicSockHandle,

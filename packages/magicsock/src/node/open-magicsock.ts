@@ -54,6 +54,13 @@ export interface OpenMagicSockOptions {
   readonly onEvent?: (event: MagicSockEvent) => void
   /** Sockets to use instead of the system's own. */
   readonly sockets?: DatagramSocket
+  /**
+   * Measures a relay over HTTPS in milliseconds, for networks without UDP; the request alone counts, not the connecting.
+   * `undefined` for a relay that does not answer.
+   */
+  readonly measureRelay?: (region: number) => Promise<number | undefined>
+  /** Looks for a captive portal: `detectCaptivePortal` of relays that answer on port 80, for instance. */
+  readonly checkCaptivePortal?: () => Promise<boolean | undefined>
   /** Says which local addresses to tell peers of. Default: `localAddresses`. Asked again every few seconds. */
   readonly readAddresses?: () => IpAddress[]
   /**

@@ -61,6 +61,8 @@ export class RunningMagicSock implements MagicSockHandle {
       now: clock.now(),
       allowLoopback: allowLoopback === true,
       fixedPort: port !== undefined && port !== 0,
+      canMeasureRelays: options.measureRelay !== undefined,
+      canCheckCaptivePortal: options.checkCaptivePortal !== undefined,
       ...(options.x25519 === undefined ? {} : { x25519: options.x25519 }),
     })
     this.#driver = drive<MagicSockOutput>(this.#machine, clock, (output) => this.#perform(output))
@@ -195,6 +197,10 @@ export class RunningMagicSock implements MagicSockHandle {
         return this.#links.close(output.region)
       case 'rebind':
         return void this.#rebind()
+      case 'measure-relay':
+        return void this.#measureRelay(output.region)
+      case 'check-captive-portal':
+        return void this.#checkCaptivePortal()
       case 'event':
         return this.#tell(output)
     }
@@ -241,6 +247,18 @@ export class RunningMagicSock implements MagicSockHandle {
   #hearTrouble({ code, to }: SocketTrouble): void {
     this.#machine.handleSendError(code, to, this.#clock.now())
     this.#wake()
+  }
+
+  async #measureRelay(region: number): Promise<void> {
+    const latency = await this.#options.measureRelay?.(region).catch(() => undefined)
+    this.#machine.handleRelayMeasured(region, latency, this.#clock.now())
+    if (!this.#closed) this.#wake()
+  }
+
+  async #checkCaptivePortal(): Promise<void> {
+    const captive = await this.#options.checkCaptivePortal?.().catch(() => undefined)
+    this.#machine.handleCaptivePortal(captive, this.#clock.now())
+    if (!this.#closed) this.#wake()
   }
 
   #useRelays(relays: RelayMap): void {
