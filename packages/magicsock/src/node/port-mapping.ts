@@ -33,12 +33,13 @@ export class RunningPortMapper {
     this.#driver = drive<PortMapperOutput>(this.#mapper, settings.clock, (output) => this.#perform(output))
   }
 
-  /** Looks again who the gateway is, and has this port mapped there. */
+  /** Looks again who the gateway is, and has this port mapped there. Never rejects: without a socket there is no gateway. */
   async update(port: number): Promise<void> {
     const gateway = await this.#settings.findGateway().catch(() => undefined)
     if (gateway !== undefined) await this.#open()
     if (this.#closed) return
-    this.#mapper.setNetwork(gateway, port, this.#settings.clock.now())
+    const asked = this.#socket === undefined ? undefined : gateway
+    this.#mapper.setNetwork(asked, port, this.#settings.clock.now())
     this.#driver.wake()
   }
 
@@ -90,7 +91,14 @@ export class RunningPortMapper {
       this.#wake()
     })
     socket.bind(0)
-    await once(socket, 'listening')
+    const isOpen = await new Promise<boolean>((resolve) => {
+      socket.once('listening', () => resolve(true))
+      socket.once('error', () => resolve(false))
+      socket.once('close', () => resolve(false))
+    })
+    if (isOpen || this.#closed) return
+    this.#socket = undefined // the next update tries again
+    socket.close()
   }
 
   #wake(): void {
