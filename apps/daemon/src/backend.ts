@@ -6,11 +6,13 @@ import type {
   MeshNodeApi,
   NetErrorCode,
   NodeEvent,
+  PeerStatus,
   StateStore,
   Status,
 } from '@mesh/net'
-import { BACKEND_STATES, NetError, NODE_KEY } from '@mesh/net'
-import { mergeMaskedPrefs, mergePrefs, type Prefs, readPrefs, writePrefs } from './prefs.ts'
+import { randomUUID } from 'node:crypto'
+import { BACKEND_STATES, NetError, NODE_KEY, ZERO_TIME } from '@mesh/net'
+import { describePrefs, mergeMaskedPrefs, mergePrefs, type Prefs, readPrefs, writePrefs } from './prefs.ts'
 import { VERSION } from './version.ts'
 
 /** What the daemon asks for when it starts a node. */
@@ -39,8 +41,22 @@ export interface Notify {
   /** Where a person can log this node in. */
   readonly BrowseToURL?: string
   /** The wishes, when they were asked for. */
-  readonly Prefs?: Prefs
+  readonly Prefs?: object
+  /** Names the watcher's session, in its first message. */
+  readonly SessionID?: string
+  /** There when a login has just succeeded. */
+  readonly LoginFinished?: object
 }
+
+/** What a watcher wants to begin with. */
+export interface InitialNews {
+  /** The state. */
+  readonly state: boolean
+  /** The wishes. */
+  readonly prefs: boolean
+}
+
+const ALL_NEWS: InitialNews = { state: true, prefs: true }
 
 /** What the backend is made of. */
 export interface BackendOptions {
@@ -114,10 +130,18 @@ export class Backend {
       await writePrefs(this.#options.store, next)
       this.#prefs = next
       if (was.WantRunning && !next.WantRunning) await this.#stop()
+      if (next.Hostname !== was.Hostname) this.#node?.setHostname(next.Hostname || this.#options.hostname)
       if (next.WantRunning && !this.#node && this.#hasKey()) this.#run(true)
+      this.#tell({ Version: VERSION, Prefs: describePrefs(next) })
       this.#tellState()
     })
     return this.#prefs
+  }
+
+  /** Logs in with a person's help. A login that is under way already goes on; its address is told again. */
+  async login(): Promise<void> {
+    if (!this.#node) return this.start({})
+    if (this.#authUrl) this.#tell({ Version: VERSION, BrowseToURL: this.#authUrl })
   }
 
   /** Tells control to forget this node and forgets its key. */
@@ -150,15 +174,23 @@ export class Backend {
     const status: Status = known
       ? { Version: VERSION, ...known, BackendState: this.state(), AuthURL: this.#authUrl }
       : { ...EMPTY_STATUS, TUN: this.#options.tun, BackendState: this.state(), HaveNodeKey: this.#hasKey() }
+    const Self = status.Self ?? namelessSelf(this.#prefs.Hostname || this.#options.hostname)
     const Health = [...new Set([...status.Health, ...(this.#trouble ? [this.#trouble] : [])])]
-    return withPeers ? { ...status, Health } : { ...status, Health, Peer: null, User: null }
+    return { ...status, Self, Health, ...(withPeers ? {} : { Peer: null, User: null }) }
   }
 
-  /** Calls `listener` for every notification, the present state first; returns the function that ends it. */
-  subscribe(listener: (notify: Notify) => void): () => void {
+  /** Calls `listener` for every notification, first what it asked to begin with; returns the function that ends it. */
+  subscribe(listener: (notify: Notify) => void, initially: InitialNews = ALL_NEWS): () => void {
     this.#listeners.add(listener)
-    listener({ Version: VERSION, State: BACKEND_STATES.indexOf(this.state()), Prefs: this.#prefs })
-    if (this.#authUrl) listener({ Version: VERSION, BrowseToURL: this.#authUrl })
+    const first: Notify = {
+      Version: VERSION,
+      ...(initially.state
+        ? { SessionID: randomUUID().slice(0, 8), State: BACKEND_STATES.indexOf(this.state()) }
+        : {}),
+      ...(initially.prefs ? { Prefs: describePrefs(this.#prefs) } : {}),
+      ...(initially.state && this.#authUrl ? { BrowseToURL: this.#authUrl } : {}),
+    }
+    if (initially.state || initially.prefs) listener(first)
     return () => this.#listeners.delete(listener)
   }
 
@@ -190,6 +222,7 @@ export class Backend {
     this.#authUrl = ''
     this.#trouble = ''
     writePrefs(this.#options.store, this.#prefs).catch((error: unknown) => this.#fail(sentence(error)))
+    this.#tell({ Version: VERSION, LoginFinished: {} })
     this.#options.log('info', `in the mesh as ${node.addresses.join(', ')}`)
     this.#tellState()
   }
@@ -278,6 +311,35 @@ const EMPTY_STATUS: Status = {
   CurrentTailnet: null,
   Peer: null,
   User: null,
+}
+
+/** This machine before it has a place in any network: tools of the family expect an object here. */
+function namelessSelf(hostname: string): PeerStatus {
+  return {
+    ID: '',
+    PublicKey: `nodekey:${'0'.repeat(64)}`,
+    HostName: hostname,
+    DNSName: '',
+    OS: process.platform,
+    UserID: 0,
+    TailscaleIPs: [],
+    AllowedIPs: [],
+    Addrs: [],
+    CurAddr: '',
+    Relay: '',
+    RxBytes: 0,
+    TxBytes: 0,
+    Created: ZERO_TIME,
+    LastSeen: ZERO_TIME,
+    LastHandshake: ZERO_TIME,
+    Online: false,
+    Active: false,
+    ExitNode: false,
+    ExitNodeOption: false,
+    InNetworkMap: false,
+    InMagicSock: false,
+    InEngine: false,
+  }
 }
 
 function isRefusal(code: NetErrorCode | undefined): boolean {

@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type PingType, NetError } from '@mesh/net'
 import { CAPABILITY_VERSION } from '@mesh/wire/control'
 import type { Backend } from './backend.ts'
+import { describePrefs, whyNotOffered } from './prefs.ts'
 import { VERSION } from './version.ts'
 
 /** The host name that requests carry, so that no page can stumble in by a rebound name. */
@@ -15,6 +16,10 @@ const MAX_BODY = 64 * 1024
 
 /** How long a ping through the tunnel waits, in milliseconds; `timeout-ms` may shorten it. */
 const MAX_PING_WAIT = 10_000
+
+/** Bits of the bus's mask (data-plane.md section 8.13): what a watcher wants to begin with. */
+const INITIAL_STATE = 2
+const INITIAL_PREFS = 4
 
 const PREFIX = '/localapi/v0/'
 const PING_TYPES: readonly string[] = ['disco', 'TSMP', 'ICMP']
@@ -37,6 +42,13 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   ping: { POST: postPing },
   whois: { GET: getWhois },
   netcheck: { GET: getNetcheck },
+  'check-prefs': { POST: postCheckPrefs },
+  derpmap: { GET: getDerpMap },
+  'profiles/': { GET: getProfiles, PUT: putProfile },
+  'profiles/current': { GET: getProfile },
+  'serve-config': { GET: getServeConfig },
+  'check-ip-forwarding': { GET: getNoWarning },
+  'check-udp-gro-forwarding': { GET: getNoWarning },
   'watch-ipn-bus': { GET: watchBus },
 }
 
@@ -80,12 +92,67 @@ function getStatus({ backend, response, query }: Context): void {
 }
 
 function getPrefs({ backend, response }: Context): void {
-  sendJson(response, 200, backend.prefs)
+  sendJson(response, 200, describePrefs(backend.prefs))
 }
 
 async function patchPrefs({ backend, request, response }: Context): Promise<void> {
   const body = await readJson(request, response)
-  if (body !== undefined) sendJson(response, 200, await backend.editPrefs(body))
+  if (body === undefined) return
+  const refusal = whyNotOffered(body, true)
+  if (refusal) return sendText(response, 400, refusal)
+  sendJson(response, 200, describePrefs(await backend.editPrefs(body)))
+}
+
+async function postCheckPrefs({ request, response }: Context): Promise<void> {
+  const body = await readJson(request, response)
+  if (body === undefined) return
+  const refusal = whyNotOffered(body, false)
+  if (refusal) return sendText(response, 400, refusal)
+  sendJson(response, 200, { Error: '' })
+}
+
+function getDerpMap({ backend, response }: Context): void {
+  sendJson(response, 200, backend.node?.derpMap ?? null)
+}
+
+function getProfiles({ backend, response }: Context): void {
+  sendJson(response, 200, backend.prefs.ControlURL === '' ? [] : [profileOf(backend)])
+}
+
+function getProfile({ backend, response }: Context): void {
+  sendJson(response, 200, profileOf(backend))
+}
+
+function putProfile({ response }: Context): void {
+  sendText(response, 501, 'This daemon has one login at a time: log out, then use "up".')
+}
+
+/** There is one login at a time, and it has no name of its own. */
+function profileOf(backend: Backend): object {
+  const { Self, User, CurrentTailnet } = backend.status()
+  const owner = User?.[String(Self?.UserID)] ?? { ID: 0, LoginName: '', DisplayName: '' }
+  return {
+    ID: '0001',
+    Name: owner.LoginName,
+    NetworkProfile: {
+      MagicDNSName: CurrentTailnet?.MagicDNSSuffix ?? '',
+      DomainName: CurrentTailnet?.Name ?? '',
+    },
+    Key: 'profile-0001',
+    UserProfile: owner,
+    NodeID: Self?.ID ?? '',
+    LocalUserID: '',
+    ControlURL: backend.prefs.ControlURL,
+  }
+}
+
+/** Nothing is served to others here. */
+function getServeConfig({ response }: Context): void {
+  sendJson(response, 200, {})
+}
+
+function getNoWarning({ response }: Context): void {
+  sendJson(response, 200, { Warning: '' })
 }
 
 async function postStart({ backend, request, response }: Context): Promise<void> {
@@ -97,7 +164,7 @@ async function postStart({ backend, request, response }: Context): Promise<void>
 }
 
 async function postLogin({ backend, response }: Context): Promise<void> {
-  await backend.start({})
+  await backend.login()
   response.writeHead(204).end()
 }
 
@@ -125,23 +192,11 @@ async function postPing({ backend, response, query }: Context): Promise<void> {
 }
 
 function getWhois({ backend, response, query }: Context): void {
-  const address = (query.get('addr') ?? '').replace(/^\[?(.*?)\]?:\d+$/, '$1')
-  const { Self, Peer, User } = backend.status()
-  const nodes = [...(Self ? [Self] : []), ...Object.values(Peer ?? {})]
-  const node = nodes.find((one) => one.TailscaleIPs.includes(address) || one.PublicKey === address)
-  if (!node) return sendText(response, 404, 'No node has that address.')
-  const owner = User?.[String(node.UserID)]
-  sendJson(response, 200, {
-    Node: {
-      StableID: node.ID,
-      Name: node.DNSName,
-      Key: node.PublicKey,
-      Addresses: node.TailscaleIPs.map((ip) => `${ip}/${ip.includes(':') ? 128 : 32}`),
-      ComputedName: node.DNSName.split('.')[0],
-    },
-    UserProfile: owner ?? { ID: node.UserID, LoginName: '', DisplayName: '' },
-    CapMap: null,
-  })
+  const asked = (query.get('addr') ?? '').replace(/^\[(.*)\](?::\d+)?$/, '$1').replace(/^([\d.]+):\d+$/, '$1')
+  const found = backend.node?.whois(asked)
+  if (!found) return sendText(response, 404, 'No node has that address.')
+  const { node, user } = found
+  sendJson(response, 200, { Node: node, UserProfile: user, CapMap: node.CapMap ?? null })
 }
 
 function getNetcheck({ backend, response }: Context): void {
@@ -151,10 +206,14 @@ function getNetcheck({ backend, response }: Context): void {
 }
 
 /** Writes one JSON object a line for as long as the listener stays. */
-function watchBus({ backend, response }: Context): void {
+function watchBus({ backend, response, query }: Context): void {
   response.writeHead(200, { 'Content-Type': 'application/json' })
   response.flushHeaders()
-  const end = backend.subscribe((notify) => response.write(`${JSON.stringify(notify)}\n`))
+  const mask = Number(query.get('mask') ?? INITIAL_STATE | INITIAL_PREFS)
+  const end = backend.subscribe((notify) => response.write(`${JSON.stringify(notify)}\n`), {
+    state: (mask & INITIAL_STATE) !== 0,
+    prefs: (mask & INITIAL_PREFS) !== 0,
+  })
   response.on('close', end)
 }
 

@@ -16,6 +16,57 @@ export interface Prefs {
 /** Wishes of somebody who has none yet. */
 export const DEFAULT_PREFS: Prefs = { ControlURL: '', WantRunning: false, LoggedOut: false, Hostname: '' }
 
+/**
+ * What tools of the family find beside our wishes: the settings that nothing acts on yet, at the values that they take
+ * for "not set", so that they offer a plain `up`.
+ */
+const NOT_OFFERED = {
+  RouteAll: false,
+  ExitNodeID: '',
+  ExitNodeIP: '',
+  ExitNodeAllowLANAccess: false,
+  CorpDNS: true,
+  RunSSH: false,
+  RunWebClient: false,
+  ShieldsUp: false,
+  AdvertiseTags: null,
+  AdvertiseRoutes: null,
+  AdvertiseServices: null,
+  NoSNAT: false,
+  NetfilterMode: 2,
+  NoStatefulFiltering: true,
+  AutoUpdate: { Check: true, Apply: null },
+  PostureChecking: false,
+} as const
+
+/** Settings of the host that are left alone whatever is wished: to wish them off is no contradiction. */
+const LEFT_ALONE: ReadonlySet<string> = new Set([
+  'CorpDNS',
+  'NetfilterMode',
+  'NoStatefulFiltering',
+  'AutoUpdate',
+])
+
+/** Returns the wishes as the local API shows them. */
+export function describePrefs(prefs: Prefs): object {
+  return { ...prefs, ...NOT_OFFERED }
+}
+
+/** Returns why some wish cannot be had, one sentence, or `undefined`. `isMasked`: only wishes that are set count. */
+export function whyNotOffered(wishes: unknown, isMasked: boolean): string | undefined {
+  if (typeof wishes !== 'object' || wishes === null) return undefined
+  const given = wishes as Readonly<Record<string, unknown>>
+  for (const [name, value] of Object.entries(NOT_OFFERED)) {
+    if (LEFT_ALONE.has(name) || (isMasked && given[`${name}Set`] !== true)) continue
+    if (!isEmpty(given[name]) && given[name] !== value) return `This daemon does not offer ${name} yet.`
+  }
+  return undefined
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === undefined || value === null || (Array.isArray(value) && value.length === 0)
+}
+
 const STATE_NAME = '_daemon-prefs'
 
 /** Reads the wishes kept in `store`; what is missing or of the wrong kind takes its default. */

@@ -26,7 +26,7 @@ export async function lockState(path: string): Promise<StateLock> {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     const database = new DatabaseSync(file)
     opened = database
-    database.exec('PRAGMA journal_mode = OFF; PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE')
+    database.exec('PRAGMA journal_mode = MEMORY; PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE')
     chmodSync(file, 0o600)
     held.add(database)
     return {

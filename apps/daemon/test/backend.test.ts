@@ -47,7 +47,39 @@ describe('the daemon', () => {
     await settled()
     expect(backend.state()).toBe('Running')
     expect(readPrefs(store)).toMatchObject({ WantRunning: true, ControlURL: URL })
-    expect(seen.map((notify) => notify.State)).toEqual([2, 5, 6])
+    expect(seen.flatMap(({ State = [] }) => State)).toEqual([2, 5, 6])
+    expect(seen.filter(({ LoginFinished }) => LoginFinished)).toHaveLength(1)
+  })
+
+  test('gives a running node its new name without a restart', async () => {
+    const { backend, nodes, seen } = setUp()
+    await backend.start({ UpdatePrefs: { ControlURL: URL } })
+    nodes[0]?.run()
+    await settled()
+    await backend.editPrefs({ Hostname: 'zed', HostnameSet: true })
+    expect([nodes.length, nodes[0]?.hostname, nodes[0]?.closed]).toEqual([1, 'zed', false])
+    expect(seen.at(-1)?.Prefs).toMatchObject({ Hostname: 'zed' })
+    await backend.editPrefs({ Hostname: '', HostnameSet: true })
+    expect(nodes[0]?.hostname).toBe('machine')
+  })
+
+  test('a login that is under way is not begun anew, and its key not lost', async () => {
+    const { backend, requests, seen, nodes } = setUp()
+    await backend.start({ AuthKey: 'secret', UpdatePrefs: { ControlURL: URL } })
+    await backend.login()
+    expect(requests).toHaveLength(1)
+    nodes[0]?.tell({ kind: 'auth-url', url: 'http://visit' })
+    await backend.login()
+    expect(seen.flatMap(({ BrowseToURL = [] }) => BrowseToURL)).toEqual(['http://visit', 'http://visit'])
+  })
+
+  test('a watcher that asks for nothing to begin with is told nothing before something happens', async () => {
+    const { backend } = setUp()
+    const seen: Notify[] = []
+    backend.subscribe((notify) => seen.push(notify), { state: false, prefs: false })
+    expect(seen).toEqual([])
+    await backend.start({ UpdatePrefs: { ControlURL: URL } })
+    expect(seen.map(({ State }) => State)).toEqual([5])
   })
 
   test('tells a refused login in one message, keeps nothing of it, and says no secret', async () => {
@@ -83,7 +115,13 @@ describe('the daemon', () => {
     nodes[0]?.run()
     await settled()
     expect(backend.status()).toMatchObject({ BackendState: 'Running', AuthURL: '' })
-    expect(seen.map(({ State, BrowseToURL }) => State ?? BrowseToURL)).toEqual([2, 5, 2, 'http://visit', 6])
+    expect(seen.flatMap(({ State, BrowseToURL }) => State ?? BrowseToURL ?? [])).toEqual([
+      2,
+      5,
+      2,
+      'http://visit',
+      6,
+    ])
   })
 
   test('does not try again what a person must mend, and says what it is', async () => {

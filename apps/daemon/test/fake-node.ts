@@ -6,6 +6,8 @@ import { describeStatus } from '@mesh/net'
 export class FakeNode implements MeshNodeApi {
   readonly addresses = ['100.64.0.1']
   readonly ready: Promise<void>
+  readonly derpMap = undefined
+  hostname = ''
   closed = false
   loggedOut = false
   state: BackendState = 'Starting'
@@ -42,6 +44,14 @@ export class FakeNode implements MeshNodeApi {
       pathOf: () => undefined,
       lastHandshakeOf: () => undefined,
     })
+  }
+
+  whois() {
+    return undefined
+  }
+
+  setHostname(hostname: string): void {
+    this.hostname = hostname
   }
 
   netcheck() {

@@ -100,6 +100,42 @@ describe('the local API', () => {
     expect((await ask('PATCH', '/localapi/v0/prefs', {}, 'x'.repeat(100_000))).status).toBe(413)
   })
 
+  test('has an object for this machine before it has a place in any network', async () => {
+    const { text } = await ask('GET', '/localapi/v0/status')
+    expect((JSON.parse(text) as { Self: object }).Self).toMatchObject({ HostName: 'm', TailscaleIPs: [] })
+  })
+
+  test('shows settings that nothing acts on at their values for "not set", and refuses others', async () => {
+    const { text } = await ask('GET', '/localapi/v0/prefs')
+    expect(JSON.parse(text)).toMatchObject({
+      Hostname: '',
+      RouteAll: false,
+      CorpDNS: true,
+      AdvertiseTags: null,
+    })
+    const wish = (name: string, value: unknown, masked: boolean) =>
+      masked
+        ? ask('PATCH', '/localapi/v0/prefs', {}, JSON.stringify({ [name]: value, [`${name}Set`]: true }))
+        : ask('POST', '/localapi/v0/check-prefs', {}, JSON.stringify({ [name]: value }))
+    for (const masked of [true, false]) {
+      expect(await wish('RouteAll', true, masked)).toMatchObject({
+        status: 400,
+        text: 'This daemon does not offer RouteAll yet.\n',
+      })
+      expect((await wish('RouteAll', false, masked)).status).toBe(200)
+      expect((await wish('CorpDNS', false, masked)).status).toBe(200)
+    }
+  })
+
+  test.each(['profiles/', 'profiles/current', 'serve-config', 'derpmap', 'check-ip-forwarding'])(
+    'answers %s, which tools of the family ask for',
+    async (route) => {
+      const { status, text } = await ask('GET', `/localapi/v0/${route}`)
+      expect(status).toBe(200)
+      expect(() => JSON.parse(text) as unknown).not.toThrow()
+    },
+  )
+
   test('starts the node and tells on the bus how it goes', async () => {
     const client = new LocalClient(path)
     const states: (number | undefined)[] = []
@@ -110,7 +146,7 @@ describe('the local API', () => {
     await client.start({ UpdatePrefs: { ControlURL: 'http://127.0.0.1:1' } })
     node.run()
     await watching
-    expect(states).toEqual([2, 5, 6])
+    expect(states.filter((state) => state !== undefined)).toEqual([2, 5, 6])
     expect(await client.ping('100.64.0.2', 'disco')).toMatchObject({ NodeName: 'b', Err: '' })
   })
 })

@@ -1,5 +1,5 @@
 // The lock of the state file.
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -17,6 +17,7 @@ test('is held by one, and free again when it is let go', async () => {
   const lock = await lockState(path)
   expect(statSync(`${path}.lock`).mode & 0o777).toBe(0o600)
   await expect(lockState(path)).rejects.toThrow(/^Another meshd uses the state file .*\.$/)
+  expect(readdirSync(join(directory, 'deep'))).toEqual(['meshd.state.lock'])
   lock.release()
   ;(await lockState(path)).release()
 })

@@ -1,7 +1,8 @@
 // From the map and what the rooms below know of paths and handshakes to the status that people and programs read.
 import type { PeerStatus as PathStatus } from '@mesh/magicsock'
-import { displayName, magicDnsSuffix, type MapNode, type NetworkMap } from '@mesh/netmap'
-import { formatAddress, formatEndpoint, formatPrefix } from '@mesh/wire/ip'
+import { displayName, magicDnsSuffix, type MapNode, type NetworkMap, nodeByAddress } from '@mesh/netmap'
+import { formatAddress, formatEndpoint, formatPrefix, parseAddress } from '@mesh/wire/ip'
+import type { WhoIs } from './node-api.ts'
 import { type BackendState, type PeerStatus, type Status, type UserStatus, ZERO_TIME } from './status.ts'
 
 /** Where a status comes from. */
@@ -54,6 +55,19 @@ export function addressesOf(node: MapNode): readonly string[] {
 /** Returns a node's name, short within its own network. */
 export function nameOf(map: NetworkMap, node: MapNode): string {
   return displayName(map, node) || (node.source.Hostinfo?.Hostname ?? '')
+}
+
+/** Returns whose a mesh address or a node key (as text) is, or `undefined` when it is nobody's. */
+export function whoIs(map: NetworkMap, addressOrKey: string): WhoIs | undefined {
+  const address = parseAddress(addressOrKey)
+  const node = address
+    ? nodeByAddress(map, address)
+    : [map.self, ...map.peers].find((one) => one.source.Key === addressOrKey)
+  if (!node) return undefined
+  return {
+    node: { ...node.source, ComputedName: nameOf(map, node) },
+    user: map.userProfiles.get(node.user) ?? { ID: node.user, LoginName: '', DisplayName: '' },
+  }
 }
 
 function describeSelf(map: NetworkMap, sources: StatusSources): PeerStatus {

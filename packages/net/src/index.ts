@@ -16,6 +16,7 @@ export type {
   MeshUdpSocket,
   NodeEvent,
   PingOptions,
+  WhoIs,
 } from './node-api.ts'
 export { type NumberedPeer, PeerTable } from './peer-table.ts'
 export { type PathsRoom, reconcile, type Rooms, type WireGuardRoom } from './reconcile.ts'

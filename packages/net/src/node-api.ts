@@ -1,4 +1,5 @@
 // What an owner of a node can ask of it: the daemon asks over its socket, a program in its own process.
+import type { DERPMap, Node, UserProfile } from '@mesh/wire/control'
 import type { NetcheckReport, PingResult, PingType, Status } from './status.ts'
 
 /** Something that happened to a node. */
@@ -48,12 +49,26 @@ export interface PingOptions {
   readonly timeoutMs?: number
 }
 
+/** Who is behind an address. */
+export interface WhoIs {
+  /** The node as control described it, and its name for people. */
+  readonly node: Node & { readonly ComputedName: string }
+  /** Its owner; without a name when control told none. */
+  readonly user: UserProfile
+}
+
 /** A node of the mesh, running. */
 export interface MeshNodeApi {
   /** This node's mesh addresses as text, IPv4 first; empty before the first map. */
   readonly addresses: readonly string[]
   /** Resolves when the node has its addresses and its first map; rejects when it cannot come so far. */
   readonly ready: Promise<void>
+  /** The relays as control described them, once there is a map. */
+  readonly derpMap: DERPMap | undefined
+  /** Returns whose a mesh address or a node key (as text) is, or `undefined` when it is nobody's. */
+  whois(addressOrKey: string): WhoIs | undefined
+  /** Tells control another name to go by. */
+  setHostname(hostname: string): void
   /** Returns the node's whole status, without the version, which the owner knows. */
   status(): Omit<Status, 'Version'>
   /** Returns what the node found out about the network it sits in. */

@@ -9,8 +9,9 @@ import type { MagicSockEvent } from '@mesh/magicsock'
 import { type MapChanges, type MapNode, nodeByAddress, nodeByName, type NetworkMap } from '@mesh/netmap'
 import { systemClock, systemRandom } from '@mesh/sansio/node'
 import type { TunDevice } from '@mesh/tun'
+import type { DERPMap } from '@mesh/wire/control'
 import { formatEndpoint, parseAddress } from '@mesh/wire/ip'
-import { addressesOf, describeStatus, nameOf } from '../describe-status.ts'
+import { addressesOf, describeStatus, nameOf, whoIs } from '../describe-status.ts'
 import type { HostRoutes } from '../eligible-routes.ts'
 import type { MapOwner } from '../map-cache.ts'
 import { NetError } from '../errors.ts'
@@ -22,6 +23,7 @@ import type {
   MeshUdpSocket,
   NodeEvent,
   PingOptions,
+  WhoIs,
 } from '../node-api.ts'
 import { PeerTable } from '../peer-table.ts'
 import { EVERYTHING, reconcile } from '../reconcile.ts'
@@ -111,6 +113,18 @@ export class MeshNode implements MeshNodeApi {
 
   get addresses(): readonly string[] {
     return this.#map ? addressesOf(this.#map.self) : []
+  }
+
+  get derpMap(): DERPMap | undefined {
+    return this.#map?.derpMap
+  }
+
+  whois(addressOrKey: string): WhoIs | undefined {
+    return this.#map && whoIs(this.#map, addressOrKey)
+  }
+
+  setHostname(hostname: string): void {
+    this.#control?.report({ hostinfo: this.#hostinfo(hostname) })
   }
 
   status(): Omit<Status, 'Version'> {
@@ -225,7 +239,7 @@ export class MeshNode implements MeshNodeApi {
   }
 
   async #begin(): Promise<void> {
-    const { openDevice, controlUrl, hostname, authKey, version = '0.0.0', store } = this.#options
+    const { openDevice, controlUrl, hostname, authKey, store } = this.#options
     if (openDevice) await this.#openDevice(openDevice)
     if (this.#closing) return
     const data = await this.#openData()
@@ -237,7 +251,7 @@ export class MeshNode implements MeshNodeApi {
       machineKey: this.#keys.machineKey,
       nodeKey: this.#keys.nodeKey,
       discoKey: formatDiscoKey(data.sock.discoKey),
-      hostinfo: hostInfo(hostname, version, this.#userspace !== undefined),
+      hostinfo: this.#hostinfo(hostname),
       authKey,
       ephemeral: store === undefined,
       pinnedKey: pinnedControlKey(this.#store, controlUrl),
@@ -245,6 +259,10 @@ export class MeshNode implements MeshNodeApi {
       onEvent: (event) => this.#inTurn(() => this.#handleControl(event)),
     })
     this.#report()
+  }
+
+  #hostinfo(hostname: string): ReturnType<typeof hostInfo> {
+    return hostInfo(hostname, this.#options.version ?? '0.0.0', this.#userspace !== undefined)
   }
 
   /** Begins with the map of the last run, so that a control server that is away keeps nobody apart. */
