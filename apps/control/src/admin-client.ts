@@ -2,7 +2,7 @@
 // server's side so that short commands start fast.
 
 import { request as httpRequest, type IncomingMessage } from 'node:http'
-import type { AdminCommand, AdminResult } from '@mesh/control-server/node'
+import type { AdminCommand, AdminResult, PingCommand, PingJson } from '@mesh/control-server/node'
 import { CommandError, reasonOf, systemCodeOf } from './command-error.ts'
 
 /** A name no web page can have: a browser that is led to the socket does not get through. */
@@ -13,8 +13,17 @@ const MAX_ANSWER = 256 << 20
 
 /** Has the running server do a command. */
 export async function sendCommand<C extends AdminCommand>(path: string, command: C): Promise<AdminResult<C>> {
+  return (await send(path, command)) as AdminResult<C>
+}
+
+/** Has the running server ask a node whether it is there. */
+export async function sendPing(path: string, command: PingCommand): Promise<PingJson> {
+  return (await send(path, command)) as PingJson
+}
+
+async function send(path: string, command: AdminCommand | PingCommand): Promise<unknown> {
   const { status, body } = await exchange(path, JSON.stringify(command))
-  const value = readJson(body) as { result: AdminResult<C>; message?: string } | undefined
+  const value = readJson(body) as { result: unknown; message?: string } | undefined
   if (status === 200 && value) return value.result
   throw new CommandError(value?.message ?? 'The server gave an answer that cannot be read.')
 }

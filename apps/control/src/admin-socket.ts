@@ -4,7 +4,7 @@
 import { chmodSync, unlinkSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { ControlError } from '@mesh/control-server'
-import { type ControlListener, readAdminCommand } from '@mesh/control-server/node'
+import { type ControlListener, readAdminCommand, readPingCommand } from '@mesh/control-server/node'
 import { parseJson } from '@mesh/wire/control'
 import { ADMIN_HOST, readAll } from './admin-client.ts'
 import { CommandError, reasonOf, systemCodeOf } from './command-error.ts'
@@ -28,7 +28,7 @@ export async function listenForCommands(path: string, control: ControlListener):
     if (request.method !== 'POST' || request.headers.host !== ADMIN_HOST)
       return send(403, { message: 'forbidden' })
     readAll(request, MAX_COMMAND).then(
-      (body) => send(...answer(control, body)),
+      (body) => void answer(control, body).then((whole) => send(...whole)),
       () => request.destroy(),
     )
   })
@@ -45,12 +45,16 @@ export async function listenForCommands(path: string, control: ControlListener):
   return server
 }
 
-function answer(control: ControlListener, body: Uint8Array): [status: number, body: object] {
-  const command = readAdminCommand(parseJson(body))
-  if (!command)
+async function answer(control: ControlListener, body: Uint8Array): Promise<[status: number, body: object]> {
+  const value = parseJson(body)
+  const command = readAdminCommand(value)
+  const ping = readPingCommand(value)
+  if (!command && !ping)
     return [400, { message: 'The server does not know this command: are both programs of one version?' }]
   try {
-    return [200, { result: control.admin(command) }]
+    if (command) return [200, { result: control.admin(command) }]
+    const roundTrip = ping && (await control.ping(ping.node, ping.kind))
+    return [200, { result: { roundTrip: roundTrip ?? null } }]
   } catch (error) {
     if (error instanceof ControlError) return [400, { code: error.code, message: error.message }]
     return [500, { message: `The server failed: ${reasonOf(error)}.` }]

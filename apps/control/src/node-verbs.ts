@@ -2,6 +2,9 @@
 
 import type { NodeJson } from '@mesh/control-server/node'
 import { type Command, InvalidArgumentError } from 'commander'
+import { sendPing } from './admin-client.ts'
+import { CommandError } from './command-error.ts'
+import { stateDirectory } from './state-directory.ts'
 import { nodesTable, routesTable } from './tables.ts'
 import { admin, type AdminFlags, ask, named, print, toJson, wantsJson } from './verbs.ts'
 
@@ -54,6 +57,17 @@ export function addNodes(nodes: Command): void {
       const which = named(node ?? flags.identifier, 'node')
       const tagged = await ask(flags, { verb: 'nodes tag', node: which, tags: flags.tags })
       print(wantsJson(flags) ? toJson(tagged) : `Node ${tagged.name} has ${tagged.tags.join(', ')}.`)
+    })
+  aboutNode(nodes.command('ping [node]'), 'Ask a node whether it is there.')
+    .option('--c2n', 'ask its client by a request inside Noise, instead of having it fetch an address')
+    .action(async (node: string | undefined, flags: NodeFlags & { c2n?: boolean }) => {
+      const which = named(node ?? flags.identifier, 'node')
+      const { socket } = stateDirectory(flags.stateDir)
+      const kind = flags.c2n ? 'c2n' : 'head'
+      const { roundTrip } = await sendPing(socket, { verb: 'nodes ping', node: which, kind })
+      if (wantsJson(flags)) return print(toJson({ roundTrip }))
+      if (roundTrip === null) throw new CommandError(`Node ${which} did not answer in time.`)
+      print(`Node ${which} answered after ${Math.round(roundTrip)} ms.`)
     })
   aboutNode(nodes.command('list-routes [node]').alias('routes'), 'Show who offers which routes.').action(
     async (node: string | undefined, flags: NodeFlags) => {

@@ -1,6 +1,7 @@
 // What comes out of the coordinator.
 
 import type { MapResponse, RegisterResponse } from '@mesh/wire/control'
+import type { PingOutcome } from './pings.ts'
 
 /** What the coordinator wants done. `exchange` is the number its shell gave the request. */
 export type CoordinatorOutput =
@@ -8,6 +9,7 @@ export type CoordinatorOutput =
   | { readonly kind: 'map-response'; readonly exchange: number; readonly response: MapResponse }
   | { readonly kind: 'end'; readonly exchange: number }
   | { readonly kind: 'refuse'; readonly exchange: number; readonly status: 400 | 404; readonly text: string }
+  | ({ readonly kind: 'pong' } & PingOutcome)
   | { readonly kind: 'event'; readonly event: CoordinatorEvent; readonly node: number }
 
 /** What happened to a node, for logs. */

@@ -8,6 +8,13 @@ import { Accounts } from './accounts.ts'
 import type { MadePreAuthKey, NewPreAuthKey, NewUser, NodeStatus } from './admin.ts'
 import { reportedChange } from './claims.ts'
 import type { CoordinatorOutput } from './coordinator-output.ts'
+import {
+  BATCH_INTERVAL,
+  KEEP_ALIVE_INTERVAL,
+  KEEP_ALIVE_JITTER,
+  MAX_EXPIRY_WAIT,
+  MAX_SESSIONS_PER_NODE,
+} from './coordinator-limits.ts'
 import { Deadlines } from './deadlines.ts'
 import { ControlError } from './errors.ts'
 import { MapSession } from './map-session.ts'
@@ -20,21 +27,12 @@ import { checkOptions, dnsConfigOf, EPHEMERAL_TIMEOUT } from './options.ts'
 import type { CoordinatorOptions } from './options.ts'
 import { followedId, PendingRegistrations } from './pending.ts'
 import type { PendingRegistration } from './pending.ts'
+import { Pings } from './pings.ts'
+import type { PingKind } from './pings.ts'
 import { OFFLINE_GRACE, Presence } from './presence.ts'
 import type { NodeRecord, PreAuthKeyRecord, UserRecord } from './records.ts'
 import { askAt, refusal, Registrar } from './registration.ts'
 import { RouteTable, servableRoutes } from './routes.ts'
-
-/** Changes are gathered this long, so that a burst becomes one response a session; milliseconds. */
-export const BATCH_INTERVAL = 50
-/** Least time between keep-alives; clients give up after 120 s (control §3.3). */
-export const KEEP_ALIVE_INTERVAL = 50_000
-/** Up to this much is added at random, so that sessions do not beat in step. */
-export const KEEP_ALIVE_JITTER = 9_000
-/** The most map streams of one node; a new one ends the oldest. */
-const MAX_SESSIONS_PER_NODE = 4
-/** Wall-clock moments are looked at again at least this often, for the wall clock may be set. */
-const MAX_EXPIRY_WAIT = 60 * 60_000
 
 /** Decides who is in the network and tells every node what it needs to know of the others. */
 export class Coordinator implements Machine<CoordinatorOutput> {
@@ -44,6 +42,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   readonly #changes: NodeChanges
   readonly #registrar: Registrar
   readonly #pending: PendingRegistrations
+  readonly #pings: Pings
   readonly #presence = new Presence()
   readonly #routes = new RouteTable()
   readonly #views: MapViews
@@ -62,6 +61,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     this.#network = new Network(store)
     this.#accounts = new Accounts(this.#network, options)
     this.#changes = new NodeChanges(this.#network)
+    this.#pings = new Pings(random, options.serverUrl)
     this.#pending = new PendingRegistrations(random)
     this.#registrar = new Registrar({
       network: this.#network,
@@ -227,7 +227,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     for (const [exchange, session] of this.#sessions) {
       if (session.nodeId === id) this.#sayFarewell(exchange, node)
     }
-    this.#remove(id)
+    this.#network.removeNode(id)
     this.#absorb(now)
   }
 
@@ -255,12 +255,31 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     this.#absorb(now)
   }
 
+  /** Asks a node whether it is there. Returns the id under which a `pong` tells how that ended. */
+  ping(id: number, kind: PingKind, now: number): string {
+    const node = this.#changes.known(id)
+    const newest = [...this.#sessions].findLast(([, session]) => session.nodeId === id)
+    if (!newest)
+      throw new ControlError('ERR_CONTROL_NODE_OFFLINE', `Node ${node.givenName} is not connected.`)
+    const asked = this.#pings.ask(node.machineKey, kind, now)
+    this.#send(newest[0], { PingRequest: asked.request }, now)
+    return asked.id
+  }
+
+  /** Takes an answer to a ping. Returns false when nobody waits for it, or it is another machine's to give. */
+  handlePong(id: string, kind: PingKind, machineKey: string | undefined, now: number): boolean {
+    const outcome = this.#pings.answer(id, kind, machineKey, now)
+    if (outcome) this.#out.push({ kind: 'pong', ...outcome })
+    return outcome !== undefined
+  }
+
   /** Does what is due at `now`. */
   handleTimeout(now: number): void {
     for (const node of this.#presence.due(now)) this.#goOffline(node, now)
     for (const node of this.#ephemeral.due(now)) this.#removeAbsent(node, now)
     for (const node of this.#expiries.due(now)) this.#checkExpiry(node, now)
     for (const id of this.#pending.due(now)) this.#renewPending(id, now)
+    for (const outcome of this.#pings.due(now)) this.#out.push({ kind: 'pong', ...outcome })
     this.#absorb(now)
     if (now >= this.#flushAt) this.#flush(now)
     for (const exchange of this.#keepAlives.due(now)) this.#send(exchange, KEEP_ALIVE_RESPONSE, now)
@@ -280,6 +299,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
       this.#ephemeral.next(),
       this.#expiries.next(),
       this.#pending.next(),
+      this.#pings.next(),
     )
   }
 
@@ -298,7 +318,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     for (const displaced of this.#pending.makeRoom())
       this.#answer(displaced, refusal('too many logins are waiting'))
     const { id } = this.#pending.ask(machineKey, request, now)
-    this.#answer(exchange, askAt(this.#pageOf(id)))
+    this.#answer(exchange, askAt(`${this.#options.serverUrl}/register/${id}`))
   }
 
   /** The time of a waiting login is over: whoever still waits for it is sent to a new page. */
@@ -307,10 +327,6 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     if (!taken) return
     const { machineKey, request } = taken.pending
     for (const exchange of taken.waiting) this.#ask(exchange, machineKey, request, now)
-  }
-
-  #pageOf(id: string): string {
-    return `${this.#options.serverUrl}/register/${id}`
   }
 
   #noteRegistered(nodeKey: string): void {
@@ -445,12 +461,8 @@ export class Coordinator implements Machine<CoordinatorOutput> {
 
   #removeAbsent(id: number, now: number): void {
     const node = this.#network.node(id)
-    if (node?.ephemeral && !this.#presence.isOnline(id)) this.#remove(id)
+    if (node?.ephemeral && !this.#presence.isOnline(id)) this.#network.removeNode(id)
     else if (node) this.#watch(node, now)
-  }
-
-  #remove(id: number): void {
-    this.#network.removeNode(id)
   }
 
   #checkExpiry(id: number, now: number): void {

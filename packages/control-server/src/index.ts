@@ -6,12 +6,8 @@
  */
 export type { MadePreAuthKey, NewPreAuthKey, NewUser, NodeStatus } from './admin.ts'
 export type { SecretHash } from './auth-key.ts'
-export {
-  BATCH_INTERVAL,
-  Coordinator,
-  KEEP_ALIVE_INTERVAL,
-  KEEP_ALIVE_JITTER,
-} from './coordinator.ts'
+export { Coordinator } from './coordinator.ts'
+export { BATCH_INTERVAL, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_JITTER } from './coordinator-limits.ts'
 export type { CoordinatorEvent, CoordinatorOutput } from './coordinator-output.ts'
 export { relayMap } from './relay-map.ts'
 export type { RelayEntry } from './relay-map.ts'
@@ -20,6 +16,8 @@ export type { ControlErrorCode } from './errors.ts'
 export { EPHEMERAL_TIMEOUT } from './options.ts'
 export type { CoordinatorOptions } from './options.ts'
 export { MemoryStore } from './memory-store.ts'
+export { PING_TIMEOUT } from './pings.ts'
+export type { PingKind, PingOutcome } from './pings.ts'
 export type { PendingRegistration } from './pending.ts'
 export { OFFLINE_GRACE } from './presence.ts'
 export type { NodeRecord, PreAuthKeyRecord, UserRecord } from './records.ts'

@@ -72,7 +72,7 @@ export class World {
   /** Everything said to one exchange. */
   said(exchange: number): CoordinatorOutput[] {
     this.collect()
-    return this.outputs.filter((output) => output.kind !== 'event' && output.exchange === exchange)
+    return this.outputs.filter((output) => 'exchange' in output && output.exchange === exchange)
   }
 
   mapsOf(exchange: number): MapResponse[] {

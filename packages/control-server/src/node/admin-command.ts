@@ -5,6 +5,7 @@ import type { MadePreAuthKey, NewPreAuthKey, NewUser, NodeStatus } from '../admi
 import type { Coordinator } from '../coordinator.ts'
 import { homeRegionOf } from '../claims.ts'
 import { ControlError } from '../errors.ts'
+import type { PingKind } from '../pings.ts'
 import type { PreAuthKeyRecord, UserRecord } from '../records.ts'
 
 /** A command. Nodes are named by number, name or address; users by name or number. */
@@ -28,6 +29,22 @@ export type AdminCommand =
   | { readonly verb: 'nodes tag'; readonly node: string; readonly tags: readonly string[] }
   | { readonly verb: 'nodes approve-routes'; readonly node: string; readonly routes: readonly string[] }
   | { readonly verb: 'nodes delete'; readonly node: string }
+
+/** A ping, which takes a while and so is no {@link AdminCommand}: see `ControlListener.ping`. */
+export interface PingCommand {
+  /** Says that it is a ping. */
+  readonly verb: 'nodes ping'
+  /** The node's number, name or address. */
+  readonly node: string
+  /** Which way it is asked. */
+  readonly kind: PingKind
+}
+
+/** How a ping ended, as JSON. */
+export interface PingJson {
+  /** Milliseconds until the answer, or `null` when none came in time. */
+  readonly roundTrip: number | null
+}
 
 /** A user, as JSON. */
 export interface UserJson {
@@ -167,7 +184,7 @@ function perform(coordinator: Coordinator, command: AdminCommand, now: number): 
     case 'nodes approve-routes':
       return change(coordinator, command.node, (id) => coordinator.approveRoutes(id, command.routes, now))
     case 'nodes delete': {
-      const found = findNode(coordinator, command.node)
+      const found = nodeNamed(coordinator, command.node)
       coordinator.deleteNode(found.node.id, now)
       return nodeJson(found)
     }
@@ -175,7 +192,7 @@ function perform(coordinator: Coordinator, command: AdminCommand, now: number): 
 }
 
 function change(coordinator: Coordinator, which: string, work: (id: number) => void): NodeJson {
-  const { node } = findNode(coordinator, which)
+  const { node } = nodeNamed(coordinator, which)
   work(node.id)
   return nodeJson(coordinator.node(node.id))
 }
@@ -189,6 +206,16 @@ export function readAdminCommand(value: unknown): AdminCommand | undefined {
   for (const [name, field] of fields) if (name !== 'verb' && !shape[name]?.(field)) return undefined
   for (const name of Object.keys(shape)) if (!shape[name]?.(fields.get(name))) return undefined
   return value as AdminCommand
+}
+
+/** Reads a ping out of parsed JSON, or returns `undefined` when it is none. */
+export function readPingCommand(value: unknown): PingCommand | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const fields: ReadonlyMap<string, unknown> = new Map(Object.entries(value))
+  const [verb, node, kind] = ['verb', 'node', 'kind'].map((name) => fields.get(name))
+  if (verb !== 'nodes ping' || typeof node !== 'string' || (kind !== 'head' && kind !== 'c2n'))
+    return undefined
+  return { verb, node, kind }
 }
 
 type Check = (value: unknown) => boolean
@@ -229,7 +256,8 @@ const SHAPES = new Map<string, Readonly<Record<string, Check>>>([
   ['nodes delete', { node: isText }],
 ])
 
-function findNode(coordinator: Coordinator, which: string): NodeStatus {
+/** Returns the node of this number, name or address. Throws {@link ControlError} when there is none. */
+export function nodeNamed(coordinator: Coordinator, which: string): NodeStatus {
   const found = coordinator.nodes().find(({ node, dnsName }) => {
     return [String(node.id), node.givenName, dnsName, node.ipv4, node.ipv6].includes(which)
   })

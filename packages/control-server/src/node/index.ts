@@ -3,8 +3,16 @@
  *
  * @packageDocumentation
  */
-export { performAdmin, readAdminCommand } from './admin-command.ts'
-export type { AdminCommand, AdminResult, NodeJson, PreAuthKeyJson, UserJson } from './admin-command.ts'
+export { performAdmin, readAdminCommand, readPingCommand } from './admin-command.ts'
+export type {
+  AdminCommand,
+  AdminResult,
+  NodeJson,
+  PingCommand,
+  PingJson,
+  PreAuthKeyJson,
+  UserJson,
+} from './admin-command.ts'
 export { hashSecret } from './hash-secret.ts'
 export { loadControlKey } from './key-file.ts'
 export { listenControl } from './listen-control.ts'

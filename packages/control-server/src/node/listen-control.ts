@@ -11,9 +11,10 @@ import { systemClock, systemRandom } from '@mesh/sansio/node'
 import { Coordinator } from '../coordinator.ts'
 import type { CoordinatorOutput } from '../coordinator-output.ts'
 import type { CoordinatorOptions } from '../options.ts'
+import type { PingKind, PingOutcome } from '../pings.ts'
 import { acceptNoise } from './accept-noise.ts'
 import type { AdminCommand, AdminResult } from './admin-command.ts'
-import { performAdmin } from './admin-command.ts'
+import { nodeNamed, performAdmin } from './admin-command.ts'
 import { hashSecret } from './hash-secret.ts'
 import type { ControlLogger } from './logger.ts'
 import { silentLogger } from './logger.ts'
@@ -52,6 +53,13 @@ export interface ControlListener {
   readonly serverUrl: string
   /** Does an administrator's command; connected clients hear of what it changes at once. Throws `ControlError`. */
   admin<C extends AdminCommand>(command: C): AdminResult<C>
+  /**
+   * Asks a node whether it is there. Resolves with the milliseconds it took, or `undefined` when it did not answer in
+   * time. Rejects with `ControlError` when it is unknown or not connected.
+   *
+   * @param node - Its number, name or address.
+   */
+  ping(node: string, kind: PingKind): Promise<number | undefined>
   /** Ends all connections and lets go of the port. The store stays open: it is the caller's. */
   close(): Promise<void>
 }
@@ -86,9 +94,17 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
     throw error
   }
   const wake = (): void => driver.wake()
-  const sessions = new MachineSessions({ coordinator, now: () => systemClock.now(), wake, logger })
+  const now = (): number => systemClock.now()
+  const waiting = new Map<string, (outcome: PingOutcome) => void>()
+  const onPong = (outcome: PingOutcome): void => waiting.get(outcome.id)?.(outcome)
+  const sessions = new MachineSessions({ coordinator, now, wake, logger, onPong })
   const driver = drive(steadfast(coordinator, logger), systemClock, (output) => sessions.perform(output))
-  server.on('request', outerRoutes({ coordinator, publicKey: publicKeyOf(privateKey) }))
+  const takeHead = (id: string): boolean => {
+    const expected = coordinator.handlePong(id, 'head', undefined, now())
+    wake()
+    return expected
+  }
+  server.on('request', outerRoutes({ coordinator, publicKey: publicKeyOf(privateKey), onPong: takeHead }))
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy())
     const connection = acceptNoise(request, socket as Socket, head, privateKey, crypto)
@@ -104,7 +120,17 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
         driver.wake()
       }
     },
+    async ping(node, kind) {
+      const id = coordinator.ping(nodeNamed(coordinator, node).node.id, kind, now())
+      const { roundTrip } = await new Promise<PingOutcome>((resolve) => {
+        waiting.set(id, resolve)
+        wake()
+      })
+      waiting.delete(id)
+      return roundTrip
+    },
     async close() {
+      for (const [id, resolve] of waiting) resolve({ id, roundTrip: undefined })
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve())
       })

@@ -8,6 +8,7 @@ import type { CoordinatorOutput } from '../coordinator-output.ts'
 import type { Coordinator } from '../coordinator.ts'
 import { answerMachineCall } from '../machine-calls.ts'
 import type { MachineCall } from '../machine-calls.ts'
+import type { PingOutcome } from '../pings.ts'
 import type { NoiseConnection } from './accept-noise.ts'
 import { Exchange, turnAway } from './exchange.ts'
 import type { ControlLogger } from './logger.ts'
@@ -25,6 +26,8 @@ const STRANGER_IDLE_TIMEOUT = 30_000
 export interface MachineSessionsOptions {
   readonly coordinator: Coordinator
   readonly now: () => number
+  /** Takes how a ping ended. */
+  readonly onPong: (outcome: PingOutcome) => void
   readonly wake: () => void
   readonly logger: ControlLogger
 }
@@ -94,6 +97,7 @@ export class MachineSessions {
       this.#options.logger.info({ node: output.node }, output.event)
       return
     }
+    if (output.kind === 'pong') return this.#options.onPong(output)
     const open = this.#exchanges.get(output.exchange)
     if (!open) return
     const { exchange, link } = open
@@ -123,7 +127,9 @@ export class MachineSessions {
     if (!path.startsWith('/machine/')) return turnAway(stream, 404, 'not found')
     const body = await readBody(stream, link.bodies)
     const take = method === 'POST' ? this.#routes[path] : undefined
+    const ping = method === 'POST' ? /^\/machine\/c2n\/([0-9a-f]{32})$/.exec(path)?.[1] : undefined
     if (!body) turnAway(stream, 413, 'request too large')
+    else if (ping !== undefined) this.#takePong(link, stream, ping)
     else if (take) take(link, stream, body)
     else this.#answerCall(link, stream, { method, path, body: parseJson(body) })
   }
@@ -147,6 +153,15 @@ export class MachineSessions {
       this.#begin(link, stream, packed, (id, now) => coordinator.handleMap(id, link.machineKey, request, now))
     },
   })
+
+  #takePong({ machineKey }: Link, stream: ServerHttp2Stream, id: string): void {
+    const { coordinator, now, wake } = this.#options
+    const expected = coordinator.handlePong(id, 'c2n', machineKey, now())
+    const exchange = new Exchange(stream, false)
+    if (expected) exchange.sendJson({})
+    else exchange.sendText(404, 'nobody asked')
+    wake()
+  }
 
   #answerCall({ machineKey }: Link, stream: ServerHttp2Stream, call: MachineCall): void {
     if (stream.destroyed) return

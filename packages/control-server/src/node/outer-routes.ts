@@ -8,6 +8,8 @@ import type { Coordinator } from '../coordinator.ts'
 /** What the routes answer from. */
 export interface OuterRoutesOptions {
   readonly coordinator: Coordinator
+  /** Takes the id of a ping that was answered; returns whether somebody waits for it. */
+  readonly onPong: (id: string) => boolean
   /** The server's public key, 32 bytes. */
   readonly publicKey: Uint8Array
 }
@@ -27,6 +29,7 @@ export function outerRoutes(
     const { path, query } = targetOf(request.url ?? '')
     if (path === '/verify' && request.method === 'POST')
       return void verify(request, response, options.coordinator)
+    if (path === '/machine/ping-response') return takePong(request, response, query.get('id') ?? '', options)
     // No other request out here has a body; whoever sends one anyway is not listened to.
     request.on('data', () => request.destroy())
     if (path === '/ts2021') return sendText(response, 400, PROXY_HINT)
@@ -66,6 +69,19 @@ function sendLoginPage(response: ServerResponse, id: string, coordinator: Coordi
     `<h1>Let ${machine} in</h1><p>On the control server, run this with the name of the user who will own it:</p>` +
       `<pre>mesh-control nodes register --key ${id} --user USER</pre>`,
   )
+}
+
+/** A node shows that it is there (control §3.9). */
+function takePong(
+  request: IncomingMessage,
+  response: ServerResponse,
+  id: string,
+  { onPong }: OuterRoutesOptions,
+): void {
+  request.resume()
+  if (request.method !== 'HEAD') return sendText(response, 405, 'method not allowed')
+  response.writeHead(onPong(id) ? 200 : 404)
+  response.end()
 }
 
 /** A relay asks whether to serve a client (derper's `-verify-client-url`): only nodes of the network are. */

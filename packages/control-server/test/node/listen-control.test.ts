@@ -319,6 +319,36 @@ test('small calls are answered, or refused in a sentence that clients show', asy
   }
 })
 
+test('control 58: a node that is asked answers by a HEAD, or through Noise, and nobody answers for it', async () => {
+  const { machine, session } = await joined()
+  const thief = await joined()
+  await expect(control.ping('1', 'head')).rejects.toMatchObject({ code: 'ERR_CONTROL_NODE_OFFLINE' })
+  const stream = machine.stream(session)
+  await until(() => stream.messages.length === 1, 'the snapshot')
+  const asked = async (kind: 'head' | 'c2n'): Promise<{ url: URL; pong: Promise<number | undefined> }> => {
+    const before = stream.messages.length
+    const pong = control.ping('1', kind)
+    await until(() => stream.messages.length > before, 'the question')
+    return { url: new URL(stream.messages.at(-1)?.PingRequest?.URL ?? ''), pong }
+  }
+  const head = await asked('head')
+  expect((await fetch(head.url)).status).toBe(405)
+  expect((await fetch(`${control.url}/machine/ping-response?id=x`, { method: 'HEAD' })).status).toBe(404)
+  expect((await fetch(head.url, { method: 'HEAD' })).status).toBe(200)
+  expect(await head.pong).toBeGreaterThanOrEqual(0)
+  expect((await fetch(head.url, { method: 'HEAD' })).status).toBe(404)
+  const inside = await asked('c2n')
+  expect(inside.url.protocol).toBe('https:')
+  expect(
+    (await fetch(`${head.url.href.slice(0, -32)}${inside.url.href.slice(-32)}`, { method: 'HEAD' })).status,
+  ).toBe(404)
+  expect((await post(thief.session, inside.url.pathname, 'HTTP/1.1 200 OK')).status).toBe(404)
+  expect((await post(session, inside.url.pathname, 'HTTP/1.1 200 OK')).status).toBe(200)
+  expect(await inside.pong).toBeGreaterThanOrEqual(0)
+  const lost = await asked('head')
+  expect(await lost.pong).toBeUndefined()
+})
+
 test('a relay that asks is told to serve the nodes of the network whose login holds, and nobody else', async () => {
   const { machine } = await joined()
   const ask = async (body: string): Promise<[number, string]> => {

@@ -1,0 +1,84 @@
+// Asking a node whether it is there (control §3.9): by a HEAD of an address of ours, which shows that its client runs and
+// reaches us, or by a request to the client itself (c2n). An answer counts only under the unguessable id that was asked
+// with, and a c2n answer only from the node's own machine (control §9.7.8).
+
+import type { RandomSource } from '@mesh/sansio'
+import type { PingRequest } from '@mesh/wire/control'
+import { randomHex } from './auth-key.ts'
+import { Deadlines } from './deadlines.ts'
+
+/** How long a node has to answer. */
+export const PING_TIMEOUT = 5000
+
+/** Which way a node is asked. */
+export type PingKind = 'head' | 'c2n'
+
+/** How a ping ended. */
+export interface PingOutcome {
+  /** The id under which it was asked. */
+  readonly id: string
+  /** Milliseconds until the answer, or `undefined` when none came in time. */
+  readonly roundTrip: number | undefined
+}
+
+interface Asked {
+  readonly kind: PingKind
+  readonly machineKey: string
+  readonly at: number
+}
+
+/** `GET /echo` to the client's own handlers. */
+const ECHO = 'R0VUIC9lY2hvIEhUVFAvMS4xDQpIb3N0OiB1bnVzZWQNCg0K'
+
+/** Keeps what was asked until it is answered or given up. */
+export class Pings {
+  readonly #random: RandomSource
+  readonly #serverUrl: string
+  readonly #asked = new Map<string, Asked>()
+  readonly #deadlines = new Deadlines<string>()
+
+  constructor(random: RandomSource, serverUrl: string) {
+    this.#random = random
+    this.#serverUrl = serverUrl
+  }
+
+  /** Notes a new question. Returns its id and what the client is to be told. */
+  ask(
+    machineKey: string,
+    kind: PingKind,
+    now: number,
+  ): { readonly id: string; readonly request: PingRequest } {
+    const id = randomHex(this.#random, 16)
+    this.#asked.set(id, { kind, machineKey, at: now })
+    this.#deadlines.set(id, now + PING_TIMEOUT)
+    if (kind === 'head') return { id, request: { URL: `${this.#serverUrl}/machine/ping-response?id=${id}` } }
+    // The host does not matter inside Noise, but clients insist on https.
+    const URL = `https://${this.#serverUrl.replace(/^https?:\/\//, '')}/machine/c2n/${id}`
+    return { id, request: { URL, URLIsNoise: true, Types: 'c2n', Payload: ECHO } }
+  }
+
+  /** Takes an answer; a c2n answer comes with the machine that Noise proved. Returns nothing for one nobody asked for. */
+  answer(id: string, kind: PingKind, machineKey: string | undefined, now: number): PingOutcome | undefined {
+    const asked = this.#asked.get(id)
+    if (asked?.kind !== kind || (kind === 'c2n' && asked.machineKey !== machineKey)) return undefined
+    this.#forget(id)
+    return { id, roundTrip: now - asked.at }
+  }
+
+  /** Returns the questions whose time is over. */
+  due(now: number): PingOutcome[] {
+    const due = this.#deadlines.due(now)
+    for (const id of due) this.#asked.delete(id)
+    return due.map((id) => ({ id, roundTrip: undefined }))
+  }
+
+  /** Returns when to call {@link Pings.due}. */
+  next(): number {
+    return this.#deadlines.next()
+  }
+
+  #forget(id: string): void {
+    this.#asked.delete(id)
+    this.#deadlines.delete(id)
+  }
+}
