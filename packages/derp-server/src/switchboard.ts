@@ -17,6 +17,7 @@ import {
 import { looksLikeDisco } from '@mesh/wire/disco'
 import { type Client, Clients, isPresent, type SiblingId } from './clients.ts'
 import type { Connection } from './connection.ts'
+import { Slab } from './slab.ts'
 import { type Counters, newCounters } from './stats.ts'
 
 /** Bytes before the packet in a RecvPacket frame: header and source key. */
@@ -39,6 +40,7 @@ export class Switchboard {
   readonly clients: Clients<Connection>
   readonly counters: Counters = newCounters()
   readonly #lines: Lines
+  readonly #slab = new Slab()
   /** Clients of which two connections have been seen to speak in turn. */
   readonly #fighting = new Set<Client<Connection>>()
 
@@ -148,8 +150,9 @@ export class Switchboard {
     packet: Uint8Array,
     now: number,
   ): void {
+    if (to.outbox.idle) return this.#handOver(source, to, this.#slab.recvPacket(key, packet), now)
+    // What waits for a slow one has memory of its own, so that it holds on to nothing else.
     const frame = encodeRecvPacket({ source: key, packet })
-    if (to.outbox.idle) return this.#handOver(source, to, frame, now)
     if (to.outbox.push({ source, frame }, looksLikeDisco(packet))) this.counters.dropped.queue_head += 1
   }
 
