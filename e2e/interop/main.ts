@@ -6,9 +6,10 @@ import { join } from 'node:path'
 import { Lab } from '../netns/lab.ts'
 import type { InteropCase, Trail } from './case.ts'
 import { first } from './first.ts'
+import { localapi } from './localapi.ts'
 import { relay } from './relay.ts'
 
-const GROUPS: Readonly<Record<string, readonly InteropCase[]>> = { first, relay }
+const GROUPS: Readonly<Record<string, readonly InteropCase[]>> = { first, localapi, relay }
 
 type Outcome = 'reached' | 'stopped' | 'skipped'
 
