@@ -1,5 +1,6 @@
 // The Linux data plane on real TUN devices and sockets: against the distribution's wireguard-go, against itself, with a
 // packet filter on its thread, and when that thread dies.
+import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { eventually, netnsTest } from './support.ts'
@@ -71,4 +72,35 @@ test('a packet filter judges on the packet thread, and a thread that dies is rep
   await a.namespace.run('sh', '-c', `ping -c 1 -W 1 -s 999 ${b.overlay} || true`)
   await a.process.waitFor(/"restarted".*fell over/)
   expect(await pingTimes(a, b.overlay, 20)).toHaveLength(20)
+})
+
+/** How long a flood lasts, in seconds; the nightly run sets more. */
+const FLOOD = Number(process.env['MESH_FLOOD_SECONDS'] ?? 5)
+const SENDER = new URL('programs/hostile-sender.ts', import.meta.url)
+
+function rssMb({ process: { pid } }: TunnelEnd): number {
+  const [, kib = 'NaN'] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  return Number(kib) / 1024
+}
+
+test('threats 17, 21 and 25: a flood of datagrams and trains of every shape changes nothing and fills nothing', async ({
+  lab,
+}) => {
+  const [a, b] = await openTunnel(lab, ['linux', 'linux'])
+  await iperf(a, b, 1)
+  const flood = async (seconds: number): Promise<void> => {
+    const sender = b.namespace.startNode(SENDER, '192.0.2.1', '51820', `${seconds}`)
+    const [, sent] = await sender.waitFor(/sent (\d+)/, seconds * 1_000 + 20_000)
+    expect(Number(sent)).toBeGreaterThan(1_000)
+  }
+  await flood(2)
+  const before = rssMb(a)
+  await flood(FLOOD)
+  expect(rssMb(a)).toBeLessThan(before + 40)
+  expect(a.process.output).not.toMatch(/restarted|failed/)
+  await sleep(300) // what queued up in the socket goes first
+  expect(await pingTimes(b, a.overlay, 20)).toHaveLength(20)
+  const { drops } = await statusOf(a)
+  expect(drops).toMatchObject({ forged: 0, replayed: 0, 'bad-inner': 0, 'wrong-source': 0 })
+  expect(drops['unknown-index']).toBeGreaterThan(0)
 })
