@@ -60,6 +60,38 @@ test('ip shows addresses, of this machine or a peer', async () => {
   expect(await a('ip', '-4')).toMatch(/^100\./)
 })
 
+test('status shows as much as is asked for', async () => {
+  expect(await a('status', '--peers=false')).toMatch(/^100\.\S+ +a [^\n]*$/)
+  expect(await a('status', '--self=false')).toMatch(/^100\.\S+ +b [^\n]*$/)
+  expect(await a('status', '--active', '--self=false')).toMatch(/^100\.\S+ +b .* active; /)
+  expect(JSON.parse(await a('status', '--json', '--peers=false'))).toMatchObject({ Peer: null })
+})
+
+test('whois tells whose an address is, with a port or without', async () => {
+  const said = await a('whois', addresses[0] ?? '')
+  expect(said).toMatch(
+    /^Machine:\n  Name: +b\.mesh\.internal\n  ID: +\S+\n  Addresses: +\[100\.\S+ fd7a:\S+\]\nUser:\n  Name: +demo\n/,
+  )
+  expect(await a('whois', `${addresses[0]}:80`)).toBe(said)
+  expect(await a('whois', `[${addresses[1]}]:80`)).toBe(said)
+  expect(JSON.parse(await a('whois', '--json', addresses[1] ?? ''))).toMatchObject({
+    Node: { ComputedName: 'b' },
+  })
+  expect(await a('whois', '100.64.99.99')).toBe('exit code 1: No node has that address.')
+})
+
+test('set changes the name, here and for the others', async () => {
+  expect(await a('set')).toBe('exit code 1: Name what to set: --hostname NAME.')
+  expect(await a('set', '--hostname', 'zed')).toBe('')
+  const renamed = async (): Promise<string[]> => {
+    const { Peer } = await mesh.status('b')
+    return Object.values(Peer ?? {}).map(({ HostName }) => HostName)
+  }
+  await expect.poll(renamed, { timeout: 10_000 }).toEqual(['zed'])
+  expect(await a('set', '--hostname', 'a')).toBe('')
+  await expect.poll(renamed, { timeout: 10_000 }).toEqual(['a'])
+})
+
 test('netcheck shows the relay and its round trip', async () => {
   const report = await a('netcheck')
   expect(report).toMatch(/\* UDP: true/)
@@ -76,7 +108,12 @@ test('down takes the machine out, up brings it back with its address, logout for
   const before = await a('ip')
   expect(await a('down')).toBe('')
   expect(await a('status')).toBe('exit code 1: The mesh is stopped on this machine: use mesh up.')
+  expect(await a('wait', '--timeout=1s')).toBe(
+    'exit code 1: The node is not in the mesh after 1 s (see mesh status).',
+  )
+  const waiting = a('wait', '--timeout=20s')
   expect(await a('up')).toBe('')
+  expect(await waiting).toBe('')
   expect(await a('ip')).toBe(before)
   expect(await a('logout')).toBe('')
   expect(await a('status')).toBe('exit code 1: This machine is logged out: use mesh up.')

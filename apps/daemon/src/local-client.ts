@@ -8,6 +8,19 @@ import type { Prefs } from './prefs.ts'
 /** A failure with one sentence for the user; the program ends with exit code 1. */
 export class CommandError extends Error {}
 
+/** The part of an answer to `whois` that is read here. */
+export interface WhoIsAnswer {
+  /** The machine. */
+  readonly Node: {
+    readonly Name: string
+    readonly StableID: string
+    readonly Addresses: readonly string[]
+    readonly Tags?: readonly string[]
+  }
+  /** Its owner. */
+  readonly UserProfile: { readonly ID: number; readonly LoginName: string }
+}
+
 /** Asks the daemon behind a socket. Every method throws {@link CommandError} when it does not answer or refuses. */
 export class LocalClient {
   readonly #socketPath: string
@@ -16,9 +29,14 @@ export class LocalClient {
     this.#socketPath = socketPath
   }
 
-  /** Returns the daemon's status. */
-  status(): Promise<Status> {
-    return this.#json('GET', 'status')
+  /** Returns the daemon's status, with the peers or without. */
+  status(withPeers = true): Promise<Status> {
+    return this.#json('GET', withPeers ? 'status' : 'status?peers=false')
+  }
+
+  /** Returns whose a mesh address is. */
+  whois(address: string): Promise<WhoIsAnswer> {
+    return this.#json('GET', `whois?addr=${encodeURIComponent(address)}`)
   }
 
   /** Returns the user's wishes. */
@@ -67,10 +85,12 @@ export class LocalClient {
         response.on('end', () => reject(new CommandError('meshd ended while this waited for it.')))
         response.on('error', () => reject(new CommandError('meshd ended while this waited for it.')))
       })
-      signal?.addEventListener('abort', () => {
+      const abort = (): void => {
         call.destroy()
-        reject(signal.reason as Error)
-      })
+        reject(signal?.reason as Error)
+      }
+      if (signal?.aborted) return abort()
+      signal?.addEventListener('abort', abort)
       call.on('error', (error: NodeJS.ErrnoException) => reject(this.#explain(error)))
       call.end()
     })

@@ -6,7 +6,9 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { netcheck } from './commands/netcheck.ts'
 import { ping } from './commands/ping.ts'
 import { ip, status } from './commands/status.ts'
-import { down, up } from './commands/up.ts'
+import { down, set, up } from './commands/up.ts'
+import { wait } from './commands/wait.ts'
+import { whois } from './commands/whois.ts'
 import { CommandError, LocalClient } from './local-client.ts'
 import { defaultSocketPath } from './socket-path.ts'
 import { VERSION } from './version.ts'
@@ -29,16 +31,33 @@ function program(): Command {
   const client = (): LocalClient => new LocalClient(mesh.opts<{ socket: string }>().socket)
   const print = (text: string): void => void process.stdout.write(`${text}\n`)
 
+  for (const [verb, description] of [
+    ['up', 'Join the mesh, logging in when needed.'],
+    ['login', 'Log this machine in, and join the mesh.'],
+  ] as const) {
+    mesh
+      .command(verb)
+      .description(description)
+      .option('--login-server <url>', 'address of the control server')
+      .addOption(
+        new Option('--auth-key <key>', 'key that admits this machine, or file:PATH of one').env(
+          'MESH_AUTHKEY',
+        ),
+      )
+      .option('--hostname <name>', "name to go by, instead of the machine's own")
+      .option('--timeout <duration>', 'how long to wait, such as 30s (0s: for ever)', milliseconds, 0)
+      .action(async (flags) => up(client(), flags))
+  }
   mesh
-    .command('up')
-    .description('Join the mesh, logging in when needed.')
-    .option('--login-server <url>', 'address of the control server')
-    .addOption(
-      new Option('--auth-key <key>', 'key that admits this machine, or file:PATH of one').env('MESH_AUTHKEY'),
-    )
-    .option('--hostname <name>', "name to go by, instead of the machine's own")
+    .command('set')
+    .description('Change settings; the others stay.')
+    .option('--hostname <name>', "name to go by; empty for the machine's own")
+    .action(async (flags) => set(client(), flags))
+  mesh
+    .command('wait')
+    .description('Wait until the node is in the mesh.')
     .option('--timeout <duration>', 'how long to wait, such as 30s (0s: for ever)', milliseconds, 0)
-    .action(async (flags) => up(client(), flags))
+    .action(async (flags: { timeout: number }) => wait(client(), flags.timeout))
   mesh
     .command('down')
     .description('Leave the mesh; the login stays.')
@@ -51,7 +70,15 @@ function program(): Command {
     .command('status')
     .description('Show this machine and its peers.')
     .option('--json', 'as JSON')
+    .option('--active', 'only peers that packets go to')
+    .option('--self [bool]', 'show this machine', bool, true)
+    .option('--peers [bool]', 'show the peers', bool, true)
     .action(async (flags) => print(await status(client(), flags)))
+  mesh
+    .command('whois <address>')
+    .description('Show whose a mesh address is; a port after it does not matter.')
+    .option('--json', 'as JSON')
+    .action(async (address: string, flags) => print(await whois(client(), address, flags)))
   mesh
     .command('ping <name-or-address>')
     .description('Ask a peer for an answer and tell which way it came.')

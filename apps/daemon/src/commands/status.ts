@@ -2,15 +2,27 @@
 import type { PeerStatus, Status } from '@mesh/net'
 import { CommandError, type LocalClient } from '../local-client.ts'
 
+/** Flags of `mesh status`. */
+export interface StatusFlags {
+  readonly json?: boolean
+  /** Only peers that packets go to. */
+  readonly active?: boolean
+  /** Show this machine. */
+  readonly self: boolean
+  /** Show the peers. */
+  readonly peers: boolean
+}
+
 /** Returns the status as text: a line for this node, then one for each peer. */
-export async function status(client: LocalClient, flags: { readonly json?: boolean }): Promise<string> {
-  const known = await client.status()
+export async function status(client: LocalClient, flags: StatusFlags): Promise<string> {
+  const known = await client.status(flags.peers)
   if (flags.json) return JSON.stringify(known, undefined, 2)
   const reason = whyNotRunning(known)
   if (reason) throw new CommandError(reason)
-  const peers = Object.values(known.Peer ?? {}).sort((a, b) => a.DNSName.localeCompare(b.DNSName))
+  const shown = Object.values(known.Peer ?? {}).filter((peer) => !flags.active || peer.Active)
+  const peers = shown.sort((a, b) => a.DNSName.localeCompare(b.DNSName))
   const lines = [
-    ...(known.Self ? [line(known, known.Self, '-')] : []),
+    ...(known.Self && flags.self ? [line(known, known.Self, '-')] : []),
     ...peers.map((peer) => line(known, peer, path(peer))),
   ]
   const health = known.Health.map((sentence) => `#     - ${sentence}`)

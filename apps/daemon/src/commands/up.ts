@@ -62,6 +62,13 @@ export async function down(client: LocalClient): Promise<void> {
   await client.editPrefs({ WantRunning: false, WantRunningSet: true })
 }
 
+/** Changes settings of a node, up or not, and leaves the others. */
+export async function set(client: LocalClient, flags: { readonly hostname?: string }): Promise<void> {
+  const { hostname } = flags
+  if (hostname === undefined) throw new CommandError('Name what to set: --hostname NAME.')
+  await client.editPrefs({ Hostname: hostname, HostnameSet: true })
+}
+
 function isUp(notify: Notify, server: string): boolean {
   if (notify.ErrMessage) throw new CommandError(notify.ErrMessage)
   if (notify.BrowseToURL)
