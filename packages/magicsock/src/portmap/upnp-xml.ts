@@ -63,26 +63,25 @@ export function readSoap(text: string, action: string): SoapResult | undefined {
   return { ok: true, values: new Map(elements(result).map((value) => [localName(value), value.text.trim()])) }
 }
 
-/** A document type is where XML bombs live; no gateway needs one. */
+/** A document type is where XML bombs live; no gateway needs one. Nor is one deeper than whoever walks it by recursion. */
 function parse(text: string): XmlElement | undefined {
-  if (text.includes('<!DOCTYPE') || depthOf(text) > MAX_DEPTH) return undefined
+  if (text.includes('<!DOCTYPE')) return undefined
   try {
-    return parseXml(text.trim()).root ?? undefined
+    const { root } = parseXml(text.trim())
+    return root === null || isDeep(root) ? undefined : root
   } catch {
-    return undefined
+    return undefined // not XML, or so deep that the parser itself gave up
   }
 }
 
-/** Counts how deep tags nest, before the parser goes down there by recursion. */
-function depthOf(text: string): number {
-  let depth = 0
-  let deepest = 0
-  for (const [, closing, self] of text.matchAll(/<(\/?)[A-Za-z_][^<>]*?(\/?)>/g)) {
-    if (closing === '/') depth -= 1
-    else if (self !== '/') depth += 1
-    deepest = Math.max(deepest, depth)
+/** Goes down level by level, for the text cannot be trusted to tell: comments may hold tags. */
+function isDeep(root: XmlElement): boolean {
+  let level = [root]
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > MAX_DEPTH) return true
+    level = level.flatMap(elements)
   }
-  return deepest
+  return false
 }
 
 function findAll(from: XmlElement, name: string): XmlElement[] {
