@@ -5,11 +5,12 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Lab } from '../netns/lab.ts'
 import type { InteropCase, Trail } from './case.ts'
+import { control } from './control.ts'
 import { first } from './first.ts'
 import { localapi } from './localapi.ts'
 import { relay } from './relay.ts'
 
-const GROUPS: Readonly<Record<string, readonly InteropCase[]>> = { first, localapi, relay }
+const GROUPS: Readonly<Record<string, readonly InteropCase[]>> = { first, control, localapi, relay }
 
 type Outcome = 'reached' | 'stopped' | 'skipped'
 

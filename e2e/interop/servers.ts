@@ -12,6 +12,12 @@ export interface Control {
   readonly plainRelay: boolean
 }
 
+/** Our control server, and a way to its command line. */
+export interface MeshControl extends Control {
+  /** Runs an administrator's command and returns its JSON. */
+  readonly admin: (...args: readonly string[]) => Promise<unknown>
+}
+
 const program = (path: string): URL => new URL(`../../apps/${path}`, import.meta.url)
 const CONTROL = program('control/src/mesh-control.ts')
 const RELAY = program('relay/src/mesh-relay.ts')
@@ -26,7 +32,7 @@ export async function startRelay(hub: Place): Promise<string> {
 }
 
 /** Starts our control server in the hub, and makes a user and a reusable key. */
-export async function startControl(hub: Place, relay: string): Promise<Control> {
+export async function startControl(hub: Place, relay: string): Promise<MeshControl> {
   const state = join(hub.folder, 'control')
   const listen = ['--listen', `${hub.address}:8080`, '--state-dir', state, '--relay', relay]
   const control = hub.namespace.startNode(CONTROL, 'serve', ...listen)
@@ -35,7 +41,12 @@ export async function startControl(hub: Place, relay: string): Promise<Control> 
   await hub.namespace.startNode(CONTROL, 'users', 'create', 'alice', ...flags).waitFor(/number/)
   const key = hub.namespace.startNode(CONTROL, 'preauthkeys', 'create', '-u', 'alice', '--reusable', ...flags)
   const [authKey] = await key.waitFor(/^\S{20,}$/m)
-  return { url: `http://${hub.address}:8080`, authKey, plainRelay: false }
+  const node = [process.execPath, '--conditions=@mesh/source', CONTROL.pathname] as const
+  const admin = async (...args: readonly string[]): Promise<unknown> => {
+    const { stdout } = await hub.namespace.run(...node, ...args, ...flags, '--json')
+    return JSON.parse(stdout)
+  }
+  return { url: `http://${hub.address}:8080`, authKey, plainRelay: false, admin }
 }
 
 /** Starts a real headscale in the hub with its embedded relay, and makes a user and a reusable key. */

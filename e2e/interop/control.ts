@@ -1,0 +1,185 @@
+// `pnpm interop control`: does what an administrator does at our control server happen at real nodes?
+import { eventually, type Lab } from '../netns/lab.ts'
+import type { InteropCase } from './case.ts'
+import { joinTailscaled, kernelPing, type MeshNode } from './nodes.ts'
+import { type MeshControl, startControl, startRelay } from './servers.ts'
+import { buildSite } from './site.ts'
+
+const TAILSCALE = ['tailscaled', 'tailscale']
+/** A subnet that both routers have, and an address in it that both answer for. */
+const SUBNET = '10.77.0.0/24'
+const HOST = '10.77.0.1'
+
+/** A host somewhere out there: exit nodes let nobody into private ranges. */
+const OUTSIDE = '203.0.113.1'
+
+/** The cases. */
+export const control: readonly InteropCase[] = [
+  {
+    name: 'a subnet route approved, used, and taken over by another router',
+    peers: TAILSCALE,
+    run: async (lab, trail, peer) => {
+      const { hub, nodes: places } = await buildSite(lab, ['client', 'r1', 'r2'])
+      const server = await trail('servers up', async () => startControl(hub, await startRelay(hub)))
+      const [client, ...routers] = await trail('all Running', () => joinAll(places, server, peer))
+      if (client === undefined) throw new RangeError('there is no client')
+      await trail('offered, and nobody’s yet', async () => {
+        await client.cli('set', '--accept-routes')
+        for (const router of routers) {
+          await router.place.namespace.run('ip', 'address', 'add', `${HOST}/32`, 'dev', 'lo')
+          await router.cli('set', `--advertise-routes=${SUBNET}`)
+        }
+        await eventually('the offers', async () => (await offering(server)).length === 2 || undefined)
+        if (await reaches(client, HOST)) throw new Error('the subnet is reached before it is approved')
+      })
+      await trail('approved and reached', async () => {
+        for (const router of routers)
+          await server.admin('nodes', 'approve-routes', router.address, '-r', SUBNET)
+        await eventually('the subnet', async () => (await reaches(client, HOST)) || undefined, 30_000)
+      })
+      await trail('taken over', async () => {
+        const primary = await primaryOf(server)
+        const router = routers.find(({ address }) => primary.addresses.includes(address))
+        await router?.cli('down')
+        const takenOver = async (): Promise<true | undefined> => {
+          const now = await primaryOf(server)
+          return (now.id !== primary.id && (await reaches(client, HOST))) || undefined
+        }
+        await eventually('the other router', takenOver, 30_000)
+      })
+    },
+  },
+  {
+    name: 'an exit node approved and used',
+    peers: TAILSCALE,
+    run: async (lab, trail, peer) => {
+      const { hub, nodes: places } = await buildSite(lab, ['client', 'exit'])
+      const server = await trail('servers up', async () => startControl(hub, await startRelay(hub)))
+      const [client, exit] = pair(await trail('both Running', () => joinAll(places, server, peer)))
+      await trail('a host beyond it', () => placeBeyond(lab, exit))
+      await trail('approved', async () => {
+        await exit.cli('set', '--advertise-exit-node')
+        await eventually('the offer', async () => (await offering(server)).length === 1 || undefined)
+        await server.admin('nodes', 'approve-routes', exit.address, '-r', '0.0.0.0/0')
+        if (await reaches(client, OUTSIDE)) throw new Error('traffic leaves by the exit node unasked')
+      })
+      await trail('used', async () => {
+        const use = (): Promise<unknown> =>
+          client.cli('set', `--exit-node=${exit.address}`).catch(() => undefined)
+        await eventually('the client to take it', use)
+        await eventually('the way out', async () => (await reaches(client, OUTSIDE)) || undefined, 30_000)
+      })
+    },
+  },
+  {
+    name: 'a node renamed, logged out and in by its administrator, and deleted',
+    peers: TAILSCALE,
+    run: async (lab, trail, peer) => {
+      const { hub, nodes: places } = await buildSite(lab, ['a', 'b'])
+      const server = await trail('servers up', async () => startControl(hub, await startRelay(hub)))
+      const [a, b] = pair(await trail('both Running', () => joinAll(places, server, peer)))
+      await trail('renamed', async () => {
+        await server.admin('nodes', 'rename', 'printer', b.address)
+        await eventually(
+          'the new name',
+          async () => (await names(a)).includes('printer.mesh.internal.') || undefined,
+        )
+      })
+      await trail('asked, and there', async () => {
+        for (const way of [[], ['--c2n']]) {
+          const { roundTrip } = (await server.admin('nodes', 'ping', b.address, ...way)) as {
+            roundTrip: unknown
+          }
+          if (typeof roundTrip !== 'number') throw new Error(`no answer to nodes ping ${way.join()}`)
+        }
+      })
+      await trail('expired', async () => {
+        await server.admin('nodes', 'expire', b.address)
+        await eventually('NeedsLogin', async () => (await stateOf(b)) === 'NeedsLogin' || undefined)
+      })
+      await trail('expiry lifted', async () => {
+        await server.admin('nodes', 'expire', b.address, '--disable')
+        await eventually('Running', async () => (await stateOf(b)) === 'Running' || undefined, 30_000)
+        await kernelPing(a, b)
+      })
+      await trail('deleted', async () => {
+        await server.admin('nodes', 'delete', b.address)
+        await eventually('no peers', async () => (await names(a)).length === 0 || undefined)
+        await eventually('NeedsLogin', async () => (await stateOf(b)) === 'NeedsLogin' || undefined)
+      })
+    },
+  },
+]
+
+interface NodeLine {
+  readonly id: number
+  readonly addresses: readonly string[]
+  readonly availableRoutes: readonly string[]
+  readonly subnetRoutes: readonly string[]
+}
+
+/** Puts a host behind a node. */
+async function placeBeyond(lab: Lab, node: MeshNode): Promise<void> {
+  const gateway = node.place.namespace
+  const outside = await lab.namespace('outside')
+  await lab.cable(gateway, '10.78.0.1/24', outside, '10.78.0.2/24')
+  await outside.run('ip', 'address', 'add', `${OUTSIDE}/32`, 'dev', 'lo')
+  await outside.run('ip', 'route', 'add', 'default', 'via', '10.78.0.1')
+  await gateway.run('ip', 'route', 'add', OUTSIDE, 'via', '10.78.0.2')
+  await gateway.run('sysctl', '-qw', 'net.ipv4.ip_forward=1')
+}
+
+async function joinAll(
+  places: readonly Parameters<typeof joinTailscaled>[0][],
+  server: MeshControl,
+  peer: (program: string) => string,
+): Promise<MeshNode[]> {
+  return Promise.all(places.map((place, index) => joinTailscaled(place, server, `ts-${index}`, peer)))
+}
+
+async function nodesOf(server: MeshControl): Promise<readonly NodeLine[]> {
+  return (await server.admin('nodes', 'list')) as readonly NodeLine[]
+}
+
+async function offering(server: MeshControl): Promise<readonly NodeLine[]> {
+  return (await nodesOf(server)).filter((node) => node.availableRoutes.length > 0)
+}
+
+async function primaryOf(server: MeshControl): Promise<NodeLine> {
+  const serving = (await nodesOf(server)).filter((node) => node.subnetRoutes.includes(SUBNET))
+  const [primary, ...others] = serving
+  if (primary === undefined || others.length > 0) throw new Error(`${serving.length} nodes serve ${SUBNET}`)
+  return primary
+}
+
+async function reaches(from: MeshNode, address: string): Promise<boolean> {
+  const ping = from.place.namespace.run('ping', '-c', '1', '-W', '2', address)
+  return ping.then(
+    () => true,
+    () => false,
+  )
+}
+
+interface StatusJson {
+  readonly BackendState: string
+  readonly Peer?: Readonly<Record<string, { readonly DNSName: string }>> | null
+}
+
+async function statusOf(node: MeshNode): Promise<StatusJson> {
+  const { stdout } = await node.cli('status', '--json')
+  return JSON.parse(stdout) as StatusJson
+}
+
+async function stateOf(node: MeshNode): Promise<string> {
+  return (await statusOf(node)).BackendState
+}
+
+async function names(node: MeshNode): Promise<readonly string[]> {
+  return Object.values((await statusOf(node)).Peer ?? {}).map((peer) => peer.DNSName)
+}
+
+function pair<T>(list: readonly T[]): [T, T] {
+  const [a, b] = list
+  if (a === undefined || b === undefined) throw new RangeError('a pair needs two')
+  return [a, b]
+}
