@@ -66,6 +66,7 @@ export class Conversation {
     const packet = this.#directory.seal(peer.disco, { kind: 'ping', txId, nodeKey: this.#nodeKey })
     if (packet === undefined) return
     this.#pings.add(txIdText(txId), { peer, to, at: now, purpose, asked })
+    peer.ledger.note('ping-sent', to, now)
     if (typeof to === 'number') this.#host.transmitRelay(to, peer, packet, now)
     else this.#host.transmit(to, packet)
   }
@@ -75,7 +76,9 @@ export class Conversation {
     const region = this.#host.relayFor(peer, now)
     if (region === 0 || peer.disco === undefined) return
     const packet = this.#directory.seal(peer.disco, { kind: 'call-me-maybe', endpoints })
-    if (packet !== undefined) this.#host.transmitRelay(region, peer, packet, now)
+    if (packet === undefined) return
+    peer.ledger.note('call-sent', region, now)
+    this.#host.transmitRelay(region, peer, packet, now)
   }
 
   /** Forgets the pings to a peer. */
@@ -104,6 +107,7 @@ export class Conversation {
   /** Gives up the pings whose time is over. */
   handleTimeout(now: number): void {
     for (let ping = this.#pings.takeExpired(now); ping !== undefined; ping = this.#pings.takeExpired(now)) {
+      ping.peer.ledger.note('ping-unanswered', ping.to, now)
       ping.peer.handlePingTimeout(ping, now)
       if (ping.asked !== 0) this.#host.noteResult(ping.asked, { ok: false, reason: 'timeout' })
     }
@@ -124,11 +128,13 @@ export class Conversation {
     for (const each of perhaps) isNew = each.notePing(origin, txIdText(ping.txId), now) || isNew
     if (!isNew) return this.#host.drop('disco-repeated-ping')
     if (peer !== undefined) this.#host.noteSource(origin, peer.id)
+    for (const each of perhaps) each.ledger.note('ping-heard', origin, now)
     const pong = this.#directory.seal(sender, { kind: 'pong', txId: ping.txId, source: origin })
     if (pong !== undefined) this.#host.transmit(origin, pong)
   }
 
   #pongByRelay(ping: Ping, { region, peer }: RelayOrigin, now: number): void {
+    peer.ledger.note('ping-heard', region, now)
     const source: Endpoint = { address: DERP_MAGIC_ADDRESS, port: region & 0xffff }
     const pong = this.#directory.seal(peer.disco!, { kind: 'pong', txId: ping.txId, source })
     if (pong !== undefined) this.#host.transmitRelay(region, peer, pong, now)
@@ -148,11 +154,13 @@ export class Conversation {
     if (isRelayed(origin)) {
       if (typeof ping.to !== 'number') return this.#host.drop('disco-unknown-pong')
       this.#pings.delete(txId)
+      ping.peer.ledger.note('pong-heard', ping.to, now)
       return this.#answer(ping, { ok: true, latency: now - ping.at, region: ping.to })
     }
     if (typeof ping.to === 'number') return this.#host.drop('disco-unknown-pong')
     this.#pings.delete(txId)
     if (!ping.peer.handlePong(ping, ping.to, now)) return this.#host.drop('disco-unknown-pong')
+    ping.peer.ledger.note('pong-heard', ping.to, now)
     this.#host.noteSource(origin, ping.peer.id)
     this.#answer(ping, { ok: true, latency: now - ping.at, endpoint: ping.to })
   }
@@ -163,6 +171,7 @@ export class Conversation {
 
   #handleCallMeMaybe(call: CallMeMaybe, origin: Origin, now: number): void {
     if (!isRelayed(origin)) return this.#host.drop('disco-not-by-relay')
+    origin.peer.ledger.note('call-heard', origin.region, now)
     if (!origin.peer.handleCallMeMaybe(call.endpoints, now)) this.#host.drop('disco-too-often')
   }
 }

@@ -7,6 +7,15 @@
 export type { DatagramListener, DatagramSocket, SocketPorts, SocketTrouble } from './datagram-socket.ts'
 export { DROP_REASONS, type DropCounters, type DropReason } from './drops.ts'
 export { ENDPOINT_TYPE, type EndpointType, type LocalEndpoint } from './endpoints.ts'
+export {
+  formatExplanation,
+  type PathCause,
+  type PathCauseCode,
+  type PathExplanation,
+  type PathRemedy,
+  type PathRemedyCode,
+} from './explain.ts'
+export type { LedgerEntry, LedgerEvent } from './ledger.ts'
 export { MagicSock } from './magicsock.ts'
 export { type InterfaceAddress, selectLocalAddresses } from './local-addresses.ts'
 export type { NetcheckReport } from './netcheck-report.ts'

@@ -10,11 +10,12 @@ import { classify } from './demux.ts'
 import { DiscoDirectory } from './disco-directory.ts'
 import { type DropCounters, type DropReason, noDrops } from './drops.ts'
 import type { LocalEndpoint } from './endpoints.ts'
+import type { PathExplanation } from './explain.ts'
 import type { NetcheckReport } from './netcheck-report.ts'
 import type { MagicSockOptions } from './options.ts'
 import type { MagicSockOutput, PingWay } from './output.ts'
 import { type PeerConfig, type PeerId, type PeerStatus, UNKNOWN_PEER } from './peer-config.ts'
-import { pathOf } from './peer-path.ts'
+import { explainPeer, pathOf } from './peer-path.ts'
 import { countPacket, type Peer, type PeerHost, SESSION_ACTIVE_TIMEOUT } from './peer.ts'
 import { checkKeyLength, PeerSet } from './peer-set.ts'
 import type { PortMapServices } from './portmap/mapping.ts'
@@ -345,6 +346,12 @@ export class MagicSock implements Machine<MagicSockOutput> {
   /** Returns how a peer stands, or `undefined` for one that is not known. */
   status(peer: PeerId, now: number): PeerStatus | undefined {
     return this.#peers.get(peer)?.status(now)
+  }
+
+  /** Returns why a peer has the path it has, and what would make it direct; `undefined` for one that is not known. */
+  explainPath(peer: PeerId, now: number): PathExplanation | undefined {
+    const known = this.#peers.get(peer)
+    return known && explainPeer(known, this.#relays, this.#surroundings, now)
   }
 
   /** Does what is due. */

@@ -1,7 +1,9 @@
-// The path of a peer's packets, in the words of the news.
+// The path of a peer's packets, in the words of the news, and why it is that one.
+import { explain, type PathExplanation } from './explain.ts'
 import type { PeerPath } from './output.ts'
 import type { Peer } from './peer.ts'
 import type { Relays } from './relays.ts'
+import type { Surroundings } from './surroundings.ts'
 
 /** Returns the path a peer's packets take now. */
 export function pathOf(peer: Peer, relays: Relays): PeerPath {
@@ -9,4 +11,34 @@ export function pathOf(peer: Peer, relays: Relays): PeerPath {
   if (best !== undefined) return { kind: 'direct', endpoint: best.endpoint, latency: best.latency }
   const region = relays.peek(peer.id, peer.config.homeRelay)
   return region === 0 ? { kind: 'none' } : { kind: 'relay', region }
+}
+
+/** Returns why a peer's packets take that path. */
+export function explainPeer(
+  peer: Peer,
+  relays: Relays,
+  { endpoints, report }: Surroundings,
+  now: number,
+): PathExplanation {
+  return explain(
+    {
+      peer: peer.id,
+      path: pathOf(peer, relays),
+      expired: peer.config.expired === true,
+      hasDiscoKey: peer.disco !== undefined,
+      wasHeard: wasHeard(peer),
+      tryingSince: peer.tryingSince(now),
+      candidates: Array.from(peer.candidates.values(), (candidate) => candidate.endpoint),
+      ours: endpoints,
+      report,
+      ledger: peer.ledger,
+    },
+    now,
+  )
+}
+
+function wasHeard({ traffic, ledger }: Peer): boolean {
+  if (traffic.receivedDirect.packets > 0 || traffic.receivedRelay.packets > 0) return true
+  const heard = ['call-heard', 'ping-heard', 'pong-heard'] as const
+  return heard.some((event) => ledger.has(event, 'relay', -Infinity) || ledger.has(event, 'udp', -Infinity))
 }

@@ -3,6 +3,7 @@
 import { type Endpoint, endpointsEqual } from '@mesh/wire/ip'
 import { Candidates, DISCO_PING_INTERVAL } from './candidates.ts'
 import type { DiscoIdentity } from './disco-directory.ts'
+import { Ledger } from './ledger.ts'
 import { betterAddr, GOOD_ENOUGH_LATENCY, type Path, TRUST_UDP_ADDRESS, UNPROBED_MTU } from './path.ts'
 import type { PeerConfig, PeerId, PeerStatus, PeerTraffic, Traffic } from './peer-config.ts'
 import type { PingPurpose, SentPing } from './pings.ts'
@@ -44,10 +45,13 @@ export class Peer {
     receivedDirect: none(),
     receivedRelay: none(),
   }
+  /** What was tried with it and seen of it. */
+  readonly ledger = new Ledger()
   readonly #host: PeerHost
   #best: Path | undefined
   #trustUntil = -Infinity
   #lastSend = -Infinity
+  #tryingSince: number | undefined
   #lastRound = -Infinity
   /** No candidate may be pinged before this: spares the walk through them on every relayed packet. */
   #nextRoundAt = -Infinity
@@ -87,8 +91,14 @@ export class Peer {
     return now - this.#lastSend <= SESSION_ACTIVE_TIMEOUT
   }
 
+  /** When the first packet was sent after a rest; `undefined` while resting. */
+  tryingSince(now: number): number | undefined {
+    return this.isActive(now) ? this.#tryingSince : undefined
+  }
+
   /** Notes that somebody sends. Returns whether that started the heartbeat. */
   noteSend(now: number): boolean {
+    if (!this.isActive(now)) this.#tryingSince = now
     this.#lastSend = now
     if (this.#heartbeatAt !== Infinity || this.disco === undefined) return false
     this.#heartbeatAt = now + HEARTBEAT_INTERVAL
@@ -157,7 +167,9 @@ export class Peer {
     if (!same && !betterAddr(path, this.#best) && now <= this.#trustUntil) return true
     this.#best = path
     this.#trustUntil = now + TRUST_UDP_ADDRESS
-    if (!same) this.#host.notePathChange(this)
+    if (same) return true
+    this.ledger.note('path-adopted', path.endpoint, now)
+    this.#host.notePathChange(this)
     return true
   }
 

@@ -5,6 +5,7 @@ import type { IpAddress } from '@mesh/wire/ip'
 import type { DatagramSocket, SocketPorts } from '../datagram-socket.ts'
 import type { DropCounters } from '../drops.ts'
 import type { LocalEndpoint } from '../endpoints.ts'
+import type { PathExplanation } from '../explain.ts'
 import type { NetcheckReport } from '../netcheck-report.ts'
 import type { MagicSockEvent, PingResult, PingWay } from '../output.ts'
 import type { PeerConfig, PeerId, PeerStatus } from '../peer-config.ts'
@@ -116,6 +117,8 @@ export interface MagicSockHandle {
   netcheck(): Promise<NetcheckReport>
   /** Returns how a peer stands, or `undefined` for one that is not known. */
   status(peer: PeerId): PeerStatus | undefined
+  /** Returns why a peer has the path it has, and what would make it direct; `undefined` for one that is not known. */
+  explainPath(peer: PeerId): PathExplanation | undefined
   /** Closes the sockets and every relay link. Idempotent. */
   close(): Promise<void>
 }

@@ -6,6 +6,7 @@ import { type Endpoint, formatAddress, type IpAddress } from '@mesh/wire/ip'
 import type { DatagramSocket, SocketPorts, SocketTrouble } from '../datagram-socket.ts'
 import type { DropCounters } from '../drops.ts'
 import type { LocalEndpoint } from '../endpoints.ts'
+import type { PathExplanation } from '../explain.ts'
 import { MagicSock } from '../magicsock.ts'
 import type { NetcheckReport } from '../netcheck-report.ts'
 import type { MagicSockEvent, MagicSockOutput, PingResult, PingWay } from '../output.ts'
@@ -167,6 +168,10 @@ export class RunningMagicSock implements MagicSockHandle {
 
   status(peer: PeerId): PeerStatus | undefined {
     return this.#machine.status(peer, this.#clock.now())
+  }
+
+  explainPath(peer: PeerId): PathExplanation | undefined {
+    return this.#machine.explainPath(peer, this.#clock.now())
   }
 
   async close(): Promise<void> {

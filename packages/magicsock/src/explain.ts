@@ -1,0 +1,240 @@
+// Why does this peer have the path it has? A verdict from what this node knows: its own netcheck, where the peer says
+// it is, and what came of trying. Causes are ranked by how sure they are, remedies by how much they help.
+import {
+  type Endpoint,
+  formatAddress,
+  formatEndpoint,
+  isLinkLocal,
+  isLoopback,
+  isPrivate,
+} from '@mesh/wire/ip'
+import type { LocalEndpoint } from './endpoints.ts'
+import { ENDPOINT_TYPE } from './endpoints.ts'
+import type { Ledger, LedgerEntry } from './ledger.ts'
+import type { NetcheckReport } from './netcheck-report.ts'
+import type { PeerPath } from './output.ts'
+import type { PeerId } from './peer-config.ts'
+
+/** Why a path is as it is. */
+export type PathCauseCode =
+  | 'direct'
+  | 'expired'
+  | 'no-disco-key'
+  | 'not-tried'
+  | 'our-udp-blocked'
+  | 'their-udp-blocked'
+  | 'peer-silent'
+  | 'no-common-family'
+  | 'same-nat'
+  | 'our-nat-varies'
+  | 'their-nat-varies'
+  | 'still-looking'
+
+/** What would make a path direct. */
+export type PathRemedyCode =
+  | 'allow-udp-here'
+  | 'allow-udp-there'
+  | 'port-mapping-here'
+  | 'port-mapping-there'
+  | 'ipv6-on-both'
+  | 'same-network'
+  | 'renew-key'
+  | 'send-something'
+  | 'start-peer'
+
+/** One reason. */
+export interface PathCause {
+  readonly code: PathCauseCode
+  /** How sure it is, from what this side can see. */
+  readonly certainty: 'certain' | 'likely' | 'possible'
+  /** The reason in a sentence. */
+  readonly text: string
+}
+
+/** One thing to do. */
+export interface PathRemedy {
+  readonly code: PathRemedyCode
+  /** What to do, in a sentence. */
+  readonly text: string
+}
+
+/** The verdict on a peer's path. */
+export interface PathExplanation {
+  readonly peer: PeerId
+  /** The path packets take now. */
+  readonly path: PeerPath
+  /** Why, the surest first; at least one. */
+  readonly causes: readonly PathCause[]
+  /** What would help, the most useful first; none for a direct path. */
+  readonly remedies: readonly PathRemedy[]
+  /** What was tried and seen, longest ago first. */
+  readonly ledger: readonly LedgerEntry[]
+}
+
+/** What a verdict is made from. */
+export interface PathFacts {
+  readonly peer: PeerId
+  readonly path: PeerPath
+  readonly expired: boolean
+  readonly hasDiscoKey: boolean
+  /** Something came from the peer, by whatever way. */
+  readonly wasHeard: boolean
+  /** When this node last began to try after a rest; `undefined` when it is not trying. */
+  readonly tryingSince: number | undefined
+  /** Where the peer may be. */
+  readonly candidates: readonly Endpoint[]
+  /** Where we say we are. */
+  readonly ours: readonly LocalEndpoint[]
+  readonly report: NetcheckReport | undefined
+  readonly ledger: Ledger
+}
+
+/** A pair that can be direct mostly is within this time; before, there is no verdict. */
+export const VERDICT_AFTER = 5_000
+
+const REMEDIES: Readonly<Record<PathRemedyCode, string>> = {
+  'allow-udp-here': 'Let UDP out of this network, at least to ports 3478 and 41641.',
+  'allow-udp-there': "Let UDP out of the peer's network, at least to ports 3478 and 41641.",
+  'port-mapping-here':
+    'Turn on UPnP, NAT-PMP or PCP at the router here, or forward a fixed UDP port by hand.',
+  'port-mapping-there':
+    "Turn on UPnP, NAT-PMP or PCP at the peer's router, or forward a fixed UDP port by hand.",
+  'ipv6-on-both': 'Give both sides IPv6: there is no NAT to get through.',
+  'same-network':
+    'Let the two local networks reach each other, or turn on hairpin translation at the router.',
+  'renew-key': "Renew the peer's key.",
+  'send-something': 'Send something, or ping the peer: nobody looks for a path that is not used.',
+  'start-peer': 'See that the peer is running and connected to its relay.',
+}
+
+/** Returns the verdict. */
+export function explain(facts: PathFacts, now: number): PathExplanation {
+  const causes = causesOf(facts, now)
+  const remedies = [...new Set(causes.flatMap((cause) => remediesFor(cause.code, facts)))]
+  return {
+    peer: facts.peer,
+    path: facts.path,
+    causes,
+    remedies: remedies.map((code) => ({ code, text: REMEDIES[code] })),
+    ledger: facts.ledger.entries,
+  }
+}
+
+/** Returns a verdict as text for people, without a line end at the last line. */
+export function formatExplanation({ path, causes, remedies, ledger }: PathExplanation, now: number): string {
+  return [
+    `Path: ${formatPath(path)}`,
+    'Why:',
+    ...causes.map(({ certainty, text }) => `  - ${text}${certainty === 'certain' ? '' : ` (${certainty})`}`),
+    ...(remedies.length === 0 ? [] : ['What would help:', ...remedies.map(({ text }) => `  - ${text}`)]),
+    ...(ledger.length === 0 ? [] : ['Seen:', ...ledger.map((entry) => `  - ${formatEntry(entry, now)}`)]),
+  ].join('\n')
+}
+
+function causesOf(facts: PathFacts, now: number): PathCause[] {
+  const { path, report, tryingSince } = facts
+  if (facts.expired) return [certain('expired', "The peer's key has expired: nothing is sent to it.")]
+  if (path.kind === 'direct') return [certain('direct', 'Packets go straight to the peer.')]
+  if (!facts.hasDiscoKey)
+    return [certain('no-disco-key', 'The peer has told no disco key: only a relay reaches it.')]
+  if (tryingSince === undefined)
+    return [certain('not-tried', 'Nothing was sent to the peer lately, so nobody looks for a path.')]
+  if (report?.udp === false)
+    return [certain('our-udp-blocked', 'No UDP gets out of this network: no STUN server answered.')]
+  if (now - tryingSince < VERDICT_AFTER)
+    return [certain('still-looking', 'A path is still being looked for.')]
+  return obstacles(facts)
+}
+
+function obstacles(facts: PathFacts): PathCause[] {
+  if (!facts.wasHeard)
+    return [likely('peer-silent', 'Nothing has come from the peer at all, not even through its relay.')]
+  const theirs = facts.candidates.filter(isPublic)
+  if (theirs.length === 0) {
+    return [
+      likely('their-udp-blocked', 'The peer has named no public address: no UDP gets out of its network.'),
+    ]
+  }
+  const ours = facts.ours.map((local) => local.endpoint).filter(isPublic)
+  const families = new Set(ours.map((endpoint) => endpoint.address.length))
+  if (!theirs.some((endpoint) => families.has(endpoint.address.length))) {
+    return [certain('no-common-family', 'One side has IPv4 only, the other IPv6 only.')]
+  }
+  const outside = new Set(ours.map((endpoint) => formatAddress(endpoint.address)))
+  const isSameNat = theirs.some((endpoint) => outside.has(formatAddress(endpoint.address)))
+  return [...(isSameNat ? [SAME_NAT] : []), ...natCauses(facts)]
+}
+
+const SAME_NAT = likely(
+  'same-nat',
+  'Both are behind the same NAT, which does not send packets back in, and see no other way to each other.',
+)
+
+/** Cone to cone would have met: so one maps for each destination, and the other lets in by port. */
+function natCauses({ report, ledger, tryingSince = 0 }: PathFacts): PathCause[] {
+  const theirsVaries = 'their NAT gives each destination another port'
+  if (report?.mappingVariesByDestIp === true) {
+    return [
+      likely('our-nat-varies', 'Our NAT gives each destination another port, and theirs lets in by port.'),
+      { code: 'their-nat-varies', certainty: 'possible', text: `It may be that ${theirsVaries} too.` },
+    ]
+  }
+  // A ping of theirs that got through left a port they had not named: that is seen, not guessed.
+  const wasPinged = ledger.has('ping-heard', 'udp', tryingSince)
+  const text = wasPinged
+    ? "The peer's pings arrive, but our answers do not: a firewall stands on its side."
+    : `Most likely ${theirsVaries}, and ours lets in by port; or a firewall keeps UDP between strangers out.`
+  return [likely(wasPinged ? 'their-udp-blocked' : 'their-nat-varies', text)]
+}
+
+function remediesFor(code: PathCauseCode, { ours, report }: PathFacts): PathRemedy['code'][] {
+  const isMapped = ours.some((local) => local.type === ENDPOINT_TYPE.portmapped)
+  const ipv6: PathRemedyCode[] = report?.ipv6 === true ? [] : ['ipv6-on-both']
+  switch (code) {
+    case 'direct':
+    case 'still-looking':
+      return []
+    case 'expired':
+      return ['renew-key']
+    case 'no-disco-key':
+    case 'peer-silent':
+      return ['start-peer']
+    case 'not-tried':
+      return ['send-something']
+    case 'our-udp-blocked':
+      return ['allow-udp-here']
+    case 'their-udp-blocked':
+      return ['allow-udp-there']
+    case 'no-common-family':
+      return ['ipv6-on-both']
+    case 'same-nat':
+      return ['same-network']
+    case 'our-nat-varies':
+      return [...(isMapped ? [] : (['port-mapping-here'] as const)), 'port-mapping-there', ...ipv6]
+    case 'their-nat-varies':
+      return ['port-mapping-there', ...(isMapped ? [] : (['port-mapping-here'] as const)), ...ipv6]
+  }
+}
+
+function formatPath(path: PeerPath): string {
+  if (path.kind === 'direct') return `direct, ${formatEndpoint(path.endpoint)}, ${path.latency.toFixed(1)} ms`
+  return path.kind === 'relay' ? `relay region ${path.region}` : 'none'
+}
+
+function formatEntry({ event, place, times, lastAt }: LedgerEntry, now: number): string {
+  const where = typeof place === 'number' ? `relay region ${place}` : formatEndpoint(place)
+  const ago = `${((now - lastAt) / 1_000).toFixed(1)} s ago`
+  return `${event.replace('-', ' ')}, ${where}: ${times === 1 ? ago : `${times} times, last ${ago}`}`
+}
+
+function certain(code: PathCauseCode, text: string): PathCause {
+  return { code, certainty: 'certain', text }
+}
+
+function likely(code: PathCauseCode, text: string): PathCause {
+  return { code, certainty: 'likely', text }
+}
+
+function isPublic({ address }: Endpoint): boolean {
+  return !isPrivate(address) && !isLoopback(address) && !isLinkLocal(address)
+}
