@@ -43,6 +43,14 @@ function addServe(root: Command): void {
     .option('--base-domain <name>', "suffix of every node's name", 'mesh.internal')
     .option('--relay <url>', 'a relay, as https://host[:port][,stun=PORT|off]; repeatable', addRelay, [])
     .option('--derp-map <file>', 'a whole relay map as JSON, instead of --relay')
+    .option('--embedded-relay', 'be a relay too, under the same address, for the nodes of this network only')
+    .option(
+      '--stun <address>',
+      'host:port of its STUN answerer, or off (default: port 3478 beside --listen)',
+      stunAddress,
+    )
+    .option('--tls-cert <file>', 'speak TLS with this certificate (PEM); read again on SIGHUP')
+    .option('--tls-key <file>', 'its private key (PEM)')
     .option('--nameserver <address>', 'a resolver for other names; repeatable', append, [])
     .option('--no-override-local-dns', 'use --nameserver only where nodes cannot tell their own resolvers')
     .option(
@@ -66,6 +74,10 @@ function append(text: string, before: readonly string[]): readonly string[] {
 function serverUrl(text: string): string {
   if (/^https?:\/\/[^/\s]+\/*$/.test(text)) return text.replace(/\/+$/, '')
   throw new InvalidArgumentError('Write it as https://host or http://host:port.')
+}
+
+function stunAddress(text: string): ListenAddress | 'off' {
+  return text === 'off' ? text : listenAddress(text)
 }
 
 function listenAddress(text: string): ListenAddress {

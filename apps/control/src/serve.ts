@@ -5,7 +5,9 @@ import { type ControlListener, listenControl, loadControlKey, SqliteStore } from
 import type { RelayEntry } from '@mesh/control-server'
 import pino from 'pino'
 import { listenForCommands } from './admin-socket.ts'
+import { keepCertificateFresh, readCertificate } from './certificate.ts'
 import { CommandError, reasonOf, systemCodeOf } from './command-error.ts'
+import { type EmbeddedRelay, startEmbeddedRelay, stunBeside } from './embedded-relay.ts'
 import { readRelays } from './relays.ts'
 import { claim, stateDirectory } from './state-directory.ts'
 import { VERSION } from './version.ts'
@@ -20,6 +22,10 @@ export interface ServeFlags {
   readonly serverUrl?: string
   readonly nameserver: readonly string[]
   readonly overrideLocalDns: boolean
+  readonly embeddedRelay?: boolean
+  readonly stun?: ListenAddress | 'off'
+  readonly tlsCert?: string
+  readonly tlsKey?: string
   readonly nodeExpiry: number
   readonly verbose?: boolean
 }
@@ -36,12 +42,16 @@ export async function serve(flags: ServeFlags): Promise<void> {
     { base: null, level: flags.verbose ? 'debug' : 'info' },
     pino.destination({ fd: 2, sync: true }),
   )
-  const derpMap = readRelays(flags)
+  const relays = readRelays(flags)
+  const tls = readCertificate(flags)
   const state = stateDirectory(flags.stateDir)
   claim(state)
   const privateKey = loadControlKey(state.privateKey)
   const store = new SqliteStore(state.database)
-  const control = await listen(flags, {
+  let control: ControlListener | undefined
+  const relay = await embed(flags, state.relayKey, (nodeKey) => control?.admits(nodeKey) ?? false)
+  const derpMap = relay ? relay.addTo(relays) : relays
+  control = await listen(flags, {
     ...flags.listen,
     store,
     derpMap,
@@ -51,10 +61,13 @@ export async function serve(flags: ServeFlags): Promise<void> {
     nameservers: flags.nameserver,
     overrideLocalDns: flags.overrideLocalDns,
     nodeKeyLifetime: flags.nodeExpiry,
+    ...(tls ? { tls } : {}),
+    ...(relay ? { guest: relay.guest } : {}),
     ...(flags.serverUrl === undefined ? {} : { serverUrl: flags.serverUrl }),
   })
   const commands = await listenForCommands(state.socket, control)
-  endOnSignals(control, commands, store)
+  keepCertificateFresh(control, flags, logger)
+  endOnSignals(control, commands, store, relay)
   logger.info(
     { version: VERSION, url: control.url, serverUrl: control.serverUrl, state: state.path },
     'ready',
@@ -63,6 +76,26 @@ export async function serve(flags: ServeFlags): Promise<void> {
     logger.warn({}, 'there is no relay: nodes behind NATs will not reach each other; name one with --relay')
   }
   process.stdout.write(`mesh-control listening on ${control.url}\n`)
+}
+
+/** Starts the embedded relay when it is wanted. Nodes are told of it by the address they know the server by. */
+async function embed(
+  flags: ServeFlags,
+  keyFile: string,
+  admits: (nodeKey: string) => boolean,
+): Promise<EmbeddedRelay | undefined> {
+  if (!flags.embeddedRelay) return undefined
+  const { host, port } = flags.listen
+  if (flags.serverUrl === undefined && port === 0)
+    throw new CommandError('With --embedded-relay, say the port by --listen or --server-url.')
+  const scheme = flags.tlsCert === undefined ? 'http' : 'https'
+  const serverUrl = flags.serverUrl ?? `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
+  return startEmbeddedRelay({
+    serverUrl,
+    admits,
+    privateKey: loadControlKey(keyFile),
+    stun: flags.stun ?? stunBeside(flags.listen),
+  })
 }
 
 async function listen(
@@ -89,13 +122,19 @@ async function listen(
   }
 }
 
-function endOnSignals(control: ControlListener, commands: Server, store: SqliteStore): void {
+function endOnSignals(
+  control: ControlListener,
+  commands: Server,
+  store: SqliteStore,
+  relay: EmbeddedRelay | undefined,
+): void {
   let ending = false
   const end = (): void => {
     if (ending) return
     ending = true
     commands.close()
     commands.closeAllConnections()
+    relay?.close()
     control.close().then(
       () => {
         store.close()

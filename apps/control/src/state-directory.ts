@@ -17,6 +17,8 @@ export interface StateDirectory {
   readonly database: string
   /** The server's private key. */
   readonly privateKey: string
+  /** The private key of the embedded relay. */
+  readonly relayKey: string
   /** Where administrators' commands come in. */
   readonly socket: string
 }
@@ -34,7 +36,13 @@ export function stateDirectory(directory: string): StateDirectory {
   if (Buffer.byteLength(socket) > MAX_SOCKET_PATH) {
     throw new CommandError(`The state directory ${path} has too long a path for the socket in it.`)
   }
-  return { path, socket, database: join(path, 'control.sqlite'), privateKey: join(path, 'private.key') }
+  return {
+    path,
+    socket,
+    database: join(path, 'control.sqlite'),
+    privateKey: join(path, 'private.key'),
+    relayKey: join(path, 'relay.key'),
+  }
 }
 
 /**

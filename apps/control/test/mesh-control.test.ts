@@ -1,10 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { request as httpsRequest } from 'node:https'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import type { NodeRecord } from '@mesh/control-server'
 import { SqliteStore } from '@mesh/control-server/node'
+import { selfSignedCertificate } from '@mesh/derp-server/node'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 const PROGRAM = fileURLToPath(new URL('../src/mesh-control.ts', import.meta.url))
@@ -73,11 +78,22 @@ async function serve(...args: string[]): Promise<{ url: string; child: ChildProc
   return new Promise((resolve, reject) => {
     child.stdout?.on('data', (chunk) => {
       out += String(chunk)
-      const url = /^mesh-control listening on (http:\/\/127\.0\.0\.1:\d+)$/m.exec(out)?.[1]
+      const url = /^mesh-control listening on (https?:\/\/127\.0\.0\.1:\d+)$/m.exec(out)?.[1]
       if (url) resolve({ url, child })
     })
     child.on('close', () => reject(new Error(err)))
   })
+}
+
+/** Returns a port that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  const { port } = server.address() as { port: number }
+  await new Promise((resolve) => server.close(resolve))
+  return port
 }
 
 beforeEach(() => {
@@ -148,6 +164,50 @@ describe('a running server', () => {
     })
     expect(await ask('users', 'destroy', '--name', 'ann', '--force')).toMatchObject({ name: 'ann' })
     expect(await ask('users', 'list')).toEqual([])
+  })
+
+  test('speaks TLS, takes renewed certificates, and is a relay under the same address', {
+    timeout: 30_000,
+  }, async () => {
+    const [cert, key] = ['cert.pem', 'key.pem'].map((name) => join(folder, name)) as [string, string]
+    const renew = (): string => {
+      const made = selfSignedCertificate('127.0.0.1')
+      writeFileSync(key, made.key)
+      writeFileSync(cert, made.cert)
+      return made.cert
+    }
+    const presented = (port: number): Promise<string> =>
+      new Promise((resolve, reject) => {
+        const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false }, () => {
+          resolve(socket.getPeerX509Certificate()?.toString() ?? '')
+          socket.destroy()
+        })
+        socket.on('error', reject)
+      })
+    const statusOf = (url: string, ca: string): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        // The name is not checked: a certificate for a test names what it likes.
+        const options = { ca, agent: false, checkServerIdentity: () => undefined }
+        httpsRequest(url, options, (response) => resolve(response.resume().statusCode))
+          .on('error', reject)
+          .end()
+      })
+    const first = renew()
+    const port = await freePort()
+    const flags = ['--listen', `127.0.0.1:${port}`, '--tls-cert', cert, '--tls-key', key]
+    const { url, child } = await serve(...flags, '--embedded-relay', '--stun', '127.0.0.1:0')
+    expect(url).toBe(`https://127.0.0.1:${port}`)
+    for (const path of ['/key?v=138', '/derp/probe', '/health'])
+      expect(await statusOf(url + path, first)).toBe(200)
+    expect(await statusOf(`${url}/nothing`, first)).toBe(404)
+    expect(statSync(join(state, 'relay.key')).mode & 0o777).toBe(0o600)
+    const second = renew()
+    child.kill('SIGHUP')
+    const same = (a: string, b: string): boolean =>
+      new X509Certificate(a).raw.equals(new X509Certificate(b).raw)
+    for (let i = 0; i < 100 && !same(await presented(port), second); i += 1)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(await statusOf(`${url}/health`, second)).toBe(200)
   })
 
   test('control 1: has the same key and the same users after SIGKILL', async () => {
@@ -243,6 +303,9 @@ describe('one clear sentence and exit code 1', () => {
     [/none cannot be read/, ['serve', '--derp-map', '/none']],
     [/either --relay or --derp-map/, ['serve', '--derp-map', 'x', '--relay', 'https://x']],
     [/say by --server-url/, ['serve', '--listen', '0.0.0.0:0']],
+    [/go together/, ['serve', '--tls-cert', 'x']],
+    [/none cannot be read/, ['serve', '--tls-cert', '/none', '--tls-key', '/none']],
+    [/say the port/, ['serve', '--listen', '127.0.0.1:0', '--embedded-relay']],
     [
       /covers the server's own name/,
       ['serve', '--listen', '127.0.0.1:0', '--server-url', 'https://c.mesh.internal'],

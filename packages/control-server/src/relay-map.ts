@@ -15,6 +15,8 @@ export interface RelayEntry {
   readonly port: number
   /** The UDP port of its STUN answerer; -1 when it has none. */
   readonly stunPort: number
+  /** The number of its region; the first free one from 900 on, in order, when left out. */
+  readonly region?: number
   /** Whether clients must not check its certificate: for tests, and for relays without TLS. */
   readonly insecure?: boolean
   /** `sha256-raw:` and hex, to pin a certificate that nobody signed. */
@@ -22,13 +24,13 @@ export interface RelayEntry {
 }
 
 /**
- * Returns the relay map for these relays, in the order of regions 900, 901, … Throws `RangeError` for more relays than
+ * Returns the relay map for these relays, in the order of regions 900, 901, … but for those that name their own. Throws `RangeError` for more relays than
  * there are numbers.
  */
 export function relayMap(relays: readonly RelayEntry[]): DERPMap {
   if (relays.length > LAST_OWN_REGION - FIRST_OWN_REGION + 1) throw new RangeError('relays are too many')
   const regions = relays.map((relay, i) => {
-    const RegionID = FIRST_OWN_REGION + i
+    const RegionID = relay.region ?? FIRST_OWN_REGION + i
     const RegionCode = relays.length === 1 ? 'mesh' : `mesh${i + 1}`
     return [
       RegionID,

@@ -16,6 +16,7 @@ export type {
 export { hashSecret } from './hash-secret.ts'
 export { loadControlKey } from './key-file.ts'
 export { listenControl } from './listen-control.ts'
-export type { ControlListener, ControlOptions } from './listen-control.ts'
+export type { Guest } from './guest.ts'
+export type { ControlListener, ControlOptions, ServerCertificate } from './listen-control.ts'
 export type { ControlLogger } from './logger.ts'
 export { SqliteStore } from './sqlite-store.ts'

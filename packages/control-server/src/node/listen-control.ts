@@ -2,6 +2,7 @@
 // Noise, and inside it HTTP/2. It decides nothing: the coordinator does.
 
 import { createServer } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { publicKeyOf } from '@mesh/keys'
 import type { Crypto } from '@mesh/noise'
@@ -16,6 +17,7 @@ import { acceptNoise } from './accept-noise.ts'
 import type { AdminCommand, AdminResult } from './admin-command.ts'
 import { nodeNamed, performAdmin } from './admin-command.ts'
 import { hashSecret } from './hash-secret.ts'
+import type { Guest } from './guest.ts'
 import type { ControlLogger } from './logger.ts'
 import { silentLogger } from './logger.ts'
 import { MachineSessions } from './machine-sessions.ts'
@@ -23,10 +25,25 @@ import { outerRoutes } from './outer-routes.ts'
 
 /** Time for a stranger to send the headers of a request, milliseconds. */
 const HEADERS_TIMEOUT = 10_000
+const LIMITS = {
+  headersTimeout: HEADERS_TIMEOUT,
+  requestTimeout: HEADERS_TIMEOUT,
+  connectionsCheckingInterval: 2_000,
+  maxHeaderSize: 16 << 10,
+}
+const TLS_LIMITS = { handshakeTimeout: HEADERS_TIMEOUT, minVersion: 'TLSv1.2' } as const
 /** How long to wait after a failure of the store, milliseconds. */
 const RETRY_AFTER = 1000
 /** The most connections at once. */
 const MAX_CONNECTIONS = 16_384
+
+/** A certificate and its private key, PEM. */
+export interface ServerCertificate {
+  /** The certificate, then those between it and its authority. */
+  readonly cert: string
+  /** The private key of the first. */
+  readonly key: string
+}
 
 /** How a control server is started. */
 export interface ControlOptions
@@ -39,6 +56,10 @@ export interface ControlOptions
   readonly privateKey: Uint8Array
   /** The address clients know the server by; the one it listens on when left out. */
   readonly serverUrl?: string
+  /** Speaks TLS with this certificate; plain HTTP when left out. */
+  readonly tls?: ServerCertificate
+  /** Something else that lives under the same address, such as a relay. */
+  readonly guest?: Guest
   /** Takes log lines; nobody when left out. */
   readonly logger?: ControlLogger
   /** The primitives of Noise; node:crypto's when left out. */
@@ -47,7 +68,7 @@ export interface ControlOptions
 
 /** A running control server. */
 export interface ControlListener {
-  /** Where it listens, as `http://host:port`. */
+  /** Where it listens, as `http://host:port`, or `https` with a certificate. */
   readonly url: string
   /** The address clients are told, without a trailing slash. */
   readonly serverUrl: string
@@ -60,6 +81,10 @@ export interface ControlListener {
    * @param node - Its number, name or address.
    */
   ping(node: string, kind: PingKind): Promise<number | undefined>
+  /** Tells whether a relay should serve this node key: that of a node whose login has not expired. */
+  admits(nodeKey: string): boolean
+  /** Takes a renewed certificate; connections there are go on. Throws when it was started without one. */
+  renewCertificate(certificate: ServerCertificate): void
   /** Ends all connections and lets go of the port. The store stays open: it is the caller's. */
   close(): Promise<void>
 }
@@ -71,19 +96,15 @@ export interface ControlListener {
  * be listened on.
  */
 export async function listenControl(options: ControlOptions): Promise<ControlListener> {
-  const { host, port, privateKey, logger = silentLogger, crypto = nodeCrypto, ...rest } = options
-  const server = createServer({
-    headersTimeout: HEADERS_TIMEOUT,
-    requestTimeout: HEADERS_TIMEOUT,
-    connectionsCheckingInterval: 2_000,
-    maxHeaderSize: 16 << 10,
-  })
+  const { host, port, privateKey, logger = silentLogger, crypto = nodeCrypto, tls, guest, ...rest } = options
+  const secure = tls && createTlsServer({ ...LIMITS, ...tls, ...TLS_LIMITS })
+  const server = secure ?? createServer(LIMITS)
   server.maxConnections = MAX_CONNECTIONS
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host, port }, resolve)
   })
-  const url = urlOf(host, (server.address() as AddressInfo).port)
+  const url = urlOf(secure ? 'https' : 'http', host, (server.address() as AddressInfo).port)
   const serverUrl = (options.serverUrl ?? url).replace(/\/+$/, '')
   let coordinator: Coordinator
   try {
@@ -104,8 +125,12 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
     wake()
     return expected
   }
-  server.on('request', outerRoutes({ coordinator, publicKey: publicKeyOf(privateKey), onPong: takeHead }))
+  const routes = outerRoutes({ coordinator, publicKey: publicKeyOf(privateKey), onPong: takeHead })
+  server.on('request', (request, response) => {
+    if (!guest?.handleRequest(request, response)) routes(request, response)
+  })
   server.on('upgrade', (request, socket, head) => {
+    if (guest?.handleUpgrade(request, socket, head)) return
     socket.on('error', () => socket.destroy())
     const connection = acceptNoise(request, socket as Socket, head, privateKey, crypto)
     if (connection) sessions.serve(connection)
@@ -119,6 +144,11 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
       } finally {
         driver.wake()
       }
+    },
+    admits: (nodeKey) => coordinator.admits(nodeKey),
+    renewCertificate(certificate) {
+      if (!secure) throw new TypeError('the server speaks no TLS')
+      secure.setSecureContext({ ...certificate, minVersion: TLS_LIMITS.minVersion })
     },
     async ping(node, kind) {
       const id = coordinator.ping(nodeNamed(coordinator, node).node.id, kind, now())
@@ -160,6 +190,6 @@ function steadfast(coordinator: Coordinator, logger: ControlLogger): Machine<Coo
   }
 }
 
-function urlOf(host: string, port: number): string {
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+function urlOf(scheme: string, host: string, port: number): string {
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
