@@ -39,6 +39,7 @@ export class MapMemory {
   async forget(): Promise<void> {
     this.#latest = undefined
     clearTimeout(this.#timer)
+    this.#timer = undefined
     await this.#writing
     await this.#cache?.write(undefined)
   }
