@@ -38,7 +38,7 @@ test('ping tells the way: the relay when asked to, else straight', async () => {
   const lines = (await a('ping', 'b')).split('\n')
   expect(lines.at(-1)).toMatch(/^pong from b \(100\.\S+\) via \S+:\d+ in [\d.]+ms$/)
   expect(await a('ping', '--icmp', addresses[1] ?? '')).toMatch(/^pong from b \(100\.\S+\) via ICMP in/)
-  expect(await a('ping', '--tsmp', '--c=1', 'b.mesh.internal')).toMatch(/^pong from b .* via TSMP in/)
+  expect(await a('ping', '--tsmp', '-c', '1', 'b.mesh.internal')).toMatch(/^pong from b .* via TSMP in/)
   expect(JSON.parse(await a('ping', '--json', '--c=1', 'b'))).toMatchObject({ NodeName: 'b', Err: '' })
 })
 
@@ -117,4 +117,6 @@ test('down takes the machine out, up brings it back with its address, logout for
   expect(await a('ip')).toBe(before)
   expect(await a('logout')).toBe('')
   expect(await a('status')).toBe('exit code 1: This machine is logged out: use mesh up.')
+  expect(await a('ping', 'b')).toBe('exit code 1: This machine is logged out: use mesh up.')
+  expect(await a('--version')).toMatch(/^\d+\.\d+\.\d+$/)
 })

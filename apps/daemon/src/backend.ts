@@ -12,7 +12,15 @@ import type {
 } from '@mesh/net'
 import { randomUUID } from 'node:crypto'
 import { BACKEND_STATES, NetError, NODE_KEY, ZERO_TIME } from '@mesh/net'
-import { describePrefs, mergeMaskedPrefs, mergePrefs, type Prefs, readPrefs, writePrefs } from './prefs.ts'
+import {
+  describePrefs,
+  hasGoodPrefs,
+  mergeMaskedPrefs,
+  mergePrefs,
+  type Prefs,
+  readPrefs,
+  writePrefs,
+} from './prefs.ts'
 import { VERSION } from './version.ts'
 
 /** What the daemon asks for when it starts a node. */
@@ -89,6 +97,12 @@ export class Backend {
   constructor(options: BackendOptions) {
     this.#options = options
     this.#prefs = readPrefs(options.store)
+    if (!hasGoodPrefs(options.store)) {
+      options.log(
+        'warn',
+        'The settings in the state file are damaged: this machine stays down until mesh up.',
+      )
+    }
   }
 
   /** The wishes now. */
@@ -151,9 +165,10 @@ export class Backend {
       await this.#stop()
       this.#failure = undefined
       this.#prefs = { ...this.#prefs, WantRunning: false, LoggedOut: true }
-      await this.#options.mapCache?.write(undefined)
       await this.#options.store.write({ [NODE_KEY]: undefined })
       await writePrefs(this.#options.store, this.#prefs)
+      // Last: without the key the map is of no use to anybody but the curious.
+      await this.#options.mapCache?.write(undefined)
       this.#tellState()
     })
   }
@@ -229,10 +244,11 @@ export class Backend {
 
   async #handleFailure(node: MeshNodeApi, error: unknown, wasPatient: boolean): Promise<void> {
     if (node !== this.#node) return
+    const wasSaid = this.#trouble === sentence(error)
     await this.#stop()
     // Wishes that never came true are not kept: the next start of the daemon finds the last good ones.
     this.#prefs = readPrefs(this.#options.store)
-    this.#fail(sentence(error))
+    this.#fail(sentence(error), wasSaid)
     const code = error instanceof NetError ? error.code : 'ERR_NODE_FAILED'
     // A patient node ends only for what trying again cannot mend.
     const resume =
@@ -249,7 +265,7 @@ export class Backend {
       this.#tellState()
       this.#tell({ Version: VERSION, BrowseToURL: event.url })
     }
-    if (event.kind === 'trouble') {
+    if (event.kind === 'trouble' && event.message !== this.#trouble) {
       this.#trouble = event.message
       this.#options.log('warn', event.message)
     }
@@ -259,9 +275,9 @@ export class Backend {
     }
   }
 
-  #fail(message: string): void {
+  #fail(message: string, wasSaid = false): void {
     this.#trouble = message
-    this.#options.log('warn', message)
+    if (!wasSaid) this.#options.log('warn', message)
     this.#tell({ Version: VERSION, ErrMessage: message })
   }
 

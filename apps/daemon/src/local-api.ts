@@ -70,14 +70,15 @@ async function serve(backend: Backend, request: IncomingMessage, response: Serve
   response.setHeader('Tailscale-Cap', String(CAPABILITY_VERSION))
   if (!comesFromTool(request))
     return sendText(response, 403, 'This socket is for local tools, not for web pages.')
-  const url = new URL(request.url ?? '/', `http://${LOCAL_API_HOST}`)
-  const route = url.pathname.startsWith(PREFIX) ? url.pathname.slice(PREFIX.length) : ''
+  // By hand: what a URL parser makes of `//` is an error, or another host.
+  const [path = '', ...search] = (request.url ?? '').split('?')
+  const route = path.startsWith(PREFIX) ? path.slice(PREFIX.length) : ''
   const methods = Object.hasOwn(ROUTES, route) ? ROUTES[route] : undefined
   if (!methods) return sendText(response, 404, 'There is nothing of that name.')
   const method = request.method ?? ''
   const handler = Object.hasOwn(methods, method) ? methods[method] : undefined
   if (!handler) return sendText(response, 405, `This takes ${Object.keys(methods).join(' or ')}.`)
-  await handler({ backend, request, response, query: url.searchParams })
+  await handler({ backend, request, response, query: new URLSearchParams(search.join('?')) })
 }
 
 function comesFromTool(request: IncomingMessage): boolean {
@@ -178,6 +179,8 @@ async function postPing({ backend, response, query }: Context): Promise<void> {
   const type = query.get('type') || 'disco'
   if (!PING_TYPES.includes(type))
     return sendText(response, 400, `type must be one of ${PING_TYPES.join(', ')}.`)
+  if (Number(query.get('size') ?? 0) > 0)
+    return sendText(response, 400, 'This daemon does not send pings of a chosen size yet.')
   const { node } = backend
   if (!node) return sendText(response, 409, `The node is not up (${backend.state()}).`)
   try {

@@ -6,7 +6,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { netcheck } from './commands/netcheck.ts'
 import { ping } from './commands/ping.ts'
 import { ip, status } from './commands/status.ts'
-import { down, set, up } from './commands/up.ts'
+import { down, set, up, type UpFlags } from './commands/up.ts'
 import { wait } from './commands/wait.ts'
 import { whois } from './commands/whois.ts'
 import { CommandError, LocalClient } from './local-client.ts'
@@ -26,6 +26,7 @@ function program(): Command {
   const mesh = new Command('mesh')
     .description('Talks to meshd, the mesh daemon of this machine.')
     .option('--socket <path>', "path of meshd's socket", defaultSocketPath())
+    .version(VERSION)
     .showSuggestionAfterError()
     .configureHelp({ showGlobalOptions: true })
   const client = (): LocalClient => new LocalClient(mesh.opts<{ socket: string }>().socket)
@@ -44,9 +45,13 @@ function program(): Command {
           'MESH_AUTHKEY',
         ),
       )
+      .addOption(new Option('--authkey <key>').hideHelp())
       .option('--hostname <name>', "name to go by, instead of the machine's own")
       .option('--timeout <duration>', 'how long to wait, such as 30s (0s: for ever)', milliseconds, 0)
-      .action(async (flags) => up(client(), flags))
+      .action(async (flags: UpFlags & { authkey?: string }) => {
+        const authKey = flags.authkey ?? flags.authKey
+        await up(client(), { ...flags, ...(authKey === undefined ? {} : { authKey }) })
+      })
   }
   mesh
     .command('set')
@@ -61,6 +66,7 @@ function program(): Command {
   mesh
     .command('down')
     .description('Leave the mesh; the login stays.')
+    .addOption(new Option('--accept-risk <risk>').hideHelp())
     .action(async () => down(client()))
   mesh
     .command('logout')
@@ -82,7 +88,7 @@ function program(): Command {
   mesh
     .command('ping <name-or-address>')
     .description('Ask a peer for an answer and tell which way it came.')
-    .option('--c <count>', 'pings at most; 0 for without end', count, 10)
+    .option('-c, --c <count>', 'pings at most; 0 for without end', count, 10)
     .option('--until-direct [bool]', 'stop at the first answer over a direct path', bool, true)
     .option('--no-until-direct', 'send all pings')
     .option('--tsmp', 'through the tunnel, answered by the daemon')

@@ -80,6 +80,18 @@ export function readPrefs(store: StateStore): Prefs {
   }
 }
 
+/** Tells whether the wishes kept in `store` can be read, if there are any. */
+export function hasGoodPrefs(store: StateStore): boolean {
+  const text = store.read(STATE_NAME)
+  if (text === undefined) return true
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null
+  } catch {
+    return false
+  }
+}
+
 /** Keeps the wishes in `store`. */
 export function writePrefs(store: StateStore, prefs: Prefs): Promise<void> {
   return store.write({ [STATE_NAME]: JSON.stringify(prefs) })

@@ -51,6 +51,28 @@ describe('the daemon', () => {
     expect(seen.filter(({ LoginFinished }) => LoginFinished)).toHaveLength(1)
   })
 
+  test('says that its settings are damaged instead of staying down without a word', () => {
+    expect(setUp(memoryStore({ '_daemon-prefs': '{"WantRun' })).lines.join()).toMatch(/settings .* damaged/)
+    expect(setUp(memoryStore({ '_daemon-prefs': '{"WantRunning":false}' })).lines).toEqual([])
+  })
+
+  test('logs a failure once, though the node tells of it twice', async () => {
+    const { backend, nodes, lines } = setUp()
+    await backend.start({ UpdatePrefs: { ControlURL: URL } })
+    nodes[0]?.tell({ kind: 'trouble', message: 'No way.', code: 'ERR_CONTROL_UNREACHABLE' })
+    nodes[0]?.settle.reject(new NetError('ERR_CONTROL_UNREACHABLE', 'No way.'))
+    await settled()
+    expect(lines.filter((line) => line === 'No way.')).toHaveLength(1)
+  })
+
+  test('a logout ends with the key gone, also when the last map cannot be removed', async () => {
+    const store = memoryStore({ [NODE_KEY]: 'privkey:00' })
+    const mapCache = { read: () => undefined, write: () => Promise.reject(new Error('read-only')) }
+    const options = { hostname: 'm', tun: false, log: () => {}, startNode: () => new FakeNode() }
+    await expect(new Backend({ store, mapCache, ...options }).logout()).rejects.toThrow('read-only')
+    expect(store.read(NODE_KEY)).toBeUndefined()
+  })
+
   test('gives a running node its new name without a restart', async () => {
     const { backend, nodes, seen } = setUp()
     await backend.start({ UpdatePrefs: { ControlURL: URL } })

@@ -87,6 +87,11 @@ describe('the local API', () => {
     ['DELETE', '/localapi/v0/status', 405],
     ['GET', '/localapi/v0/constructor', 404],
     ['POST', '/localapi/v0/ping?ip=100.64.0.2&type=loud', 400],
+    ['POST', '/localapi/v0/ping?ip=100.64.0.2&size=1280', 400],
+    ['PUT', '/localapi/v0/profiles/', 501],
+    ['GET', '/localapi/v0/whois?addr=100.64.0.9', 404],
+    ['GET', '//', 404],
+    ['GET', '/localapi/v0/status?%', 200],
     ['POST', '/localapi/v0/ping?ip=100.64.0.2', 409],
   ])('%s %s is answered with %d', async (method, route, status) => {
     expect((await ask(method, route)).status).toBe(status)

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PingResult, PingType } from '@mesh/net'
 import { CommandError, type LocalClient } from '../local-client.ts'
-import { findPeer } from './status.ts'
+import { findPeer, whyNotRunning } from './status.ts'
 
 /** Flags of `mesh ping`. */
 export interface PingFlags {
@@ -26,7 +26,10 @@ export async function ping(
   flags: PingFlags,
   print: (text: string) => void,
 ): Promise<void> {
-  const peer = findPeer(await client.status(), target)
+  const known = await client.status()
+  const reason = whyNotRunning(known)
+  if (reason) throw new CommandError(reason)
+  const peer = findPeer(known, target)
   const address = peer.TailscaleIPs.includes(target) ? target : peer.TailscaleIPs[0]
   if (address === undefined) throw new CommandError(`"${target}" has no address in the mesh.`)
   // Only a disco ping tells the path, and only that can become direct: the others end with the first answer.

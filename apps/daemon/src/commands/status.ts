@@ -65,7 +65,8 @@ export function shortName(node: PeerStatus): string {
   return node.DNSName.split('.')[0] || node.HostName
 }
 
-function whyNotRunning(known: Status): string | undefined {
+/** Returns why a node is not in the mesh and what to do, or `undefined` when it is. */
+export function whyNotRunning(known: Status): string | undefined {
   if (known.BackendState === 'Running' || known.BackendState === 'Starting') return undefined
   if (known.BackendState === 'NeedsLogin') {
     return known.AuthURL

@@ -32,7 +32,8 @@ export async function up(client: LocalClient, flags: UpFlags): Promise<void> {
   let failed: unknown
   const abort = new AbortController()
   const onNotify = (notify: Notify): boolean => {
-    if (started) return isUp(notify, wishes.ControlURL ?? before.ControlURL)
+    // The first message tells of what was before: a login that was begun then counts no more.
+    if (started) return isUp(notify, wishes.ControlURL ?? before.ControlURL, !authKey)
     started = client.start({ UpdatePrefs: wishes, ...(authKey ? { AuthKey: authKey } : {}) })
     started.catch((error: unknown) => {
       failed = error
@@ -69,9 +70,9 @@ export async function set(client: LocalClient, flags: { readonly hostname?: stri
   await client.editPrefs({ Hostname: hostname, HostnameSet: true })
 }
 
-function isUp(notify: Notify, server: string): boolean {
+function isUp(notify: Notify, server: string, showsUrl: boolean): boolean {
   if (notify.ErrMessage) throw new CommandError(notify.ErrMessage)
-  if (notify.BrowseToURL)
+  if (notify.BrowseToURL && showsUrl)
     process.stderr.write(`\nTo log this machine in, visit:\n\n\t${notify.BrowseToURL}\n\n`)
   if (notify.State === NEEDS_MACHINE_AUTH) {
     process.stderr.write(`\nThis machine waits for an admin's approval at:\n\n\t${server}/admin\n\n`)
