@@ -1,7 +1,7 @@
 // `pnpm interop control`: does what an administrator does at our control server happen at real nodes?
 import { eventually, type Lab } from '../netns/lab.ts'
 import type { InteropCase } from './case.ts'
-import { joinTailscaled, kernelPing, type MeshNode } from './nodes.ts'
+import { joinTailscaled, kernelPing, type MeshNode, pathIs } from './nodes.ts'
 import { type MeshControl, startControl, startRelay } from './servers.ts'
 import { buildSite } from './site.ts'
 
@@ -69,6 +69,17 @@ export const control: readonly InteropCase[] = [
         await eventually('the client to take it', use)
         await eventually('the way out', async () => (await reaches(client, OUTSIDE)) || undefined, 30_000)
       })
+    },
+  },
+  {
+    name: 'two tailscaled that meet at the relay inside our control only',
+    peers: TAILSCALE,
+    run: async (lab, trail, peer) => {
+      const { hub, nodes: places } = await buildSite(lab, ['a', 'b'], 'hub-only')
+      const server = await trail('server up', () => startControl(hub, 'embedded'))
+      const [a, b] = pair(await trail('both Running', () => joinAll(places, server, peer)))
+      await trail('ping', () => kernelPing(a, b))
+      await trail('relayed', () => pathIs(a, b, /via DERP/))
     },
   },
   {

@@ -31,10 +31,11 @@ export async function startRelay(hub: Place): Promise<string> {
   return `https://${hub.address}:3340,cert=${pin}`
 }
 
-/** Starts our control server in the hub, and makes a user and a reusable key. */
+/** Starts our control server in the hub, with a relay beside it or, named `embedded`, in it; makes a user and a reusable key. */
 export async function startControl(hub: Place, relay: string): Promise<MeshControl> {
   const state = join(hub.folder, 'control')
-  const listen = ['--listen', `${hub.address}:8080`, '--state-dir', state, '--relay', relay]
+  const listen = ['--listen', `${hub.address}:8080`, '--state-dir', state]
+  listen.push(...(relay === 'embedded' ? ['--embedded-relay'] : ['--relay', relay]))
   const control = hub.namespace.startNode(CONTROL, 'serve', ...listen)
   await control.waitFor(/mesh-control listening on/)
   const flags = ['--state-dir', state]
@@ -46,7 +47,7 @@ export async function startControl(hub: Place, relay: string): Promise<MeshContr
     const { stdout } = await hub.namespace.run(...node, ...args, ...flags, '--json')
     return JSON.parse(stdout)
   }
-  return { url: `http://${hub.address}:8080`, authKey, plainRelay: false, admin }
+  return { url: `http://${hub.address}:8080`, authKey, plainRelay: relay === 'embedded', admin }
 }
 
 /** Starts a real headscale in the hub with its embedded relay, and makes a user and a reusable key. */
