@@ -87,6 +87,10 @@ export class Registrar {
     const authKey = request.Auth?.AuthKey ?? ''
     if (authKey !== '') return answer(this.#admitWithKey(machineKey, request, authKey))
     if (known) return answer({ ...EMPTY_RESPONSE, NodeKeyExpired: true })
+    const tags = checkHostinfo(request.Hostinfo ?? {}).RequestTags ?? []
+    // Without a policy nobody may choose tags: to let the machine in without them would leave it with a person's rights.
+    if (tags.length > 0)
+      return answer(refusal(`requested tags [${tags.join(', ')}] are invalid or not permitted`))
     return { kind: 'ask' }
   }
 

@@ -89,6 +89,17 @@ test('an approval that the store refuses leaves the login waiting, to be approve
   expect(world.said(held)).toMatchObject([{ response: { MachineAuthorized: true } }])
 })
 
+test('control 28: a login that wants tags, which nobody may give it, is refused and not asked about', () => {
+  const world = new World()
+  const answer = world
+    .machine(1)
+    .login(undefined, { Hostinfo: { Hostname: 'x', RequestTags: ['tag:web', 'tag:\u001b'] } })
+  expect(answer).toMatchObject({
+    AuthURL: '',
+    Error: 'requested tags [tag:web, tag:] are invalid or not permitted',
+  })
+})
+
 test('control 17: a held login may break off and come back, before and after the approval', () => {
   const world = new World()
   world.user('ann')
