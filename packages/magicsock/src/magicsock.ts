@@ -4,6 +4,7 @@ import type { Machine, RandomSource } from '@mesh/sansio'
 import { isDisco } from '@mesh/wire/disco'
 import type { Endpoint, IpAddress } from '@mesh/wire/ip'
 import { AskedPings } from './asked-pings.ts'
+import { Calls } from './calls.ts'
 import { Conversation } from './conversation.ts'
 import type { SocketPorts } from './datagram-socket.ts'
 import { classify } from './demux.ts'
@@ -23,7 +24,7 @@ import type { RelayMap } from './relay-map.ts'
 import { Relays } from './relays.ts'
 import { ERROR_REBIND_THROTTLE, meansBrokenSocket, meansUnreachable } from './send-errors.ts'
 import { SENT } from './sent.ts'
-import { isRelaySource, NO_SOURCE, type RelaySource, Sources } from './sources.ts'
+import { isRelaySource, Sources } from './sources.ts'
 import { Surroundings } from './surroundings.ts'
 import type { Underlay } from './underlay.ts'
 
@@ -47,8 +48,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
   readonly #peers: PeerSet
   /** Peers with a heartbeat: the only ones with a timer of their own. */
   readonly #beating = new Set<Peer>()
-  /** Peers to be called when our own endpoints are fresh. */
-  readonly #waitingCalls = new Set<Peer>()
+  readonly #calls: Calls
   readonly #asked = new AskedPings((ping, peer, result) => {
     this.#out.push({ kind: 'event', event: 'ping', peer, ping, result })
   })
@@ -56,9 +56,6 @@ export class MagicSock implements Machine<MagicSockOutput> {
   readonly #out: MagicSockOutput[] = []
   #controlConnected = true
   #lastSend: number
-  #lastFrom: Endpoint | RelaySource | undefined
-  /** The last source behind a relay: packets come in runs, and a run shares one object. */
-  #lastRelaySource: RelaySource | undefined
   #rebindAt = -Infinity
   /** A timer may have been set since `pollTimeout` was read. */
   #rearm = true
@@ -78,6 +75,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
     })
     this.#surroundings = this.#openSurroundings(options)
     this.#conversation = this.#openConversation(nodeKey)
+    this.#calls = new Calls(this.#surroundings, this.#conversation)
     this.#peers = new PeerSet(this.#directory, this.#hostForPeers(), {
       noteRemoved: (peer) => this.#forget(peer),
       noteDiscoKey: (peer, restarted) => {
@@ -212,7 +210,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * {@link MagicSock.nameSource} and {@link MagicSock.sendToSource}. 0 before there was any.
    */
   get lastSource(): number {
-    return this.#lastFrom === undefined ? NO_SOURCE : this.#sources.token(this.#lastFrom)
+    return this.#sources.last
   }
 
   /**
@@ -262,7 +260,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
       this.#conversation.handlePacket(bytes, { region, peer }, now)
       return 'consumed'
     }
-    this.#lastFrom = this.#relaySource(region, peer)
+    this.#sources.noteTakenByRelay(region, peer.config.nodeKey)
     countPacket(peer.traffic.receivedRelay, bytes.length)
     return peer.id
   }
@@ -404,18 +402,10 @@ export class MagicSock implements Machine<MagicSockOutput> {
   }
 
   #attributeDatagram(bytes: Uint8Array, from: Endpoint): PeerId {
-    this.#lastFrom = from
-    const owner = this.#sources.owner(from)
+    const owner = this.#sources.noteTaken(from)
     const peer = owner === UNKNOWN_PEER ? undefined : this.#peers.get(owner)
     if (peer !== undefined) countPacket(peer.traffic.receivedDirect, bytes.length)
     return owner
-  }
-
-  #relaySource(region: number, { config }: Peer): RelaySource {
-    const last = this.#lastRelaySource
-    if (last?.region === region && last.nodeKey === config.nodeKey) return last
-    this.#lastRelaySource = { region, nodeKey: config.nodeKey }
-    return this.#lastRelaySource
   }
 
   #forget(peer: Peer): void {
@@ -423,19 +413,8 @@ export class MagicSock implements Machine<MagicSockOutput> {
     this.#sources.forgetPeer(peer.id)
     this.#relays.forgetPeer(peer.id)
     this.#beating.delete(peer)
-    this.#waitingCalls.delete(peer)
+    this.#calls.forgetPeer(peer)
     this.#asked.endAll(peer.id, { ok: false, reason: 'unknown-peer' })
-  }
-
-  #callWhenFresh(peer: Peer, now: number): void {
-    if (this.#surroundings.areFresh(now)) return this.#call(peer, now)
-    this.#waitingCalls.add(peer)
-    this.#surroundings.refresh(now)
-  }
-
-  #call(peer: Peer, now: number): void {
-    const endpoints = this.#surroundings.endpoints.map((local) => local.endpoint)
-    if (endpoints.length > 0) this.#conversation.sendCallMeMaybe(peer, endpoints, now)
   }
 
   #noteSurroundings(report: NetcheckReport, endpointsChanged: boolean, now: number): void {
@@ -444,8 +423,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
       this.#out.push({ kind: 'event', event: 'endpoints', endpoints: this.#surroundings.endpoints })
     }
     this.#moveHome(report.preferredRelay, now)
-    for (const peer of this.#waitingCalls) this.#call(peer, now)
-    this.#waitingCalls.clear()
+    this.#calls.makeWaiting(now)
   }
 
   #moveHome(preferred: number, now: number): void {
@@ -454,26 +432,13 @@ export class MagicSock implements Machine<MagicSockOutput> {
     if (this.#relays.setHome(next, now)) this.#out.push({ kind: 'event', event: 'home-relay', region: next })
   }
 
-  #notePathChange(peer: Peer): void {
-    this.#out.push({ kind: 'event', event: 'path-changed', peer: peer.id, path: pathOf(peer, this.#relays) })
-  }
-
-  #transmitRelay(region: number, peer: Peer, bytes: Uint8Array, now: number): void {
-    this.#relays.noteWrite(region, now)
-    this.#out.push({ kind: 'relay', region, to: peer.config.nodeKey, bytes })
-  }
-
-  #drop(reason: DropReason): void {
-    this.#drops[reason] += 1
-  }
-
   #consume(reason: DropReason): 'consumed' {
-    this.#drop(reason)
+    this.#drops[reason] += 1
     return 'consumed'
   }
 
   #refuse(reason: DropReason): number {
-    this.#drop(reason)
+    this.#drops[reason] += 1
     return SENT.nothing
   }
 
@@ -504,12 +469,15 @@ export class MagicSock implements Machine<MagicSockOutput> {
   #openConversation(nodeKey: Uint8Array): Conversation {
     return new Conversation(this.#directory, nodeKey, this.#random, {
       transmit: (to, bytes) => this.#out.push({ kind: 'datagram', to, bytes }),
-      transmitRelay: (region, peer, bytes, now) => this.#transmitRelay(region, peer, bytes, now),
+      transmitRelay: (region, peer, bytes, now) => {
+        this.#relays.noteWrite(region, now)
+        this.#out.push({ kind: 'relay', region, to: peer.config.nodeKey, bytes })
+      },
       relayFor: (peer, now) => this.#relays.route(peer.id, peer.config.homeRelay, now),
       peerByKey: (key) => this.#peers.byKey(key),
       noteSource: (from, peer) => this.#sources.assign(from, peer),
       noteResult: (asked, result) => this.#asked.end(asked, result),
-      drop: (reason) => this.#drop(reason),
+      drop: (reason) => void (this.#drops[reason] += 1),
     })
   }
 
@@ -520,8 +488,11 @@ export class MagicSock implements Machine<MagicSockOutput> {
         return surroundings.loopback
       },
       sendPing: (peer, to, purpose, asked, now) => this.#conversation.sendPing(peer, to, purpose, asked, now),
-      sendCallMeMaybe: (peer, now) => this.#callWhenFresh(peer, now),
-      notePathChange: (peer) => this.#notePathChange(peer),
+      sendCallMeMaybe: (peer, now) => this.#calls.make(peer, now),
+      notePathChange: (peer) => {
+        const path = pathOf(peer, this.#relays)
+        this.#out.push({ kind: 'event', event: 'path-changed', peer: peer.id, path })
+      },
     }
   }
 }

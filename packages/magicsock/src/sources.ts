@@ -38,6 +38,9 @@ export class Sources {
   /** The answer to the last question: packets come in runs, and shells pass one object for one source. */
   #lastFrom: Endpoint | undefined
   #lastOwner: PeerId = UNKNOWN_PEER
+  #taken: Endpoint | RelaySource | undefined
+  /** The last source behind a relay: packets come in runs, and a run shares one object. */
+  #takenByRelay: RelaySource | undefined
 
   /** Returns whose source this is, or {@link UNKNOWN_PEER}. */
   owner(from: Endpoint): PeerId {
@@ -45,6 +48,24 @@ export class Sources {
     this.#lastFrom = from
     this.#lastOwner = this.#owners.get(endpointKey(from)) ?? UNKNOWN_PEER
     return this.#lastOwner
+  }
+
+  /** A token for where the last datagram came from; {@link NO_SOURCE} before there was any. */
+  get last(): number {
+    return this.#taken === undefined ? NO_SOURCE : this.token(this.#taken)
+  }
+
+  /** Notes where a datagram came from, and returns whose source that is, or {@link UNKNOWN_PEER}. */
+  noteTaken(from: Endpoint): PeerId {
+    this.#taken = from
+    return this.owner(from)
+  }
+
+  /** Notes that a datagram came through a relay. */
+  noteTakenByRelay(region: number, nodeKey: Uint8Array): void {
+    const last = this.#takenByRelay
+    if (last?.region !== region || last.nodeKey !== nodeKey) this.#takenByRelay = { region, nodeKey }
+    this.#taken = this.#takenByRelay
   }
 
   /** Returns a token for `from`, good until a thousand others have been asked for. Never {@link NO_SOURCE}. */
