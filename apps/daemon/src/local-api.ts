@@ -6,10 +6,8 @@ import { type PingType, NetError } from '@mesh/net'
 import { CAPABILITY_VERSION } from '@mesh/wire/control'
 import type { Backend } from './backend.ts'
 import { describePrefs, whyNotOffered } from './prefs.ts'
+import { LOCAL_API_HOST } from './socket-path.ts'
 import { VERSION } from './version.ts'
-
-/** The host name that requests carry, so that no page can stumble in by a rebound name. */
-export const LOCAL_API_HOST = 'local-tailscaled.sock'
 
 /** The longest body read, in bytes; a longer one is refused with 413. */
 const MAX_BODY = 64 * 1024

@@ -2,7 +2,7 @@
 import { request } from 'node:http'
 import type { NetcheckReport, PingResult, PingType, Status } from '@mesh/net'
 import type { Notify } from './backend.ts'
-import { LOCAL_API_HOST } from './local-api.ts'
+import { LOCAL_API_HOST } from './socket-path.ts'
 import type { Prefs } from './prefs.ts'
 
 /** A failure with one sentence for the user; the program ends with exit code 1. */

@@ -5,6 +5,9 @@ import { connect, type Server } from 'node:net'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 
+/** The host name that requests carry, so that no page can stumble in by a rebound name. */
+export const LOCAL_API_HOST = 'local-tailscaled.sock'
+
 /** The longest socket path that Linux and macOS both take, in bytes. */
 const LONGEST_PATH = 103
 

@@ -1,4 +1,9 @@
-// What a node says of itself and its peers, in the field names that command lines of this family print as JSON.
+/**
+ * What a node says of itself and its peers, in the field names that command lines of this family print as JSON. An
+ * entry of its own, for programs that only ask a node: it brings none of the machinery.
+ *
+ * @packageDocumentation
+ */
 
 /** Where a node stands between "never logged in" and "carrying packets". */
 export type BackendState = 'NoState' | 'NeedsLogin' | 'NeedsMachineAuth' | 'Stopped' | 'Starting' | 'Running'

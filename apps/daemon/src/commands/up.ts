@@ -1,6 +1,6 @@
 // `mesh up`, `mesh down`, `mesh logout`: what the user wants of the node.
 import { readFileSync } from 'node:fs'
-import { BACKEND_STATES } from '@mesh/net'
+import { BACKEND_STATES } from '@mesh/net/status'
 import type { Notify } from '../backend.ts'
 import { CommandError, type LocalClient } from '../local-client.ts'
 import type { Prefs } from '../prefs.ts'

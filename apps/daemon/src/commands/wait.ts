@@ -1,6 +1,6 @@
 // `mesh wait`: for scripts that need the mesh to be there, also while the daemon itself is still starting.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { BACKEND_STATES } from '@mesh/net'
+import { BACKEND_STATES } from '@mesh/net/status'
 import { CommandError, type LocalClient } from '../local-client.ts'
 
 const RUNNING = BACKEND_STATES.indexOf('Running')
