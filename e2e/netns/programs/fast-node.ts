@@ -57,7 +57,7 @@ const device = new WireGuardDevice({
   outputs: {
     toOverlay: (batch) => plane.toHost(batch),
     toUnderlay: (_peer, batch) => {
-      for (let i = 0; i < batch.count; i += 1) if (path) plane.send(packetOf(batch, i), path)
+      for (let i = 0; i < batch.count; i += 1) if (path) plane.sockets.send(packetOf(batch, i), path)
     },
     onSource: (_peer, source) => moveTo(plane.endpointOf(source)),
   },

@@ -10,4 +10,5 @@ export {
   type LinuxDataPlaneOptions,
   linuxDataPlaneUnsupportedReason,
 } from './linux-data-plane.ts'
+export { PlaneSockets, type PlaneSocketsListener } from './plane-sockets.ts'
 export { ACCEPT, DROP, type PacketJudge, UP, type Verdict } from '../linux/packet-judge.ts'

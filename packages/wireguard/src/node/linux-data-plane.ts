@@ -3,7 +3,7 @@
 // it, and its reports, which become the seat's callbacks. When the thread dies another is begun, and the sessions that
 // were lost with it are negotiated anew.
 import { Worker } from 'node:worker_threads'
-import { MSG_DONTWAIT, O_CLOEXEC, O_NONBLOCK } from '@mesh/linux'
+import { O_CLOEXEC, O_NONBLOCK } from '@mesh/linux'
 import { Arena, describeErrno, linuxCalls, unsupportedReason } from '@mesh/linux/node'
 import type { Endpoint, IpAddress } from '@mesh/wire/ip'
 import { MESSAGE_TRANSPORT, messageType } from '@mesh/wire/wireguard'
@@ -28,8 +28,7 @@ import {
   SHARED_REPORTS,
   SHARED_WORDS,
 } from './plane-messages.ts'
-import { encodeSocketAddress, MAX_SOCKET_ADDRESS } from './socket-address.ts'
-import { openUdpPort, type UdpPort } from './udp-port.ts'
+import { PlaneSockets } from './plane-sockets.ts'
 
 /** Beside this file: the source when run from sources, the bundle's entry of that name when installed. */
 const WORKER = new URL(
@@ -37,18 +36,15 @@ const WORKER = new URL(
   import.meta.url,
 )
 
-const MAX_DATAGRAM = 65_507
 /** How often the thread may die before it is given up. */
 const MAX_RESTARTS = 5
-/** Where things lie in the arena of single sends: message header, iovec, name, an eventfd's word, the datagram. */
-const IOVEC = 64
-const NAME = 128
-const WORD = 192
-const DATAGRAM = 256
 
 /** How a {@link LinuxDataPlane} is made. */
 export interface LinuxDataPlaneOptions {
-  /** An open TUN with virtio headers, such as `openOffloadTun` of `@mesh/tun/node` gives. It stays the caller's to close. */
+  /**
+   * An open TUN with virtio headers, such as `openOffloadTun` of `@mesh/tun/node` gives. It stays the caller's to close. A
+   * file descriptor of -1 is none.
+   */
   readonly tun: { readonly fd: number; readonly mtu: number }
   /** The UDP port to ask for, of both families; any when left out. */
   readonly port?: number
@@ -60,8 +56,6 @@ export interface LinuxDataPlaneOptions {
   readonly judge?: { readonly module: string; readonly options: unknown }
   /** `wasm` to leave Node's OpenSSL alone. */
   readonly aead?: 'wasm'
-  /** Takes datagrams that are not transport data; without it handshake messages go to the seat's `onDatagrams`. */
-  readonly onDatagram?: (bytes: Uint8Array, from: Endpoint) => void
   /** Hears that authentic data of a peer came straight from an endpoint. Said again now and then. */
   readonly onEndpoint?: (peer: PeerId, endpoint: Endpoint) => void
   /** Takes what the judge hands up: from the host (`peer` is -1) or from a peer. */
@@ -88,12 +82,16 @@ export function linuxDataPlaneUnsupportedReason(): string | undefined {
 
 /** The filling of the {@link DataPlane} seat with a thread of its own. Times are those of {@link LinuxDataPlaneOptions.now}. */
 export class LinuxDataPlane implements DataPlane {
+  /**
+   * The plane's sockets, for what is not transport data: fit for magicsock's `DatagramSocket` seat. Without a listener
+   * handshake messages go to the seat's `onDatagrams`, and the rest is dropped.
+   */
+  readonly sockets: PlaneSockets
   readonly #options: LinuxDataPlaneOptions
   readonly #now: () => number
   readonly #calls = linuxCalls()
-  readonly #arena = new Arena(new SharedArrayBuffer(DATAGRAM + 65_536))
-  readonly #v4: UdpPort
-  readonly #v6: UdpPort | undefined
+  /** One word, for the eventfd. */
+  readonly #arena = new Arena(new SharedArrayBuffer(8))
   readonly #wakeUp: number
   readonly #shared = new SharedArrayBuffer(SHARED_WORDS * 4)
   readonly #words = new Int32Array(this.#shared)
@@ -117,17 +115,9 @@ export class LinuxDataPlane implements DataPlane {
   constructor(options: LinuxDataPlaneOptions) {
     this.#options = options
     this.#now = options.now ?? ((): number => performance.now())
-    const { port = 0, address } = options
-    this.#v4 = openOrThrow('v4', port, address)
-    const v6 = address === undefined ? openUdpPort('v6', this.#v4.port) : undefined
-    this.#v6 = typeof v6 === 'number' ? undefined : v6
+    this.sockets = new PlaneSockets(options.port ?? 0, options.address, (closed) => this.#moveSockets(closed))
     this.#wakeUp = this.#calls.eventfd(O_CLOEXEC | O_NONBLOCK)
     process.on('exit', this.#stopAtExit)
-  }
-
-  /** The ports bound. */
-  get ports(): { readonly v4: number; readonly v6: number | undefined } {
-    return { v4: this.#v4.port, v6: this.#v6?.port }
   }
 
   /** Begins to move packets, and returns itself: fit for `dataPlane` of a device's options. */
@@ -216,19 +206,6 @@ export class LinuxDataPlane implements DataPlane {
     this.#post({ kind: 'path', peer, endpoint })
   }
 
-  /** Sends a datagram of the control side's own at once: handshakes, disco, STUN. Returns `false` when it could not go. */
-  send(datagram: Uint8Array, to: Endpoint): boolean {
-    const socket = to.address.length === 4 ? this.#v4 : this.#v6
-    if (this.#closing || socket === undefined || datagram.length > MAX_DATAGRAM) return false
-    const arena = this.#arena
-    const name = encodeSocketAddress(to)
-    arena.bytes.set(name, NAME)
-    arena.bytes.set(datagram, DATAGRAM)
-    arena.setIovec(IOVEC, DATAGRAM, datagram.length)
-    arena.setMessage(0, IOVEC, 1, { offset: NAME, length: Math.min(name.length, MAX_SOCKET_ADDRESS) })
-    return this.#calls.sendmsg(socket.fd, arena, 0, MSG_DONTWAIT) >= 0
-  }
-
   /** Gives packets to the host. */
   toHost(batch: PacketBatch): void {
     this.#post({ kind: 'to-host', packets: copiesOf(batch) })
@@ -262,7 +239,8 @@ export class LinuxDataPlane implements DataPlane {
       this.#post({ kind: 'stop' })
       await exited
     }
-    for (const fd of [this.#v4.fd, this.#v6?.fd, this.#wakeUp]) if (fd !== undefined) this.#calls.close(fd)
+    await this.sockets.close()
+    this.#calls.close(this.#wakeUp)
   }
 
   // The thread.
@@ -272,7 +250,7 @@ export class LinuxDataPlane implements DataPlane {
     const [seconds, nanoseconds] = process.hrtime()
     const workerData: PlaneStart = {
       tun: tun.fd,
-      sockets: { v4: this.#v4.fd, v6: this.#v6?.fd ?? -1, segments: this.#v4.segments },
+      sockets: this.sockets.descriptors,
       wakeUp: this.#wakeUp,
       mtu: tun.mtu > 0 ? tun.mtu : DEFAULT_MTU,
       shared: this.#shared,
@@ -314,14 +292,19 @@ export class LinuxDataPlane implements DataPlane {
     for (const peer of lost) this.#outputs?.onActivity(peer, ACTIVITY.needSession, this.#now())
   }
 
+  /** The thread closes the sockets it had, since a number closed too early may name another file next. */
+  #moveSockets(closed: readonly number[]): void {
+    if (this.#worker === undefined) for (const fd of closed) this.#calls.close(fd)
+    else this.#post({ kind: 'sockets', sockets: this.sockets.descriptors, closed })
+  }
+
   #post(command: PlaneCommand): void {
     const worker = this.#worker
     if (worker === undefined) return
     worker.postMessage(command, [])
     Atomics.add(this.#words, SHARED_MESSAGES, 1)
-    this.#arena.bytes.fill(0, WORD, WORD + 8)
-    this.#arena.bytes[WORD] = 1
-    this.#calls.write(this.#wakeUp, this.#arena, WORD, 8)
+    this.#arena.bytes[0] = 1
+    this.#calls.write(this.#wakeUp, this.#arena, 0, 8)
   }
 
   #hear(news: PlaneNews): void {
@@ -356,8 +339,7 @@ export class LinuxDataPlane implements DataPlane {
 
   #hearDatagram(bytes: Uint8Array, source: Endpoint | number, now: number): void {
     if (typeof source === 'number') return this.#handUp(bytes, source, now)
-    const { onDatagram } = this.#options
-    if (onDatagram !== undefined) return onDatagram(bytes, source)
+    if (this.sockets.heard) return this.sockets.receive(bytes, source)
     if (messageType(bytes) !== undefined) this.#handUp(bytes, this.#numberOf(source), now)
   }
 
@@ -388,14 +370,6 @@ export class LinuxDataPlane implements DataPlane {
 
 const MAX_ENDPOINTS = 256
 const NO_TRAFFIC: PeerCounters = { sentBytes: 0, receivedBytes: 0, sentPackets: 0, receivedPackets: 0 }
-
-function openOrThrow(family: 'v4' | 'v6', port: number, address: IpAddress | undefined): UdpPort {
-  const reason = unsupportedReason()
-  if (reason !== undefined) throw new Error(`no Linux data plane: ${reason}`)
-  const opened = openUdpPort(family, port, address)
-  if (typeof opened === 'number') throw new Error(`UDP port ${port}: ${describeErrno(opened)}`)
-  return opened
-}
 
 function batchOf(bytes: Uint8Array, peer: PeerId, source: number): PacketBuffer {
   const batch = new PacketBuffer(1, bytes.length + 16)

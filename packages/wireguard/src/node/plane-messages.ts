@@ -64,6 +64,8 @@ export type PlaneCommand =
     }
   /** Packets for the host. */
   | { readonly kind: 'to-host'; readonly packets: readonly Uint8Array[] }
+  /** Other sockets from now on; those before are to be closed. */
+  | { readonly kind: 'sockets'; readonly sockets: PlaneStart['sockets']; readonly closed: readonly number[] }
   /** Something for the packet filter. */
   | { readonly kind: 'judge'; readonly message: unknown }
   | { readonly kind: 'stop' }

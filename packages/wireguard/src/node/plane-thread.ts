@@ -35,7 +35,7 @@ const MAX_SOURCES = 4_096
 const COMPARED = 24
 
 interface Path {
-  readonly fd: number
+  readonly isV4: boolean
   readonly name: Uint8Array
 }
 
@@ -57,6 +57,7 @@ export class PlaneThread implements PlaneCoreOutputs {
   readonly #lastName = new Uint8Array(COMPARED)
   #lastSource = -1
   #tun: number
+  #sockets: PlaneStart['sockets']
   #segments: boolean
   #now = 0
   #stopped = false
@@ -65,6 +66,7 @@ export class PlaneThread implements PlaneCoreOutputs {
     this.#start = start
     this.#post = post
     this.#tun = start.tun
+    this.#sockets = start.sockets
     this.#segments = start.sockets.segments
     this.#arena = new Arena(wasm.arena.memory)
     this.#view = new DataView(wasm.arena.memory.buffer)
@@ -91,7 +93,7 @@ export class PlaneThread implements PlaneCoreOutputs {
   step(now: number): boolean {
     this.#now = now
     const sent = this.#fromOverlay()
-    const { v4, v6 } = this.#start.sockets
+    const { v4, v6 } = this.#sockets
     const received4 = v4 >= 0 && this.#fromUnderlay(v4)
     const received6 = v6 >= 0 && this.#fromUnderlay(v6)
     this.#report.flush(now)
@@ -137,6 +139,8 @@ export class PlaneThread implements PlaneCoreOutputs {
       case 'to-host':
         for (const packet of command.packets) this.#writeToHost(packet)
         return
+      case 'sockets':
+        return this.#setSockets(command)
       case 'judge':
         return core.judge.handleMessage?.(command.message)
       case 'stop':
@@ -191,11 +195,12 @@ export class PlaneThread implements PlaneCoreOutputs {
 
   #fromOverlay(): boolean {
     const core = this.#core
+    if (this.#tun < 0) return false
     let any = false
     while (core.roomy) {
       const length = this.#calls.read(this.#tun, this.#arena, core.overlayAt, MAX_READ)
       if (length <= 0) {
-        if (length !== -EAGAIN && length !== -EINTR && this.#tun >= 0) this.#loseTun(length)
+        if (length !== -EAGAIN && length !== -EINTR) this.#loseTun(length)
         break
       }
       any = true
@@ -217,8 +222,9 @@ export class PlaneThread implements PlaneCoreOutputs {
     const bytes = trains.bytes[train] ?? 0
     const datagrams = trains.datagrams[train] ?? 0
     const segment = trains.segments[train] ?? 0
+    const fd = path.isV4 ? this.#sockets.v4 : this.#sockets.v6
     if (datagrams > 1 && this.#segments) {
-      const result = this.#sending.send(path.fd, path.name, at, bytes, segment)
+      const result = this.#sending.send(fd, path.name, at, bytes, segment)
       if (result >= 0) return
       // The card or the kernel cannot: one by one they may go, and too long ones be cut up on the way.
       if (result === -EIO) this.#segments = false
@@ -226,7 +232,7 @@ export class PlaneThread implements PlaneCoreOutputs {
     }
     for (let from = 0; from < bytes; from += segment) {
       const length = Math.min(segment, bytes - from)
-      if (this.#sending.send(path.fd, path.name, at + from, length, 0) < 0) this.#failSend(1)
+      if (this.#sending.send(fd, path.name, at + from, length, 0) < 0) this.#failSend(1)
     }
   }
 
@@ -323,15 +329,20 @@ export class PlaneThread implements PlaneCoreOutputs {
   }
 
   #setPath(peer: PeerId, endpoint: Endpoint | undefined): void {
-    const { v4, v6 } = this.#start.sockets
-    const fd = endpoint?.address.length === 4 ? v4 : v6
-    if (endpoint === undefined || fd < 0) this.#paths.delete(peer)
-    else this.#paths.set(peer, { fd, name: encodeSocketAddress(endpoint) })
+    if (endpoint === undefined) this.#paths.delete(peer)
+    else this.#paths.set(peer, { isV4: endpoint.address.length === 4, name: encodeSocketAddress(endpoint) })
+  }
+
+  #setSockets({ sockets, closed }: Extract<PlaneCommand, { kind: 'sockets' }>): void {
+    this.#sockets = sockets
+    this.#segments = sockets.segments
+    this.#setPollFds()
+    for (const fd of closed) this.#calls.close(fd)
   }
 
   #setPollFds(): void {
-    const { sockets, wakeUp } = this.#start
-    ;[this.#tun, sockets.v4, sockets.v6, wakeUp].forEach((fd, index) => {
+    const { v4, v6 } = this.#sockets
+    ;[this.#tun, v4, v6, this.#start.wakeUp].forEach((fd, index) => {
       const at = this.#extra + POLLFDS + index * 8
       this.#view.setInt32(at, fd, true)
       this.#view.setInt16(at + 4, POLLIN, true)

@@ -41,11 +41,12 @@ async function loadJudge({ module, options }: NonNullable<PlaneStart['judge']>):
 function loop(thread: PlaneThread, port: Port, { shared, clock }: PlaneStart): void {
   const words = new Int32Array(shared)
   const now = clockOf(clock)
-  for (let seen = 0; !thread.stopped; ) {
+  for (let seen = 0; ; ) {
     const posted = Atomics.load(words, SHARED_MESSAGES)
     if (posted !== seen) {
       seen = posted
       takeMessages(thread, port, now)
+      if (thread.stopped) return
     }
     if (!thread.step(now())) thread.sleep(now())
   }

@@ -1,0 +1,148 @@
+// The sockets of a Linux data plane as the control thread uses them: sends of its own go straight out, what the packet
+// thread hands up comes in. The shape is that of magicsock's DatagramSocket seat, so that paths can be found over them.
+import { MSG_DONTWAIT } from '@mesh/linux'
+import { Arena, describeErrno, linuxCalls, unsupportedReason } from '@mesh/linux/node'
+import type { Endpoint, IpAddress } from '@mesh/wire/ip'
+import type { PlaneStart } from './plane-messages.ts'
+import { encodeSocketAddress } from './socket-address.ts'
+import { openUdpPort, type UdpPort } from './udp-port.ts'
+
+/** Who listens to {@link PlaneSockets}. */
+export interface PlaneSocketsListener {
+  /** Takes a datagram that is not transport data. `from` is the same object for the same source, mostly. */
+  onDatagram(bytes: Uint8Array, from: Endpoint): void
+  /** Hears of a send that failed: the system's name for it, and where to. */
+  onTrouble(trouble: { readonly code: string; readonly to: Endpoint | undefined }): void
+}
+
+const MAX_DATAGRAM = 65_507
+/** How many sources are remembered as objects; beyond it the memory begins anew. */
+const MAX_SOURCES = 4_096
+/** How many port numbers are tried until both families have the same. */
+const MAX_PAIRS = 8
+/** Where things lie in the arena: message header, iovec, name, datagram. */
+const HEADER = 0
+const IOVEC = 64
+const NAME = 128
+const DATAGRAM = 192
+
+/** UDP of both families on one port. */
+export class PlaneSockets {
+  readonly #calls = linuxCalls()
+  readonly #arena = new Arena(new SharedArrayBuffer(DATAGRAM + MAX_DATAGRAM))
+  readonly #address: IpAddress | undefined
+  readonly #replace: (closed: readonly number[]) => void
+  readonly #sources = new Map<string, Endpoint>()
+  #v4: UdpPort | undefined
+  #v6: UdpPort | undefined
+  #listener: PlaneSocketsListener | undefined
+
+  /**
+   * @param replace - Hears that the sockets were opened again; the file descriptors of those before are its to close, once
+   * nobody uses them.
+   * @throws Error in one sentence when the port cannot be had.
+   */
+  constructor(port: number, address: IpAddress | undefined, replace: (closed: readonly number[]) => void) {
+    this.#address = address
+    this.#replace = replace
+    this.#open(port)
+  }
+
+  /** The ports bound now; `undefined` where the family has no socket. */
+  get ports(): { readonly v4: number | undefined; readonly v6: number | undefined } {
+    return { v4: this.#v4?.port, v6: this.#v6?.port }
+  }
+
+  /** What the packet thread must know of them. */
+  get descriptors(): PlaneStart['sockets'] {
+    return { v4: this.#v4?.fd ?? -1, v6: this.#v6?.fd ?? -1, segments: this.#v4?.segments === true }
+  }
+
+  /** Whether anybody listens. */
+  get heard(): boolean {
+    return this.#listener !== undefined
+  }
+
+  /** Names the one listener. */
+  listen(listener: PlaneSocketsListener): void {
+    this.#listener = listener
+  }
+
+  /** Sends a datagram (lent) at once, or drops it. */
+  send(bytes: Uint8Array, to: Endpoint): void {
+    const socket = to.address.length === 4 ? this.#v4 : this.#v6
+    if (socket === undefined || bytes.length > MAX_DATAGRAM) return
+    const arena = this.#arena
+    const name = encodeSocketAddress(to)
+    arena.bytes.set(name, NAME)
+    arena.bytes.set(bytes, DATAGRAM)
+    arena.setIovec(IOVEC, DATAGRAM, bytes.length)
+    arena.setMessage(HEADER, IOVEC, 1, { offset: NAME, length: name.length })
+    const sent = this.#calls.sendmsg(socket.fd, arena, HEADER, MSG_DONTWAIT)
+    if (sent < 0) this.#listener?.onTrouble({ code: describeErrno(sent).split(':')[0] ?? 'UNKNOWN', to })
+  }
+
+  /** Hands a datagram to the listener. */
+  receive(bytes: Uint8Array, from: Endpoint): void {
+    this.#listener?.onDatagram(bytes, this.#sameObject(from))
+  }
+
+  /** Opens the sockets again, on the same port where that can be. */
+  rebind(): Promise<void> {
+    const before = this.#v4
+    if (before === undefined) return Promise.resolve()
+    // The port is free only once the old socket is closed, and that the packet thread does: another number, then.
+    const closed = this.#takeDescriptors()
+    this.#open(0)
+    this.#replace(closed)
+    return Promise.resolve()
+  }
+
+  /** Closes both. Harmless when repeated. */
+  close(): Promise<void> {
+    this.#listener = undefined
+    for (const fd of this.#takeDescriptors()) this.#calls.close(fd)
+    return Promise.resolve()
+  }
+
+  #open(port: number): void {
+    const reason = unsupportedReason()
+    if (reason !== undefined) throw new Error(`no Linux data plane: ${reason}`)
+    for (let attempt = 1; ; attempt += 1) {
+      const v4 = openUdpPort('v4', port, this.#address)
+      if (typeof v4 === 'number') throw new Error(`UDP port ${port}: ${describeErrno(v4)}`)
+      const v6 = this.#address === undefined ? openUdpPort('v6', v4.port) : undefined
+      if (typeof v6 === 'number' && port === 0 && attempt < MAX_PAIRS && hasIpv6()) {
+        this.#calls.close(v4.fd)
+        continue
+      }
+      this.#v4 = v4
+      this.#v6 = typeof v6 === 'number' ? undefined : v6
+      return
+    }
+  }
+
+  #takeDescriptors(): number[] {
+    const taken = [this.#v4?.fd, this.#v6?.fd].filter((fd) => fd !== undefined)
+    this.#v4 = undefined
+    this.#v6 = undefined
+    return taken
+  }
+
+  #sameObject(endpoint: Endpoint): Endpoint {
+    const key = `${endpoint.address.join('.')} ${endpoint.port}`
+    const known = this.#sources.get(key)
+    if (known !== undefined) return known
+    if (this.#sources.size === MAX_SOURCES) this.#sources.clear()
+    this.#sources.set(key, endpoint)
+    return endpoint
+  }
+}
+
+/** Whether a port for IPv6 can be had at all. */
+function hasIpv6(): boolean {
+  const port = openUdpPort('v6', 0)
+  if (typeof port === 'number') return false
+  linuxCalls().close(port.fd)
+  return true
+}
