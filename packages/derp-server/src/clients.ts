@@ -12,7 +12,10 @@ export interface Client<C> {
   readonly key: Uint8Array
   /** Every open connection of the key to this relay. */
   readonly connections: Set<C>
-  /** The connection that receives: the last to have spoken or logged in; `undefined` when there is none here. */
+  /**
+   * The connection that receives: the last to have spoken or logged in; `undefined` when there is none here, or when one
+   * at another part of the same relay has spoken since.
+   */
   active: C | undefined
   /** The links to siblings that say the key is there, the first one first. */
   readonly links: SiblingId[]
@@ -81,17 +84,24 @@ export class Clients<C> {
     return true
   }
 
-  /** Notes that a sibling has this key. `key` is copied when it has to be kept. */
-  link(key: Uint8Array, sibling: SiblingId): void {
+  /**
+   * Notes that a sibling has this key; `preferred` puts its link before the others. `key` is copied when it has to be
+   * kept.
+   */
+  link(key: Uint8Array, sibling: SiblingId, preferred = false): Client<C> {
     // Not slice(): of a Buffer that would be a view.
     const client = this.#byKey.get(key) ?? this.#add(new Uint8Array(key))
-    if (!client.links.includes(sibling)) client.links.push(sibling)
+    if (client.links.includes(sibling)) return client
+    if (preferred) client.links.unshift(sibling)
+    else client.links.push(sibling)
+    return client
   }
 
   /** Notes that a sibling no longer has a client. */
   unlink(client: Client<C>, sibling: SiblingId): void {
     const at = client.links.indexOf(sibling)
     if (at !== -1) client.links.splice(at, 1)
+    if (client.links.length === 0) client.active ??= lastOf(client.connections)
     this.#forgetAbsent(client)
   }
 

@@ -14,10 +14,11 @@ import {
   FRAME_PING,
   FRAME_SEND_PACKET,
   FRAME_WATCH_CONNS,
+  type ForwardPacket,
   type Frame,
 } from '@mesh/wire/derp'
 import { Allowance, type ReceiveLimit } from './allowance.ts'
-import type { SiblingId } from './clients.ts'
+import type { Client, SiblingId } from './clients.ts'
 import {
   type CloseReason,
   type Connection,
@@ -40,6 +41,10 @@ export type RelayOutput =
   | { kind: 'close'; connection: ConnectionId; reason: CloseReason }
   /** Decide whether this key may come in, and say so by {@link Relay.handleAdmission} within 10 s. */
   | { kind: 'admit'; connection: ConnectionId; nodeKey: Uint8Array; source: string }
+  /** A key came to this relay, or spoke here again after having been active elsewhere, or left it. */
+  | { kind: 'presence'; nodeKey: Uint8Array; present: boolean }
+  /** Ask another part of this relay to hang up on a client. */
+  | { kind: 'close-peer'; sibling: SiblingId; nodeKey: Uint8Array }
   /** Stop or go on reading from the connection's stream: its client sent more than the receive limit. */
   | { kind: 'pause' | 'resume'; connection: ConnectionId }
   /**
@@ -68,8 +73,20 @@ export interface RelayOptions {
   readonly meshKey?: Uint8Array
   /** What one client may send; mesh peers are exempt. No limit unless given. */
   readonly receiveLimit?: ReceiveLimit
+  /** Says by `presence` which keys are here, for the other parts of one relay; `false` unless given. */
+  readonly announce?: boolean
   /** A faster X25519 for logins. */
   readonly x25519?: X25519
+}
+
+/** What a sibling is. */
+export interface SiblingOptions {
+  /**
+   * It is another part of this same relay, on another core, with the same key: packets from mesh peers may go on to it,
+   * mesh peers are told of its clients, and of connections with one key the last to have spoken receives, in whichever
+   * part it is.
+   */
+  readonly part?: boolean
 }
 
 const NOTHING = new Uint8Array(0)
@@ -91,6 +108,7 @@ export class Relay implements Machine<RelayOutput> {
   readonly #writeTimeout: number
   readonly #serverKeyFrame: Uint8Array
   readonly #meshKey: Uint8Array | undefined
+  readonly #announces: boolean
   readonly #connections = new Map<ConnectionId, Connection>()
   readonly #switchboard: Switchboard
   readonly #watchers: Watchers
@@ -114,6 +132,7 @@ export class Relay implements Machine<RelayOutput> {
     this.#serverKeyFrame = encodeServerKey(this.publicKey)
     checkMeshKey(options.meshKey)
     this.#meshKey = options.meshKey
+    this.#announces = options.announce ?? false
     this.#receiveLimit = options.receiveLimit
     const write = (connection: Connection, bytes: Uint8Array, now: number): void =>
       this.#write(connection, bytes, now)
@@ -183,28 +202,61 @@ export class Relay implements Machine<RelayOutput> {
   }
 
   /** Takes the link to a sibling relay: from now on it may be said to have clients, and be handed packets. */
-  handleSiblingUp(): SiblingId {
+  handleSiblingUp({ part = false }: SiblingOptions = {}): SiblingId {
     this.#lastSibling += 1
+    if (part) this.#switchboard.parts.add(this.#lastSibling)
     this.#siblings.add(this.#lastSibling)
     return this.#lastSibling
   }
 
   /** Notes that a sibling has a client. Of several that say so of one key, the first is believed. */
-  handlePeerPresent(sibling: SiblingId, nodeKey: Uint8Array): void {
-    if (this.#siblings.has(sibling)) this.#switchboard.clients.link(nodeKey, sibling)
+  handlePeerPresent(sibling: SiblingId, nodeKey: Uint8Array, now: number): void {
+    if (!this.#siblings.has(sibling)) return
+    const { parts, clients } = this.#switchboard
+    const isPart = parts.has(sibling)
+    const wasHere = this.#isAnywhereHere(nodeKey)
+    const client = clients.link(nodeKey, sibling, isPart)
+    if (!isPart) return
+    // It spoke there last.
+    client.active = undefined
+    if (!wasHere) this.#watchers.cameElsewhere(client.key, now)
+  }
+
+  /** Takes a packet that another part of this relay has for a client of this one. */
+  handleForwarded(packet: ForwardPacket, now: number): void {
+    this.#switchboard.deliverForwarded(packet, now)
+  }
+
+  /** Notes that another part had no room for a packet that was to be forwarded. */
+  handlePartFull(): void {
+    this.#switchboard.counters.dropped.part_full += 1
+  }
+
+  /** Hangs up on every connection of a key, as another part of this relay asks. */
+  handleClosePeer(nodeKey: Uint8Array, now: number): void {
+    const client = this.#switchboard.clients.get(nodeKey)
+    for (const connection of [...(client?.connections ?? [])]) this.#close(connection, 'mesh-request', now)
+  }
+
+  /** Returns the keys that are connected to this relay now. */
+  get nodeKeys(): Uint8Array[] {
+    return [...this.#switchboard.clients.all()]
+      .filter(({ connections }) => connections.size > 0)
+      .map(({ key }) => key)
   }
 
   /** Notes that a sibling has a client no longer; whoever heard from it is told if it is nowhere else. */
   handlePeerGone(sibling: SiblingId, nodeKey: Uint8Array, now: number): void {
     const client = this.#switchboard.clients.get(nodeKey)
-    if (client?.links.includes(sibling)) this.#switchboard.unlink(client, sibling, now)
+    if (client?.links.includes(sibling)) this.#unlink(client, sibling, now)
   }
 
   /** Notes that the link to a sibling ended, and all that it said with it. */
   handleSiblingDown(sibling: SiblingId, now: number): void {
     if (!this.#siblings.delete(sibling)) return
     const theirs = [...this.#switchboard.clients.all()].filter(({ links }) => links.includes(sibling))
-    for (const client of theirs) this.#switchboard.unlink(client, sibling, now)
+    for (const client of theirs) this.#unlink(client, sibling, now)
+    this.#switchboard.parts.delete(sibling)
   }
 
   /** Sends keep-alives, and closes what is overdue. Harmless when called early. */
@@ -301,12 +353,33 @@ export class Relay implements Machine<RelayOutput> {
     else if (this.#receiveLimit !== undefined) connection.allowance = new Allowance(this.#receiveLimit, now)
     this.#write(connection, sealServerInfo(login.box, this.#random), now)
     this.#watchers.came(connection, now)
+    this.#announce(login.key, true)
+  }
+
+  #announce(nodeKey: Uint8Array, present: boolean): void {
+    if (this.#announces) this.#out.push({ kind: 'presence', nodeKey, present })
+  }
+
+  /** Whether a key is at this relay, in whichever of its parts. */
+  #isAnywhereHere(nodeKey: Uint8Array): boolean {
+    const client = this.#switchboard.clients.get(nodeKey)
+    if (client === undefined) return false
+    return client.connections.size > 0 || client.links.some((link) => this.#switchboard.parts.has(link))
+  }
+
+  #unlink(client: Client<Connection>, sibling: SiblingId, now: number): void {
+    const wasHere = this.#isAnywhereHere(client.key)
+    this.#switchboard.unlink(client, sibling, now)
+    if (wasHere && !this.#isAnywhereHere(client.key)) this.#watchers.went(client.key, now)
   }
 
   #handleFrame(connection: Connection, frame: Frame, now: number): void {
     const { client } = connection
     if (client === undefined) return
-    if (client.active !== connection) this.#switchboard.takeOver(client, connection, now)
+    if (client.active !== connection) {
+      if (client.active === undefined) this.#announce(client.key, true)
+      this.#switchboard.takeOver(client, connection, now)
+    }
     switch (frame.type) {
       case FRAME_SEND_PACKET:
         if (!this.#switchboard.send(connection, client, frame.payload, now))
@@ -336,7 +409,7 @@ export class Relay implements Machine<RelayOutput> {
         return this.#switchboard.receiveForwarded(frame.payload, now)
       case FRAME_WATCH_CONNS:
         // Watching oneself is of no use, and harmless (§2.9).
-        this.#watchers.watch(connection, this.#switchboard.clients.all(), now)
+        this.#watchers.watch(connection, this.#present(), now)
         return frame.payload.length === 0
       default:
         return this.#closePeer(decodeClosePeer(frame.payload), now)
@@ -345,9 +418,14 @@ export class Relay implements Machine<RelayOutput> {
 
   #closePeer(nodeKey: Uint8Array | undefined, now: number): boolean {
     if (nodeKey === undefined) return false
-    const client = this.#switchboard.clients.get(nodeKey)
-    for (const connection of [...(client?.connections ?? [])]) this.#close(connection, 'mesh-request', now)
+    this.handleClosePeer(nodeKey, now)
+    for (const sibling of this.#switchboard.parts)
+      this.#out.push({ kind: 'close-peer', sibling, nodeKey: new Uint8Array(nodeKey) })
     return true
+  }
+
+  #present(): Client<Connection>[] {
+    return [...this.#switchboard.clients.all()].filter(({ key }) => this.#isAnywhereHere(key))
   }
 
   // What came is done with already: only what comes next has to wait.
@@ -410,7 +488,9 @@ export class Relay implements Machine<RelayOutput> {
     this.#watchers.leave(connection)
     if (client === undefined) return
     const last = this.#switchboard.leave(client, connection, now)
-    if (last) this.#watchers.went(client.key, now)
+    if (!last) return
+    this.#announce(client.key, false)
+    if (!this.#isAnywhereHere(client.key)) this.#watchers.went(client.key, now)
   }
 
   #wakeBy(time: number): void {

@@ -9,6 +9,8 @@ export type DropReason =
   | 'unknown_dest_on_fwd'
   /** The destination left while the packet waited. */
   | 'gone_disconnected'
+  /** Another part of the same relay did not keep up. */
+  | 'part_full'
   /** The oldest packet of a full queue, dropped to make room. */
   | 'queue_head'
 
@@ -82,6 +84,6 @@ export function newCounters(): Counters {
     packetsSent: 0,
     bytesReceived: 0,
     bytesSent: 0,
-    dropped: { unknown_dest: 0, unknown_dest_on_fwd: 0, gone_disconnected: 0, queue_head: 0 },
+    dropped: { unknown_dest: 0, unknown_dest_on_fwd: 0, gone_disconnected: 0, part_full: 0, queue_head: 0 },
   }
 }

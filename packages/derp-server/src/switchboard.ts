@@ -39,6 +39,8 @@ export interface Lines {
 export class Switchboard {
   readonly clients: Clients<Connection>
   readonly counters: Counters = newCounters()
+  /** The siblings that are other parts of this same relay. */
+  readonly parts = new Set<SiblingId>()
   readonly #lines: Lines
   readonly #slab = new Slab()
   /** Clients of which two connections have been seen to speak in turn. */
@@ -66,14 +68,21 @@ export class Switchboard {
   /** Takes the payload of a ForwardPacket; returns `false` when it is none. */
   receiveForwarded(payload: Uint8Array, now: number): boolean {
     const message = decodeForwardPacket(payload)
-    if (message !== undefined) this.deliverForwarded(message, now)
-    return message !== undefined
+    if (message === undefined) return false
+    const to = this.clients.get(message.destination)
+    // To another part of this same relay it may go on.
+    const part = to?.active === undefined ? to?.links[0] : undefined
+    if (part !== undefined && this.parts.has(part)) this.#lines.forward(part, message)
+    else this.deliverForwarded(message, now)
+    return true
   }
 
   /** Delivers a packet that a sibling sent on. It is never sent on again, so that packets cannot go round. */
   deliverForwarded({ source, destination, packet }: ForwardPacket, now: number): void {
     this.counters.packetsForwardedIn += 1
-    const to = this.clients.get(destination)?.active
+    const client = this.clients.get(destination)
+    // Two parts may each think that the other one has it.
+    const to = client?.active ?? client?.connections.values().next().value
     if (to === undefined) this.counters.dropped.unknown_dest_on_fwd += 1
     else this.#deliver(source, this.clients.get(source), to, packet, now)
   }
@@ -91,6 +100,7 @@ export class Switchboard {
   /** Makes a connection that spoke the one that receives. That both speak says that two machines share the key. */
   takeOver(client: Client<Connection>, connection: Connection, now: number): void {
     client.active = connection
+    if (client.connections.size === 1) return
     if (this.#fighting.has(client)) return
     this.#fighting.add(client)
     for (const each of client.connections) this.#tell(each, encodeHealth(FIGHTING), now)

@@ -40,14 +40,21 @@ export class Watchers {
     if (connection.watching) return
     connection.watching = true
     this.#watching.add(connection)
-    for (const { active } of clients) {
-      if (active !== undefined) this.#tell(connection, presentFrame(active), now, Infinity)
+    for (const client of clients) {
+      const [first] = client.connections
+      const frame = first === undefined ? elsewhereFrame(client.key) : presentFrame(first)
+      this.#tell(connection, frame, now, Infinity)
     }
   }
 
   /** Tells everybody that a connection came, also when its key was here already. */
   came(connection: Connection, now: number): void {
     if (this.#watching.size > 0) this.#tellAll(presentFrame(connection), now)
+  }
+
+  /** Tells everybody that a key came to another part of this relay. */
+  cameElsewhere(key: Uint8Array, now: number): void {
+    if (this.#watching.size > 0) this.#tellAll(elsewhereFrame(key), now)
   }
 
   /** Tells everybody that a key has no connection here any more. */
@@ -81,6 +88,14 @@ export class Watchers {
     if (watcher.news.length < bound) watcher.news.push(frame)
     else this.#giveUp(watcher, now)
   }
+}
+
+function elsewhereFrame(peer: Uint8Array): Uint8Array {
+  return encodePeerPresent({
+    peer,
+    endpoint: { address: new Uint8Array(16), port: 0 },
+    flags: PRESENT_REGULAR,
+  })
 }
 
 function presentFrame({ client, origin, flags }: Connection): Uint8Array {

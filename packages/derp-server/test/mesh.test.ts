@@ -73,7 +73,7 @@ test('S15: ForwardPacket delivers with the given source and is never sent on a s
   sibling.say(encodeForwardPacket({ source, destination: bob.key, packet: dataPacket(7) }))
   expect(bob.got(FRAME_RECV_PACKET)).toEqual([new Uint8Array([...source, ...dataPacket(7)])])
   const elsewhere = new Uint8Array(32).fill(6)
-  bench.relay.handlePeerPresent(bench.relay.handleSiblingUp(), elsewhere)
+  bench.relay.handlePeerPresent(bench.relay.handleSiblingUp(), elsewhere, 0)
   sibling.say(encodeForwardPacket({ source, destination: elsewhere, packet: dataPacket(7) }))
   expect(bench.forwarded).toHaveLength(0)
   expect(bench.relay.stats.dropped.unknown_dest_on_fwd).toBe(1)
@@ -99,7 +99,7 @@ test('S16: what is for a client of a sibling is handed to it, until the sibling 
   const alice = bench.connect(1).login()
   const bob = new Uint8Array(32).fill(2)
   const sibling = bench.relay.handleSiblingUp()
-  bench.relay.handlePeerPresent(sibling, bob)
+  bench.relay.handlePeerPresent(sibling, bob, 0)
   const send = (): void => alice.send({ key: bob } as BenchClient, discoPacket())
   send()
   expect(bench.forwarded).toEqual([
@@ -117,10 +117,10 @@ test('S16: of several siblings that have a key the first is used until it drops 
   const alice = bench.connect(1).login()
   const absent = bench.connect(2)
   const [first, second] = [bench.relay.handleSiblingUp(), bench.relay.handleSiblingUp()]
-  for (const sibling of [first, second, first]) bench.relay.handlePeerPresent(sibling, absent.key)
+  for (const sibling of [first, second, first]) bench.relay.handlePeerPresent(sibling, absent.key, 0)
   alice.send(absent, dataPacket(1))
   bench.relay.handleSiblingDown(first, 0)
-  bench.relay.handlePeerPresent(first, absent.key)
+  bench.relay.handlePeerPresent(first, absent.key, 0)
   alice.send(absent, dataPacket(2))
   const here = bench.connect(2).login()
   alice.send(absent, dataPacket(3))
@@ -137,7 +137,7 @@ test('S11, S16: who heard from a client of the region is told once, when it is a
   const bench = meshBench()
   const [alice, bob] = [bench.connect(1).login(), bench.connect(2).login()]
   const sibling = bench.relay.handleSiblingUp()
-  bench.relay.handlePeerPresent(sibling, bob.key)
+  bench.relay.handlePeerPresent(sibling, bob.key, 0)
   bob.send(alice, dataPacket(1))
   bob.leave()
   expect(alice.got(FRAME_PEER_GONE)).toHaveLength(0)
@@ -151,7 +151,7 @@ test('S11, S16: a client of a sibling whose packets arrived here is missed when 
   const [alice, link] = [bench.connect(1).login(), bench.connect(9).login(MESH)]
   const source = new Uint8Array(32).fill(5)
   const sibling = bench.relay.handleSiblingUp()
-  bench.relay.handlePeerPresent(sibling, source)
+  bench.relay.handlePeerPresent(sibling, source, 0)
   link.say(encodeForwardPacket({ source, destination: alice.key, packet: dataPacket(1) }))
   bench.relay.handleSiblingDown(sibling, 0)
   bench.drain()

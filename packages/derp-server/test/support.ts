@@ -131,6 +131,8 @@ export class RelayBench {
   readonly admissions: { id: ConnectionId; nodeKey: Uint8Array; source: string }[] = []
   /** The packets handed to siblings. */
   readonly forwarded: Extract<RelayOutput, { kind: 'forward' }>[] = []
+  /** What was said to the other parts of the relay. */
+  readonly announced: Extract<RelayOutput, { kind: 'presence' | 'close-peer' }>[] = []
   readonly #clients = new Map<ConnectionId, BenchClient>()
   #now = 0
 
@@ -170,6 +172,10 @@ export class RelayBench {
     for (let output = this.relay.poll(); output !== undefined; output = this.relay.poll()) {
       if (output.kind === 'forward') {
         this.forwarded.push({ ...output })
+        continue
+      }
+      if (output.kind === 'presence' || output.kind === 'close-peer') {
+        this.announced.push(output)
         continue
       }
       const client = this.#clients.get(output.connection)

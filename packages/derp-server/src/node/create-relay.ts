@@ -2,6 +2,7 @@
 // machine and decides nothing but which of the doors a request came to.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import type { MessagePort } from 'node:worker_threads'
 import { formatHexKey, type X25519 } from '@mesh/keys'
 import { type Clock, drive, type RandomSource } from '@mesh/sansio'
 import { systemClock, systemRandom } from '@mesh/sansio/node'
@@ -13,6 +14,7 @@ import { Relay, type RelayOutput } from '../relay.ts'
 import type { RelayStats } from '../stats.ts'
 import { answerDebug } from './debug.ts'
 import { answerRequest, pathOf } from './http-answers.ts'
+import { PartLink } from './part-link.ts'
 import {
   type RelayStream,
   type RelayStreamEvents,
@@ -45,6 +47,8 @@ export interface RelayServerOptions {
    * who is here, and trusted to hand over other people's packets. Without it there are no mesh peers.
    */
   readonly meshKey?: Uint8Array
+  /** Whether this relay is to be one part of several: see {@link RelayServer.joinPart}. */
+  readonly parts?: boolean
   /** What one client may send; beyond it, reading pauses and nothing is lost. No limit unless given. */
   readonly receiveLimit?: ReceiveLimit
   /**
@@ -94,6 +98,12 @@ export interface RelayServer {
    * @param forward - Hands a packet to that relay; the fields are views valid during the call only.
    */
   joinSibling(forward: (source: Uint8Array, destination: Uint8Array, packet: Uint8Array) => void): Sibling
+  /**
+   * Makes this relay and the one at the other end of the port two parts of one relay, which a client cannot tell from one:
+   * for worker threads that share a TCP port, so that a machine's cores add up. Every two parts need a channel between
+   * them, all have the same key, and `parts` has to be set.
+   */
+  joinPart(port: MessagePort): void
   /** Changes what one client may send, for those that are here too; `undefined` lifts the limit. */
   setReceiveLimit(limit: ReceiveLimit | undefined): void
   /** Closes every connection. Idempotent. The HTTP server stays with its owner. */
@@ -121,6 +131,7 @@ class MountedRelay implements RelayServer {
   readonly #driver: ReturnType<typeof drive>
   readonly #links = new Map<ConnectionId, Link>()
   readonly #siblings = new Map<SiblingId, Parameters<RelayServer['joinSibling']>[0]>()
+  readonly #parts = new Map<SiblingId, PartLink>()
   readonly #unflushed = new Set<ConnectionId>()
   readonly #webSockets = new WebSocketServer({
     noServer: true,
@@ -139,6 +150,7 @@ class MountedRelay implements RelayServer {
       admission: options.verifyClient !== undefined,
       ...(options.writeTimeout === undefined ? {} : { writeTimeout: options.writeTimeout }),
       ...(options.meshKey === undefined ? {} : { meshKey: options.meshKey }),
+      ...(options.parts === undefined ? {} : { announce: options.parts }),
       ...(options.receiveLimit === undefined ? {} : { receiveLimit: options.receiveLimit }),
       ...(options.x25519 === undefined ? {} : { x25519: options.x25519 }),
     })
@@ -177,7 +189,10 @@ class MountedRelay implements RelayServer {
     const id = this.#relay.handleSiblingUp()
     this.#siblings.set(id, forward)
     return {
-      peerPresent: (nodeKey) => this.#relay.handlePeerPresent(id, nodeKey),
+      peerPresent: (nodeKey) => {
+        this.#relay.handlePeerPresent(id, nodeKey, this.#clock.now())
+        this.#driver.wake()
+      },
       peerGone: (nodeKey) => {
         this.#relay.handlePeerGone(id, nodeKey, this.#clock.now())
         this.#driver.wake()
@@ -188,6 +203,31 @@ class MountedRelay implements RelayServer {
         this.#driver.wake()
       },
     }
+  }
+
+  joinPart(port: MessagePort): void {
+    if (this.#options.parts !== true) throw new TypeError('a relay that joins parts needs the option parts')
+    const id = this.#relay.handleSiblingUp({ part: true })
+    const input = (handle: (now: number) => void): void => {
+      handle(this.#clock.now())
+      this.#driver.wake()
+    }
+    const link = new PartLink(port, {
+      present: (nodeKey) => input((now) => this.#relay.handlePeerPresent(id, nodeKey, now)),
+      gone: (nodeKey) => input((now) => this.#relay.handlePeerGone(id, nodeKey, now)),
+      forwarded: (packet) => input((now) => this.#relay.handleForwarded(packet, now)),
+      closePeer: (nodeKey) => input((now) => this.#relay.handleClosePeer(nodeKey, now)),
+      closed: () => {
+        this.#parts.delete(id)
+        this.#siblings.delete(id)
+        input((now) => this.#relay.handleSiblingDown(id, now))
+      },
+    })
+    this.#parts.set(id, link)
+    this.#siblings.set(id, (source, destination, packet) => {
+      if (!link.forward({ source, destination, packet })) this.#relay.handlePartFull()
+    })
+    for (const nodeKey of this.#relay.nodeKeys) link.present(nodeKey)
   }
 
   setReceiveLimit(limit: ReceiveLimit | undefined): void {
@@ -201,6 +241,7 @@ class MountedRelay implements RelayServer {
     this.#driver.close()
     for (const { stream } of this.#links.values()) stream.destroy()
     this.#links.clear()
+    for (const part of this.#parts.values()) part.close()
     this.#webSockets.close()
   }
 
@@ -236,10 +277,21 @@ class MountedRelay implements RelayServer {
   }
 
   #perform(output: RelayOutput): void {
-    if (output.kind === 'forward') {
-      this.#siblings.get(output.sibling)?.(output.source, output.destination, output.packet)
-      return
+    switch (output.kind) {
+      case 'forward':
+        this.#siblings.get(output.sibling)?.(output.source, output.destination, output.packet)
+        return
+      case 'close-peer':
+        return this.#parts.get(output.sibling)?.closePeer(output.nodeKey)
+      case 'presence':
+        for (const part of this.#parts.values()) part[output.present ? 'present' : 'gone'](output.nodeKey)
+        return
+      default:
+        this.#performOn(output)
     }
+  }
+
+  #performOn(output: Extract<RelayOutput, { connection: ConnectionId }>): void {
     const link = this.#links.get(output.connection)
     if (link === undefined) return
     switch (output.kind) {

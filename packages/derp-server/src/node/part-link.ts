@@ -1,0 +1,121 @@
+// Two parts of one relay, on two cores, talk through a port as two relays of one mesh talk through a socket: in the same
+// frames. What one turn of the loop has for the other part travels together (data-plane §2.9).
+import type { MessagePort } from 'node:worker_threads'
+import {
+  decodeClosePeer,
+  decodeForwardPacket,
+  decodePeerGone,
+  decodePeerPresent,
+  encodeClosePeer,
+  encodeForwardPacket,
+  encodePeerGone,
+  encodePeerPresent,
+  FRAME_CLOSE_PEER,
+  FRAME_FORWARD_PACKET,
+  FRAME_PEER_GONE,
+  FRAME_PEER_PRESENT,
+  type ForwardPacket,
+  type Frame,
+  FrameReader,
+  PEER_GONE_DISCONNECTED,
+} from '@mesh/wire/derp'
+
+/** Who is told what the other part says. */
+export interface PartEvents {
+  readonly present: (nodeKey: Uint8Array) => void
+  readonly gone: (nodeKey: Uint8Array) => void
+  readonly forwarded: (packet: ForwardPacket) => void
+  readonly closePeer: (nodeKey: Uint8Array) => void
+  /** The other part ended. */
+  readonly closed: () => void
+}
+
+/** How much may be on its way to the other part; above it packets are dropped, as any full queue would. */
+const MAX_PENDING = 4 << 20
+
+/** One end of the link between two parts of a relay. */
+export class PartLink {
+  readonly #port: MessagePort
+  #pending: Uint8Array[] = []
+  #length = 0
+  /** Bytes sent that the other part has not yet said to have read. */
+  #unread = 0
+
+  constructor(port: MessagePort, events: PartEvents) {
+    this.#port = port
+    port.on('message', (message: unknown) => {
+      if (typeof message === 'number') this.#unread -= message
+      else if (message instanceof Uint8Array) this.#read(message, events)
+    })
+    port.on('close', () => events.closed())
+  }
+
+  present(nodeKey: Uint8Array): void {
+    this.#add(encodePeerPresent({ peer: nodeKey, flags: 0 }))
+  }
+
+  gone(nodeKey: Uint8Array): void {
+    this.#add(encodePeerGone({ peer: nodeKey, reason: PEER_GONE_DISCONNECTED }))
+  }
+
+  closePeer(nodeKey: Uint8Array): void {
+    this.#add(encodeClosePeer(nodeKey))
+  }
+
+  /** Hands a packet over; returns whether there was room. */
+  forward(packet: ForwardPacket): boolean {
+    if (this.#unread + this.#length > MAX_PENDING) return false
+    this.#add(encodeForwardPacket(packet))
+    return true
+  }
+
+  close(): void {
+    this.#port.close()
+  }
+
+  #add(frame: Uint8Array): void {
+    if (this.#pending.length === 0) queueMicrotask(() => this.#flush())
+    this.#pending.push(frame)
+    this.#length += frame.length
+  }
+
+  #flush(): void {
+    const bytes = new Uint8Array(this.#length)
+    let at = 0
+    for (const frame of this.#pending) {
+      bytes.set(frame, at)
+      at += frame.length
+    }
+    this.#pending = []
+    this.#length = 0
+    this.#unread += bytes.length
+    this.#port.postMessage(bytes, [bytes.buffer])
+  }
+
+  #read(bytes: Uint8Array, events: PartEvents): void {
+    // Whole frames from our own program: there is nothing to bound and nothing to gather.
+    const reader = new FrameReader(() => bytes.length)
+    reader.feed(bytes)
+    for (let frame = reader.read(); frame !== undefined; frame = reader.read()) tell(frame, events)
+    this.#port.postMessage(bytes.length, [])
+  }
+}
+
+function tell({ type, payload }: Frame, events: PartEvents): void {
+  switch (type) {
+    case FRAME_FORWARD_PACKET:
+      return tellIf(decodeForwardPacket(payload), events.forwarded)
+    case FRAME_PEER_PRESENT:
+      return tellIf(decodePeerPresent(payload)?.peer, events.present)
+    case FRAME_PEER_GONE:
+      return tellIf(decodePeerGone(payload)?.peer, events.gone)
+    case FRAME_CLOSE_PEER:
+      return tellIf(decodeClosePeer(payload), events.closePeer)
+    default:
+      return
+  }
+}
+
+function tellIf<T>(value: T | undefined, take: (value: T) => void): void {
+  if (value !== undefined) take(value)
+}
