@@ -6,11 +6,17 @@ import type { Bench, BenchResult } from './bench.ts'
 import { dataplaneBench } from './dataplane.ts'
 import { handshakeBench } from './handshake.ts'
 import { watchMachine } from './machine.ts'
+import { relayFreezeBench } from './relay-freeze.ts'
+import { relayIdleBench } from './relay-idle.ts'
+import { relayBench } from './relay.ts'
 
 const benches: Readonly<Record<string, Bench>> = {
   aead: aeadBench,
   handshake: handshakeBench,
   dataplane: dataplaneBench,
+  relay: relayBench,
+  'relay-idle': relayIdleBench,
+  'relay-freeze': relayFreezeBench,
 }
 
 process.exitCode = await main(process.argv.slice(2))

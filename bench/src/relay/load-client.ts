@@ -1,0 +1,133 @@
+// A client that is as little work as a client can be, so that the relay is what gets measured: it logs in as any client
+// does, and from then on sends frames made beforehand and walks over what comes by its headers. It knows nothing of whose
+// relay it is.
+import { once } from 'node:events'
+import { connect, type TLSSocket } from 'node:tls'
+import { generatePrivateKey, precomputeBox, publicKeyOf, sealBox } from '@mesh/keys'
+import { systemRandom } from '@mesh/sansio/node'
+import {
+  clientFrameLimit,
+  decodeServerKey,
+  encodeClientInfo,
+  encodeSealedClientInfo,
+  encodeSendPacket,
+  FRAME_RECV_PACKET,
+  FRAME_SERVER_INFO,
+  FRAME_SERVER_KEY,
+  FrameReader,
+} from '@mesh/wire/derp'
+
+const UPGRADE = 'GET /derp HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\nUpgrade: DERP\r\n\r\n'
+const HEADER = 5
+const STAMP = HEADER + 32
+
+/** One connection of the load. */
+export class LoadClient {
+  readonly key: Uint8Array
+  readonly socket: TLSSocket
+  /** Packets that came. */
+  received = 0
+  /** Is told how many packets came at once, and with what stamps when they are asked for. */
+  onPackets: (count: number) => void = () => undefined
+  /** Is told the stamp of each packet; costs time, so it is left out where only the rate counts. */
+  onStamp: ((stamp: number) => void) | undefined
+  #toSkip = 0
+  #header = new Uint8Array(STAMP + 8)
+  #inHeader = 0
+
+  private constructor(socket: TLSSocket, key: Uint8Array) {
+    this.socket = socket
+    this.key = key
+  }
+
+  /** Connects by TLS and logs in. */
+  static async connect(port: number): Promise<LoadClient> {
+    const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false })
+    await once(socket, 'secureConnect')
+    socket.setNoDelay(true)
+    socket.write(UPGRADE)
+    const privateKey = generatePrivateKey(systemRandom)
+    const client = new LoadClient(socket, publicKeyOf(privateKey))
+    await logIn(socket, privateKey)
+    socket.on('error', () => undefined)
+    socket.on('data', (chunk: Buffer) => client.#walk(chunk))
+    return client
+  }
+
+  /** Returns a frame with a packet of `length` bytes for `to`, whose first 8 bytes are the stamp. */
+  static frame(to: Uint8Array, length: number, stamp = 0): Uint8Array {
+    const packet = new Uint8Array(length)
+    new DataView(packet.buffer).setFloat64(0, stamp)
+    return encodeSendPacket({ destination: to, packet })
+  }
+
+  // Frames are cut by chunks anywhere: a header is gathered, the rest is passed over.
+  #walk(chunk: Uint8Array): void {
+    let at = 0
+    let packets = 0
+    const wanted = this.onStamp === undefined ? HEADER : this.#header.length
+    while (at < chunk.length) {
+      if (this.#toSkip > 0) {
+        const skipped = Math.min(this.#toSkip, chunk.length - at)
+        this.#toSkip -= skipped
+        at += skipped
+        continue
+      }
+      const header = this.#header
+      // Frames that are no packets may be shorter than the stamp is deep.
+      const need = this.#inHeader < HEADER ? HEADER : header[0] === FRAME_RECV_PACKET ? wanted : HEADER
+      const taken = Math.min(need - this.#inHeader, chunk.length - at)
+      for (let i = 0; i < taken; i += 1) header[this.#inHeader + i] = chunk[at + i]!
+      this.#inHeader += taken
+      at += taken
+      if (this.#inHeader < need) continue
+      const isPacket = header[0] === FRAME_RECV_PACKET
+      if (isPacket && this.#inHeader < wanted) continue
+      const view = new DataView(header.buffer)
+      this.#toSkip = view.getUint32(1) - (this.#inHeader - HEADER)
+      this.#inHeader = 0
+      if (!isPacket) continue
+      packets += 1
+      this.onStamp?.(view.getFloat64(STAMP))
+    }
+    this.received += packets
+    if (packets > 0) this.onPackets(packets)
+  }
+}
+
+async function logIn(socket: TLSSocket, privateKey: Uint8Array): Promise<void> {
+  const reader = new FrameReader(clientFrameLimit)
+  let head: Buffer | undefined = Buffer.alloc(0)
+  await new Promise<void>((resolve, reject) => {
+    const fail = (): void => reject(new Error('the relay hung up during the login'))
+    const take = (chunk: Buffer): void => {
+      let bytes: Uint8Array = chunk
+      if (head !== undefined) {
+        head = Buffer.concat([head, chunk])
+        const end = head.indexOf('\r\n\r\n')
+        if (end === -1) return
+        bytes = head.subarray(end + 4)
+        head = undefined
+      }
+      reader.feed(bytes)
+      for (let frame = reader.read(); frame !== undefined; frame = reader.read()) {
+        if (frame.type === FRAME_SERVER_KEY) socket.write(clientInfo(privateKey, frame.payload))
+        if (frame.type !== FRAME_SERVER_INFO) continue
+        socket.off('data', take)
+        socket.off('close', fail)
+        return resolve()
+      }
+    }
+    socket.on('data', take)
+    socket.on('close', fail)
+  })
+}
+
+function clientInfo(privateKey: Uint8Array, greeting: Uint8Array): Uint8Array {
+  const serverKey = decodeServerKey(greeting)
+  const box = serverKey && precomputeBox(privateKey, serverKey)
+  if (box === undefined) throw new Error('the relay greeted without a key')
+  const nonce = systemRandom(24)
+  const info = encodeClientInfo({ version: 2, canAckPings: true, isProber: false })
+  return encodeSealedClientInfo({ clientKey: publicKeyOf(privateKey), nonce, box: sealBox(box, nonce, info) })
+}
