@@ -13,4 +13,5 @@ export {
   type RelayLink,
 } from './open-magicsock.ts'
 export { localAddresses } from './local-addresses.ts'
+export { MEASURE_TIMEOUT, measureRelayByHttps, type RelayTarget } from './measure-relay.ts'
 export { openUdpSockets, SOCKET_BUFFER_SIZE, type UdpOptions } from './udp-sockets.ts'

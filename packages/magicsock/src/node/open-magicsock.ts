@@ -57,7 +57,7 @@ export interface OpenMagicSockOptions {
   readonly sockets?: DatagramSocket
   /**
    * Measures a relay over HTTPS in milliseconds, for networks without UDP; the request alone counts, not the connecting.
-   * `undefined` for a relay that does not answer.
+   * `undefined` for a relay that does not answer. `measureRelayByHttps` fits, told which servers the region has.
    */
   readonly measureRelay?: (region: number) => Promise<number | undefined>
   /** Looks for a captive portal: `detectCaptivePortal` of relays that answer on port 80, for instance. */
