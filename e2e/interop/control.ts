@@ -2,7 +2,7 @@
 import { eventually, type Lab } from '../netns/lab.ts'
 import type { InteropCase } from './case.ts'
 import { joinTailscaled, kernelPing, type MeshNode, pathIs } from './nodes.ts'
-import { type MeshControl, startControl, startRelay } from './servers.ts'
+import { type MeshControl, startAskingDerper, startControl, startRelay } from './servers.ts'
 import { buildSite } from './site.ts'
 
 const TAILSCALE = ['tailscaled', 'tailscale']
@@ -77,6 +77,18 @@ export const control: readonly InteropCase[] = [
     run: async (lab, trail, peer) => {
       const { hub, nodes: places } = await buildSite(lab, ['a', 'b'], 'hub-only')
       const server = await trail('server up', () => startControl(hub, 'embedded'))
+      const [a, b] = pair(await trail('both Running', () => joinAll(places, server, peer)))
+      await trail('ping', () => kernelPing(a, b))
+      await trail('relayed', () => pathIs(a, b, /via DERP/))
+    },
+  },
+  {
+    name: 'two tailscaled that meet at a real derper only, which asks our control whom to serve',
+    peers: [...TAILSCALE, 'derper'],
+    run: async (lab, trail, peer) => {
+      const { hub, nodes: places } = await buildSite(lab, ['a', 'b'], 'hub-only')
+      const relay = startAskingDerper(hub, peer('derper'))
+      const server = await trail('servers up', () => startControl(hub, relay))
       const [a, b] = pair(await trail('both Running', () => joinAll(places, server, peer)))
       await trail('ping', () => kernelPing(a, b))
       await trail('relayed', () => pathIs(a, b, /via DERP/))

@@ -47,7 +47,19 @@ export async function startControl(hub: Place, relay: string): Promise<MeshContr
     const { stdout } = await hub.namespace.run(...node, ...args, ...flags, '--json')
     return JSON.parse(stdout)
   }
-  return { url: `http://${hub.address}:8080`, authKey, plainRelay: relay === 'embedded', admin }
+  return {
+    url: `http://${hub.address}:8080`,
+    authKey,
+    plainRelay: relay === 'embedded' || relay.startsWith('http:'),
+    admin,
+  }
+}
+
+/** Starts a real derper in the hub that asks our control server whom to serve; returns how to name it to nodes. */
+export function startAskingDerper(hub: Place, derper: string): string {
+  const ask = `-verify-client-url=http://${hub.address}:8080/verify`
+  hub.namespace.start(derper, '-dev', ask, '-verify-client-url-fail-open=false')
+  return `http://${hub.address}:3340`
 }
 
 /** Starts a real headscale in the hub with its embedded relay, and makes a user and a reusable key. */
