@@ -111,7 +111,7 @@ test('down takes the machine out, up brings it back with its address, logout for
   expect(await a('wait', '--timeout=1s')).toBe(
     'exit code 1: The node is not in the mesh after 1 s (see mesh status).',
   )
-  const waiting = a('wait', '--timeout=20s')
+  const waiting = a('wait', '--timeout=60s')
   expect(await a('up')).toBe('')
   expect(await waiting).toBe('')
   expect(await a('ip')).toBe(before)
