@@ -13,6 +13,7 @@ import type { NoiseConnection } from './accept-noise.ts'
 import { Exchange, turnAway } from './exchange.ts'
 import type { ControlLogger } from './logger.ts'
 import type { NoiseStream } from './noise-stream.ts'
+import { NoteLimit } from './note-limit.ts'
 import { BodyBudget, readBody } from './request-body.ts'
 import { Strangers } from './strangers.ts'
 
@@ -52,6 +53,7 @@ export class MachineSessions {
   readonly #connections = new Set<NoiseStream>()
   readonly #exchanges = new Map<number, Open>()
   readonly #strangers = new Strangers()
+  readonly #notes = new NoteLimit()
   readonly #bodies = BodyBudget.together()
   #lastExchange = 0
 
@@ -165,10 +167,12 @@ export class MachineSessions {
 
   #answerCall({ machineKey }: Link, stream: ServerHttp2Stream, call: MachineCall): void {
     if (stream.destroyed) return
-    const { coordinator, logger } = this.#options
+    const { coordinator, logger, now } = this.#options
     const answer = answerMachineCall(call, {
       nodeByKey: (nodeKey) => coordinator.nodeOf(machineKey, nodeKey),
-      note: (node, kind, text) => logger.info({ node: node.id, kind, text }, 'a node reports'),
+      note: (node, kind, text) => {
+        if (this.#notes.allow(node.id, now())) logger.info({ node: node.id, kind, text }, 'a node reports')
+      },
       whoIs: () => coordinator.whoIs(machineKey),
     })
     const exchange = new Exchange(stream, false)
