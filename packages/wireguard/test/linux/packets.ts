@@ -82,8 +82,19 @@ export function tcpPacket({
 }
 
 /** A UDP super-packet with its virtio header, as the kernel hands it over. */
-export function udpPacket({ v6, length, gso }: { v6: boolean; length: number; gso: number }): Uint8Array {
+export function udpPacket({
+  v6,
+  length,
+  gso,
+  port = 0,
+}: {
+  v6: boolean
+  length: number
+  gso: number
+  port?: number
+}): Uint8Array {
   const udp = new Uint8Array(8 + length)
+  new DataView(udp.buffer).setUint16(0, port)
   new DataView(udp.buffer).setUint16(2, 53)
   new DataView(udp.buffer).setUint16(4, 8 + length)
   // No two pieces are alike.

@@ -118,7 +118,7 @@ function traffic(shape: readonly { v6: boolean; size: number; count: number; udp
 } {
   const inputs: Uint8Array[] = []
   shape.forEach(({ v6, size, count, udp }, flow) => {
-    if (udp) return inputs.push(udpPacket({ v6, length: size * count, gso: size }))
+    if (udp) return inputs.push(udpPacket({ v6, length: size * count, gso: size, port: flow }))
     for (let i = 0; i < count; i += 1) {
       const sequence = flow * 100_000 + i * size
       inputs.push(
