@@ -129,7 +129,7 @@ async function play(streets: Streets): Promise<ReadonlyMap<string, Outcome>> {
       street.order({ order: 'burst', cell: cell.name, length: cell.length, count: BURST })
     }
   }
-  await new Promise<void>((resolve) => setTimeout(resolve, 3_000))
+  await new Promise<void>((resolve) => setTimeout(resolve, 5_000))
   const outcomes = new Map<string, Outcome>()
   const seen = new Map<Street, ReadonlyMap<number, number>>()
   await Promise.all(

@@ -48,7 +48,7 @@ test.for([
       await eventually(
         'both sides direct',
         async () => (mapped.isDirect(CELL) && other.isDirect(CELL)) || undefined,
-        15_000,
+        30_000,
       )
       for (const street of [mapped, other]) {
         street.order({ order: 'burst', cell: CELL, length: WITNESSED_MIN, count: BURST })

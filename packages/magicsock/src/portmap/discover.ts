@@ -6,8 +6,8 @@ import { encodePcpAnnounce, PCP_RESULT_OK } from './pcp.ts'
 import type { IpAddress } from '@mesh/wire/ip'
 import { ssdpQuestions, type UpnpDevice } from './ssdp.ts'
 
-/** How long a gateway has to answer. */
-export const PROBE_TIMEOUT = 250
+/** How long a gateway has to answer: UPnP devices may take the two seconds that the question gives them. */
+export const PROBE_TIMEOUT = 2_250
 /** How long the others have after the first. */
 export const PROBE_GRACE = 50
 /** More devices than this on one gateway are not looked at. */
@@ -44,6 +44,8 @@ export function* discover(setting: Setting): Dialogue<Discovered> {
     } else {
       continue
     }
+    // A no is no reason to hurry the others.
+    if (!found.natPmp && !found.pcp && found.devices.length === 0) continue
     until = Math.min(until, Math.max(began + PROBE_GRACE, setting.now() + PROBE_GRACE))
   }
   return found

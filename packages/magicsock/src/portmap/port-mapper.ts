@@ -15,7 +15,9 @@ import { decodeSsdpAnswer } from './ssdp.ts'
 
 /** How long one attempt to get a mapping may take. */
 export const ATTEMPT_TIMEOUT = 5_000
-/** How long a gateway that gave none is left in peace. */
+/** How soon a gateway that gave nothing is asked again; each time it is left in peace twice as long, up to the next. */
+export const FIRST_RETRY_INTERVAL = 10_000
+/** How long it is left in peace in the end. */
 export const RETRY_INTERVAL = 5 * 60_000
 /** How often a gateway that keeps an epoch is asked for it. */
 export const EPOCH_CHECK_INTERVAL = 60_000
@@ -49,6 +51,7 @@ export class PortMapper implements Machine<PortMapperOutput> {
   /** When to ask for a mapping, or for its renewal. */
   #askAt = Infinity
   #checkAt = Infinity
+  #retryAfter = FIRST_RETRY_INTERVAL
   #now = 0
 
   /** @param random - Source of ports and nonces. */
@@ -82,6 +85,7 @@ export class PortMapper implements Machine<PortMapperOutput> {
     this.#nonce = this.#random(PCP_NONCE_LENGTH).slice()
     this.#services = { natPmp: undefined, pcp: undefined, upnp: undefined }
     this.#askAt = asked === undefined ? Infinity : now
+    this.#retryAfter = FIRST_RETRY_INTERVAL
     this.handleTimeout(now)
   }
 
@@ -196,8 +200,9 @@ export class PortMapper implements Machine<PortMapperOutput> {
     this.#stop()
     if (mapping !== undefined) this.#replace(mapping)
     const left = (this.#mapping?.expiresAt ?? Infinity) - this.#now
-    const wait = left === Infinity ? RETRY_INTERVAL : Math.max(left / 2, MIN_RENEW_INTERVAL)
-    this.#askAt = this.#now + wait
+    this.#askAt = this.#now + (left === Infinity ? this.#retryAfter : Math.max(left / 2, MIN_RENEW_INTERVAL))
+    const longer = Math.min(this.#retryAfter * 2, RETRY_INTERVAL)
+    this.#retryAfter = left === Infinity ? longer : FIRST_RETRY_INTERVAL
     const hasEpoch = this.#mapping !== undefined && this.#mapping.service !== 'upnp'
     this.#checkAt = hasEpoch ? this.#now + EPOCH_CHECK_INTERVAL : Infinity
   }

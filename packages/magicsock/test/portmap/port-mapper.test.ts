@@ -48,13 +48,23 @@ describe('a gateway that speaks something', () => {
     expect(home.mapper.mapping?.service).toBe('upnp')
   })
 
-  test('a gateway that says nothing is asked again after five minutes, and not before', () => {
+  test('a gateway that says nothing is asked again after ten seconds, then ever more rarely', () => {
     const home = new Home({})
-    home.run(RETRY_INTERVAL - 1_000)
+    home.run(9_000)
     expect(home.asked).toEqual(['pmp address', 'pcp announce'])
-    home.run(2_000)
+    home.run(5_000)
     expect(home.asked.length).toBe(4)
+    home.run(3_600_000)
+    home.asked.length = 0
+    home.run(RETRY_INTERVAL)
+    expect(home.asked.length).toBe(2)
     expect(home.events).toEqual([])
+  })
+
+  test('a no of one service does not hurry the others', () => {
+    const home = new Home({ natPmp: { result: 2 }, pcp: { result: 2 } })
+    home.run(500)
+    expect(home.mapper.services.upnp).toBeUndefined()
   })
 
   test('a public gateway is no home router, and is not asked', () => {
@@ -252,11 +262,10 @@ describe('a malicious gateway gets nowhere', () => {
   })
 
   test('threat 13: an attempt ends after five seconds, however slowly a gateway answers', () => {
-    const home = new Home({})
-    home.manners = { natPmp: { silentMap: true } }
+    const home = new Home({ natPmp: { silentMap: true } })
     home.run(ATTEMPT_TIMEOUT + 1)
     const count = home.asked.length
-    home.run(60_000)
+    home.run(4_000)
     expect(home.asked.length).toBe(count)
   })
 
