@@ -18,6 +18,7 @@ import { isBeyondLimit, type Session } from '../session.ts'
 import type { AeadBackend, WasmAead } from '../wasm/index.ts'
 import { ArenaSession } from './arena-session.ts'
 import { Coalescer } from './coalescer.ts'
+import { innerLength } from './inner-length.ts'
 import { ACCEPT_ALL, type PacketJudge, UP, ACCEPT } from './packet-judge.ts'
 import { type SegmentSink, Segmenter } from './segmenter.ts'
 import { Trains } from './trains.ts'
@@ -412,7 +413,7 @@ export class PlaneCore {
 
   /** Lets in a packet without its padding, if it is one and the peer's to send (W14). */
   #admit(peer: PlanePeer, at: number, length: number): void {
-    const whole = this.#innerLength(at, length)
+    const whole = innerLength(this.#view, at, length)
     if (whole < 0) return this.counters.drop('bad-inner')
     const isV4 = (this.#bytes[at] ?? 0) >> 4 === 4
     const { allowedIps } = peer
@@ -433,18 +434,6 @@ export class PlaneCore {
     const verdict = this.judge.toOverlay(packet, peer)
     if (verdict === UP) this.#outputs.onPacket(packet, peer)
     return verdict === ACCEPT
-  }
-
-  /** The length that the packet inside says of itself; -1 when it is none, or claims more than there is. */
-  #innerLength(at: number, length: number): number {
-    const first = this.#bytes[at] ?? 0
-    let whole = -1
-    if (first >> 4 === 4 && length >= 20) {
-      const header = (first & 15) * 4
-      const total = this.#view.getUint16(at + 2)
-      if (header >= 20 && total >= header) whole = total
-    } else if (first >> 4 === 6 && length >= 40) whole = this.#view.getUint16(at + 4) + 40
-    return whole <= length ? whole : -1
   }
 
   #deliver(): void {
