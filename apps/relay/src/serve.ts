@@ -17,6 +17,7 @@ import {
   metaCertificate,
   type RelayServer,
   type StunListener,
+  refuseUpgrade,
 } from '@mesh/derp-server/node'
 import { generatePrivateKey } from '@mesh/keys'
 import { nodeCrypto } from '@mesh/noise/node'
@@ -132,8 +133,7 @@ async function openServer(
     certificate === undefined ? createServer(answer) : createTls(certificate, relay.publicKey, answer)
   server.on('upgrade', (request, socket, head) => {
     if (settings.derp) return relay.handleUpgrade(request, socket, head)
-    socket.on('error', () => socket.destroy())
-    socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+    refuseUpgrade(socket, '404 Not Found', 'This relay answers STUN only')
   })
   const { acceptConnectionLimit: perSecond, acceptConnectionBurst: burst } = settings
   limitAccepts(server, { perSecond, ...(burst === undefined ? {} : { burst }) })

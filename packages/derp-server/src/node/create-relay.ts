@@ -22,6 +22,7 @@ import {
   socketStream,
   webSocketStream,
 } from './stream.ts'
+import { refuseUpgrade } from './refuse-upgrade.ts'
 
 /** Who asks to be admitted: see {@link RelayServerOptions.verifyClient}. */
 export interface Admission {
@@ -167,16 +168,16 @@ class MountedRelay implements RelayServer {
 
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
     socket.on('error', () => socket.destroy())
-    if (this.#closed) return refuse(socket, '503 Service Unavailable', 'The relay is closing')
+    if (this.#closed) return refuseUpgrade(socket, '503 Service Unavailable', 'The relay is closing')
     if (pathOf(request) !== '/derp')
-      return refuse(socket, '404 Not Found', 'There is nothing to upgrade to here')
+      return refuseUpgrade(socket, '404 Not Found', 'There is nothing to upgrade to here')
     switch (doorOf(request)) {
       case 'derp':
         return this.#openDerp(request, socket, head)
       case 'websocket':
         return this.#openWebSocket(request, socket, head)
       case 'none':
-        return refuse(socket, '426 Upgrade Required', 'DERP needs a connection upgrade')
+        return refuseUpgrade(socket, '426 Upgrade Required', 'DERP needs a connection upgrade')
     }
   }
 
@@ -368,11 +369,4 @@ function switchingProtocols(publicKey: Uint8Array): string {
     `Derp-Public-Key: ${formatHexKey(publicKey)}`,
     '\r\n',
   ].join('\r\n')
-}
-
-function refuse(socket: Duplex, status: string, sentence: string): void {
-  const body = `${sentence}\n`
-  socket.end(
-    `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
-  )
 }

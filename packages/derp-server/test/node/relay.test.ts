@@ -47,6 +47,25 @@ test('S2: the 101 answer has the four headers, and packets cross', async () => {
   expect(payload).toEqual(new Uint8Array([...alice.key, ...dataPacket(7, 1_280)]))
 })
 
+test('threat 26: a refused client that does not hang up is hung up on', async () => {
+  await using server = await listen()
+  const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true })
+  socket.write('GET /nothing HTTP/1.1\r\nHost: relay\r\nUpgrade: DERP\r\nConnection: Upgrade\r\n\r\n')
+  let answer = ''
+  socket.setEncoding('latin1').on('data', (text: string) => {
+    answer += text
+  })
+  await once(socket, 'end')
+  expect(answer).toMatch(/^HTTP\/1\.1 404 /)
+  // Its own half stays open and silent: bytes sent into it are answered with a reset once the relay let go of it.
+  socket.on('error', () => socket.destroy())
+  const gone = new Promise((resolve) => socket.on('close', resolve))
+  const poke = setInterval(() => socket.write('?'), 100)
+  await gone
+  clearInterval(poke)
+  expect(socket.destroyed).toBe(true)
+})
+
 test('S2: with fast start no HTTP byte precedes the ServerKey frame', async () => {
   await using server = await listen()
   const client = new RawClient(connect(server.port, '127.0.0.1'), 1, true)
