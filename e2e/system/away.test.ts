@@ -1,32 +1,11 @@
 // The control server is away when a daemon is started again: it goes by the last map it had.
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { LocalMesh } from '@mesh/demo/local-mesh'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { meshOfTwo } from './mesh-of-two.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'mesh-away-'))
-const mesh = new LocalMesh({ directory })
-const mapOf = (name: string): string => join(directory, `${name}.state.map`)
-
-beforeAll(async () => {
-  await mesh.choosePorts()
-  await mesh.startRelay()
-  await mesh.startControl()
-  await mesh.ensureAuthKey()
-  for (const name of ['a', 'b']) {
-    await mesh.startDaemon(name)
-    await mesh.up(name)
-  }
-  await mesh.untilPeer('a', 'b')
-  await mesh.untilPeer('b', 'a')
-  await mesh.untilReachable('a', 'b')
-})
-
-afterAll(async () => {
-  await mesh.stop()
-  rmSync(directory, { recursive: true, force: true })
-})
+const mesh = meshOfTwo('away')
+const mapOf = (name: string): string => join(mesh.directory, `${name}.state.map`)
 
 test('a daemon that is started again while control is away reaches its peers, and is reached', async () => {
   const before = (await mesh.status('b')).TailscaleIPs

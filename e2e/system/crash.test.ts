@@ -1,33 +1,11 @@
 // Every program of a mesh is killed with SIGKILL in turn, and the mesh comes back by itself: without the control
 // server and without the relay traffic goes on, and a daemon that is started again is the same node as before.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { LocalMesh } from '@mesh/demo/local-mesh'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
+import { meshOfTwo } from './mesh-of-two.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'mesh-crash-'))
-const mesh = new LocalMesh({ directory })
+const mesh = meshOfTwo('crash')
 
-beforeAll(async () => {
-  await mesh.choosePorts()
-  await mesh.startRelay()
-  await mesh.startControl()
-  await mesh.ensureAuthKey()
-  for (const name of ['a', 'b']) {
-    await mesh.startDaemon(name)
-    await mesh.up(name)
-  }
-  await mesh.untilPeer('a', 'b')
-  await mesh.untilPeer('b', 'a')
-  await mesh.untilReachable('a', 'b')
-  await untilDirect('a', 'b')
-})
-
-afterAll(async () => {
-  await mesh.stop()
-  rmSync(directory, { recursive: true, force: true })
-})
+beforeAll(() => untilDirect('a', 'b'))
 
 test('traffic goes on while the control server is gone, and nodes find it again', async () => {
   await kill('control')
