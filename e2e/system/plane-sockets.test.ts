@@ -3,10 +3,9 @@ import { unsupportedReason } from '@mesh/linux/node'
 import { datagramSocketContract } from '@mesh/magicsock/contract'
 import type { Endpoint } from '@mesh/wire/ip'
 import { LinuxDataPlane } from '@mesh/wireguard/node'
-import { afterEach, describe, test } from 'vitest'
+import { afterEach, beforeEach, describe, test } from 'vitest'
 
 const reason = unsupportedReason()
-if (reason !== undefined) console.log(`skipped: ${reason}`)
 const open: LinuxDataPlane[] = []
 
 afterEach(async () => {
@@ -34,17 +33,13 @@ function loopback({ sockets }: LinuxDataPlane): Endpoint {
   return { address: Uint8Array.of(127, 0, 0, 1), port: sockets.ports.v4 ?? 0 }
 }
 
-describe.skipIf(reason !== undefined)(
-  'the sockets of a Linux data plane keep the contract of DatagramSocket',
-  () => {
-    datagramSocketContract(test, async () => {
-      const [near, far] = await Promise.all([openPlane(), openPlane()])
-      return {
-        near: near.sockets,
-        far: far.sockets,
-        nearAt: loopback(near),
-        farAt: loopback(far),
-      }
-    })
-  },
-)
+describe('the sockets of a Linux data plane keep the contract of DatagramSocket', () => {
+  beforeEach(({ skip }) => {
+    if (reason !== undefined) skip(reason)
+  })
+
+  datagramSocketContract(test, async () => {
+    const [near, far] = await Promise.all([openPlane(), openPlane()])
+    return { near: near.sockets, far: far.sockets, nearAt: loopback(near), farAt: loopback(far) }
+  })
+})
