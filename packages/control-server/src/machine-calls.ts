@@ -52,7 +52,8 @@ const CALLS: ReadonlyMap<string, Answerer> = new Map([
 export function answerMachineCall(call: MachineCall, context: MachineCallContext): MachineAnswer {
   if (call.method === 'GET' && call.path === '/machine/whoami') return { status: 200, text: context.whoIs() }
   const answer = CALLS.get(`${call.method} ${call.path}`)
-  if (!answer) return { status: call.path.startsWith('/machine/') ? 501 : 404, text: 'not implemented' }
+  if (!answer && !call.path.startsWith('/machine/')) return { status: 404, text: 'not found' }
+  if (!answer) return { status: 501, text: 'not implemented' }
   if (typeof call.body !== 'object' || call.body === null) return { status: 400, text: 'bad request' }
   const fields: Fields = new Map(Object.entries(call.body))
   const nodeKey = fields.get('NodeKey')
