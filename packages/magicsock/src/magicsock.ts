@@ -183,6 +183,19 @@ export class MagicSock implements Machine<MagicSockOutput> {
   }
 
   /**
+   * Notes that datagrams went to a peer by a way of the owner's own, such as a packet thread, so that its path is kept alive.
+   *
+   * @returns The endpoint that the next ones may go straight to; `undefined` when they must go by {@link MagicSock.send}.
+   */
+  noteTraffic(peer: PeerId, now: number): Endpoint | undefined {
+    const to = this.#peers.get(peer)
+    if (to === undefined || to.config.expired === true) return undefined
+    this.#lastSend = now
+    if (to.noteSend(now)) this.#startHeartbeat(to)
+    return to.isTrusted(now) ? to.best?.endpoint : undefined
+  }
+
+  /**
    * Takes a UDP datagram. `from` is kept; the same source is recognised fastest when it is the same object.
    *
    * @returns `'consumed'` for STUN, disco and what is dropped; else the bytes are WireGuard's: the number of the peer
@@ -220,6 +233,11 @@ export class MagicSock implements Machine<MagicSockOutput> {
   attribute(source: number, peer: PeerId): void {
     const from = this.#sources.sourceOf(source)
     if (from === undefined || isRelaySource(from)) return
+    if (this.#peers.get(peer) !== undefined) this.#sources.assign(from, peer)
+  }
+
+  /** As {@link MagicSock.attribute}, for a source that the owner's packet thread heard the peer from. */
+  attributeEndpoint(from: Endpoint, peer: PeerId): void {
     if (this.#peers.get(peer) !== undefined) this.#sources.assign(from, peer)
   }
 

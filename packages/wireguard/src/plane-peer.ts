@@ -21,6 +21,8 @@ export class PlanePeer {
   sentPackets = 0
   receivedBytes = 0
   receivedPackets = 0
+  /** The part of these sums that a packet thread sent by its own sockets, or received by them. */
+  readonly direct = { sentBytes: 0, sentPackets: 0, receivedBytes: 0, receivedPackets: 0 }
 
   constructor(id: PeerId) {
     this.id = id

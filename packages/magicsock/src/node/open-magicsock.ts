@@ -1,7 +1,7 @@
 // The shell seen from outside: sockets and relays in, machine, sockets and relays out. Decides nothing.
 import type { X25519 } from '@mesh/keys'
 import type { Clock, RandomSource } from '@mesh/sansio'
-import type { IpAddress } from '@mesh/wire/ip'
+import type { Endpoint, IpAddress } from '@mesh/wire/ip'
 import type { DatagramSocket, SocketPorts } from '../datagram-socket.ts'
 import type { DropCounters } from '../drops.ts'
 import type { LocalEndpoint } from '../endpoints.ts'
@@ -105,6 +105,13 @@ export interface MagicSockHandle {
   learnDiscoKey(peer: PeerId, discoKey: Uint8Array): void
   /** Sends one WireGuard datagram (lent) to a peer; returns a set of `SENT` bits. */
   send(peer: PeerId, datagram: Uint8Array): number
+  /**
+   * Notes that datagrams went to a peer by a way of the owner's own, such as a packet thread. Returns the endpoint that the
+   * next ones may go straight to; `undefined` when they must go by {@link MagicSockHandle.send}.
+   */
+  noteTraffic(peer: PeerId): Endpoint | undefined
+  /** Says that authentic data of `peer` came to the owner's packet thread from this endpoint. */
+  attributeEndpoint(from: Endpoint, peer: PeerId): void
   /** Says that WireGuard has authenticated a packet of `peer` from this source. */
   attribute(source: number, peer: PeerId): void
   /** Returns bytes that name a source: address and port, or relay and key; `undefined` when the number is too old. */

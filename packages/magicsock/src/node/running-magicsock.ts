@@ -135,6 +135,17 @@ export class RunningMagicSock implements MagicSockHandle {
     return sent
   }
 
+  noteTraffic(peer: PeerId): Endpoint | undefined {
+    if (this.#closed) return undefined
+    const endpoint = this.#machine.noteTraffic(peer, this.#clock.now())
+    this.#wake()
+    return endpoint
+  }
+
+  attributeEndpoint(from: Endpoint, peer: PeerId): void {
+    this.#machine.attributeEndpoint(from, peer)
+  }
+
   attribute(source: number, peer: PeerId): void {
     this.#machine.attribute(source, peer)
   }

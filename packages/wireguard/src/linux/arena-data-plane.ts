@@ -12,9 +12,9 @@ import type {
 import { DEFAULT_MTU } from '../constants.ts'
 import { type DatagramBatch, type PacketBatch, PacketBuffer, type PeerId, packetOf } from '../packet-batch.ts'
 import type { PlanePeer } from '../plane-peer.ts'
-import type { AeadBackend, WasmAead } from '../wasm/index.ts'
+import { type AeadBackend, loadWasmAead, type WasmAead } from '../wasm/index.ts'
 import { type Coalescer, MAX_PIECES } from './coalescer.ts'
-import { PlaneCore, type PlaneCoreOutputs } from './plane-core.ts'
+import { CORE_PACKET_BYTES, PlaneCore, type PlaneCoreOutputs } from './plane-core.ts'
 import type { Trains } from './trains.ts'
 import { VIRTIO_LENGTH } from './virtio-header.ts'
 
@@ -24,6 +24,21 @@ export interface ArenaDataPlaneOptions {
   readonly mtu?: number
   /** Bulk crypto over the same arena; the WebAssembly itself when left out. */
   readonly backend?: AeadBackend
+}
+
+/** What {@link loadArenaDataPlane} found. */
+export type ArenaPlaneLoad =
+  | { readonly kind: 'loaded'; readonly open: (outputs: DataPlaneOutputs, mtu: number) => ArenaDataPlane }
+  | { readonly kind: 'missing'; readonly reason: string }
+
+/** Keys of a plane that was loaded: two for each of three sessions of a peer. */
+const KEYS = 16_384
+
+/** Prepares an arena, and returns how to open one data plane over it; or says in one clause why there is none here. */
+export function loadArenaDataPlane(): ArenaPlaneLoad {
+  const loaded = loadWasmAead({ packetBytes: CORE_PACKET_BYTES, keys: KEYS })
+  if (loaded.kind === 'missing') return loaded
+  return { kind: 'loaded', open: (outputs, mtu) => new ArenaDataPlane(loaded.aead, outputs, { mtu }) }
 }
 
 /** Longest datagram that is taken. */

@@ -74,6 +74,8 @@ export class PlaneCore {
   readonly spareAt: number
   /** Judges packets in both directions. */
   judge: PacketJudge = ACCEPT_ALL
+  /** Whether what is taken came straight from the network, and not by way of the control side: it is counted apart. */
+  takesDirect = true
   readonly #outputs: PlaneCoreOutputs
   readonly #mtu: number
   readonly #coalesce: boolean
@@ -404,6 +406,10 @@ export class PlaneCore {
     this.counters.opened += 1
     peer.receivedPackets += 1
     peer.receivedBytes += this.#lengths[index] ?? 0
+    if (this.takesDirect) {
+      peer.direct.receivedPackets += 1
+      peer.direct.receivedBytes += this.#lengths[index] ?? 0
+    }
     this.#note(peer, length === 0 ? ACTIVITY.received : ACTIVITY.received | ACTIVITY.receivedData)
     this.#attribute(peer, source)
     if (session === peer.next) this.#establish(peer, session, now)

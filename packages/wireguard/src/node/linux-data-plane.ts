@@ -28,6 +28,7 @@ import {
   SHARED_REPORTS,
   SHARED_WORDS,
 } from './plane-messages.ts'
+import { PeerBooks } from './peer-books.ts'
 import { PlaneSockets } from './plane-sockets.ts'
 
 /** Beside this file: the source when run from sources, the bundle's entry of that name when installed. */
@@ -95,7 +96,7 @@ export class LinuxDataPlane implements DataPlane {
   readonly #wakeUp: number
   readonly #shared = new SharedArrayBuffer(SHARED_WORDS * 4)
   readonly #words = new Int32Array(this.#shared)
-  readonly #peers = new Map<PeerId, PeerCounters>()
+  readonly #peers = new Map<PeerId, PeerBooks>()
   readonly #paths = new Map<PeerId, Endpoint>()
   readonly #priority = new Map<PeerId, Uint8Array>()
   /** Which sessions the thread has, and whose. */
@@ -134,7 +135,7 @@ export class LinuxDataPlane implements DataPlane {
     for (const known of [this.#peers, this.#paths, this.#priority]) {
       for (const peer of known.keys()) if (!kept.has(peer)) known.delete(peer)
     }
-    for (const peer of kept) if (!this.#peers.has(peer)) this.#peers.set(peer, NO_TRAFFIC)
+    for (const peer of kept) if (!this.#peers.has(peer)) this.#peers.set(peer, new PeerBooks())
     this.#routes = peers
     this.#post({ kind: 'routes', peers })
   }
@@ -194,7 +195,7 @@ export class LinuxDataPlane implements DataPlane {
   }
 
   peerCounters(peer: PeerId): PeerCounters | undefined {
-    return this.#peers.get(peer)
+    return this.#peers.get(peer)?.all
   }
 
   // Beyond the seat.
@@ -204,6 +205,14 @@ export class LinuxDataPlane implements DataPlane {
     if (endpoint === undefined) this.#paths.delete(peer)
     else this.#paths.set(peer, endpoint)
     this.#post({ kind: 'path', peer, endpoint })
+  }
+
+  /**
+   * Returns the part of {@link peerCounters} that went straight: by the plane's own sockets, to the endpoint set and from
+   * anywhere. The rest went through the seat: by a relay, or wherever else its owner took it.
+   */
+  directCounters(peer: PeerId): PeerCounters | undefined {
+    return this.#peers.get(peer)?.direct
   }
 
   /** Gives packets to the host. */
@@ -282,6 +291,7 @@ export class LinuxDataPlane implements DataPlane {
     const lost = new Set(this.#sessions.values())
     const ended = [...this.#sessions.keys()]
     this.#sessions.clear()
+    for (const books of this.#peers.values()) books.carryOver()
     if (this.#restarts > MAX_RESTARTS) return this.#options.onEvent?.({ event: 'failed', reason })
     this.#startWorker()
     this.#post({ kind: 'routes', peers: this.#routes })
@@ -331,8 +341,8 @@ export class LinuxDataPlane implements DataPlane {
       this.#sessions.delete(localIndex)
       outputs.onSessionEnd(localIndex)
     }
-    for (const { peer, activity, ...sums } of report.peers) {
-      if (this.#peers.has(peer)) this.#peers.set(peer, sums)
+    for (const { peer, activity, direct, ...sums } of report.peers) {
+      this.#peers.get(peer)?.take(sums, direct)
       outputs.onActivity(peer, activity, now)
     }
   }
@@ -369,7 +379,6 @@ export class LinuxDataPlane implements DataPlane {
 }
 
 const MAX_ENDPOINTS = 256
-const NO_TRAFFIC: PeerCounters = { sentBytes: 0, receivedBytes: 0, sentPackets: 0, receivedPackets: 0 }
 
 function batchOf(bytes: Uint8Array, peer: PeerId, source: number): PacketBuffer {
   const batch = new PacketBuffer(1, bytes.length + 16)

@@ -1,7 +1,7 @@
 // What the control thread and the packet thread of a Linux data plane say to each other. Keys travel in shared memory,
 // which the packet thread overwrites once it has them; everything else is copied.
 import type { Endpoint } from '@mesh/wire/ip'
-import type { DropReason, PeerRoutes } from '../data-plane.ts'
+import type { DropReason, PeerCounters, PeerRoutes } from '../data-plane.ts'
 import type { PeerId } from '../packet-batch.ts'
 
 /** What the packet thread is started with. */
@@ -78,6 +78,8 @@ export interface PeerNews {
   readonly receivedBytes: number
   readonly sentPackets: number
   readonly receivedPackets: number
+  /** The part of these sums that took the thread's own sockets. */
+  readonly direct: PeerCounters
 }
 
 /** Where authentic data of a peer came from: an endpoint, or what the control thread named it by. */

@@ -110,7 +110,7 @@ export class PlaneSockets {
     if (reason !== undefined) throw new Error(`no Linux data plane: ${reason}`)
     for (let attempt = 1; ; attempt += 1) {
       const v4 = openUdpPort('v4', port, this.#address)
-      if (typeof v4 === 'number') throw new Error(`UDP port ${port}: ${describeErrno(v4)}`)
+      if (typeof v4 === 'number') throw bindError(port, v4)
       const v6 = this.#address === undefined ? openUdpPort('v6', v4.port) : undefined
       if (typeof v6 === 'number' && port === 0 && attempt < MAX_PAIRS && hasIpv6()) {
         this.#calls.close(v4.fd)
@@ -137,6 +137,12 @@ export class PlaneSockets {
     this.#sources.set(key, endpoint)
     return endpoint
   }
+}
+
+/** The error with the system's name for it as `code`, as Node's own have it. */
+function bindError(port: number, result: number): Error {
+  const reason = describeErrno(result)
+  return Object.assign(new Error(`UDP port ${port}: ${reason}`), { code: reason.split(':')[0], port })
 }
 
 /** Whether a port for IPv6 can be had at all. */

@@ -225,7 +225,7 @@ export class PlaneThread implements PlaneCoreOutputs {
     const fd = path.isV4 ? this.#sockets.v4 : this.#sockets.v6
     if (datagrams > 1 && this.#segments) {
       const result = this.#sending.send(fd, path.name, at, bytes, segment)
-      if (result >= 0) return
+      if (result >= 0) return this.#countSent(trains, train, datagrams, bytes)
       // The card or the kernel cannot: one by one they may go, and too long ones be cut up on the way.
       if (result === -EIO) this.#segments = false
       else if (result !== -EINVAL && result !== -EMSGSIZE) return this.#failSend(datagrams)
@@ -233,7 +233,15 @@ export class PlaneThread implements PlaneCoreOutputs {
     for (let from = 0; from < bytes; from += segment) {
       const length = Math.min(segment, bytes - from)
       if (this.#sending.send(fd, path.name, at + from, length, 0) < 0) this.#failSend(1)
+      else this.#countSent(trains, train, 1, length)
     }
+  }
+
+  #countSent(trains: Trains, train: number, datagrams: number, bytes: number): void {
+    const peer = this.#core.peer(trains.peers[train] ?? -1)
+    if (peer === undefined) return
+    peer.direct.sentPackets += datagrams
+    peer.direct.sentBytes += bytes
   }
 
   #failSend(datagrams: number): void {
@@ -300,12 +308,14 @@ export class PlaneThread implements PlaneCoreOutputs {
 
   #openForeign(datagrams: readonly Uint8Array[], sources: readonly number[], now: number): void {
     const core = this.#core
+    core.takesDirect = false
     datagrams.forEach((datagram, index) => {
       if (datagram.length > MAX_RECEIVE) return
       const source = sources[index] ?? -1
       this.#arena.bytes.set(datagram, core.underlayAt)
       core.takeUnderlay(datagram.length, 0, source < 0 ? -1 : FOREIGN_SOURCE + source, now)
     })
+    core.takesDirect = true
     core.flush()
   }
 

@@ -99,6 +99,7 @@ export class ReportWriter {
         receivedBytes: peer.receivedBytes,
         sentPackets: peer.sentPackets,
         receivedPackets: peer.receivedPackets,
+        direct: peer.direct,
       })),
       ended: this.#ended,
       counters: {
