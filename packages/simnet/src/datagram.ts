@@ -12,17 +12,20 @@ export interface SimDatagram {
 }
 
 /**
- * Why a datagram did not arrive: lost on a link, a link that is down, too big for a link, no such address, nobody on
- * the port, no address of the destination's family, no mapping at a NAT, refused by a NAT's filtering, sent by a NAT's
- * own side to its outside without hairpinning, or no external port left.
+ * Why a datagram did not arrive: lost on a link, a link that is down, too big for a link, no room in the queue of a
+ * slow link, no such address, nobody on the port, no address of the destination's family, blocked by somebody's rule,
+ * no mapping at a NAT, refused by a NAT's filtering, sent by a NAT's own side to its outside without hairpinning, or no
+ * external port left.
  */
 export type SimDropReason =
   | 'lost'
   | 'link-down'
   | 'too-big'
+  | 'queue-full'
   | 'unreachable'
   | 'closed-port'
   | 'no-address'
+  | 'blocked'
   | 'no-mapping'
   | 'filtered'
   | 'hairpin'
@@ -31,6 +34,7 @@ export type SimDropReason =
 /** Something that happened to a datagram, for traces. */
 export type SimEvent =
   | { readonly kind: 'sent'; readonly at: number; readonly datagram: SimDatagram }
+  | { readonly kind: 'duplicated'; readonly at: number; readonly datagram: SimDatagram }
   | { readonly kind: 'delivered'; readonly at: number; readonly datagram: SimDatagram }
   | {
       readonly kind: 'dropped'

@@ -1,5 +1,5 @@
 // A machine with addresses, one link, and UDP sockets.
-import { type Endpoint, type IpAddress, addressesEqual } from '@mesh/wire/ip'
+import { addressesEqual, type Endpoint, type IpAddress } from '@mesh/wire/ip'
 import type { SimDatagram } from './datagram.ts'
 import { Link, type LinkConditions } from './link.ts'
 import type { Place } from './place.ts'
@@ -49,6 +49,16 @@ export class SimHost {
     return this.#addresses
   }
 
+  /** Where the host asks for port mappings; `undefined` when nobody answers. */
+  get gateway(): IpAddress | undefined {
+    return this.#place.gateway
+  }
+
+  /** Whether streams get from the host to the Internet: how it reaches relays. */
+  get isOnline(): boolean {
+    return this.link.up && this.#place.isOnline
+  }
+
   /** Returns the endpoint of a port at the host's first address. */
   endpoint(port: number): Endpoint {
     return { address: this.#addresses[0]!, port }
@@ -94,7 +104,8 @@ export class SimHost {
     }
     this.#place = place
     this.#addresses = addresses
-    for (const address of addresses) place.plug(address, (datagram) => this.link.carry(datagram, arrive))
+    for (const address of addresses)
+      place.plug(address, (datagram) => this.link.carry(datagram, 'in', arrive))
   }
 
   #freePort(): number {
@@ -112,7 +123,7 @@ export class SimHost {
     if (!address) return drop(this.#world, datagram, 'no-address')
     if (this.#addresses.some((own) => addressesEqual(own, to.address))) return this.#deliverSoon(datagram)
     const { realm } = this.#place
-    this.link.carry(datagram, (carried) => realm.route(carried))
+    this.link.carry(datagram, 'out', (carried) => realm.route(carried))
   }
 
   /** To oneself: no wire, but never within the call that sends. */

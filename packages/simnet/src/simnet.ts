@@ -4,7 +4,7 @@ import type { Endpoint, IpAddress } from '@mesh/wire/ip'
 import type { SimDropReason, SimEvent } from './datagram.ts'
 import { SimHost } from './host.ts'
 import type { LinkConditions } from './link.ts'
-import { type NatOptions, SimNat } from './nat.ts'
+import { type Inside, type NatOptions, SimNat } from './nat.ts'
 import { type Place, addressPool } from './place.ts'
 import { Realm } from './realm.ts'
 import { type RelayOptions, SimRelay } from './relay.ts'
@@ -59,7 +59,9 @@ export class SimNet {
     const realm = new Realm(this.#world)
     this.internet = {
       realm,
-      nextAddress: addressPool(203, 0, 113),
+      gateway: undefined,
+      isOnline: true,
+      nextAddress: addressPool(203, 0, 113, 36_000),
       plug: (address, receiver) => realm.attach(address, receiver),
       unplug: (address) => realm.detach(address),
     }
@@ -73,15 +75,15 @@ export class SimNet {
   }
 
   /**
-   * Adds a NAT, whose inside is 192.168.n.0/24 and whose outside is one IPv4 address.
+   * Adds a NAT, whose inside is a /24 of 192.168.0.0/16, or later of 10.0.0.0/8, and whose outside is one IPv4 address.
    *
    * @param options - How it behaves, the NAT it is itself `behind` if any, and its external `address`.
    */
   nat(options: NatOptions & { readonly behind?: SimNat; readonly address?: IpAddress } = {}): SimNat {
     const place = options.behind ?? this.internet
-    const pool = addressPool(192, 168, this.#nats)
+    const inside = insideOf(this.#nats)
     this.#nats += 1
-    return new SimNat(this.#world, place, options.address ?? place.nextAddress(), pool, options)
+    return new SimNat(this.#world, place, options.address ?? place.nextAddress(), inside, options)
   }
 
   /** Adds a host on the open Internet that answers STUN, and returns where to ask. */
@@ -93,4 +95,10 @@ export class SimNet {
   relay(options: RelayOptions = {}): SimRelay {
     return new SimRelay(this.#world, options)
   }
+}
+
+/** Returns the network behind the nth NAT; the last address of it is the NAT's own. */
+function insideOf(n: number): Inside {
+  const [a, b, c] = n < 256 ? [192, 168, n] : [10, (n >> 8) & 0xff, n & 0xff]
+  return { nextAddress: addressPool(a, b, c, 253), gateway: Uint8Array.of(a, b, c, 254) }
 }
