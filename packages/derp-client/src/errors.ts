@@ -6,6 +6,8 @@ export type DerpErrorCode =
   | 'ERR_DERP_NO_NODE'
   /** No node could be reached by TCP. */
   | 'ERR_DERP_UNREACHABLE'
+  /** The HTTP proxy refused, could not be reached, or is named in a way that makes no sense. */
+  | 'ERR_DERP_PROXY'
   /** The TLS handshake failed for another reason than the certificate; often the other side speaks no TLS. */
   | 'ERR_DERP_TLS'
   /** The certificate is not one that the map allows. */

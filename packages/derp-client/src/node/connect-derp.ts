@@ -7,6 +7,7 @@ import type { DerpConnection } from '../connection.ts'
 import { type Dial, DrivenConnection } from '../driven-connection.ts'
 import type { RelayRegion } from '../region.ts'
 import { type DialOptions, dialRegion } from './dial.ts'
+import { type ProxyTarget, proxyFromEnvironment } from './proxy.ts'
 
 /** What {@link connectDerp} is told. */
 export interface DerpConnectionOptions {
@@ -29,6 +30,11 @@ export interface DerpConnectionOptions {
   readonly meshKey?: Uint8Array
   /** Asks to be told by events who is at the relay; only mesh peers may. */
   readonly watch?: boolean
+  /**
+   * Says by which HTTP proxy to reach a target, or `undefined` for none; {@link proxyFromEnvironment} unless given. A proxy
+   * looks names up itself, so the addresses of the map are not used then.
+   */
+  readonly proxyFor?: (target: ProxyTarget) => URL | undefined
   /** Speaks DERP inside a WebSocket, as browsers do: for networks that let nothing else through. */
   readonly webSocket?: boolean
   /** Time; the system's clock unless given. */
@@ -38,6 +44,9 @@ export interface DerpConnectionOptions {
   /** A faster X25519 for logins, such as `nodeCrypto` of `@mesh/noise/node`. */
   readonly x25519?: X25519
 }
+
+// One list for all, because the trust built of it is kept by its identity.
+const NO_ROOTS: readonly string[] = []
 
 /** Connects to a relay region and stays connected. The attempt starts at once; results arrive as events. */
 export function connectDerp(options: DerpConnectionOptions): DerpConnection {
@@ -53,8 +62,9 @@ export function connectDerp(options: DerpConnectionOptions): DerpConnection {
   const dialOptions = {
     plain: options.plain ?? false,
     ipv6Works: options.ipv6Works ?? false,
-    extraRoots: options.extraRoots ?? [],
+    extraRoots: options.extraRoots ?? NO_ROOTS,
     webSocket: options.webSocket ?? false,
+    proxyFor: options.proxyFor ?? proxyFromEnvironment,
   }
   return new DrivenConnection(
     region.RegionID,

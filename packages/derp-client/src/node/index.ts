@@ -5,3 +5,4 @@
  */
 export type { DerpConnection } from '../connection.ts'
 export { connectDerp, type DerpConnectionOptions } from './connect-derp.ts'
+export { type ProxyTarget, proxyFromEnvironment } from './proxy.ts'

@@ -16,6 +16,10 @@ import { acceptance, CLIENT_PRIVATE_KEY, greeting } from '../support.ts'
 
 /** What the fake relay should do other than being nice. */
 export interface FakeOptions {
+  /** The address to listen on; 127.0.0.1 unless given. */
+  readonly address?: string
+  /** The port to listen on; any unless given. */
+  readonly port?: number
   readonly tls?: ServerOptions
   /** Answers the upgrade with this status instead. */
   readonly refuse?: number
@@ -56,7 +60,7 @@ export async function fakeRelay(options: FakeOptions = {}): Promise<FakeRelay> {
       }
     })
   })
-  server.listen(0, '127.0.0.1')
+  server.listen(options.port ?? 0, options.address ?? '127.0.0.1')
   await once(server, 'listening')
   return {
     port: (server.address() as AddressInfo).port,
