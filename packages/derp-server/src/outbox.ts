@@ -34,6 +34,11 @@ export class Outbox<S> {
     return this.#inFlight < WRITE_WINDOW && this.waiting === 0
   }
 
+  /** Whether the stream has taken everything there was. */
+  get empty(): boolean {
+    return this.#inFlight === 0 && this.waiting === 0
+  }
+
   /** How many packets wait. */
   get waiting(): number {
     return this.#disco.length + this.#data.length

@@ -283,6 +283,12 @@ export class Relay implements Machine<RelayOutput> {
     return this.#wakeAt
   }
 
+  /** Whether everything that is to be sent to anybody has been taken by the streams. */
+  get drained(): boolean {
+    for (const { outbox } of this.#connections.values()) if (!outbox.empty) return false
+    return true
+  }
+
   /** Returns the counters as they are now. */
   get stats(): RelayStats {
     let homeConnections = 0

@@ -107,9 +107,17 @@ export interface RelayServer {
   joinPart(port: MessagePort): void
   /** Changes what one client may send, for those that are here too; `undefined` lifts the limit. */
   setReceiveLimit(limit: ReceiveLimit | undefined): void
+  /**
+   * Ends well: takes nothing more from anybody, waits until what others are to get has been sent, at most `within`
+   * milliseconds, and closes.
+   */
+  drain(within: number): Promise<void>
   /** Closes every connection. Idempotent. The HTTP server stays with its owner. */
   close(): void
 }
+
+/** How often a relay that drains looks whether it has. */
+const DRAIN_CHECK = 5
 
 /** The longest WebSocket message taken; browsers cut frames as they like, so this only bounds memory. */
 const MAX_WEBSOCKET_MESSAGE = 1_048_576
@@ -140,6 +148,8 @@ class MountedRelay implements RelayServer {
     maxPayload: MAX_WEBSOCKET_MESSAGE,
     handleProtocols: (offered) => (offered.has('derp') ? 'derp' : false),
   })
+  /** Whether it is ending: nobody new is let in, and what comes is not taken. */
+  #ending = false
   #closed = false
 
   constructor(options: RelayServerOptions) {
@@ -168,7 +178,7 @@ class MountedRelay implements RelayServer {
 
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
     socket.on('error', () => socket.destroy())
-    if (this.#closed) return refuseUpgrade(socket, '503 Service Unavailable', 'The relay is closing')
+    if (this.#ending) return refuseUpgrade(socket, '503 Service Unavailable', 'The relay is closing')
     if (pathOf(request) !== '/derp')
       return refuseUpgrade(socket, '404 Not Found', 'There is nothing to upgrade to here')
     switch (doorOf(request)) {
@@ -236,8 +246,18 @@ class MountedRelay implements RelayServer {
     this.#driver.wake()
   }
 
+  async drain(within: number): Promise<void> {
+    this.#ending = true
+    const deadline = this.#clock.now() + within
+    while (!this.#closed && !this.#relay.drained && this.#clock.now() < deadline) {
+      await new Promise<void>((resolve) => this.#clock.at(this.#clock.now() + DRAIN_CHECK, resolve))
+    }
+    this.close()
+  }
+
   close(): void {
     if (this.#closed) return
+    this.#ending = true
     this.#closed = true
     this.#driver.close()
     for (const { stream } of this.#links.values()) stream.destroy()
@@ -255,7 +275,7 @@ class MountedRelay implements RelayServer {
   #openWebSocket(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
     const origin = originOf(request, socket)
     this.#webSockets.handleUpgrade(request, socket, Buffer.from(head), (webSocket) => {
-      if (this.#closed) return webSocket.terminate()
+      if (this.#ending) return webSocket.terminate()
       this.#connect(origin, (events) => webSocketStream(webSocket, events))
     })
   }
@@ -264,6 +284,8 @@ class MountedRelay implements RelayServer {
     const id = this.#relay.handleConnect(this.#clock.now(), origin)
     const stream = open({
       bytes: (bytes) => {
+        // Read all the same: closing a socket with bytes in it would throw away what it still has to send.
+        if (this.#ending) return
         this.#relay.handleBytes(id, bytes, this.#clock.now())
         this.#driver.wake()
       },
