@@ -2,7 +2,8 @@
 // come from control, from the peer's call-me-maybe, and from its own pings; never from WireGuard packets
 // (data-plane.md section 5.7).
 import { type Endpoint, isLinkLocal } from '@mesh/wire/ip'
-import { type EndpointKey, endpointKey, keepEndpoint } from './endpoint-key.ts'
+import { type EndpointKey, endpointKey, keepHop } from './endpoint-key.ts'
+import type { Hop } from './hop.ts'
 import { mayProbe } from './probe-rules.ts'
 
 /** How many there may be; beyond it the stale and then the overheard ones go. */
@@ -15,7 +16,7 @@ export const DISCO_PING_INTERVAL = 5_000
 /** One address of a peer. */
 export interface Candidate {
   /** Where. The object stays the same for as long as the candidate lives. */
-  readonly endpoint: Endpoint
+  readonly endpoint: Hop
   /** Control lists it. */
   fromControl: boolean
   /** The last call-me-maybe listed it. */
@@ -43,17 +44,17 @@ export class Candidates {
   }
 
   /** Returns the candidate at `endpoint`. */
-  get(endpoint: Endpoint): Candidate | undefined {
+  get(endpoint: Hop): Candidate | undefined {
     return this.#all.get(endpointKey(endpoint))
   }
 
   /** Forgets one. */
-  delete(endpoint: Endpoint): void {
+  delete(endpoint: Hop): void {
     this.#all.delete(endpointKey(endpoint))
   }
 
   /** Takes control's list. Returns those that are candidates no longer. */
-  setFromControl(endpoints: readonly Endpoint[], loopback: boolean): Endpoint[] {
+  setFromControl(endpoints: readonly Endpoint[], loopback: boolean): Hop[] {
     for (const candidate of this.#all.values()) candidate.fromControl = false
     for (const endpoint of endpoints.slice(0, MAX_CANDIDATES)) {
       if (mayProbe(endpoint, loopback)) this.#learn(endpoint).fromControl = true
@@ -65,7 +66,7 @@ export class Candidates {
    * Takes a call-me-maybe's list: what the last one named and this one does not is deleted outright, and every
    * candidate may be pinged at once. Returns those that are candidates no longer.
    */
-  setFromCallMeMaybe(endpoints: readonly Endpoint[], loopback: boolean): Endpoint[] {
+  setFromCallMeMaybe(endpoints: readonly Endpoint[], loopback: boolean): Hop[] {
     const usable = endpoints
       .slice(0, MAX_CANDIDATES)
       .filter((e) => mayProbe(e, loopback) && !isLinkLocal(e.address))
@@ -77,7 +78,7 @@ export class Candidates {
   }
 
   /** Takes the source of a ping. Returns its candidate, or `undefined` when it must not become one. */
-  noteHeard(from: Endpoint, loopback: boolean, now: number): Candidate | undefined {
+  noteHeard(from: Hop, loopback: boolean, now: number): Candidate | undefined {
     if (!mayProbe(from, loopback)) return undefined
     if (this.#all.size >= MAX_CANDIDATES && this.get(from) === undefined) this.#makeRoom(now)
     if (this.#all.size >= MAX_CANDIDATES && this.get(from) === undefined) return undefined
@@ -87,7 +88,7 @@ export class Candidates {
   }
 
   /** Removes those that only the peer's pings had shown, and not lately. `inUse` stays. Returns the removed. */
-  removeStale(inUse: Endpoint | undefined, now: number): Endpoint[] {
+  removeStale(inUse: Hop | undefined, now: number): Hop[] {
     return this.#removeIf((c) => c.endpoint !== inUse && isStale(c, now))
   }
 
@@ -96,12 +97,12 @@ export class Candidates {
     for (const candidate of this.#all.values()) candidate.pingedAt = -Infinity
   }
 
-  #learn(endpoint: Endpoint): Candidate {
+  #learn(endpoint: Hop): Candidate {
     const key = endpointKey(endpoint)
     let candidate = this.#all.get(key)
     if (candidate === undefined) {
       candidate = {
-        endpoint: keepEndpoint(endpoint),
+        endpoint: keepHop(endpoint),
         fromControl: false,
         fromCallMeMaybe: false,
         heardAt: -Infinity,
@@ -123,8 +124,8 @@ export class Candidates {
     if (oldest !== undefined) this.delete(oldest.endpoint)
   }
 
-  #removeIf(gone: (candidate: Candidate) => boolean): Endpoint[] {
-    const removed: Endpoint[] = []
+  #removeIf(gone: (candidate: Candidate) => boolean): Hop[] {
+    const removed: Hop[] = []
     for (const [key, candidate] of this.#all) {
       if (!gone(candidate)) continue
       this.#all.delete(key)

@@ -1,10 +1,19 @@
 // Disco as a conversation: pings and their pongs, calls and what they set off, and the rules of who is believed
 // (data-plane.md sections 4.3 and 4.4). Every message in is authenticated by its box before anything happens.
 import type { RandomSource } from '@mesh/sansio'
-import type { CallMeMaybe, Ping, Pong } from '@mesh/wire/disco'
+import type {
+  AllocateRequest,
+  AllocateResponse,
+  CallMeMaybe,
+  CallMeMaybeVia,
+  DiscoMessage,
+  Ping,
+  Pong,
+} from '@mesh/wire/disco'
 import type { Endpoint } from '@mesh/wire/ip'
 import type { DiscoDirectory, DiscoIdentity } from './disco-directory.ts'
 import type { DropReason } from './drops.ts'
+import type { Hop } from './hop.ts'
 import type { PingResult } from './output.ts'
 import type { PeerId } from './peer-config.ts'
 import type { Peer } from './peer.ts'
@@ -19,12 +28,15 @@ export interface RelayOrigin {
 }
 
 /** Where a disco packet came from. */
-export type Origin = Endpoint | RelayOrigin
+export type Origin = Hop | RelayOrigin
+
+/** The messages that lead to a tunnel on a peer relay; all come through a relay. */
+export type TunnelMessage = CallMeMaybeVia | AllocateRequest | AllocateResponse
 
 /** What the conversation needs of the machine it belongs to. */
 export interface ConversationHost {
-  /** Sends a datagram. */
-  transmit(to: Endpoint, bytes: Uint8Array): void
+  /** Sends disco by UDP, through the tunnel when the hop has one. */
+  transmit(to: Hop, packet: Uint8Array): void
   /** Sends a packet to a peer through a region. */
   transmitRelay(region: number, peer: Peer, bytes: Uint8Array, now: number): void
   /** Returns the region through which a peer is reached, opening it when needed; 0 for none. */
@@ -32,7 +44,13 @@ export interface ConversationHost {
   /** Finds a peer by node key. */
   peerByKey(nodeKey: Uint8Array): Peer | undefined
   /** Notes that a UDP source belongs to a peer. */
-  noteSource(from: Endpoint, peer: PeerId): void
+  noteSource(from: Hop, peer: PeerId): void
+  /** Takes a message about tunnels from the peer whose key sealed it and whom the relay names. */
+  handleTunnelMessage(message: TunnelMessage, peer: Peer, now: number): void
+  /** Hears that a ping has come out of a tunnel; it is answered already. */
+  noteTunnelPing(from: Hop, now: number): void
+  /** Hears that a ping for the sake of a tunnel has been answered. */
+  noteTunnelPong(ping: SentPing, now: number): void
   /** Hears how a ping that somebody asked for ended; perhaps more than once. */
   noteResult(asked: number, result: PingResult): void
   /** Counts a dropped packet. */
@@ -59,8 +77,8 @@ export class Conversation {
     this.#host = host
   }
 
-  /** Sends a ping to an address or through a region, and remembers it. */
-  sendPing(peer: Peer, to: Endpoint | number, purpose: PingPurpose, asked: number, now: number): void {
+  /** Sends a ping to an address, through a tunnel or through a region, and remembers it. */
+  sendPing(peer: Peer, to: Hop | number, purpose: PingPurpose, asked: number, now: number): void {
     if (peer.disco === undefined) return
     const txId = this.#random(TX_ID_LENGTH)
     const packet = this.#directory.seal(peer.disco, { kind: 'ping', txId, nodeKey: this.#nodeKey })
@@ -73,12 +91,18 @@ export class Conversation {
 
   /** Tells a peer, through its relay, where to ping us. */
   sendCallMeMaybe(peer: Peer, endpoints: readonly Endpoint[], now: number): void {
+    const region = this.tell(peer, { kind: 'call-me-maybe', endpoints }, now)
+    if (region !== 0) peer.ledger.note('call-sent', region, now)
+  }
+
+  /** Sends a message to a peer through its relay. Returns the region; 0 when there is no way. */
+  tell(peer: Peer, message: DiscoMessage, now: number): number {
     const region = this.#host.relayFor(peer, now)
-    if (region === 0 || peer.disco === undefined) return
-    const packet = this.#directory.seal(peer.disco, { kind: 'call-me-maybe', endpoints })
-    if (packet === undefined) return
-    peer.ledger.note('call-sent', region, now)
+    if (region === 0 || peer.disco === undefined) return 0
+    const packet = this.#directory.seal(peer.disco, message)
+    if (packet === undefined) return 0
     this.#host.transmitRelay(region, peer, packet, now)
+    return region
   }
 
   /** Forgets the pings to a peer. */
@@ -99,6 +123,11 @@ export class Conversation {
         return this.#handlePong(message, sender, origin, now)
       case 'call-me-maybe':
         return this.#handleCallMeMaybe(message, origin, now)
+      case 'call-me-maybe-via':
+      case 'allocate-request':
+      case 'allocate-response':
+        if (!isRelayed(origin)) return this.#host.drop('disco-not-by-relay')
+        return this.#host.handleTunnelMessage(message, origin.peer, now)
       default:
         return this.#host.drop('disco-unsupported')
     }
@@ -121,6 +150,7 @@ export class Conversation {
   #handlePing(ping: Ping, sender: DiscoIdentity, length: number, origin: Origin, now: number): void {
     if (isRelayed(origin)) return this.#pongByRelay(ping, origin, now)
     if (length < PONG_PACKET_LENGTH) return this.#host.drop('disco-short-ping')
+    if (origin.vni !== undefined) return this.#pongByTunnel(ping, sender, origin, now)
     const peer = this.#whoPinged(ping, sender)
     // Several nodes of one machine and no telling which: the address is good for all of them.
     const perhaps = peer === undefined ? sender.peers : [peer]
@@ -140,6 +170,14 @@ export class Conversation {
     if (pong !== undefined) this.#host.transmitRelay(region, peer, pong, now)
   }
 
+  /** Always answered: the other side may be a moment ahead of us. A tunnel makes no candidate, nor vouches for one. */
+  #pongByTunnel(ping: Ping, sender: DiscoIdentity, origin: Hop, now: number): void {
+    this.#whoPinged(ping, sender)?.ledger.note('ping-heard', origin, now)
+    const pong = this.#directory.seal(sender, { kind: 'pong', txId: ping.txId, source: origin })
+    if (pong !== undefined) this.#host.transmit(origin, pong)
+    this.#host.noteTunnelPing(origin, now)
+  }
+
   /** The claimed node, if it has this disco key; else the only node that has it; else nobody can tell. */
   #whoPinged(ping: Ping, sender: DiscoIdentity): Peer | undefined {
     const claimed = ping.nodeKey === undefined ? undefined : this.#host.peerByKey(ping.nodeKey)
@@ -157,12 +195,16 @@ export class Conversation {
       ping.peer.ledger.note('pong-heard', ping.to, now)
       return this.#answer(ping, { ok: true, latency: now - ping.at, region: ping.to })
     }
-    if (typeof ping.to === 'number') return this.#host.drop('disco-unknown-pong')
+    if (typeof ping.to === 'number' || ping.to.vni !== origin.vni)
+      return this.#host.drop('disco-unknown-pong')
     this.#pings.delete(txId)
+    if (ping.purpose === 'tunnel') return this.#host.noteTunnelPong(ping, now)
     if (!ping.peer.handlePong(ping, ping.to, now)) return this.#host.drop('disco-unknown-pong')
     ping.peer.ledger.note('pong-heard', ping.to, now)
-    this.#host.noteSource(origin, ping.peer.id)
-    this.#answer(ping, { ok: true, latency: now - ping.at, endpoint: ping.to })
+    if (origin.vni === undefined) this.#host.noteSource(origin, ping.peer.id)
+    const { vni } = ping.to
+    const through = vni === undefined ? {} : { vni }
+    this.#answer(ping, { ok: true, latency: now - ping.at, endpoint: ping.to, ...through })
   }
 
   #answer(ping: SentPing, result: PingResult): void {

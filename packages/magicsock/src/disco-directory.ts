@@ -96,6 +96,20 @@ export class DiscoDirectory {
     })
   }
 
+  /** Returns somebody who is no peer, to seal for and open from: a peer relay's server has a key of its own. */
+  guest(key: Uint8Array): DiscoIdentity {
+    return { key: key.slice(), peers: new Set(), box: undefined }
+  }
+
+  /** Opens a disco packet that a guest must have sealed; `undefined` when it did not. */
+  openFrom(guest: DiscoIdentity, datagram: Uint8Array): DiscoMessage | undefined {
+    const envelope = decodeDiscoEnvelope(datagram)
+    if (envelope === undefined || !sameKey(envelope.senderDisco, guest.key)) return undefined
+    const key = this.#boxOf(guest)
+    const plaintext = key === null ? undefined : openBox(key, envelope.nonce, envelope.box)
+    return plaintext && decodeDisco(plaintext)
+  }
+
   /** Opens a disco packet, or returns why not. */
   open(datagram: Uint8Array): OpenedDisco | DropReason {
     const envelope = decodeDiscoEnvelope(datagram)

@@ -16,7 +16,7 @@ export const DROP_REASONS = [
   'disco-not-by-relay',
   'disco-too-often',
   'disco-unsupported',
-  'geneve-unsupported',
+  'geneve-unexpected',
   'relay-unknown-sender',
   'send-unknown-peer',
   'send-expired-peer',

@@ -1,12 +1,13 @@
-// Endpoints as keys of a Map. IPv4 fits in one number (48 bits), so the common case makes no string.
-import type { Endpoint } from '@mesh/wire/ip'
+// Hops as keys of a Map. IPv4 fits in one number (48 bits), so the common case makes no string.
+import type { Hop } from './hop.ts'
 
-/** A value that two endpoints share exactly when they are equal. */
+/** A value that two hops share exactly when they are the same. */
 export type EndpointKey = number | string
 
-/** Returns the endpoint's key. */
-export function endpointKey(endpoint: Endpoint): EndpointKey {
-  const { address, port } = endpoint
+/** Returns the hop's key. */
+export function endpointKey(hop: Hop): EndpointKey {
+  const { address, port, vni, door } = hop
+  if (vni !== undefined || door !== undefined) return `${vni ?? ''} ${door ?? ''} ${port} ${address.join()}`
   if (address.length !== 4) return String.fromCharCode(port, ...address)
   const high = address[0]! * 0x100 + address[1]!
   const low = address[2]! * 0x100 + address[3]!
@@ -14,6 +15,6 @@ export function endpointKey(endpoint: Endpoint): EndpointKey {
 }
 
 /** Returns a copy that stays when the packet it was read from is gone. */
-export function keepEndpoint(endpoint: Endpoint): Endpoint {
-  return { address: endpoint.address.slice(), port: endpoint.port }
+export function keepHop(hop: Hop): Hop {
+  return { ...hop, address: hop.address.slice() }
 }

@@ -1,15 +1,9 @@
 // Why does this peer have the path it has? A verdict from what this node knows: its own netcheck, where the peer says
 // it is, and what came of trying. Causes are ranked by how sure they are, remedies by how much they help.
-import {
-  type Endpoint,
-  formatAddress,
-  formatEndpoint,
-  isLinkLocal,
-  isLoopback,
-  isPrivate,
-} from '@mesh/wire/ip'
+import { type Endpoint, formatAddress, isLinkLocal, isLoopback, isPrivate } from '@mesh/wire/ip'
 import type { LocalEndpoint } from './endpoints.ts'
 import { ENDPOINT_TYPE } from './endpoints.ts'
+import { formatHop } from './hop.ts'
 import type { Ledger, LedgerEntry } from './ledger.ts'
 import type { NetcheckReport } from './netcheck-report.ts'
 import type { PeerPath } from './output.ts'
@@ -217,12 +211,20 @@ function remediesFor(code: PathCauseCode, { ours, report }: PathFacts): PathReme
 }
 
 function formatPath(path: PeerPath): string {
-  if (path.kind === 'direct') return `direct, ${formatEndpoint(path.endpoint)}, ${path.latency.toFixed(1)} ms`
-  return path.kind === 'relay' ? `relay region ${path.region}` : 'none'
+  switch (path.kind) {
+    case 'direct':
+      return `direct, ${formatHop(path.endpoint)}, ${path.latency.toFixed(1)} ms`
+    case 'peer-relay':
+      return `peer relay, ${formatHop(path.endpoint)}, ${path.latency.toFixed(1)} ms`
+    case 'relay':
+      return `relay region ${path.region}`
+    case 'none':
+      return 'none'
+  }
 }
 
 function formatEntry({ event, place, times, lastAt }: LedgerEntry, now: number): string {
-  const where = typeof place === 'number' ? `relay region ${place}` : formatEndpoint(place)
+  const where = typeof place === 'number' ? `relay region ${place}` : formatHop(place)
   const ago = `${((now - lastAt) / 1_000).toFixed(1)} s ago`
   return `${event.replace('-', ' ')}, ${where}: ${times === 1 ? ago : `${times} times, last ${ago}`}`
 }

@@ -15,6 +15,7 @@ export {
   type PathRemedy,
   type PathRemedyCode,
 } from './explain.ts'
+export { formatHop, type Hop } from './hop.ts'
 export type { LedgerEntry, LedgerEvent } from './ledger.ts'
 export { MagicSock } from './magicsock.ts'
 export { type InterfaceAddress, selectLocalAddresses } from './local-addresses.ts'
@@ -22,14 +23,16 @@ export type { NetcheckReport } from './netcheck-report.ts'
 export { formatNetcheck } from './netcheck-text.ts'
 export type { MagicSockOptions } from './options.ts'
 export type { MagicSockEvent, MagicSockOutput, PeerPath, PingResult, PingWay } from './output.ts'
+export { type PeerConfig, type PeerId, type PeerStatus, UNKNOWN_PEER } from './peer-config.ts'
+export type { TunnelGrantor } from './peer-relay/grantor.ts'
 export {
-  type PeerConfig,
-  type PeerId,
-  type PeerStatus,
-  type PeerTraffic,
-  type Traffic,
-  UNKNOWN_PEER,
-} from './peer-config.ts'
+  PeerRelay,
+  type PeerRelayDrops,
+  type PeerRelayOptions,
+  type PeerRelayOutput,
+  type PeerRelaySession,
+} from './peer-relay/peer-relay.ts'
+export type { EndTraffic } from './peer-relay/session.ts'
 export type { GatewayRequest, GatewayResponse } from './portmap/http-request.ts'
 export type { Gateway, PortMapping, PortMapService, PortMapServices } from './portmap/mapping.ts'
 export { PortMapper, type PortMapperOutput } from './portmap/port-mapper.ts'
@@ -41,4 +44,5 @@ export {
   type RelayRegion,
 } from './relay-map.ts'
 export { SENT } from './sent.ts'
+export type { PeerTraffic, Traffic } from './traffic.ts'
 export type { Underlay } from './underlay.ts'

@@ -1,7 +1,7 @@
 // What was tried with one peer and what was seen of it: each kind of thing at each place once, with how often and
 // when, so that a long time fits into little memory and a path can be explained from it.
-import type { Endpoint } from '@mesh/wire/ip'
-import { endpointKey, keepEndpoint } from './endpoint-key.ts'
+import { endpointKey, keepHop } from './endpoint-key.ts'
+import type { Hop } from './hop.ts'
 
 /** More different things than this are not remembered; those longest ago go. */
 export const MAX_LEDGER_ENTRIES = 64
@@ -20,8 +20,8 @@ export type LedgerEvent =
 export interface LedgerEntry {
   /** What happened. */
   readonly event: LedgerEvent
-  /** Where: an address of the peer's, or a relay region. */
-  readonly place: Endpoint | number
+  /** Where: an address of the peer's, a tunnel on a peer relay, or a relay region. */
+  readonly place: Hop | number
   /** How often. */
   readonly times: number
   /** When first and when last, on the machine's clock. */
@@ -39,7 +39,7 @@ export class Ledger {
   }
 
   /** Notes that something happened. */
-  note(event: LedgerEvent, place: Endpoint | number, now: number): void {
+  note(event: LedgerEvent, place: Hop | number, now: number): void {
     const key = `${event} ${typeof place === 'number' ? place : endpointKey(place)}`
     const known = this.#entries.get(key)
     this.#entries.delete(key)
@@ -47,7 +47,7 @@ export class Ledger {
       this.#entries.set(key, { ...known, times: known.times + 1, lastAt: now })
       return
     }
-    const kept = typeof place === 'number' ? place : keepEndpoint(place)
+    const kept = typeof place === 'number' ? place : keepHop(place)
     this.#entries.set(key, { event, place: kept, times: 1, firstAt: now, lastAt: now })
     if (this.#entries.size <= MAX_LEDGER_ENTRIES) return
     for (const oldest of this.#entries.keys()) return void this.#entries.delete(oldest)

@@ -7,26 +7,31 @@ import { AskedPings } from './asked-pings.ts'
 import { Calls } from './calls.ts'
 import { Conversation } from './conversation.ts'
 import type { SocketPorts } from './datagram-socket.ts'
-import { classify } from './demux.ts'
 import { DiscoDirectory } from './disco-directory.ts'
 import { type DropCounters, type DropReason, noDrops } from './drops.ts'
 import type { LocalEndpoint } from './endpoints.ts'
 import type { PathExplanation } from './explain.ts'
+import type { Hop } from './hop.ts'
 import type { NetcheckReport } from './netcheck-report.ts'
 import type { MagicSockOptions } from './options.ts'
 import type { MagicSockOutput, PingWay } from './output.ts'
-import { type PeerConfig, type PeerId, type PeerStatus, UNKNOWN_PEER } from './peer-config.ts'
+import type { PeerConfig, PeerId, PeerStatus } from './peer-config.ts'
 import { explainPeer, pathOf } from './peer-path.ts'
-import { countPacket, type Peer, type PeerHost, SESSION_ACTIVE_TIMEOUT } from './peer.ts'
+import type { TunnelGrantor } from './peer-relay/grantor.ts'
+import type { TunnelSeeker } from './peer-relay/tunnel-seeker.ts'
+import { type Peer, type PeerHost, SESSION_ACTIVE_TIMEOUT } from './peer.ts'
 import { checkKeyLength, PeerSet } from './peer-set.ts'
 import type { PortMapServices } from './portmap/mapping.ts'
+import type { Receiver } from './receiver.ts'
 import type { RelayMap } from './relay-map.ts'
 import { Relays } from './relays.ts'
 import { ERROR_REBIND_THROTTLE, meansBrokenSocket, meansUnreachable } from './send-errors.ts'
+import { Sender } from './sender.ts'
 import { SENT } from './sent.ts'
 import { isRelaySource, Sources } from './sources.ts'
 import { Surroundings } from './surroundings.ts'
-import type { Underlay } from './underlay.ts'
+import { countPacket } from './traffic.ts'
+import { discoDatagram, openReceiver, openTunnels, type Rooms } from './wiring.ts'
 
 /**
  * Finds and keeps the best path to each peer.
@@ -38,16 +43,18 @@ import type { Underlay } from './underlay.ts'
  * Endpoints and keys handed in are kept: they must not change afterwards. Packets are only read during the call.
  */
 export class MagicSock implements Machine<MagicSockOutput> {
-  readonly #underlay: Underlay
   readonly #random: RandomSource
   readonly #directory: DiscoDirectory
   readonly #conversation: Conversation
   readonly #surroundings: Surroundings
   readonly #relays: Relays
   readonly #sources = new Sources()
+  readonly #sender: Sender
+  readonly #receiver: Receiver
+  readonly #tunnels: TunnelSeeker
   readonly #peers: PeerSet
-  /** Peers with a heartbeat: the only ones with a timer of their own. */
-  readonly #beating = new Set<Peer>()
+  /** Peers with a timer of their own: those that are sent to, or have just called. */
+  readonly #timed = new Set<Peer>()
   readonly #calls: Calls
   readonly #asked = new AskedPings((ping, peer, result) => {
     this.#out.push({ kind: 'event', event: 'ping', peer, ping, result })
@@ -65,7 +72,6 @@ export class MagicSock implements Machine<MagicSockOutput> {
     const { nodeKey, discoPrivateKey, random, x25519 } = options
     checkKeyLength(nodeKey, 'nodeKey')
     checkKeyLength(discoPrivateKey, 'discoPrivateKey')
-    this.#underlay = options.underlay
     this.#random = random
     this.#lastSend = options.now
     this.#directory = new DiscoDirectory({ privateKey: discoPrivateKey, random, x25519 })
@@ -73,13 +79,27 @@ export class MagicSock implements Machine<MagicSockOutput> {
       connectRelay: (region) => this.#out.push({ kind: 'connect-relay', region }),
       closeRelay: (region) => this.#out.push({ kind: 'close-relay', region }),
     })
+    this.#sender = new Sender(options.underlay, this.#relays)
     this.#surroundings = this.#openSurroundings(options)
     this.#conversation = this.#openConversation(nodeKey)
     this.#calls = new Calls(this.#surroundings, this.#conversation)
+    const rooms: Rooms = {
+      directory: this.#directory,
+      surroundings: this.#surroundings,
+      conversation: this.#conversation,
+      sources: this.#sources,
+      peer: (id) => this.#peers.get(id),
+      put: (output) => this.#out.push(output),
+      drop: (reason) => this.#drop(reason),
+      rearm: () => (this.#rearm = true),
+    }
+    this.#tunnels = openTunnels(rooms)
+    this.#receiver = openReceiver(rooms, this.#tunnels)
     this.#peers = new PeerSet(this.#directory, this.#hostForPeers(), {
       noteRemoved: (peer) => this.#forget(peer),
       noteDiscoKey: (peer, restarted) => {
         this.#conversation.forgetPeer(peer)
+        this.#tunnels.forgetPeer(peer)
         if (restarted) this.#out.push({ kind: 'event', event: 'peer-restarted', peer: peer.id })
       },
     })
@@ -122,6 +142,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
    */
   setPeers(peers: readonly PeerConfig[], now: number): void {
     this.#peers.replace(peers)
+    this.#tunnels.setServers([...this.#peers.values()].filter(({ config }) => config.servesAsRelay === true))
     if (peers.length > 0) this.#surroundings.wake(now)
     this.#rearm = true
   }
@@ -174,12 +195,16 @@ export class MagicSock implements Machine<MagicSockOutput> {
     if (to === undefined) return this.#refuse('send-unknown-peer')
     if (to.config.expired === true) return this.#refuse('send-expired-peer')
     this.#lastSend = now
-    if (to.noteSend(now)) this.#startHeartbeat(to)
-    const best = to.best
-    if (best === undefined) return this.#sendAndSearch(to, SENT.nothing, datagram, now)
-    this.#underlay.sendDatagram(best.endpoint, datagram)
-    countPacket(to.traffic.sentDirect, datagram.length)
-    return to.isTrusted(now) ? SENT.direct : this.#sendAndSearch(to, SENT.direct, datagram, now)
+    to.noteSend(now)
+    const { best } = to
+    if (best !== undefined) this.#sender.sendByPath(to, best.endpoint, datagram)
+    if (to.isSettled(now)) return SENT.direct
+    this.#search(to, now)
+    const sent =
+      best === undefined ? SENT.nothing : best.endpoint.vni === undefined ? SENT.direct : SENT.peerRelay
+    if (to.isTrusted(now)) return sent
+    if (this.#sender.sendByRelay(to, datagram, now)) return sent | SENT.relay
+    return sent === SENT.nothing ? this.#refuse('send-no-path') : sent
   }
 
   /**
@@ -201,21 +226,13 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * @returns `'consumed'` for STUN, disco and what is dropped; else the bytes are WireGuard's: the number of the peer
    * that the source belongs to, or {@link UNKNOWN_PEER} when it belongs to nobody yet. A claim, not a proof: WireGuard authenticates.
    */
-  handleDatagram(bytes: Uint8Array, from: Endpoint, now: number): PeerId | 'consumed' {
-    if (bytes.length === 0) return this.#consume('empty')
-    switch (classify(bytes)) {
-      case 'wireguard':
-        return this.#attributeDatagram(bytes, from)
-      case 'disco':
-        this.#rearm = true
-        this.#conversation.handlePacket(bytes, from, now)
-        return 'consumed'
-      case 'stun':
-        this.#rearm = true
-        return this.#surroundings.handleResponse(bytes, now) ? 'consumed' : this.#consume('stun-unexpected')
-      case 'geneve':
-        return this.#consume('geneve-unsupported')
-    }
+  handleDatagram(bytes: Uint8Array, from: Hop, now: number): PeerId | 'consumed' {
+    return this.#receiver.handleDatagram(bytes, from, now)
+  }
+
+  /** How many bytes of the UDP datagram taken last stand before WireGuard's: 0, or a peer relay's header. */
+  get lastHeaderLength(): number {
+    return this.#receiver.headerLength
   }
 
   /**
@@ -256,8 +273,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
   sendToSource(source: number, datagram: Uint8Array): boolean {
     const from = this.#sources.sourceOf(source)
     if (from === undefined) return false
-    if (isRelaySource(from)) this.#underlay.sendRelay(from.region, from.nodeKey, datagram)
-    else this.#underlay.sendDatagram(from, datagram)
+    this.#sender.sendToSource(from, datagram)
     return true
   }
 
@@ -300,6 +316,11 @@ export class MagicSock implements Machine<MagicSockOutput> {
     this.#rearm = true
   }
 
+  /** Says which peer relay this node runs, for peers that may use it and for itself; `undefined` for none. */
+  setPeerRelay(grantor: TunnelGrantor | undefined): void {
+    this.#tunnels.setGrantor(grantor)
+  }
+
   /** Hears that a relay does not have this node (any more). */
   handlePeerGone(region: number, nodeKey: Uint8Array): void {
     const peer = this.#peers.byKey(nodeKey)
@@ -316,7 +337,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
   /** Hears that a UDP send failed, with the system's name for the failure. */
   handleSendError(code: string, to: Endpoint | undefined, now: number): void {
     if (meansUnreachable(code) && to !== undefined) {
-      for (const peer of this.#beating) peer.handleUnreachable(to)
+      for (const peer of this.#timed) peer.handleUnreachable(to)
     }
     if (!meansBrokenSocket(code) || now < this.#rebindAt + ERROR_REBIND_THROTTLE) return
     this.#rebindAt = now
@@ -325,7 +346,10 @@ export class MagicSock implements Machine<MagicSockOutput> {
 
   /** Hears that the machine's network is another one: all paths are forgotten and looked for anew. */
   handleNetworkChange(now: number): void {
-    for (const peer of this.#peers.values()) peer.forgetPaths()
+    for (const peer of this.#peers.values()) {
+      peer.forgetPaths()
+      this.#tunnels.forgetPeer(peer)
+    }
     this.#surroundings.forget()
     this.#surroundings.look(true, now)
     this.#rearm = true
@@ -343,7 +367,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
     if (to === undefined) this.#asked.end(asked, { ok: false, reason: 'unknown-peer' })
     else if (to.config.expired === true) this.#asked.end(asked, { ok: false, reason: 'expired-peer' })
     else {
-      if (to.noteSend(now)) this.#startHeartbeat(to)
+      to.noteSend(now)
       const region = this.#relays.route(to.id, to.config.homeRelay, now)
       const sent = over === 'relay' ? to.askRelay(asked, region, now) : to.ask(asked, region, now)
       if (!sent) this.#asked.end(asked, { ok: false, reason: 'no-path' })
@@ -375,10 +399,11 @@ export class MagicSock implements Machine<MagicSockOutput> {
     this.#rearm = true
     this.#conversation.handleTimeout(now)
     this.#asked.handleTimeout(now)
-    for (const peer of this.#beating) {
+    for (const peer of this.#timed) {
       peer.handleTimeout(now)
-      if (peer.heartbeatAt === Infinity) this.#beating.delete(peer)
+      if (peer.timeoutAt === Infinity) this.#timed.delete(peer)
     }
+    this.#tunnels.handleTimeout(now)
     this.#surroundings.handleTimeout(now)
     this.#relays.handleTimeout(now)
   }
@@ -394,43 +419,26 @@ export class MagicSock implements Machine<MagicSockOutput> {
     let at = Math.min(
       this.#conversation.pollTimeout(),
       this.#asked.pollTimeout(),
+      this.#tunnels.pollTimeout(),
       this.#surroundings.pollTimeout(),
       this.#relays.pollTimeout(),
     )
-    for (const peer of this.#beating) at = Math.min(at, peer.heartbeatAt)
+    for (const peer of this.#timed) at = Math.min(at, peer.timeoutAt)
     return at
   }
 
-  #sendAndSearch(peer: Peer, sent: number, datagram: Uint8Array, now: number): number {
-    const region = this.#relays.route(peer.id, peer.config.homeRelay, now)
-    if (region !== 0) {
-      this.#underlay.sendRelay(region, peer.config.nodeKey, datagram)
-      countPacket(peer.traffic.sentRelay, datagram.length)
-      sent |= SENT.relay
-    }
+  #search(peer: Peer, now: number): void {
     this.#rearm = true
     this.#surroundings.wake(now)
     peer.discover(true, now)
-    return sent === SENT.nothing ? this.#refuse('send-no-path') : sent
-  }
-
-  #startHeartbeat(peer: Peer): void {
-    this.#beating.add(peer)
-    this.#rearm = true
-  }
-
-  #attributeDatagram(bytes: Uint8Array, from: Endpoint): PeerId {
-    const owner = this.#sources.noteTaken(from)
-    const peer = owner === UNKNOWN_PEER ? undefined : this.#peers.get(owner)
-    if (peer !== undefined) countPacket(peer.traffic.receivedDirect, bytes.length)
-    return owner
   }
 
   #forget(peer: Peer): void {
     this.#conversation.forgetPeer(peer)
     this.#sources.forgetPeer(peer.id)
     this.#relays.forgetPeer(peer.id)
-    this.#beating.delete(peer)
+    this.#timed.delete(peer)
+    this.#tunnels.forgetPeer(peer)
     this.#calls.forgetPeer(peer)
     this.#asked.endAll(peer.id, { ok: false, reason: 'unknown-peer' })
   }
@@ -450,13 +458,17 @@ export class MagicSock implements Machine<MagicSockOutput> {
     if (this.#relays.setHome(next, now)) this.#out.push({ kind: 'event', event: 'home-relay', region: next })
   }
 
-  #consume(reason: DropReason): 'consumed' {
+  #drop(reason: DropReason): void {
     this.#drops[reason] += 1
+  }
+
+  #consume(reason: DropReason): 'consumed' {
+    this.#drop(reason)
     return 'consumed'
   }
 
   #refuse(reason: DropReason): number {
-    this.#drops[reason] += 1
+    this.#drop(reason)
     return SENT.nothing
   }
 
@@ -486,7 +498,8 @@ export class MagicSock implements Machine<MagicSockOutput> {
 
   #openConversation(nodeKey: Uint8Array): Conversation {
     return new Conversation(this.#directory, nodeKey, this.#random, {
-      transmit: (to, bytes) => this.#out.push({ kind: 'datagram', to, bytes }),
+      transmit: (to, packet) =>
+        this.#out.push({ kind: 'datagram', to, bytes: discoDatagram(to, packet, false) }),
       transmitRelay: (region, peer, bytes, now) => {
         this.#relays.noteWrite(region, now)
         this.#out.push({ kind: 'relay', region, to: peer.config.nodeKey, bytes })
@@ -494,8 +507,11 @@ export class MagicSock implements Machine<MagicSockOutput> {
       relayFor: (peer, now) => this.#relays.route(peer.id, peer.config.homeRelay, now),
       peerByKey: (key) => this.#peers.byKey(key),
       noteSource: (from, peer) => this.#sources.assign(from, peer),
+      handleTunnelMessage: (message, peer, now) => this.#tunnels.handleMessage(message, peer, now),
+      noteTunnelPing: (from, now) => this.#tunnels.handlePing(from, now),
+      noteTunnelPong: (ping, now) => this.#tunnels.handlePong(ping, now),
       noteResult: (asked, result) => this.#asked.end(asked, result),
-      drop: (reason) => void (this.#drops[reason] += 1),
+      drop: (reason) => this.#drop(reason),
     })
   }
 
@@ -507,6 +523,11 @@ export class MagicSock implements Machine<MagicSockOutput> {
       },
       sendPing: (peer, to, purpose, asked, now) => this.#conversation.sendPing(peer, to, purpose, asked, now),
       sendCallMeMaybe: (peer, now) => this.#calls.make(peer, now),
+      seekTunnel: (peer, now) => this.#tunnels.seek(peer, now),
+      noteTimer: (peer) => {
+        this.#timed.add(peer)
+        this.#rearm = true
+      },
       notePathChange: (peer) => {
         const path = pathOf(peer, this.#relays)
         this.#out.push({ kind: 'event', event: 'path-changed', peer: peer.id, path })

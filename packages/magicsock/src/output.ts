@@ -1,21 +1,32 @@
 // What comes out of the machine: control datagrams, relay connections to open and close, and news.
 import type { Endpoint } from '@mesh/wire/ip'
 import type { LocalEndpoint } from './endpoints.ts'
+import type { Hop } from './hop.ts'
 import type { NetcheckReport } from './netcheck-report.ts'
 import type { PeerId } from './peer-config.ts'
 
 /** The path a peer's packets take. */
 export type PeerPath =
   | { readonly kind: 'direct'; readonly endpoint: Endpoint; readonly latency: number }
+  /** Through the tunnel of this number (VNI) on the peer relay at this address. */
+  | {
+      readonly kind: 'peer-relay'
+      readonly endpoint: Endpoint
+      readonly vni: number
+      readonly latency: number
+    }
   | { readonly kind: 'relay'; readonly region: number }
   | { readonly kind: 'none' }
 
 /** Which ways a ping takes: all that may work, or the peer's relay alone. */
 export type PingWay = 'any' | 'relay'
 
-/** How a ping asked for by {@link MagicSock.ping} ended. `ping` is what that call returned. */
+/**
+ * How a ping asked for by {@link MagicSock.ping} ended: with the address that answered (and the tunnel's number when
+ * that is a peer relay's), the relay region, or why not.
+ */
 export type PingResult =
-  | { readonly ok: true; readonly latency: number; readonly endpoint: Endpoint }
+  | { readonly ok: true; readonly latency: number; readonly endpoint: Endpoint; readonly vni?: number }
   | { readonly ok: true; readonly latency: number; readonly region: number }
   | {
       readonly ok: false
@@ -46,7 +57,7 @@ export type MagicSockEvent =
 /** What a {@link MagicSock} asks of its owner. */
 export type MagicSockOutput =
   /** Send this datagram (STUN or disco). `bytes` belong to the owner. */
-  | { readonly kind: 'datagram'; readonly to: Endpoint; readonly bytes: Uint8Array }
+  | { readonly kind: 'datagram'; readonly to: Hop; readonly bytes: Uint8Array }
   /** Send this packet (disco) to a node through a relay region. `bytes` belong to the owner. */
   | { readonly kind: 'relay'; readonly region: number; readonly to: Uint8Array; readonly bytes: Uint8Array }
   /** Open a connection to this region and keep it, also through failures, until told to close it. */

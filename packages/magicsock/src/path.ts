@@ -1,6 +1,7 @@
 // A path that has answered a ping, and which of two such paths is better. The rules and their order are those
 // of data-plane.md section 5.5: two nodes that judged differently would still meet, but flap more.
-import { type Endpoint, endpointsEqual, isLinkLocal, isLoopback, isPrivate } from '@mesh/wire/ip'
+import { isLinkLocal, isLoopback, isPrivate } from '@mesh/wire/ip'
+import { type Hop, sameHop } from './hop.ts'
 
 /** How long a path is believed in after its last pong. */
 export const TRUST_UDP_ADDRESS = 6_500
@@ -11,21 +12,26 @@ export const UNPROBED_MTU = 1_360
 
 /** A UDP path to a peer, measured. */
 export interface Path {
-  /** Where the pings were sent that were answered. */
-  readonly endpoint: Endpoint
+  /** Where the pings were sent that were answered: the peer itself, or a tunnel on a peer relay. */
+  readonly endpoint: Hop
   /** Round trip in milliseconds. */
   readonly latency: number
   /** The largest IP packet known to pass. */
   readonly mtu: number
-  /** The number of the peer relay's tunnel (VNI) this path goes through; absent for a direct path. */
-  readonly vni?: number
+  /** The disco key of the peer relay this path goes through; absent for a direct path. */
+  readonly server?: Uint8Array
+}
+
+/** Tells whether a path leads to the peer itself. */
+export function isDirect(path: Path): boolean {
+  return path.endpoint.vni === undefined
 }
 
 /** Tells whether `a` is better than `b`; `b` may be missing. */
 export function betterAddr(a: Path, b: Path | undefined): boolean {
   if (b === undefined) return true
-  if (a.vni === b.vni && endpointsEqual(a.endpoint, b.endpoint)) return a.mtu > b.mtu
-  if ((a.vni === undefined) !== (b.vni === undefined)) return a.vni === undefined
+  if (sameHop(a.endpoint, b.endpoint)) return a.mtu > b.mtu
+  if (isDirect(a) !== isDirect(b)) return isDirect(a)
   const aPoints = speedPoints(a, b) + nearness(a)
   const bPoints = speedPoints(b, a) + nearness(b)
   // Under 1 % and nothing else in its favour: stay.

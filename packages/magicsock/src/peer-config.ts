@@ -1,5 +1,7 @@
 // What the owner says of a peer, and what magicsock says of it in return.
 import type { Endpoint } from '@mesh/wire/ip'
+import type { Hop } from './hop.ts'
+import type { PeerTraffic } from './traffic.ts'
 
 /** The number by which the data plane knows a peer; the owner chooses it. Never negative. */
 export type PeerId = number
@@ -21,26 +23,12 @@ export interface PeerConfig {
   readonly homeRelay: number
   /** Its key has expired: nothing is sent to it. */
   readonly expired?: boolean
-}
-
-/** Packets and bytes that went one way. */
-export interface Traffic {
-  /** How many packets. */
-  packets: number
-  /** How many bytes, as WireGuard datagrams. */
-  bytes: number
-}
-
-/** WireGuard traffic with one peer, by path. Disco is not in it. A packet sent both ways counts in both. */
-export interface PeerTraffic {
-  /** Sent over UDP. */
-  readonly sentDirect: Traffic
-  /** Sent through a relay. */
-  readonly sentRelay: Traffic
-  /** Received over UDP. */
-  readonly receivedDirect: Traffic
-  /** Received through a relay. */
-  readonly receivedRelay: Traffic
+  /** It is a peer relay that we may use: it has the capability `relay-target` toward us. Default: it is not. */
+  readonly servesAsRelay?: boolean
+  /** It may have our peer relay serve it: it has the capability `relay` toward us. Default: it may not. */
+  readonly mayUseOurRelay?: boolean
+  /** It understands paths through peer relays (capability version 121 and later). Default: it does. */
+  readonly understandsPeerRelays?: boolean
 }
 
 /** How a peer stands: what `mesh status` shows of its paths. */
@@ -49,7 +37,9 @@ export interface PeerStatus {
   readonly endpoint: Endpoint | undefined
   /** The direct path packets take, trusted or not. */
   readonly bestEndpoint: Endpoint | undefined
-  /** Round trip of the best direct path in milliseconds. */
+  /** The tunnel on a peer relay in use; `undefined` unless it is trusted. */
+  readonly peerRelay: Hop | undefined
+  /** Round trip of the best direct path, or of the tunnel when that is the path, in milliseconds. */
   readonly latency: number | undefined
   /** The peer's home region; 0 when it has none. */
   readonly homeRelay: number

@@ -8,7 +8,11 @@ import type { Surroundings } from './surroundings.ts'
 /** Returns the path a peer's packets take now. */
 export function pathOf(peer: Peer, relays: Relays): PeerPath {
   const { best } = peer
-  if (best !== undefined) return { kind: 'direct', endpoint: best.endpoint, latency: best.latency }
+  if (best !== undefined) {
+    const { endpoint, latency } = best
+    if (endpoint.vni === undefined) return { kind: 'direct', endpoint, latency }
+    return { kind: 'peer-relay', endpoint, vni: endpoint.vni, latency }
+  }
   const region = relays.peek(peer.id, peer.config.homeRelay)
   return region === 0 ? { kind: 'none' } : { kind: 'relay', region }
 }
@@ -38,7 +42,8 @@ export function explainPeer(
 }
 
 function wasHeard({ traffic, ledger }: Peer): boolean {
-  if (traffic.receivedDirect.packets > 0 || traffic.receivedRelay.packets > 0) return true
+  const { receivedDirect, receivedPeerRelay, receivedRelay } = traffic
+  if (receivedDirect.packets + receivedPeerRelay.packets + receivedRelay.packets > 0) return true
   const heard = ['call-heard', 'ping-heard', 'pong-heard'] as const
   return heard.some((event) => ledger.has(event, 'relay', -Infinity) || ledger.has(event, 'udp', -Infinity))
 }

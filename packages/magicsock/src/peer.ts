@@ -1,12 +1,22 @@
 // One peer: its candidates, the best of its paths and how long that may be believed, and the pings that keep
 // both true. Everything here starts from a send: a node that only receives never probes (section 5.16).
-import { type Endpoint, endpointsEqual } from '@mesh/wire/ip'
+import type { Endpoint } from '@mesh/wire/ip'
 import { Candidates, DISCO_PING_INTERVAL } from './candidates.ts'
 import type { DiscoIdentity } from './disco-directory.ts'
+import { type Hop, sameHop } from './hop.ts'
+import { sameKey } from './key-table.ts'
 import { Ledger } from './ledger.ts'
-import { betterAddr, GOOD_ENOUGH_LATENCY, type Path, TRUST_UDP_ADDRESS, UNPROBED_MTU } from './path.ts'
-import type { PeerConfig, PeerId, PeerStatus, PeerTraffic, Traffic } from './peer-config.ts'
+import {
+  betterAddr,
+  GOOD_ENOUGH_LATENCY,
+  isDirect,
+  type Path,
+  TRUST_UDP_ADDRESS,
+  UNPROBED_MTU,
+} from './path.ts'
+import type { PeerConfig, PeerId, PeerStatus } from './peer-config.ts'
 import type { PingPurpose, SentPing } from './pings.ts'
+import { copyTraffic, noTraffic } from './traffic.ts'
 
 /** A session is active for this long after the last packet somebody sent. */
 export const SESSION_ACTIVE_TIMEOUT = 45_000
@@ -14,6 +24,11 @@ export const SESSION_ACTIVE_TIMEOUT = 45_000
 export const HEARTBEAT_INTERVAL = 3_000
 /** How often a path that is good but not good enough is compared with the others. */
 export const UPGRADE_INTERVAL = 60_000
+/**
+ * After a call everybody is pinged once more this much later, unless a path has been found: a lost first ping would
+ * cost the five seconds until the next round.
+ */
+export const SECOND_ROUND_DELAY = 600
 /** How many call-me-maybes of one peer are obeyed at once, and how fast that is won back (threat 32). */
 const CALL_BURST = 10
 const CALL_REFILL_INTERVAL = 2_500
@@ -22,10 +37,14 @@ const CALL_REFILL_INTERVAL = 2_500
 export interface PeerHost {
   /** Whether loopback addresses may be probed. */
   readonly loopback: boolean
-  /** Sends a disco ping to an address or through a relay region. */
-  sendPing(peer: Peer, to: Endpoint | number, purpose: PingPurpose, asked: number, now: number): void
+  /** Sends a disco ping to an address, through a tunnel, or through a relay region. */
+  sendPing(peer: Peer, to: Hop | number, purpose: PingPurpose, asked: number, now: number): void
   /** Asks the peer, through its relay, to ping us; perhaps only after our own endpoints are fresh. */
   sendCallMeMaybe(peer: Peer, now: number): void
+  /** Asks a peer relay for a tunnel to the peer, if there is one and it is time. */
+  seekTunnel(peer: Peer, now: number): void
+  /** Hears that the peer has a timer from now on. */
+  noteTimer(peer: Peer): void
   /** Hears that packets take another path now. */
   notePathChange(peer: Peer): void
 }
@@ -39,12 +58,7 @@ export class Peer {
   /** Where it may be found. */
   readonly candidates = new Candidates()
   /** What went to it and came from it. */
-  readonly traffic: PeerTraffic = {
-    sentDirect: none(),
-    sentRelay: none(),
-    receivedDirect: none(),
-    receivedRelay: none(),
-  }
+  readonly traffic = noTraffic()
   /** What was tried with it and seen of it. */
   readonly ledger = new Ledger()
   readonly #host: PeerHost
@@ -57,6 +71,7 @@ export class Peer {
   #nextRoundAt = -Infinity
   #lastCall = -Infinity
   #heartbeatAt = Infinity
+  #secondRoundAt = Infinity
   #calls = CALL_BURST
   #callsAt = 0
 
@@ -71,19 +86,24 @@ export class Peer {
     return this.config.id
   }
 
-  /** The direct path packets take, trusted or not. */
+  /** The UDP path packets take, trusted or not: direct, or through a peer relay. */
   get best(): Path | undefined {
     return this.#best
   }
 
-  /** When the heartbeat is due; `Infinity` while the session is idle. */
-  get heartbeatAt(): number {
-    return this.#heartbeatAt
+  /** When to call {@link Peer.handleTimeout}; `Infinity` while nothing is on. */
+  get timeoutAt(): number {
+    return Math.min(this.#heartbeatAt, this.#secondRoundAt)
   }
 
-  /** Tells whether the direct path is enough by itself. */
+  /** Tells whether the UDP path is enough by itself. */
   isTrusted(now: number): boolean {
     return this.#best !== undefined && now <= this.#trustUntil
+  }
+
+  /** Tells whether nothing better is to be looked for at every packet: the path is direct and trusted. */
+  isSettled(now: number): boolean {
+    return this.isTrusted(now) && isDirect(this.#best!)
   }
 
   /** Tells whether something was sent lately. */
@@ -96,13 +116,13 @@ export class Peer {
     return this.isActive(now) ? this.#tryingSince : undefined
   }
 
-  /** Notes that somebody sends. Returns whether that started the heartbeat. */
-  noteSend(now: number): boolean {
+  /** Notes that somebody sends: that starts the heartbeat. */
+  noteSend(now: number): void {
     if (!this.isActive(now)) this.#tryingSince = now
     this.#lastSend = now
-    if (this.#heartbeatAt !== Infinity || this.disco === undefined) return false
+    if (this.#heartbeatAt !== Infinity || this.disco === undefined) return
     this.#heartbeatAt = now + HEARTBEAT_INTERVAL
-    return true
+    this.#host.noteTimer(this)
   }
 
   /** Takes what control says now. */
@@ -121,6 +141,7 @@ export class Peer {
   discover(call: boolean, now: number): void {
     if (this.disco === undefined) return
     if (now >= this.#nextRoundAt) this.#pingCandidates(now)
+    if (call) this.#host.seekTunnel(this, now)
     if (!call || now - this.#lastCall < DISCO_PING_INTERVAL) return
     this.#lastCall = now
     this.#host.sendCallMeMaybe(this, now)
@@ -132,7 +153,7 @@ export class Peer {
     if (region !== 0) this.#host.sendPing(this, region, 'asked', asked, now)
     if (this.#best !== undefined && this.isTrusted(now)) {
       this.#host.sendPing(this, this.#best.endpoint, 'asked', asked, now)
-      return true
+      if (isDirect(this.#best)) return true
     }
     for (const c of this.candidates.values()) this.#host.sendPing(this, c.endpoint, 'asked', asked, now)
     this.#lastCall = now
@@ -148,10 +169,10 @@ export class Peer {
   }
 
   /** Takes the source of a ping of this peer's. Returns whether the ping is a new one, to be answered. */
-  notePing(from: Endpoint, txId: string, now: number): boolean {
+  notePing(from: Hop, txId: string, now: number): boolean {
     const candidate = this.candidates.noteHeard(from, this.#host.loopback, now)
     if (candidate === undefined) return true
-    if (this.#best !== undefined && this.candidates.get(this.#best.endpoint) === undefined) this.clearPath()
+    this.#dropPathIfNoCandidate()
     if (candidate.pingedAt === -Infinity) this.#nextRoundAt = -Infinity
     if (candidate.lastHeardPing === txId) return false
     candidate.lastHeardPing = txId
@@ -159,50 +180,74 @@ export class Peer {
   }
 
   /** Takes the pong to a ping that went to `to`. Returns false when that is no candidate any more. */
-  handlePong(ping: SentPing, to: Endpoint, now: number): boolean {
+  handlePong(ping: SentPing, to: Hop, now: number): boolean {
+    const latency = now - ping.at
+    if (this.#best !== undefined && sameHop(this.#best.endpoint, to)) {
+      this.#best = { ...this.#best, latency }
+      this.#trustUntil = now + TRUST_UDP_ADDRESS
+      return true
+    }
     const candidate = this.candidates.get(to)
     if (candidate === undefined) return false
-    const path: Path = { endpoint: candidate.endpoint, latency: now - ping.at, mtu: UNPROBED_MTU }
-    const same = this.#best !== undefined && endpointsEqual(this.#best.endpoint, path.endpoint)
-    if (!same && !betterAddr(path, this.#best) && now <= this.#trustUntil) return true
-    this.#best = path
-    this.#trustUntil = now + TRUST_UDP_ADDRESS
-    if (same) return true
-    this.ledger.note('path-adopted', path.endpoint, now)
-    this.#host.notePathChange(this)
+    const path: Path = { endpoint: candidate.endpoint, latency, mtu: UNPROBED_MTU }
+    if (!this.isTrusted(now) || betterAddr(path, this.#best)) this.#adopt(path, now)
     return true
+  }
+
+  /**
+   * Takes a tunnel on a peer relay that has been seen to carry. It becomes the path unless the present one is better;
+   * of one relay the new tunnel always, for the relay may forward from our new address only.
+   */
+  handleTunnel(path: Path, now: number): void {
+    const server = this.#best?.server
+    const isSameRelay = server !== undefined && path.server !== undefined && sameKey(server, path.server)
+    if (!this.isTrusted(now) || isSameRelay || betterAddr(path, this.#best)) this.#adopt(path, now)
   }
 
   /** Hears that a ping stayed unanswered. */
   handlePingTimeout(ping: SentPing, now: number): void {
     if (this.#best === undefined || typeof ping.to === 'number' || now <= this.#trustUntil) return
-    if (endpointsEqual(this.#best.endpoint, ping.to)) this.clearPath()
+    if (sameHop(this.#best.endpoint, ping.to)) this.clearPath()
   }
 
   /** Takes the peer's call. Returns false when it calls too often to be obeyed. */
   handleCallMeMaybe(endpoints: readonly Endpoint[], now: number): boolean {
+    if (!this.mayObeyCall(now)) return false
+    this.#dropPathIfGone(this.candidates.setFromCallMeMaybe(endpoints, this.#host.loopback))
+    this.#nextRoundAt = -Infinity
+    this.discover(false, now)
+    this.#host.seekTunnel(this, now)
+    if (this.isSettled(now) || this.disco === undefined) return true
+    this.#secondRoundAt = now + SECOND_ROUND_DELAY
+    this.#host.noteTimer(this)
+    return true
+  }
+
+  /** Returns whether a call of the peer's may be obeyed now, and counts it. */
+  mayObeyCall(now: number): boolean {
     this.#calls = Math.min(CALL_BURST, this.#calls + (now - this.#callsAt) / CALL_REFILL_INTERVAL)
     this.#callsAt = now
     if (this.#calls < 1) return false
     this.#calls -= 1
-    this.#dropPathIfGone(this.candidates.setFromCallMeMaybe(endpoints, this.#host.loopback))
-    this.#nextRoundAt = -Infinity
-    this.discover(false, now)
     return true
   }
 
-  /** Does the heartbeat when it is due. */
+  /** Does the second round and the heartbeat when they are due. */
   handleTimeout(now: number): void {
-    if (now < this.#heartbeatAt) return
+    if (now >= this.#secondRoundAt) this.#pingAgain(now)
+    if (now >= this.#heartbeatAt) this.#beat(now)
+  }
+
+  #beat(now: number): void {
     if (!this.isActive(now) || this.disco === undefined) {
       this.#heartbeatAt = Infinity
       return
     }
     this.#heartbeatAt = now + HEARTBEAT_INTERVAL
-    const inUse = this.#best === undefined ? undefined : this.candidates.get(this.#best.endpoint)
-    if (inUse !== undefined) {
-      inUse.pingedAt = now
-      this.#host.sendPing(this, inUse.endpoint, 'heartbeat', 0, now)
+    if (this.#best !== undefined) {
+      const inUse = this.candidates.get(this.#best.endpoint)
+      if (inUse !== undefined) inUse.pingedAt = now
+      this.#host.sendPing(this, this.#best.endpoint, 'heartbeat', 0, now)
     }
     if (this.#wantsRound(now)) this.discover(true, now)
   }
@@ -211,7 +256,7 @@ export class Peer {
   handleUnreachable(endpoint: Endpoint): void {
     const candidate = this.candidates.get(endpoint)
     if (candidate !== undefined) candidate.lastHeardPing = ''
-    if (this.#best !== undefined && endpointsEqual(this.#best.endpoint, endpoint)) this.clearPath()
+    if (this.#best !== undefined && sameHop(this.#best.endpoint, endpoint)) this.clearPath()
   }
 
   /** Forgets the best path, and when which candidate was pinged: the network or the peer is another one now. */
@@ -220,6 +265,7 @@ export class Peer {
     this.#lastRound = -Infinity
     this.#nextRoundAt = -Infinity
     this.#lastCall = -Infinity
+    this.#secondRoundAt = Infinity
     if (this.#best !== undefined) this.clearPath()
   }
 
@@ -232,27 +278,25 @@ export class Peer {
 
   /** Returns how it stands. */
   status(now: number): PeerStatus {
-    const { sentDirect, sentRelay, receivedDirect, receivedRelay } = this.traffic
+    const best = this.#best?.endpoint
+    const direct = best?.vni === undefined ? best : undefined
+    const isTrusted = this.isTrusted(now)
     return {
-      endpoint: this.isTrusted(now) ? this.#best?.endpoint : undefined,
-      bestEndpoint: this.#best?.endpoint,
+      endpoint: isTrusted ? direct : undefined,
+      bestEndpoint: direct,
+      peerRelay: isTrusted && direct === undefined ? best : undefined,
       latency: this.#best?.latency,
       homeRelay: this.config.homeRelay,
       active: this.isActive(now),
       lastSend: this.#lastSend === -Infinity ? undefined : this.#lastSend,
       candidates: Array.from(this.candidates.values(), (c) => c.endpoint),
-      traffic: {
-        sentDirect: { ...sentDirect },
-        sentRelay: { ...sentRelay },
-        receivedDirect: { ...receivedDirect },
-        receivedRelay: { ...receivedRelay },
-      },
+      traffic: copyTraffic(this.traffic),
     }
   }
 
   #wantsRound(now: number): boolean {
-    if (this.#best === undefined || this.#lastRound === -Infinity || now > this.#trustUntil) return true
-    return this.#best.latency > GOOD_ENOUGH_LATENCY && now - this.#lastRound >= UPGRADE_INTERVAL
+    if (!this.isSettled(now) || this.#lastRound === -Infinity) return true
+    return this.#best!.latency > GOOD_ENOUGH_LATENCY && now - this.#lastRound >= UPGRADE_INTERVAL
   }
 
   #pingCandidates(now: number): void {
@@ -269,19 +313,31 @@ export class Peer {
     this.#nextRoundAt = earliest + DISCO_PING_INTERVAL
   }
 
-  #dropPathIfGone(removed: readonly Endpoint[]): void {
+  /** Everybody once more, soon after a call, unless a path has been found meanwhile. */
+  #pingAgain(now: number): void {
+    this.#secondRoundAt = Infinity
+    if (this.isSettled(now)) return
+    this.#nextRoundAt = -Infinity
+    this.candidates.forgetPings()
+    this.discover(false, now)
+  }
+
+  #adopt(path: Path, now: number): void {
+    this.#best = path
+    this.#trustUntil = now + TRUST_UDP_ADDRESS
+    this.ledger.note('path-adopted', path.endpoint, now)
+    this.#host.notePathChange(this)
+  }
+
+  #dropPathIfGone(removed: readonly Hop[]): void {
     const best = this.#best
-    if (best !== undefined && removed.some((endpoint) => endpointsEqual(endpoint, best.endpoint)))
+    if (best !== undefined && removed.some((hop) => sameHop(hop, best.endpoint))) this.clearPath()
+  }
+
+  /** A crowd of pings may have pushed out the candidate that is the path. */
+  #dropPathIfNoCandidate(): void {
+    const best = this.#best
+    if (best !== undefined && isDirect(best) && this.candidates.get(best.endpoint) === undefined)
       this.clearPath()
   }
-}
-
-/** Adds one packet to a counter. */
-export function countPacket(traffic: Traffic, bytes: number): void {
-  traffic.packets += 1
-  traffic.bytes += bytes
-}
-
-function none(): Traffic {
-  return { packets: 0, bytes: 0 }
 }

@@ -1,5 +1,5 @@
 // Pings on their way: remembered until their pong or five seconds, found by transaction id.
-import type { Endpoint } from '@mesh/wire/ip'
+import type { Hop } from './hop.ts'
 import type { Peer } from './peer.ts'
 
 /** How long a ping may take. */
@@ -7,15 +7,18 @@ export const PING_TIMEOUT = 5_000
 /** Bytes of a transaction id. */
 export const TX_ID_LENGTH = 12
 
-/** Why a ping was sent. `asked` is for somebody who waits for the result. */
-export type PingPurpose = 'discovery' | 'heartbeat' | 'asked'
+/**
+ * Why a ping was sent. `asked` is for somebody who waits for the result, `tunnel` to see whether a peer relay's new
+ * tunnel carries.
+ */
+export type PingPurpose = 'discovery' | 'heartbeat' | 'asked' | 'tunnel'
 
 /** A ping that has not been answered yet. */
 export interface SentPing {
   /** To whom. */
   readonly peer: Peer
-  /** Where: an address, or a relay region. */
-  readonly to: Endpoint | number
+  /** Where: an address, a tunnel on a peer relay, or a relay region. */
+  readonly to: Hop | number
   /** When. */
   readonly at: number
   /** What for. */

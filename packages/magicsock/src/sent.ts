@@ -6,4 +6,5 @@ export const SENT = {
   direct: 1,
   relay: 2,
   both: 3,
+  peerRelay: 4,
 } as const

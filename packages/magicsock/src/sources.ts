@@ -1,8 +1,8 @@
 // From where a datagram came to whose it is. Two ways in: a disco ping or pong of that peer vouched for the
 // address, or WireGuard authenticated a packet from it. Used to attribute what comes, never to choose where to
 // send (data-plane.md sections 5.3 and 5.9).
-import type { Endpoint } from '@mesh/wire/ip'
 import { type EndpointKey, endpointKey } from './endpoint-key.ts'
+import type { Hop } from './hop.ts'
 import { type PeerId, UNKNOWN_PEER } from './peer-config.ts'
 
 /** The token of nothing. */
@@ -25,7 +25,7 @@ const MAX_SOURCES_PER_PEER = 64
 
 interface Recent {
   readonly token: number
-  readonly from: Endpoint | RelaySource
+  readonly from: Hop | RelaySource
 }
 
 /** The table of sources. */
@@ -33,17 +33,17 @@ export class Sources {
   readonly #owners = new Map<EndpointKey, PeerId>()
   readonly #byPeer = new Map<PeerId, Set<EndpointKey>>()
   readonly #ring: (Recent | undefined)[] = []
-  readonly #tokens = new WeakMap<Endpoint | RelaySource, number>()
+  readonly #tokens = new WeakMap<Hop | RelaySource, number>()
   #token = NO_SOURCE
   /** The answer to the last question: packets come in runs, and shells pass one object for one source. */
-  #lastFrom: Endpoint | undefined
+  #lastFrom: Hop | undefined
   #lastOwner: PeerId = UNKNOWN_PEER
-  #taken: Endpoint | RelaySource | undefined
+  #taken: Hop | RelaySource | undefined
   /** The last source behind a relay: packets come in runs, and a run shares one object. */
   #takenByRelay: RelaySource | undefined
 
   /** Returns whose source this is, or {@link UNKNOWN_PEER}. */
-  owner(from: Endpoint): PeerId {
+  owner(from: Hop): PeerId {
     if (from === this.#lastFrom) return this.#lastOwner
     this.#lastFrom = from
     this.#lastOwner = this.#owners.get(endpointKey(from)) ?? UNKNOWN_PEER
@@ -56,7 +56,7 @@ export class Sources {
   }
 
   /** Notes where a datagram came from, and returns whose source that is, or {@link UNKNOWN_PEER}. */
-  noteTaken(from: Endpoint): PeerId {
+  noteTaken(from: Hop): PeerId {
     this.#taken = from
     return this.owner(from)
   }
@@ -69,7 +69,7 @@ export class Sources {
   }
 
   /** Returns a token for `from`, good until a thousand others have been asked for. Never {@link NO_SOURCE}. */
-  token(from: Endpoint | RelaySource): number {
+  token(from: Hop | RelaySource): number {
     const known = this.#tokens.get(from)
     if (known !== undefined && this.#ring[known % RING_LENGTH]?.token === known) return known
     this.#token = this.#token === MAX_TOKEN ? NO_SOURCE + 1 : this.#token + 1
@@ -79,13 +79,13 @@ export class Sources {
   }
 
   /** Returns the source behind a token, or `undefined` when it is too old. */
-  sourceOf(token: number): Endpoint | RelaySource | undefined {
+  sourceOf(token: number): Hop | RelaySource | undefined {
     const recent = this.#ring[token % RING_LENGTH]
     return recent?.token === token ? recent.from : undefined
   }
 
   /** Gives a source to a peer, whoever had it before. */
-  assign(from: Endpoint, peer: PeerId): void {
+  assign(from: Hop, peer: PeerId): void {
     const key = endpointKey(from)
     const before = this.#owners.get(key)
     if (before === peer) return
@@ -113,7 +113,8 @@ export class Sources {
     const from = this.sourceOf(token)
     if (from === undefined) return undefined
     if (isRelaySource(from)) return bytesAfter(from.region, 4, from.nodeKey)
-    return bytesAfter(from.port, 2, from.address)
+    const name = bytesAfter(from.port, 2, from.address)
+    return from.vni === undefined ? name : bytesAfter(from.vni, 4, name)
   }
 
   #forgetOldest(keys: Set<EndpointKey>): void {
@@ -126,7 +127,7 @@ export class Sources {
 }
 
 /** Tells a source behind a relay from an endpoint. */
-export function isRelaySource(from: Endpoint | RelaySource): from is RelaySource {
+export function isRelaySource(from: Hop | RelaySource): from is RelaySource {
   return 'nodeKey' in from
 }
 

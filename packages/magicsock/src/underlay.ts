@@ -1,6 +1,6 @@
 // The way out for packets of established sessions. Control work (disco, STUN, relay connections) leaves by
 // `MagicSock.poll`; data leaves through this seat, so that a packet costs no object.
-import type { Endpoint } from '@mesh/wire/ip'
+import type { Hop } from './hop.ts'
 
 /**
  * What the owner of a {@link MagicSock} lends it to send data with.
@@ -9,8 +9,11 @@ import type { Endpoint } from '@mesh/wire/ip'
  * `bytes` are lent: they may be overwritten as soon as the call returns.
  */
 export interface Underlay {
-  /** Sends one UDP datagram. `to` is the same object for as long as the path stays the same. */
-  sendDatagram(to: Endpoint, bytes: Uint8Array): void
+  /**
+   * Sends one UDP datagram. `to` is the same object for as long as the path stays the same. Its tunnel is in the bytes
+   * already; its door, if any, is the socket to use.
+   */
+  sendDatagram(to: Hop, bytes: Uint8Array): void
   /**
    * Sends one packet to a node through a relay region.
    *

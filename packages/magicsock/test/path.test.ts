@@ -15,19 +15,18 @@ function path(endpoint: string, latency: number, extra: Partial<Path> = {}): Pat
   return { endpoint: parseEndpoint(endpoint)!, latency, mtu: 1_360, ...extra }
 }
 
+function tunnel(endpoint: string, latency: number): Path {
+  return path(endpoint, latency, { endpoint: { ...parseEndpoint(endpoint)!, vni: 7 } })
+}
+
 describe('betterAddr', () => {
   const table: [rule: string, a: Path, b: Path | undefined, better: boolean][] = [
     ['anything beats nothing', path(GLOBAL_A, 500), undefined, true],
     ['the same address is not better than itself', path(GLOBAL_A, 1), path(GLOBAL_A, 100), false],
     ['the same address with a larger MTU is', path(GLOBAL_A, 9, { mtu: 1_500 }), path(GLOBAL_A, 1), true],
-    ['direct beats a peer relay however slow', path(GLOBAL_A, 900), path(GLOBAL_B, 1, { vni: 7 }), true],
-    ['a peer relay never beats direct', path(GLOBAL_B, 1, { vni: 7 }), path(GLOBAL_A, 900), false],
-    [
-      'the same address through a relay is another path',
-      path(GLOBAL_A, 900),
-      path(GLOBAL_A, 1, { vni: 7 }),
-      true,
-    ],
+    ['direct beats a peer relay however slow', path(GLOBAL_A, 900), tunnel(GLOBAL_B, 1), true],
+    ['a peer relay never beats direct', tunnel(GLOBAL_B, 1), path(GLOBAL_A, 900), false],
+    ['the same address through a relay is another path', path(GLOBAL_A, 900), tunnel(GLOBAL_A, 1), true],
     ['half the latency wins', path(GLOBAL_A, 50), path(GLOBAL_B, 100), true],
     ['twice the latency loses', path(GLOBAL_A, 100), path(GLOBAL_B, 50), false],
     ['equal is not better', path(GLOBAL_A, 50), path(GLOBAL_B, 50), false],

@@ -10,12 +10,14 @@ import {
   encodeDiscoEnvelope,
   isDisco,
 } from '@mesh/wire/disco'
+import { isGeneve } from '@mesh/wire/geneve'
 import { type Endpoint, formatEndpoint, parseAddress, parseEndpoint } from '@mesh/wire/ip'
 import { decodeBindingRequest, encodeBindingResponse, isStun } from '@mesh/wire/stun'
 import {
   MagicSock,
   type MagicSockEvent,
   type MagicSockOutput,
+  PeerRelay,
   type PeerConfig,
   type RelayMap,
 } from '../src/index.ts'
@@ -26,7 +28,7 @@ export const PORT = 41_641
 /** One thing a node sent. */
 export interface LogEntry {
   readonly at: number
-  readonly what: DiscoMessage['kind'] | 'stun' | 'wireguard' | 'sealed'
+  readonly what: DiscoMessage['kind'] | 'stun' | 'wireguard' | 'sealed' | 'geneve'
   /** An endpoint as text, or `relay N`. */
   readonly to: string
   readonly message?: DiscoMessage | undefined
@@ -153,7 +155,8 @@ export class WorldNode {
   receive(bytes: Uint8Array, from: Endpoint): void {
     const now = this.#world.clock.now()
     const peer = this.sock.handleDatagram(bytes, from, now)
-    if (peer !== 'consumed') this.arrivals.push({ at: now, peer, via: 'udp', bytes })
+    const datagram = bytes.subarray(this.sock.lastHeaderLength)
+    if (peer !== 'consumed') this.arrivals.push({ at: now, peer, via: 'udp', bytes: datagram })
     this.wake()
   }
 
@@ -186,6 +189,8 @@ export class World {
   isLost: (from: WorldNode, to: string, bytes: Uint8Array) => boolean = () => false
   /** One-way delay through the relay; `Infinity` when it is down. */
   relayLatency = 30
+  /** Whoever else takes datagrams at some address, by endpoint text. */
+  readonly others = new Map<string, (bytes: Uint8Array, from: Endpoint) => void>()
   readonly #boxes = new Map<string, BoxKey>()
 
   /** Adds a node and starts it. */
@@ -221,6 +226,30 @@ export class World {
     this.clock.at(this.clock.now() + this.latency(from, text), () => this.#arrive(text, source, bytes))
   }
 
+  /** Runs a peer relay at an endpoint, on a node that is one. */
+  addPeerRelay(node: WorldNode, endpoint: string): PeerRelay {
+    const home = at(endpoint)
+    const send = (to: Endpoint, bytes: Uint8Array): void => {
+      const text = formatEndpoint(to)
+      this.clock.at(this.clock.now() + this.latency(node, text), () => this.#arrive(text, home, bytes))
+    }
+    const relay = new PeerRelay({
+      underlay: { sendDatagram: (to, bytes) => send(to, bytes.slice()) },
+      random: seededRandom(home.port),
+      now: this.clock.now(),
+    })
+    const driver = drive(relay, this.clock, ({ to, bytes }) => send(to, bytes))
+    this.others.set(endpoint, (bytes, from) => {
+      relay.handleDatagram(bytes, from, this.clock.now())
+      driver.wake()
+    })
+    relay.setRelays(this.relays, this.clock.now())
+    relay.setLocalAddresses([home.address], { v4: home.port, v6: undefined }, this.clock.now())
+    driver.wake()
+    node.sock.setPeerRelay(relay)
+    return relay
+  }
+
   /** Sends a packet to a node through the relay. */
   relay(from: WorldNode, region: number, to: Uint8Array, bytes: Uint8Array): void {
     this.#note(from, `relay ${region}`, bytes)
@@ -233,6 +262,7 @@ export class World {
 
   #arrive(to: string, source: Endpoint, bytes: Uint8Array): void {
     if (this.stunServers.has(to)) return this.#answerStun(to, source, bytes)
+    this.others.get(to)?.(bytes, source)
     const target = this.nodes.find((node) => this.#isAt(node, to, source))
     target?.receive(bytes, source)
   }
@@ -272,7 +302,9 @@ export class World {
 
   #note(from: WorldNode, to: string, bytes: Uint8Array): void {
     const message = decodeDiscoEnvelope(bytes) === undefined ? undefined : this.#open(from, bytes)
-    const what = isStun(bytes) ? 'stun' : isDisco(bytes) ? (message?.kind ?? 'sealed') : 'wireguard'
+    const disco = message?.kind ?? 'sealed'
+    const other = isGeneve(bytes) ? 'geneve' : 'wireguard'
+    const what = isStun(bytes) ? 'stun' : isDisco(bytes) ? disco : other
     from.log.push({ at: this.clock.now(), what, to, message })
   }
 

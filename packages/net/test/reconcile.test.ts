@@ -187,6 +187,7 @@ test('a status says of each peer who it is, whose, and how it is reached', () =>
     pathOf: (peer) => ({
       endpoint: peer.endpoints[0],
       bestEndpoint: peer.endpoints[0],
+      peerRelay: undefined,
       latency: 3,
       homeRelay: 900,
       active: true,
@@ -194,8 +195,10 @@ test('a status says of each peer who it is, whose, and how it is reached', () =>
       candidates: [],
       traffic: {
         sentDirect: { packets: 3, bytes: 300 },
+        sentPeerRelay: { packets: 0, bytes: 0 },
         sentRelay: { packets: 1, bytes: 10 },
         receivedDirect: { packets: 2, bytes: 200 },
+        receivedPeerRelay: { packets: 0, bytes: 0 },
         receivedRelay: { packets: 0, bytes: 0 },
       },
     }),

@@ -6,7 +6,9 @@ import {
   decodeGeneve,
   encodeGeneve,
   encodeGeneveHeader,
+  geneveVni,
   isGeneve,
+  isGeneveControl,
 } from '../src/geneve/index.ts'
 import { PROTOCOL_TSMP, decodeIpPacket, encodeIpPacket, parseAddress } from '../src/ip/index.ts'
 import { TSMP_REASONS, type TsmpMessage, decodeTsmp, encodeTsmp } from '../src/tsmp/index.ts'
@@ -17,6 +19,8 @@ test('D18: the Geneve headers of appendix A.4 are written byte for byte and read
   expect(toHex(encodeGeneveHeader({ protocol: GENEVE_DISCO, control: true, vni }))).toBe(discoControl)
   expect(toHex(encodeGeneveHeader({ protocol: GENEVE_WIREGUARD, control: false, vni }))).toBe(wireguard)
   expect(decodeGeneve(hex(discoControl))).toMatchObject({ protocol: GENEVE_DISCO, control: true, vni })
+  expect([geneveVni(hex(discoControl)), isGeneveControl(hex(discoControl))]).toEqual([vni, true])
+  expect([geneveVni(hex(wireguard)), isGeneveControl(hex(wireguard))]).toEqual([vni, false])
 })
 
 test.each([

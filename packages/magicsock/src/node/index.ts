@@ -12,6 +12,7 @@ export {
   type RelayHandlers,
   type RelayLink,
 } from './open-magicsock.ts'
+export { openPeerRelay, type OpenPeerRelayOptions, type PeerRelayHandle } from './open-peer-relay.ts'
 export { localAddresses } from './local-addresses.ts'
 export { MEASURE_TIMEOUT, measureRelayByHttps, type RelayTarget } from './measure-relay.ts'
 export { openUdpSockets, SOCKET_BUFFER_SIZE, type UdpOptions } from './udp-sockets.ts'

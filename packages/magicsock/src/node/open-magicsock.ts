@@ -9,6 +9,7 @@ import type { PathExplanation } from '../explain.ts'
 import type { NetcheckReport } from '../netcheck-report.ts'
 import type { MagicSockEvent, PingResult, PingWay } from '../output.ts'
 import type { PeerConfig, PeerId, PeerStatus } from '../peer-config.ts'
+import type { TunnelGrantor } from '../peer-relay/grantor.ts'
 import type { Gateway, PortMapping } from '../portmap/mapping.ts'
 import type { RelayMap } from '../relay-map.ts'
 import { RunningMagicSock } from './running-magicsock.ts'
@@ -118,6 +119,8 @@ export interface MagicSockHandle {
   nameSource(source: number): Uint8Array | undefined
   /** Sends one datagram (lent) back to where another came from, such as a cookie reply. */
   sendToSource(source: number, datagram: Uint8Array): void
+  /** Says which peer relay this node runs (`openPeerRelay`), for peers that may use it and for itself; none to stop. */
+  setPeerRelay(grantor: TunnelGrantor | undefined): void
   /** Pings a peer by disco, over every path that may work or its relay alone; the first answer is the result. */
   ping(peer: PeerId, over?: PingWay): Promise<PingResult>
   /** Runs a netcheck and returns its report. */

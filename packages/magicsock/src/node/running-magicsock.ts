@@ -11,6 +11,7 @@ import { MagicSock } from '../magicsock.ts'
 import type { NetcheckReport } from '../netcheck-report.ts'
 import type { MagicSockEvent, MagicSockOutput, PingResult, PingWay } from '../output.ts'
 import type { PeerConfig, PeerId, PeerStatus } from '../peer-config.ts'
+import type { TunnelGrantor } from '../peer-relay/grantor.ts'
 import type { PortMapping } from '../portmap/mapping.ts'
 import type { RelayMap } from '../relay-map.ts'
 import { localAddresses } from './local-addresses.ts'
@@ -158,6 +159,10 @@ export class RunningMagicSock implements MagicSockHandle {
     if (!this.#closed) this.#machine.sendToSource(source, datagram)
   }
 
+  setPeerRelay(grantor: TunnelGrantor | undefined): void {
+    this.#machine.setPeerRelay(grantor)
+  }
+
   ping(peer: PeerId, over: PingWay = 'any'): Promise<PingResult> {
     if (this.#closed) return Promise.resolve({ ok: false, reason: 'closed' })
     const result = new Promise<PingResult>((resolve) => {
@@ -238,7 +243,11 @@ export class RunningMagicSock implements MagicSockHandle {
 
   #receive(bytes: Uint8Array, from: Endpoint): void {
     const peer = this.#machine.handleDatagram(bytes, from, this.#clock.now())
-    if (peer !== 'consumed') this.#options.onPacket(bytes, peer, this.#machine.lastSource)
+    if (peer !== 'consumed') {
+      const header = this.#machine.lastHeaderLength
+      const datagram = header === 0 ? bytes : bytes.subarray(header)
+      this.#options.onPacket(datagram, peer, this.#machine.lastSource)
+    }
     this.#wake()
   }
 

@@ -72,3 +72,13 @@ export function encodeGeneve(packet: GenevePacket): Uint8Array {
   datagram.set(packet.payload, GENEVE_HEADER_LENGTH)
   return datagram
 }
+
+/** Returns the number of the allocation in a header that {@link isGeneve} has accepted. */
+export function geneveVni(datagram: Uint8Array): number {
+  return readU24(datagram, VNI)
+}
+
+/** Tells whether a header that {@link isGeneve} has accepted bears the control bit. */
+export function isGeneveControl(datagram: Uint8Array): boolean {
+  return (datagram[FLAGS]! & CONTROL) !== 0
+}

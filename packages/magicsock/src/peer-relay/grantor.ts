@@ -1,0 +1,11 @@
+// The seat for whoever grants tunnels: filled by PeerRelay, asked by a MagicSock whose node is a peer relay.
+import type { RelayEndpoint } from '@mesh/wire/disco'
+
+/** Grants tunnels on a peer relay of this node. */
+export interface TunnelGrantor {
+  /**
+   * Returns the tunnel of two clients (their disco keys, sorted), a new one or the one they have; `undefined` while the
+   * relay does not know where it can be reached, or is full.
+   */
+  grant(clientDisco: readonly [Uint8Array, Uint8Array], now: number): RelayEndpoint | undefined
+}
