@@ -216,8 +216,9 @@ export class MagicSock implements Machine<MagicSockOutput> {
     const to = this.#peers.get(peer)
     if (to === undefined || to.config.expired === true) return undefined
     this.#lastSend = now
-    if (to.noteSend(now)) this.#startHeartbeat(to)
-    return to.isTrusted(now) ? to.best?.endpoint : undefined
+    to.noteSend(now)
+    const hop = to.isSettled(now) ? to.best?.endpoint : undefined
+    return hop?.door === undefined ? hop : undefined
   }
 
   /**
