@@ -8,6 +8,7 @@ import { iperf, openTunnel, pingTimes, type TunnelEnd } from './tunnel.ts'
 
 const test = netnsTest('ping', 'iperf3')
 const testPeer = netnsTest('wireguard-go', 'wg', 'ping', 'iperf3')
+const TRAIN = new URL('programs/train.ts', import.meta.url)
 const JUDGE = new URL('programs/crashing-judge.ts', import.meta.url).href
 
 interface Status {
@@ -61,6 +62,15 @@ test('two Linux data planes: every packet that one seals the other opens, whatev
   const [here, there] = [await statusOf(a), await statusOf(b)]
   expect(there.drops).toMatchObject({ forged: 0, replayed: 0, 'bad-inner': 0, 'wrong-source': 0 })
   expect(there.peer.receivedPackets).toBeGreaterThan(here.peer.sentPackets * 0.9)
+})
+
+test('the longest train of datagrams that the host can send in one call crosses whole', async ({ lab }) => {
+  const [a, b] = await openTunnel(lab, ['linux', 'linux'])
+  const receiver = b.namespace.startNode(TRAIN, 'receive', '7000')
+  await receiver.waitFor(/listening/)
+  const sender = a.namespace.startNode(TRAIN, 'send', b.overlay, '7000')
+  await sender.waitFor(/sent 65507/)
+  await receiver.waitFor(/got 55 datagrams, 65507 bytes/)
 })
 
 test('a packet filter judges on the packet thread, and a thread that dies is replaced within a second', async ({

@@ -22,6 +22,8 @@ export const EINTR = 4
 export const EIO = 5
 /** No such device or address. */
 export const ENXIO = 6
+/** No such file descriptor. */
+export const EBADF = 9
 /** Would have to wait. */
 export const EAGAIN = 11
 /** Access denied. */

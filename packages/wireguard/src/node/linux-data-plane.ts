@@ -30,6 +30,7 @@ import {
 } from './plane-messages.ts'
 import { PeerBooks } from './peer-books.ts'
 import { PlaneSockets } from './plane-sockets.ts'
+import { endpointKey } from './socket-address.ts'
 
 /** Beside this file: the source when run from sources, the bundle's entry of that name when installed. */
 const WORKER = new URL(
@@ -37,8 +38,9 @@ const WORKER = new URL(
   import.meta.url,
 )
 
-/** How often the thread may die before it is given up. */
+/** How often the thread may die within a time, in milliseconds, before it is given up. */
 const MAX_RESTARTS = 5
+const RESTARTS_WITHIN = 60_000
 
 /** How a {@link LinuxDataPlane} is made. */
 export interface LinuxDataPlaneOptions {
@@ -106,7 +108,12 @@ export class LinuxDataPlane implements DataPlane {
   #routes: readonly PeerRoutes[] = []
   #counters: DataPlaneCounters = new PlaneCounters()
   #worker: Worker | undefined
-  #restarts = 0
+  /** When it died. */
+  #deaths: number[] = []
+  /** What the judge was told last, by topic. */
+  readonly #rules = new Map<string, unknown>()
+  /** Who waits for the thread to let go of its sockets. */
+  #moves: (() => void)[] = []
   #closing = false
   #report: PlaneReport['counters'] | undefined
   /** A process that ends without closing us would wait for ever for a thread that sleeps in poll(2). */
@@ -116,8 +123,14 @@ export class LinuxDataPlane implements DataPlane {
   constructor(options: LinuxDataPlaneOptions) {
     this.#options = options
     this.#now = options.now ?? ((): number => performance.now())
-    this.sockets = new PlaneSockets(options.port ?? 0, options.address, (closed) => this.#moveSockets(closed))
+    this.sockets = new PlaneSockets(options.port ?? 0, options.address, (sockets) =>
+      this.#moveSockets(sockets),
+    )
     this.#wakeUp = this.#calls.eventfd(O_CLOEXEC | O_NONBLOCK)
+    if (this.#wakeUp < 0) {
+      void this.sockets.close()
+      throw new Error(`no Linux data plane: eventfd: ${describeErrno(this.#wakeUp)}`)
+    }
     process.on('exit', this.#stopAtExit)
   }
 
@@ -220,8 +233,12 @@ export class LinuxDataPlane implements DataPlane {
     this.#post({ kind: 'to-host', packets: copiesOf(batch) })
   }
 
-  /** Says something to the judge. */
-  tellJudge(message: unknown): void {
+  /**
+   * Says something to the judge. What was said last on each topic is said again to a judge that replaces another, in the
+   * order in which the topics first came up: a message says all there is to say on its topic.
+   */
+  tellJudge(message: unknown, topic = ''): void {
+    this.#rules.set(topic, message)
     this.#post({ kind: 'judge', message })
   }
 
@@ -248,6 +265,8 @@ export class LinuxDataPlane implements DataPlane {
       this.#post({ kind: 'stop' })
       await exited
     }
+    this.#worker = undefined
+    this.#endMoves()
     await this.sockets.close()
     this.#calls.close(this.#wakeUp)
   }
@@ -282,30 +301,45 @@ export class LinuxDataPlane implements DataPlane {
       if (!this.#closing && worker === this.#worker) this.#replaceWorker(reason)
     })
     worker.on('messageerror', () => undefined)
+    this.#tellAll()
+  }
+
+  /** Everything that a new thread must know, but for keys. */
+  #tellAll(): void {
+    for (const message of this.#rules.values()) this.#post({ kind: 'judge', message })
+    this.#post({ kind: 'routes', peers: this.#routes })
+    for (const [peer, packet] of this.#priority) this.#post({ kind: 'priority-packet', peer, packet })
+    for (const [peer, endpoint] of this.#paths) this.#post({ kind: 'path', peer, endpoint })
   }
 
   /** The keys went with the thread: every session is over, and whoever had one is asked to begin anew. */
   #replaceWorker(reason: string): void {
-    this.#restarts += 1
+    const now = this.#now()
+    this.#deaths = [...this.#deaths.filter((at) => now - at < RESTARTS_WITHIN), now]
     this.#worker = undefined
+    this.#endMoves()
     const lost = new Set(this.#sessions.values())
     const ended = [...this.#sessions.keys()]
     this.#sessions.clear()
     for (const books of this.#peers.values()) books.carryOver()
-    if (this.#restarts > MAX_RESTARTS) return this.#options.onEvent?.({ event: 'failed', reason })
+    if (this.#deaths.length > MAX_RESTARTS) return this.#options.onEvent?.({ event: 'failed', reason })
     this.#startWorker()
-    this.#post({ kind: 'routes', peers: this.#routes })
-    for (const [peer, packet] of this.#priority) this.#post({ kind: 'priority-packet', peer, packet })
-    for (const [peer, endpoint] of this.#paths) this.#post({ kind: 'path', peer, endpoint })
     this.#options.onEvent?.({ event: 'restarted', reason })
     for (const localIndex of ended) this.#outputs?.onSessionEnd(localIndex)
     for (const peer of lost) this.#outputs?.onActivity(peer, ACTIVITY.needSession, this.#now())
   }
 
-  /** The thread closes the sockets it had, since a number closed too early may name another file next. */
-  #moveSockets(closed: readonly number[]): void {
-    if (this.#worker === undefined) for (const fd of closed) this.#calls.close(fd)
-    else this.#post({ kind: 'sockets', sockets: this.sockets.descriptors, closed })
+  /** Resolves when the thread has let go of the sockets it had, or is gone. */
+  #moveSockets(sockets: PlaneStart['sockets']): Promise<void> {
+    if (this.#worker === undefined) return Promise.resolve()
+    this.#post({ kind: 'sockets', sockets })
+    return new Promise((resolve) => this.#moves.push(resolve))
+  }
+
+  #endMoves(): void {
+    const moves = this.#moves
+    this.#moves = []
+    for (const resolve of moves) resolve()
   }
 
   #post(command: PlaneCommand): void {
@@ -323,6 +357,7 @@ export class LinuxDataPlane implements DataPlane {
     if (news.kind === 'tun-lost') {
       return this.#options.onEvent?.({ event: 'tun-lost', reason: describeErrno(news.result) })
     }
+    if (news.kind === 'moved') return this.#moves.shift()?.()
     Atomics.sub(this.#words, SHARED_REPORTS, 1)
     if (!this.#closing) this.#hearReport(news)
   }
@@ -336,6 +371,7 @@ export class LinuxDataPlane implements DataPlane {
     for (const { bytes, source } of report.datagrams) this.#hearDatagram(bytes, source, now)
     for (const { bytes, peer } of report.sealed) outputs.toUnderlay(peer, batchOf(bytes, peer, -1))
     for (const { bytes, peer } of report.packets) this.#options.onPacket?.(bytes, peer)
+    for (const { result, to } of report.troubles) this.sockets.fail(result, to)
     for (const { peer, source } of report.sources) this.#hearSource(peer, source)
     for (const localIndex of report.ended) {
       this.#sessions.delete(localIndex)
@@ -365,16 +401,12 @@ export class LinuxDataPlane implements DataPlane {
   }
 
   /** A number for an endpoint, good until a few thousand others have come. */
-  #numberOf({ address, port }: Endpoint): number {
-    const known = this.#endpoints.findIndex(
-      (one) =>
-        one.port === port &&
-        one.address.length === address.length &&
-        one.address.every((b, i) => b === address[i]),
-    )
+  #numberOf(endpoint: Endpoint): number {
+    const key = endpointKey(endpoint)
+    const known = this.#endpoints.findIndex((one) => endpointKey(one) === key)
     if (known >= 0) return known
     if (this.#endpoints.length >= MAX_ENDPOINTS) this.#endpoints.length = 0
-    return this.#endpoints.push({ address, port }) - 1
+    return this.#endpoints.push(endpoint) - 1
   }
 }
 

@@ -29,7 +29,10 @@ export const SHARED_MESSAGES = 0
 export const SHARED_REPORTS = 1
 export const SHARED_WORDS = 16
 
-/** Reports under way at most; beyond it what is only told, datagrams and packets, is dropped and counted. */
+/**
+ * Reports under way at most. At that the thread posts no more until the control thread has heard some; datagrams and
+ * packets that come meanwhile are dropped and counted, all else is said later.
+ */
 export const MAX_REPORTS = 64
 
 /** Sources of datagrams that the control thread handed over begin here; below are the packet thread's own. */
@@ -64,8 +67,8 @@ export type PlaneCommand =
     }
   /** Packets for the host. */
   | { readonly kind: 'to-host'; readonly packets: readonly Uint8Array[] }
-  /** Other sockets from now on; those before are to be closed. */
-  | { readonly kind: 'sockets'; readonly sockets: PlaneStart['sockets']; readonly closed: readonly number[] }
+  /** Other sockets from now on. The thread answers `moved` once it has let go of those before. */
+  | { readonly kind: 'sockets'; readonly sockets: PlaneStart['sockets'] }
   /** Something for the packet filter. */
   | { readonly kind: 'judge'; readonly message: unknown }
   | { readonly kind: 'stop' }
@@ -88,6 +91,12 @@ export interface SourceNews {
   readonly source: Endpoint | number
 }
 
+/** A send that failed: the negative error number, and where it went. */
+export interface TroubleNews {
+  readonly result: number
+  readonly to: Endpoint
+}
+
 /** What the packet thread says, in the order in which it is to be heard. */
 export interface PlaneReport {
   readonly kind: 'report'
@@ -98,6 +107,7 @@ export interface PlaneReport {
   readonly sources: readonly SourceNews[]
   readonly peers: readonly PeerNews[]
   readonly ended: readonly number[]
+  readonly troubles: readonly TroubleNews[]
   readonly counters: {
     readonly sealed: number
     readonly opened: number
@@ -113,5 +123,7 @@ export type PlaneNews =
   | PlaneReport
   /** It runs, and with this crypto. */
   | { readonly kind: 'ready'; readonly aead: string; readonly missing: readonly string[] }
+  /** It uses the sockets it was given last, and no others. */
+  | { readonly kind: 'moved' }
   /** Reading the TUN failed with a negative error number: the interface is gone. */
   | { readonly kind: 'tun-lost'; readonly result: number }

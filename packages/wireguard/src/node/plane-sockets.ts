@@ -4,7 +4,7 @@ import { MSG_DONTWAIT } from '@mesh/linux'
 import { Arena, describeErrno, linuxCalls, unsupportedReason } from '@mesh/linux/node'
 import type { Endpoint, IpAddress } from '@mesh/wire/ip'
 import type { PlaneStart } from './plane-messages.ts'
-import { encodeSocketAddress } from './socket-address.ts'
+import { encodeSocketAddress, endpointKey } from './socket-address.ts'
 import { openUdpPort, type UdpPort } from './udp-port.ts'
 
 /** Who listens to {@link PlaneSockets}. */
@@ -31,20 +31,28 @@ export class PlaneSockets {
   readonly #calls = linuxCalls()
   readonly #arena = new Arena(new SharedArrayBuffer(DATAGRAM + MAX_DATAGRAM))
   readonly #address: IpAddress | undefined
-  readonly #replace: (closed: readonly number[]) => void
+  readonly #use: (sockets: PlaneStart['sockets']) => Promise<void>
   readonly #sources = new Map<string, Endpoint>()
   #v4: UdpPort | undefined
   #v6: UdpPort | undefined
   #listener: PlaneSocketsListener | undefined
+  /** The port of the sockets opened last. */
+  #port = 0
+  #closed = false
+  /** Closing takes time: what was asked for later begins when that is done. */
+  #changing: Promise<unknown> = Promise.resolve()
 
   /**
-   * @param replace - Hears that the sockets were opened again; the file descriptors of those before are its to close, once
-   * nobody uses them.
+   * @param use - Hears which sockets there are now, and resolves once nobody uses those before.
    * @throws Error in one sentence when the port cannot be had.
    */
-  constructor(port: number, address: IpAddress | undefined, replace: (closed: readonly number[]) => void) {
+  constructor(
+    port: number,
+    address: IpAddress | undefined,
+    use: (sockets: PlaneStart['sockets']) => Promise<void>,
+  ) {
     this.#address = address
-    this.#replace = replace
+    this.#use = use
     this.#open(port)
   }
 
@@ -79,7 +87,15 @@ export class PlaneSockets {
     arena.setIovec(IOVEC, DATAGRAM, bytes.length)
     arena.setMessage(HEADER, IOVEC, 1, { offset: NAME, length: name.length })
     const sent = this.#calls.sendmsg(socket.fd, arena, HEADER, MSG_DONTWAIT)
-    if (sent < 0) this.#listener?.onTrouble({ code: describeErrno(sent).split(':')[0] ?? 'UNKNOWN', to })
+    if (sent < 0) this.fail(sent, to)
+  }
+
+  /** Tells the listener of a send that failed with a negative error number. */
+  fail(result: number, to: Endpoint): void {
+    this.#listener?.onTrouble({
+      code: describeErrno(result).split(':')[0] ?? 'UNKNOWN',
+      to: this.#sameObject(to),
+    })
   }
 
   /** Hands a datagram to the listener. */
@@ -87,22 +103,44 @@ export class PlaneSockets {
     this.#listener?.onDatagram(bytes, this.#sameObject(from))
   }
 
-  /** Opens the sockets again, on the same port where that can be. */
+  /**
+   * Opens the sockets again, on the same port unless somebody else has taken it. What is sent meanwhile is lost.
+   *
+   * @throws Error when none can be opened: there are no sockets then, and it may be tried again.
+   */
   rebind(): Promise<void> {
-    const before = this.#v4
-    if (before === undefined) return Promise.resolve()
-    // The port is free only once the old socket is closed, and that the packet thread does: another number, then.
-    const closed = this.#takeDescriptors()
-    this.#open(0)
-    this.#replace(closed)
-    return Promise.resolve()
+    return this.#inTurn(async () => {
+      await this.#closeBoth()
+      if (this.#closed) return
+      try {
+        this.#open(this.#port)
+      } catch {
+        this.#open(0)
+      }
+      await this.#use(this.descriptors)
+    })
   }
 
   /** Closes both. Harmless when repeated. */
   close(): Promise<void> {
     this.#listener = undefined
-    for (const fd of this.#takeDescriptors()) this.#calls.close(fd)
-    return Promise.resolve()
+    this.#closed = true
+    return this.#inTurn(() => this.#closeBoth())
+  }
+
+  #inTurn(change: () => Promise<void>): Promise<void> {
+    const done = this.#changing.then(change)
+    this.#changing = done.catch(() => undefined)
+    return done
+  }
+
+  /** A number that is closed too early may name another file next: first everybody lets go of it. */
+  async #closeBoth(): Promise<void> {
+    const taken = [this.#v4, this.#v6]
+    this.#v4 = undefined
+    this.#v6 = undefined
+    await this.#use(this.descriptors)
+    for (const socket of taken) if (socket !== undefined) this.#calls.close(socket.fd)
   }
 
   #open(port: number): void {
@@ -118,19 +156,13 @@ export class PlaneSockets {
       }
       this.#v4 = v4
       this.#v6 = typeof v6 === 'number' ? undefined : v6
+      this.#port = v4.port
       return
     }
   }
 
-  #takeDescriptors(): number[] {
-    const taken = [this.#v4?.fd, this.#v6?.fd].filter((fd) => fd !== undefined)
-    this.#v4 = undefined
-    this.#v6 = undefined
-    return taken
-  }
-
   #sameObject(endpoint: Endpoint): Endpoint {
-    const key = `${endpoint.address.join('.')} ${endpoint.port}`
+    const key = endpointKey(endpoint)
     const known = this.#sources.get(key)
     if (known !== undefined) return known
     if (this.#sources.size === MAX_SOURCES) this.#sources.clear()

@@ -1,13 +1,14 @@
 // The packet thread's work: carries bytes between the TUN, the sockets and the core, and sleeps when there are none. All
 // its calls are over one arena; what it cannot do itself goes into the report.
-import { EAGAIN, EINTR, EINVAL, EIO, EMSGSIZE, POLLIN } from '@mesh/linux'
+import { EAGAIN, EBADF, EINTR, EINVAL, EIO, EMSGSIZE, POLLIN } from '@mesh/linux'
 import { Arena, type LinuxCalls, linuxCalls } from '@mesh/linux/node'
 import type { Endpoint } from '@mesh/wire/ip'
 import { type Coalescer, MAX_PIECES } from '../linux/coalescer.ts'
 import type { PacketJudge } from '../linux/packet-judge.ts'
-import { PACKET_ROOM, PlaneCore, type PlaneCoreOutputs } from '../linux/plane-core.ts'
+import { PlaneCore, type PlaneCoreOutputs } from '../linux/plane-core.ts'
 import type { Trains } from '../linux/trains.ts'
 import { VIRTIO_LENGTH } from '../linux/virtio-header.ts'
+import type { PeerRoutes } from '../data-plane.ts'
 import type { PeerId } from '../packet-batch.ts'
 import type { PlanePeer } from '../plane-peer.ts'
 import type { WasmAead } from '../wasm/index.ts'
@@ -15,7 +16,12 @@ import { MESSAGE_IO_BYTES, MessageIo } from './message-io.ts'
 import { type ChosenAead, OPENSSL_SCRATCH } from './openssl-aead.ts'
 import { FOREIGN_SOURCE, type PlaneCommand, type PlaneNews, type PlaneStart } from './plane-messages.ts'
 import { ReportWriter } from './report-writer.ts'
-import { decodeSocketAddress, encodeSocketAddress } from './socket-address.ts'
+import {
+  decodeSocketAddress,
+  encodeSocketAddress,
+  endpointKey,
+  MAX_SOCKET_ADDRESS,
+} from './socket-address.ts'
 
 /** Places in the owner's area of the arena. */
 const SENDING = OPENSSL_SCRATCH
@@ -26,15 +32,14 @@ const IOVECS = WORD + 64
 /** Bytes of the owner's area that the thread needs. */
 export const THREAD_SCRATCH = IOVECS + MAX_PIECES * 16
 
-/** The largest datagram, and the largest super-packet with its header. */
+/** The largest datagram, and the largest super-packet with its header: one byte less would cut it off. */
 const MAX_RECEIVE = 65_535
-const MAX_READ = PACKET_ROOM - 64
+const MAX_READ = VIRTIO_LENGTH + 65_535
 /** Sources remembered by number; beyond it the memory begins anew. */
 const MAX_SOURCES = 4_096
-/** Bytes of a socket address compared to tell whether the sender is the same: family, port, address. */
-const COMPARED = 24
 
 interface Path {
+  readonly endpoint: Endpoint
   readonly isV4: boolean
   readonly name: Uint8Array
 }
@@ -54,7 +59,7 @@ export class PlaneThread implements PlaneCoreOutputs {
   readonly #post: (news: PlaneNews) => void
   #sources: Endpoint[] = []
   #sourceNumbers = new Map<string, number>()
-  readonly #lastName = new Uint8Array(COMPARED)
+  readonly #lastName = new Uint8Array(MAX_SOCKET_ADDRESS)
   #lastSource = -1
   #tun: number
   #sockets: PlaneStart['sockets']
@@ -116,9 +121,7 @@ export class PlaneThread implements PlaneCoreOutputs {
     const core = this.#core
     switch (command.kind) {
       case 'routes':
-        for (const peer of this.#paths.keys())
-          if (!command.peers.some((kept) => kept.peer === peer)) this.#paths.delete(peer)
-        return core.setRoutes(command.peers)
+        return this.#setRoutes(command.peers)
       case 'session':
         return this.#setSession(command, now)
       case 'end-sessions':
@@ -140,7 +143,7 @@ export class PlaneThread implements PlaneCoreOutputs {
         for (const packet of command.packets) this.#writeToHost(packet)
         return
       case 'sockets':
-        return this.#setSockets(command)
+        return this.#setSockets(command.sockets)
       case 'judge':
         return core.judge.handleMessage?.(command.message)
       case 'stop':
@@ -228,11 +231,12 @@ export class PlaneThread implements PlaneCoreOutputs {
       if (result >= 0) return this.#countSent(trains, train, datagrams, bytes)
       // The card or the kernel cannot: one by one they may go, and too long ones be cut up on the way.
       if (result === -EIO) this.#segments = false
-      else if (result !== -EINVAL && result !== -EMSGSIZE) return this.#failSend(datagrams)
+      else if (result !== -EINVAL && result !== -EMSGSIZE) return this.#failSend(path, result, datagrams)
     }
     for (let from = 0; from < bytes; from += segment) {
       const length = Math.min(segment, bytes - from)
-      if (this.#sending.send(fd, path.name, at + from, length, 0) < 0) this.#failSend(1)
+      const result = this.#sending.send(fd, path.name, at + from, length, 0)
+      if (result < 0) this.#failSend(path, result, 1)
       else this.#countSent(trains, train, 1, length)
     }
   }
@@ -244,8 +248,10 @@ export class PlaneThread implements PlaneCoreOutputs {
     peer.direct.sentBytes += bytes
   }
 
-  #failSend(datagrams: number): void {
-    this.#report.sendErrors += datagrams
+  /** Without a socket there is nothing to say about the way there: one is being opened. */
+  #failSend({ endpoint }: Path, result: number, datagrams: number): void {
+    if (result === -EBADF) this.#report.sendErrors += datagrams
+    else this.#report.trouble(result, endpoint, datagrams, this.#now)
   }
 
   #handUp(trains: Trains, train: number): void {
@@ -277,19 +283,19 @@ export class PlaneThread implements PlaneCoreOutputs {
     const name = this.#receiving.nameAt
     const bytes = this.#arena.bytes
     const last = this.#lastName
-    const length = this.#receiving.nameLength < COMPARED ? 16 : COMPARED
-    let same = this.#lastSource >= 0
+    const length = this.#receiving.nameLength
+    let same = this.#lastSource >= 0 && length > 0
     for (let i = 0; same && i < length; i += 1) same = bytes[name + i] === last[i]
     if (same) return this.#lastSource
     const endpoint = decodeSocketAddress(bytes.subarray(name), this.#receiving.nameLength)
     if (endpoint === undefined) return -1
-    last.set(bytes.subarray(name, name + COMPARED))
+    last.set(bytes.subarray(name, name + MAX_SOCKET_ADDRESS))
     this.#lastSource = this.#remember(endpoint)
     return this.#lastSource
   }
 
   #remember(endpoint: Endpoint): number {
-    const key = `${endpoint.address.join('.')} ${endpoint.port}`
+    const key = endpointKey(endpoint)
     const known = this.#sourceNumbers.get(key)
     if (known !== undefined) return known
     if (this.#sources.length === MAX_SOURCES) {
@@ -330,6 +336,13 @@ export class PlaneThread implements PlaneCoreOutputs {
 
   // Settings.
 
+  #setRoutes(peers: readonly PeerRoutes[]): void {
+    const kept = new Set(peers.map(({ peer }) => peer))
+    for (const peer of this.#paths.keys()) if (!kept.has(peer)) this.#paths.delete(peer)
+    this.#report.keepPeers(kept)
+    this.#core.setRoutes(peers)
+  }
+
   #setSession(command: Extract<PlaneCommand, { kind: 'session' }>, now: number): void {
     const keys = new Uint8Array(command.keys)
     const sendKey = keys.slice(0, 32)
@@ -340,14 +353,17 @@ export class PlaneThread implements PlaneCoreOutputs {
 
   #setPath(peer: PeerId, endpoint: Endpoint | undefined): void {
     if (endpoint === undefined) this.#paths.delete(peer)
-    else this.#paths.set(peer, { isV4: endpoint.address.length === 4, name: encodeSocketAddress(endpoint) })
+    else {
+      const isV4 = endpoint.address.length === 4
+      this.#paths.set(peer, { endpoint, isV4, name: encodeSocketAddress(endpoint) })
+    }
   }
 
-  #setSockets({ sockets, closed }: Extract<PlaneCommand, { kind: 'sockets' }>): void {
+  #setSockets(sockets: PlaneStart['sockets']): void {
     this.#sockets = sockets
     this.#segments = sockets.segments
     this.#setPollFds()
-    for (const fd of closed) this.#calls.close(fd)
+    this.#post({ kind: 'moved' })
   }
 
   #setPollFds(): void {

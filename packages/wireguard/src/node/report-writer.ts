@@ -4,12 +4,15 @@ import { ACTIVITY } from '../data-plane.ts'
 import type { PeerId } from '../packet-batch.ts'
 import type { PlaneCounters } from '../plane-counters.ts'
 import type { PlanePeer } from '../plane-peer.ts'
-import { MAX_REPORTS, type PlaneNews, SHARED_REPORTS } from './plane-messages.ts'
+import { MAX_REPORTS, type PlaneNews, SHARED_REPORTS, type TroubleNews } from './plane-messages.ts'
 
 /** Longest time that news without haste waits, in milliseconds. */
 const PATIENCE = 50
-/** Pieces in a report at most. */
+/** Pieces of each kind in a report at most, and bytes in all of them. */
 const MAX_PIECES = 256
+const MAX_BYTES = 256 * 1024
+/** Failed sends in a report at most. */
+const MAX_TROUBLES = 16
 /** What the machine must hear at once: it makes the next packet possible. */
 const URGENT = ACTIVITY.needSession | ACTIVITY.established | ACTIVITY.rekey
 /** How often a source is said again that has not changed, in milliseconds. */
@@ -30,6 +33,9 @@ export class ReportWriter {
   #sealed: { bytes: Uint8Array; peer: PeerId }[] = []
   #sources: { peer: PeerId; source: Endpoint | number }[] = []
   #ended: number[] = []
+  #troubles: TroubleNews[] = []
+  /** Bytes of all pieces. */
+  #bytes = 0
   #urgent = false
   #since = Infinity
 
@@ -41,17 +47,17 @@ export class ReportWriter {
 
   /** A datagram (lent) for the control side. */
   datagram(bytes: Uint8Array, source: Endpoint | number): void {
-    if (this.#hasRoom(this.#datagrams)) this.#datagrams.push({ bytes: bytes.slice(), source })
+    if (this.#hasRoom(this.#datagrams, bytes.length)) this.#datagrams.push({ bytes: bytes.slice(), source })
   }
 
   /** A packet (lent) for the control side. */
   packet(bytes: Uint8Array, peer: PeerId): void {
-    if (this.#hasRoom(this.#packets)) this.#packets.push({ bytes: bytes.slice(), peer })
+    if (this.#hasRoom(this.#packets, bytes.length)) this.#packets.push({ bytes: bytes.slice(), peer })
   }
 
   /** A sealed datagram (lent) that the control side must send. */
   sealed(bytes: Uint8Array, peer: PeerId): void {
-    if (this.#hasRoom(this.#sealed)) this.#sealed.push({ bytes: bytes.slice(), peer })
+    if (this.#hasRoom(this.#sealed, bytes.length)) this.#sealed.push({ bytes: bytes.slice(), peer })
   }
 
   /** Authentic data came from there. */
@@ -78,9 +84,26 @@ export class ReportWriter {
     this.#urgent = true
   }
 
-  /** Milliseconds until {@link flush} has something to post; `Infinity` when there is nothing. */
+  /** Datagrams to an endpoint could not be sent: the negative error number. Said once a report for each endpoint. */
+  trouble(result: number, to: Endpoint, datagrams: number, now: number): void {
+    this.sendErrors += datagrams
+    const known = this.#troubles.some((one) => one.to === to && one.result === result)
+    if (!known && this.#troubles.length < MAX_TROUBLES) this.#troubles.push({ result, to })
+    this.#wait(now)
+  }
+
+  /** Forgets the peers that are not among these. */
+  keepPeers(kept: ReadonlySet<PeerId>): void {
+    for (const peer of this.#heard.keys()) if (!kept.has(peer)) this.#heard.delete(peer)
+  }
+
+  /**
+   * Milliseconds until {@link flush} has something to post; `Infinity` when there is nothing. While too many reports are
+   * under way everything waits.
+   */
   timeout(now: number): number {
-    return this.#urgent ? 0 : this.#since + PATIENCE - now
+    if (!this.#isCrowded()) return this.#urgent ? 0 : this.#since + PATIENCE - now
+    return this.#urgent || this.#since !== Infinity ? PATIENCE : Infinity
   }
 
   /** Posts what is due. */
@@ -102,6 +125,7 @@ export class ReportWriter {
         direct: peer.direct,
       })),
       ended: this.#ended,
+      troubles: this.#troubles,
       counters: {
         sealed: this.#counters.sealed,
         opened: this.#counters.opened,
@@ -117,17 +141,26 @@ export class ReportWriter {
     this.#sealed = []
     this.#sources = []
     this.#ended = []
+    this.#troubles = []
+    this.#bytes = 0
     this.#peers.clear()
     this.#urgent = false
     this.#since = Infinity
   }
 
   /** Strangers choose how much of this there is, so it is bounded: in one report, and in reports under way. */
-  #hasRoom(list: readonly unknown[]): boolean {
+  #hasRoom(list: readonly unknown[], bytes: number): boolean {
     this.#urgent = true
-    if (list.length < MAX_PIECES && Atomics.load(this.#words, SHARED_REPORTS) < MAX_REPORTS) return true
+    if (list.length < MAX_PIECES && this.#bytes + bytes <= MAX_BYTES && !this.#isCrowded()) {
+      this.#bytes += bytes
+      return true
+    }
     this.overflow += 1
     return false
+  }
+
+  #isCrowded(): boolean {
+    return Atomics.load(this.#words, SHARED_REPORTS) >= MAX_REPORTS
   }
 
   #wait(now: number): void {

@@ -1,0 +1,217 @@
+// The Linux data plane without a TUN: its sockets, its thread, and what it does when either goes. The TUN's part is in
+// e2e/netns.
+import { execFileSync } from 'node:child_process'
+import { createSocket, type Socket } from 'node:dgram'
+import { once } from 'node:events'
+import { BroadcastChannel } from 'node:worker_threads'
+import { fileURLToPath } from 'node:url'
+import { expect, onTestFinished, test as anyTest } from 'vitest'
+import type { DataPlaneOutputs } from '../../src/data-plane.ts'
+import {
+  LinuxDataPlane,
+  type LinuxDataPlaneEvent,
+  type LinuxDataPlaneOptions,
+  linuxDataPlaneUnsupportedReason,
+} from '../../src/node/index.ts'
+
+const test = anyTest.extend({
+  // oxlint-disable-next-line no-empty-pattern -- vitest wants to see what a fixture needs
+  supported: [
+    async ({ skip }, use) => {
+      const reason = linuxDataPlaneUnsupportedReason()
+      if (reason !== undefined) skip(reason)
+      await use(true)
+    },
+    { auto: true },
+  ],
+})
+
+const NO_TUN = { fd: -1, mtu: 1280 }
+const OUTPUTS: DataPlaneOutputs = {
+  toOverlay: () => undefined,
+  toUnderlay: () => undefined,
+  onDatagrams: () => undefined,
+  onActivity: () => undefined,
+  onSource: () => undefined,
+  onSessionEnd: () => undefined,
+}
+const LOOPBACK = Uint8Array.of(127, 0, 0, 1)
+
+class Events {
+  readonly all: LinuxDataPlaneEvent[] = []
+  #heard: () => void = () => undefined
+
+  readonly hear = (event: LinuxDataPlaneEvent): void => {
+    this.all.push(event)
+    this.#heard()
+  }
+
+  async until(count: number, kind: LinuxDataPlaneEvent['event']): Promise<void> {
+    while (this.all.filter(({ event }) => event === kind).length < count) {
+      await new Promise<void>((resolve) => {
+        this.#heard = resolve
+      })
+    }
+  }
+}
+
+function openPlane(
+  options: Partial<LinuxDataPlaneOptions> = {},
+  outputs: Partial<DataPlaneOutputs> = {},
+): { plane: LinuxDataPlane; events: Events } {
+  const events = new Events()
+  const plane = new LinuxDataPlane({ tun: NO_TUN, onEvent: events.hear, ...options }).attach({
+    ...OUTPUTS,
+    ...outputs,
+  })
+  onTestFinished(() => plane.close())
+  return { plane, events }
+}
+
+async function openClient(): Promise<Socket> {
+  const client = createSocket('udp4')
+  onTestFinished(() => void client.close())
+  client.bind(0, '127.0.0.1')
+  await once(client, 'listening')
+  return client
+}
+
+test('sockets that are opened again keep their port, and what comes to it is heard', async () => {
+  const { plane } = openPlane()
+  const heard: string[] = []
+  let wake: () => void = () => undefined
+  plane.sockets.listen({
+    onDatagram: (bytes) => {
+      heard.push(Buffer.from(bytes).toString())
+      wake()
+    },
+    onTrouble: () => undefined,
+  })
+  const client = await openClient()
+  const before = plane.sockets.ports
+  for (const text of ['one', 'two', 'three']) {
+    const came = new Promise<void>((resolve) => {
+      wake = resolve
+    })
+    client.send(text, before.v4 ?? 0, '127.0.0.1')
+    await came
+    await plane.sockets.rebind()
+    expect(plane.sockets.ports).toEqual(before)
+  }
+  expect(heard).toEqual(['one', 'two', 'three'])
+})
+
+test('a judge that replaces another is told the rules again, in order, the last of each topic', async () => {
+  const channel = new BroadcastChannel('mesh-rule-judge')
+  onTestFinished(() => channel.close())
+  const judge = { module: new URL('programs/rule-judge.ts', import.meta.url).href, options: undefined }
+  const { plane, events } = openPlane({ judge })
+  plane.tellJudge('old filter', 'filter')
+  plane.tellJudge('routes', 'routes')
+  plane.tellJudge('filter', 'filter')
+  const fall = (): void => plane.tellJudge('fall', 'fall')
+  const told = async (last: string): Promise<unknown> => {
+    const answer = new Promise<unknown>((resolve) => {
+      channel.addEventListener('message', (event) => {
+        const { data } = event as unknown as { data: unknown[] }
+        if (data.at(-1) === last) resolve(data)
+      })
+    })
+    plane.tellJudge('tell', 'question')
+    return answer
+  }
+  expect(await told('filter')).toEqual(['old filter', 'routes', 'filter'])
+  fall()
+  plane.tellJudge('nothing', 'fall') // or it would fall again
+  await events.until(1, 'restarted')
+  expect(await told('nothing')).toEqual(['filter', 'routes', 'nothing'])
+})
+
+test('deaths are counted within a minute: a thread that dies now and then is always replaced', async () => {
+  let now = 0
+  const judge = { module: new URL('programs/rule-judge.ts', import.meta.url).href, options: undefined }
+  const { plane, events } = openPlane({ judge, now: () => now })
+  const fall = (): void => {
+    plane.tellJudge('fall', 'fall')
+    plane.tellJudge('nothing', 'fall')
+  }
+  const die = async (times: number): Promise<void> => {
+    for (let death = 1; death <= times; death += 1) {
+      const before = events.all.filter(({ event }) => event === 'restarted').length
+      fall()
+      await events.until(before + 1, 'restarted')
+      now += 15_000
+    }
+  }
+  await die(7)
+  now += 60_000
+  const step = now
+  for (let death = 1; death <= 5; death += 1) {
+    now = step
+    await die(1)
+  }
+  now = step
+  fall()
+  await events.until(1, 'failed')
+  expect(events.all.at(-1)).toEqual({ event: 'failed', reason: 'fell over' })
+})
+
+test('a send that fails on the packet thread is told to who listens to the sockets', async () => {
+  const { plane } = openPlane({}, { onSessionEnd: () => undefined })
+  const troubles: unknown[] = []
+  const told = new Promise<void>((resolve) => {
+    plane.sockets.listen({
+      onDatagram: () => undefined,
+      onTrouble: (trouble) => {
+        troubles.push(trouble)
+        resolve()
+      },
+    })
+  })
+  const nowhere = { address: Uint8Array.of(255, 255, 255, 255), port: 9 } // refused without SO_BROADCAST
+  plane.setRoutes([{ peer: 1, routes: [], allowedIps: [] }])
+  plane.setPath(1, nowhere)
+  const key = new Uint8Array(32)
+  const createdAt = performance.now()
+  plane.setSession(1, {
+    localIndex: 1,
+    remoteIndex: 2,
+    sendKey: key,
+    receiveKey: key,
+    initiator: true,
+    createdAt,
+  })
+  await told
+  expect(troubles).toEqual([{ code: 'EACCES', to: nowhere }])
+  expect(plane.losses.sendErrors).toBe(1)
+})
+
+test('where there is no file descriptor for it, it says so and gives back what it had', () => {
+  const program = fileURLToPath(new URL('programs/few-files.ts', import.meta.url))
+  const node = [process.execPath, '--conditions=@mesh/source', program]
+  const said = execFileSync('sh', ['-c', `ulimit -n 64; exec ${node.join(' ')}`], { encoding: 'utf8' })
+  expect(JSON.parse(said)).toEqual({
+    said: 'no Linux data plane: eventfd: EMFILE: too many open files',
+    free: 2,
+  })
+})
+
+test('what is not for WireGuard reaches a listener with the same object for the same sender', async () => {
+  const { plane } = openPlane()
+  const from: unknown[] = []
+  const two = new Promise<void>((resolve) => {
+    plane.sockets.listen({
+      onDatagram: (_bytes, source) => {
+        from.push(source)
+        if (from.length === 2) resolve()
+      },
+      onTrouble: () => undefined,
+    })
+  })
+  const client = await openClient()
+  client.send('a', plane.sockets.ports.v4 ?? 0, '127.0.0.1')
+  client.send('b', plane.sockets.ports.v4 ?? 0, '127.0.0.1')
+  await two
+  expect(from[0]).toBe(from[1])
+  expect(from[0]).toEqual({ address: LOOPBACK, port: client.address().port })
+})

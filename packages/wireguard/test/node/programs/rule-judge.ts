@@ -1,0 +1,24 @@
+// A judge for a test: it falls over when told to, and tells the rules it knows when asked.
+import { BroadcastChannel } from 'node:worker_threads'
+import { ACCEPT, type PacketJudge } from '../../../src/node/index.ts'
+
+/** Makes it. The packet thread imports this. */
+export function createJudge(): PacketJudge {
+  const rules: unknown[] = []
+  return {
+    fromOverlay: () => ACCEPT,
+    toOverlay: () => ACCEPT,
+    handleMessage: (message) => {
+      if (message === 'fall') throw new Error('fell over')
+      if (message === 'tell') tell(rules)
+      else rules.push(message)
+    },
+  }
+}
+
+/** The thread never returns to its event loop, so what it says must leave at once. */
+function tell(rules: unknown[]): void {
+  const channel = new BroadcastChannel('mesh-rule-judge')
+  channel.postMessage(rules)
+  channel.close()
+}
