@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process'
 import type { HostRoutes } from '@mesh/net'
 import type { NodeOptions } from '@mesh/net/node'
-import { configureInterface, openTun } from '@mesh/tun/node'
+import { configureInterface, openOffloadTun, openTun } from '@mesh/tun/node'
 
 /** Which device the user chose. */
 export type DeviceChoice = { readonly kind: 'userspace' } | { readonly kind: 'tun'; readonly name: string }
@@ -19,12 +19,15 @@ export async function checkDevice(choice: DeviceChoice): Promise<void> {
 }
 
 /** Returns what a node must be told of the device. */
-export function deviceOptions(choice: DeviceChoice): Pick<NodeOptions, 'openDevice' | 'onHostRoutes'> {
+export function deviceOptions(
+  choice: DeviceChoice,
+): Pick<NodeOptions, 'openDevice' | 'openOffloadDevice' | 'onHostRoutes'> {
   if (choice.kind === 'userspace') return {}
   const { name } = choice
   let present: HostRoutes = { addresses: [], routes: [] }
   return {
     openDevice: () => openTun({ name }),
+    openOffloadDevice: () => openOffloadTun({ name }),
     onHostRoutes: async (wanted) => {
       const before = present
       present = wanted

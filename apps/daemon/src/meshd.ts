@@ -4,8 +4,8 @@
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { memoryStore, type StateStore } from '@mesh/net'
-import { mapFile, MeshNode, openFileStore } from '@mesh/net/node'
-import { Command, InvalidArgumentError } from 'commander'
+import { DATA_PLANES, type DataPlaneChoice, mapFile, MeshNode, openFileStore } from '@mesh/net/node'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import pino from 'pino'
 import { Backend, type NodeRequest } from './backend.ts'
 import { cleanUp } from './cleanup.ts'
@@ -21,6 +21,7 @@ interface Flags {
   statedir: string
   socket: string
   port: number
+  dataPlane: DataPlaneChoice
   verbose: number
   allowLoopback?: boolean
   cleanup?: boolean
@@ -41,6 +42,12 @@ function readFlags(): Flags {
     .option('--statedir <path>', 'directory for state', defaultStateDirectory())
     .option('--socket <path>', 'path of the socket to answer on', defaultSocketPath())
     .option('--port <port>', 'UDP port for peers; 0 takes any', portNumber, 0)
+    .addOption(
+      new Option('--data-plane <kind>', 'who moves the packets; auto takes the fastest there is')
+        .choices(DATA_PLANES)
+        .default('auto')
+        .env('MESH_DATA_PLANE'),
+    )
     .option('--verbose <level>', 'how much to log: 0, 1 or 2', logLevel, 0)
     .option('--allow-loopback', 'count loopback addresses as reachable: for several nodes on one machine')
     .option('--cleanup', 'take away what a killed daemon left (interface, socket), and end')
@@ -83,6 +90,7 @@ async function main(): Promise<void> {
       MeshNode.start({
         ...request,
         ...deviceOptions(device),
+        dataPlane: flags.dataPlane,
         store,
         ...kept,
         port: flags.port,

@@ -3,7 +3,14 @@ import type { PeerStatus as PathStatus } from '@mesh/magicsock'
 import { displayName, magicDnsSuffix, type MapNode, type NetworkMap, nodeByAddress } from '@mesh/netmap'
 import { formatAddress, formatEndpoint, formatPrefix, parseAddress } from '@mesh/wire/ip'
 import type { WhoIs } from './node-api.ts'
-import { type BackendState, type PeerStatus, type Status, type UserStatus, ZERO_TIME } from './status.ts'
+import {
+  type BackendState,
+  type DataPlaneStatus,
+  type PeerStatus,
+  type Status,
+  type UserStatus,
+  ZERO_TIME,
+} from './status.ts'
 
 /** Where a status comes from. */
 export interface StatusSources {
@@ -11,6 +18,8 @@ export interface StatusSources {
   readonly state: BackendState
   /** True when packets go through a kernel device. */
   readonly tun: boolean
+  /** Who moves the packets, once that is settled. */
+  readonly dataPlane?: DataPlaneStatus | undefined
   /** What is wrong, a sentence each. */
   readonly health: readonly string[]
   /** The map, once there is one. */
@@ -31,6 +40,7 @@ export function describeStatus(sources: StatusSources): Omit<Status, 'Version'> 
   const suffix = map ? magicDnsSuffix(map) : ''
   return {
     TUN: sources.tun,
+    ...(sources.dataPlane ? { DataPlane: sources.dataPlane } : {}),
     BackendState: sources.state,
     HaveNodeKey: true,
     AuthURL: '',

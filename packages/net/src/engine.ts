@@ -1,22 +1,15 @@
-// Where packets of the overlay and the network meet: what the host sends is looked at and sealed, what peers send is
-// opened, judged by the filter and given to the host. The order of the steps is that of data-plane.md section 7.7.
-import type { DnsResolver } from '@mesh/dns'
+// Where packets of the overlay and the network meet: what the host sends passes the gate and is sealed, what peers send is
+// opened, passes the gate and is given to the host. Either may happen on a thread of its own, and then only what the gate
+// hands up comes here.
+import { type DnsResolver, SERVICE_ADDRESS, SERVICE_ADDRESS_V6 } from '@mesh/dns'
 import type { Crypto } from '@mesh/noise'
-import { PacketFilter } from '@mesh/policy'
 import { type Clock, type Driver, drive, type RandomSource } from '@mesh/sansio'
-import {
-  addressesEqual,
-  encodeIpPacket,
-  type IpAddress,
-  IpPacket,
-  PROTOCOL_TCP,
-  PROTOCOL_TSMP,
-  TCP_ACK,
-  TCP_SYN,
-} from '@mesh/wire/ip'
+import { encodeIpPacket, type IpAddress, IpPacket, PROTOCOL_TCP, PROTOCOL_TSMP } from '@mesh/wire/ip'
 import { decodeTsmp, encodeTsmp, type TsmpMessage, TSMP_REASONS } from '@mesh/wire/tsmp'
 import { MESSAGE_INITIATION } from '@mesh/wire/wireguard'
 import {
+  type DataPlane,
+  type DataPlaneOutputs,
   type PacketBatch,
   PacketBuffer,
   type PeerBatch,
@@ -25,6 +18,9 @@ import {
   type WireGuardEvent,
   WireGuardDevice,
 } from '@mesh/wireguard'
+import { ACCEPT, UP } from '@mesh/wireguard/arena'
+import type { GateDrop } from './gate-drops.ts'
+import { PacketGate, type GateSettings } from './packet-gate.ts'
 import { SelectionPool } from './packet-selection.ts'
 import { type ForwardQuery, ServiceAddress } from './service-address.ts'
 import { TunnelPings } from './tunnel-pings.ts'
@@ -61,10 +57,14 @@ export interface EngineOptions {
   readonly forward?: ForwardQuery
   /** Takes what WireGuard tells. */
   readonly onEvent?: (event: WireGuardEvent) => void
+  /** Makes the data plane; a portable one when left out. */
+  readonly dataPlane?: (outputs: DataPlaneOutputs) => DataPlane
+  /** Takes the settings of a gate that stands elsewhere, where the packets are moved; the engine's own is then not used. */
+  readonly tellGate?: (change: GateSettings) => void
 }
 
-/** Why the engine itself dropped a packet; the rooms below count their own. */
-export type EngineDrop = 'malformed' | 'tsmp-from-host' | 'no-host' | 'no-path'
+/** Why a packet was dropped at the gate or behind it; the rooms below count their own. */
+export type EngineDrop = GateDrop | 'no-host' | 'no-path'
 
 /** WireGuard makes the next initiation after this many milliseconds; one that was not sent by then is stale. */
 const REKEY_TIMEOUT = 5000
@@ -78,15 +78,9 @@ interface Unsent {
 export class Engine {
   /** The WireGuard device; its peers are set by the reconciler. */
   readonly wireguard: WireGuardDevice
-  /** The packet filter; its rules are set by the reconciler. */
-  readonly filter = new PacketFilter()
-  /** Packets dropped, by reason. */
-  readonly drops: Record<EngineDrop, number> = {
-    malformed: 0,
-    'tsmp-from-host': 0,
-    'no-host': 0,
-    'no-path': 0,
-  }
+  readonly #gate = new PacketGate()
+  readonly #tellGate: (change: GateSettings) => void
+  readonly #drops = { 'no-host': 0, 'no-path': 0 }
   readonly #underlay: EngineUnderlay
   readonly #clock: Clock
   readonly #driver: Driver
@@ -96,13 +90,12 @@ export class Engine {
   readonly #view = new IpPacket()
   readonly #answer = new PacketBuffer(1, 65_536)
   #host: OverlayHost | undefined
-  #own: readonly IpAddress[] = []
   #answers: Uint8Array[] = []
   #looking = false
   readonly #unsent = new Map<PeerId, Unsent>()
 
   constructor(options: EngineOptions) {
-    const { privateKey, random, wallClock, crypto, clock, underlay } = options
+    const { privateKey, random, wallClock, crypto, clock, underlay, dataPlane } = options
     this.#underlay = underlay
     this.#clock = clock
     this.#pings = new TunnelPings(random)
@@ -112,6 +105,7 @@ export class Engine {
       random,
       wallClock,
       ...(crypto ? { crypto } : {}),
+      ...(dataPlane ? { dataPlane } : {}),
       outputs: {
         toOverlay: (batch) => this.#toOverlay(batch),
         toUnderlay: (peer, batch) => this.#toUnderlay(peer, batch),
@@ -123,6 +117,13 @@ export class Engine {
       },
     })
     this.#driver = drive(this.wireguard, clock, (event) => options.onEvent?.(event))
+    this.#tellGate = options.tellGate ?? ((change) => this.#gate.configure(change))
+    this.setOwnAddresses([])
+  }
+
+  /** Packets dropped by the engine and its own gate, by reason. */
+  get drops(): Readonly<Record<EngineDrop, number>> {
+    return { ...this.#gate.drops.snapshot(), ...this.#drops }
   }
 
   /** Sets who takes packets for this host. */
@@ -132,7 +133,12 @@ export class Engine {
 
   /** Sets this node's own addresses: packets from here to here turn around. */
   setOwnAddresses(addresses: readonly IpAddress[]): void {
-    this.#own = addresses
+    this.#tellGate({ ownAddresses: [...addresses, SERVICE_ADDRESS, SERVICE_ADDRESS_V6] })
+  }
+
+  /** Replaces the rules and what counts as this node: the reconciler's. */
+  setFilter(settings: Pick<GateSettings, 'rules' | 'localPrefixes'>): void {
+    this.#tellGate(settings)
   }
 
   /** Takes packets that the host sends. */
@@ -141,13 +147,22 @@ export class Engine {
     this.#looking = true
     for (let index = 0; index < batch.count; index += 1) {
       const packet = packetOf(batch, index)
-      if (this.#goesOut(packet)) chosen.pick(batch.offsets[index] ?? 0, packet.length)
+      const verdict = this.#gate.fromOverlay(packet)
+      if (verdict === ACCEPT) chosen.pick(batch.offsets[index] ?? 0, packet.length)
+      if (verdict === UP) this.#answerHost(packet)
     }
     this.#looking = false
     if (chosen.count > 0) this.wireguard.fromOverlay(chosen, this.#clock.now())
     this.#selections.giveBack(chosen)
     this.#flushAnswers()
     this.#driver.wake()
+  }
+
+  /** Takes a packet (lent) that a gate elsewhere handed up: from the host (`peer` is -1), or from a peer. */
+  takeUp(packet: Uint8Array, peer: PeerId): void {
+    if (peer < 0) this.#answerHost(packet)
+    else if (this.#isForHost(packet, peer)) this.#toHostSoon(packet)
+    this.#flushAnswers()
   }
 
   /** Takes a WireGuard datagram from the network; `source` is handed back when it proves authentic. */
@@ -176,10 +191,12 @@ export class Engine {
       const now = this.#clock.now()
       const settle = (latency: number | undefined): void => {
         cancel()
+        if (!this.#pings.anyWait) this.#tellGate({ expectsEchoes: false })
         resolve(latency)
       }
       const { packet, giveUp } = this.#pings.start(type, source, destination, now, settle)
       const cancel = this.#clock.at(now + timeout, giveUp)
+      this.#tellGate({ expectsEchoes: true })
       this.#sendPacket(packet)
     })
   }
@@ -192,17 +209,10 @@ export class Engine {
     this.#host = undefined
   }
 
-  #goesOut(packet: Uint8Array): boolean {
+  /** Handles what the gate keeps from the network: packets for the service addresses, and from here to here. */
+  #answerHost(packet: Uint8Array): void {
     const view = this.#view
-    if (!view.read(packet)) return this.#drop('malformed')
-    if (this.#service.handle(view)) return false
-    // Only the daemon speaks TSMP; a program that forges it would speak in our name (checklist F6).
-    if (view.protocol === PROTOCOL_TSMP) return this.#drop('tsmp-from-host')
-    if (this.#isOwn(view.destination)) {
-      this.#answers.push(packet.slice())
-      return false
-    }
-    return this.filter.fromOverlay(packet) === 'accept'
+    if (view.read(packet) && !this.#service.handle(view)) this.#toHostSoon(packet.slice())
   }
 
   #toUnderlay(peer: PeerId, batch: PacketBatch): void {
@@ -214,7 +224,7 @@ export class Engine {
 
   /** A new peer is often in the map before its endpoints are: its handshake then waits for them, and not for a timer. */
   #keepUnsent(peer: PeerId, datagram: Uint8Array): void {
-    this.drops['no-path'] += 1
+    this.#drops['no-path'] += 1
     if (datagram[0] !== MESSAGE_INITIATION) return
     this.#unsent.set(peer, { datagram: datagram.slice(), until: this.#clock.now() + REKEY_TIMEOUT })
   }
@@ -223,24 +233,23 @@ export class Engine {
     const chosen = this.#selections.take(batch)
     for (let index = 0; index < batch.count; index += 1) {
       const packet = packetOf(batch, index)
-      if (this.#comesIn(packet, batch.peers[index] ?? -1))
+      const peer = batch.peers[index] ?? -1
+      const verdict = this.#gate.toOverlay(packet)
+      if (verdict === ACCEPT || (verdict === UP && this.#isForHost(packet, peer)))
         chosen.pick(batch.offsets[index] ?? 0, packet.length)
     }
     if (chosen.count > 0) this.#toHost(chosen)
     this.#selections.giveBack(chosen)
   }
 
-  #comesIn(packet: Uint8Array, peer: PeerId): boolean {
+  /** Handles what the gate has handed up; returns whether the host is to have it all the same. */
+  #isForHost(packet: Uint8Array, peer: PeerId): boolean {
     const view = this.#view
-    if (!view.read(packet)) return this.#drop('malformed')
-    if (view.protocol === PROTOCOL_TSMP && view.known) {
-      this.#handleTsmp(view, peer)
-      return false
-    }
-    if (this.#pings.handleEcho(view, this.#clock.now())) return false
-    const verdict = this.filter.toOverlay(packet)
-    if (verdict === 'no-rule') this.#tellRefused()
-    return verdict === 'accept'
+    if (!view.read(packet)) return false
+    if (view.protocol === PROTOCOL_TSMP) this.#handleTsmp(view, peer)
+    else if (view.protocol === PROTOCOL_TCP) this.#tellRefused()
+    else return !this.#pings.handleEcho(view, this.#clock.now())
+    return false
   }
 
   #handleTsmp(view: IpPacket, peer: PeerId): void {
@@ -252,11 +261,9 @@ export class Engine {
     if (message?.kind === 'disco-key') this.#underlay.learnDiscoKey(peer, message.discoKey.slice())
   }
 
-  /** A refused IPv4 connection is told so at once, instead of being left to time out (checklist F4). */
+  /** Tells the opener of a connection that the gate has refused. */
   #tellRefused(): void {
     const view = this.#view
-    const opens = (view.tcpFlags & (TCP_SYN | TCP_ACK)) === TCP_SYN
-    if (view.version !== 4 || view.protocol !== PROTOCOL_TCP || !opens) return
     const { sourcePort, destinationPort } = view
     const reason = TSMP_REASONS.acl
     this.#sendTsmp(view, {
@@ -280,14 +287,9 @@ export class Engine {
     this.#driver.wake()
   }
 
-  #isOwn(address: IpAddress): boolean {
-    for (const own of this.#own) if (addressesEqual(own, address)) return true
-    return false
-  }
-
   #toHost(batch: PacketBatch): void {
     if (this.#host) this.#host.write(batch)
-    else this.drops['no-host'] += batch.count
+    else this.#drops['no-host'] += batch.count
   }
 
   /** An answer made while packets of the host are looked at waits until that is done. */
@@ -304,10 +306,5 @@ export class Engine {
       this.#answer.clear()
       if (this.#answer.push(packet)) this.#toHost(this.#answer)
     }
-  }
-
-  #drop(reason: EngineDrop): false {
-    this.drops[reason] += 1
-    return false
   }
 }

@@ -8,6 +8,7 @@ export type NetErrorCode =
   | 'ERR_LOGIN_REFUSED'
   | 'ERR_LOGIN_NEEDED'
   | 'ERR_PORT_IN_USE'
+  | 'ERR_DATA_PLANE'
   | 'ERR_NODE_FAILED'
   | 'ERR_CLOSED'
   | 'ERR_NO_PEER'

@@ -9,6 +9,7 @@ export { eligiblePrefixes, type HostRoutes, hostRoutes } from './eligible-routes
 export { Engine, type EngineDrop, type EngineOptions, type EngineUnderlay } from './engine.ts'
 export { decodeMap, encodeMap, type MapCache, type MapOwner } from './map-cache.ts'
 export { NetError, type NetErrorCode } from './errors.ts'
+export { GATE_DROPS, type GateDrop, GateDrops } from './gate-drops.ts'
 export type {
   MeshDatagram,
   MeshListener,
@@ -18,6 +19,7 @@ export type {
   PingOptions,
   WhoIs,
 } from './node-api.ts'
+export { type GateSettings, PacketGate } from './packet-gate.ts'
 export { type NumberedPeer, PeerTable } from './peer-table.ts'
 export { type PathsRoom, reconcile, type Rooms, type WireGuardRoom } from './reconcile.ts'
 export type { ForwardQuery } from './service-address.ts'
@@ -25,6 +27,7 @@ export { CONTROL_KEYS, MACHINE_KEY, memoryStore, NODE_KEY, type StateStore } fro
 export {
   BACKEND_STATES,
   type BackendState,
+  type DataPlaneStatus,
   type NetcheckReport,
   type PathCounters,
   type PeerStatus,

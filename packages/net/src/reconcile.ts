@@ -2,9 +2,9 @@
 import type { DnsResolver } from '@mesh/dns'
 import { type PeerConfig, type RelayMap, relayMapOf } from '@mesh/magicsock'
 import type { MapChanges, NetworkMap } from '@mesh/netmap'
-import type { PacketFilter } from '@mesh/policy'
 import type { PeerConfig as WireGuardPeer } from '@mesh/wireguard'
 import { eligiblePrefixes, type HostRoutes, hostRoutes } from './eligible-routes.ts'
+import type { GateSettings } from './packet-gate.ts'
 import { dnsRecords, localPrefixes, magicsockPeer } from './peer-settings.ts'
 import type { NumberedPeer, PeerTable } from './peer-table.ts'
 
@@ -31,7 +31,7 @@ export interface Rooms {
   /** Takes the peers with endpoints and relays. */
   readonly paths: PathsRoom
   /** Takes the rules, and what counts as this node. */
-  readonly filter: Pick<PacketFilter, 'setRules' | 'setLocalPrefixes'>
+  readonly setFilter: (settings: Pick<GateSettings, 'rules' | 'localPrefixes'>) => void
   /** Takes the names. */
   readonly dns: Pick<DnsResolver, 'setRecords'>
   /** Takes what the host's own network is to be told. */
@@ -61,14 +61,9 @@ export function reconcile(map: NetworkMap, changes: MapChanges, rooms: Rooms): v
   // Paths before keys: the first handshake finds where to go.
   if (changes.paths) rooms.paths.setPeers(peers.map(magicsockPeer))
   if (changes.wireguard) rooms.wireguard.setPeers(peers.flatMap(wireguardPeer))
-  if (changes.filter) setFilter(map, rooms.filter)
+  if (changes.filter) rooms.setFilter({ localPrefixes: localPrefixes(map), rules: map.packetFilter })
   if (changes.dns) rooms.dns.setRecords(dnsRecords(map))
   if (changes.routes || changes.self) rooms.onHostRoutes(hostRoutes(map))
-}
-
-function setFilter(map: NetworkMap, filter: Rooms['filter']): void {
-  filter.setLocalPrefixes(localPrefixes(map))
-  filter.setRules(map.packetFilter)
 }
 
 /** A peer whose key has ended, or that has no address that counts here, does not exist for WireGuard. */

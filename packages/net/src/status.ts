@@ -97,12 +97,24 @@ export interface UserStatus {
   readonly DisplayName: string
 }
 
+/** Who moves the packets of established sessions. */
+export interface DataPlaneStatus {
+  /** A thread of its own with Linux's offloads, WebAssembly on the control thread, or plain JavaScript there. */
+  readonly Kind: 'linux' | 'wasm' | 'portable'
+  /** Who seals and opens: the name of the AEAD's implementation; empty until it is known. */
+  readonly AEAD: string
+  /** Why it is not a faster one, where one was wanted; a clause each, between semicolons. */
+  readonly Reason?: string
+}
+
 /** A node's whole status; what `mesh status --json` prints. */
 export interface Status {
   /** Version of the daemon. */
   readonly Version: string
   /** True when packets go through a kernel device, false for the user-space stack. */
   readonly TUN: boolean
+  /** Who moves the packets; absent until the node has begun. */
+  readonly DataPlane?: DataPlaneStatus
   /** Where the node stands. */
   readonly BackendState: BackendState
   /** True when a node key exists. */

@@ -59,6 +59,11 @@ export class TunnelPings {
     }
   }
 
+  /** Whether any ping waits for its answer. */
+  get anyWait(): boolean {
+    return this.#waiting.size > 0
+  }
+
   /** Takes an answer to a TSMP ping. */
   handlePong(pong: TsmpPong, now: number): void {
     this.#settle(pong.data, now)

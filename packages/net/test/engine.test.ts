@@ -17,6 +17,7 @@ import {
 import { encodeTsmp } from '@mesh/wire/tsmp'
 import { MESSAGE_COOKIE_REPLY } from '@mesh/wire/wireguard'
 import { describe, expect, test } from 'vitest'
+import type { GateSettings } from '../src/index.ts'
 import { makeWire } from './support.ts'
 
 const A = parseAddress('100.64.0.1')!
@@ -51,7 +52,7 @@ describe('the engine', () => {
 
   test('F6: answers a TSMP ping itself, whatever the filter says', async () => {
     const { a, b, carry } = makeWire()
-    b.engine.filter.setRules([])
+    b.engine.setFilter({ rules: [] })
     const latency = a.engine.ping('TSMP', A, B, 5000)
     carry()
     await expect(latency).resolves.toBe(0)
@@ -59,7 +60,7 @@ describe('the engine', () => {
 
   test('gives a ping up when its time is over, and knows a late answer no more', async () => {
     const { a, b, clock, carry } = makeWire()
-    b.engine.filter.setRules([])
+    b.engine.setFilter({ rules: [] })
     const latency = a.engine.ping('ICMP', A, B, 5000)
     carry()
     clock.advanceBy(5000)
@@ -87,10 +88,10 @@ describe('the engine', () => {
 
   test('F3: lets an echo request in only by a rule', () => {
     const { a, b, carry } = makeWire()
-    b.engine.filter.setRules([])
+    b.engine.setFilter({ rules: [] })
     void a.engine.ping('ICMP', A, B, 5000)
     carry()
-    expect(b.engine.filter.drops['no-rule']).toBe(1)
+    expect(b.engine.drops['no-rule']).toBe(1)
   })
 
   test('carries UDP between two user-space stacks by their ports', () => {
@@ -110,13 +111,13 @@ describe('the engine', () => {
 
   test('F4: tells the opener of a refused TCP connection so, and the telling is not given to its host', () => {
     const { a, b, carry } = makeWire()
-    b.engine.filter.setRules([])
+    b.engine.setFilter({ rules: [] })
     const got: Uint8Array[] = []
     a.engine.setHost({ write: (batch) => got.push(...packetsOf(batch)) })
     const syn = { sequence: 1, acknowledgment: 0, flags: TCP_SYN, window: 100 }
     a.engine.fromOverlay(batchOf([encodeTcpPacket({ address: A, port: 5 }, { address: B, port: 80 }, syn)]))
     carry()
-    expect(b.engine.filter.drops['no-rule']).toBe(1)
+    expect(b.engine.drops['no-rule']).toBe(1)
     expect(b.engine.wireguard.peerCounters(0)?.sentPackets).toBeGreaterThan(0)
     expect(got).toEqual([])
   })
@@ -155,6 +156,40 @@ describe('the engine', () => {
     b.engine.fromOverlay(batchOf([encodeIcmpEcho(other, A, echo)]))
     carry()
     expect(a.engine.wireguard.counters().drops['wrong-source']).toBe(1)
+  })
+})
+
+describe('an engine whose gate stands where the packets are moved', () => {
+  test('hears of own addresses and of pings that wait, and handles what is handed up', async () => {
+    const told: GateSettings[] = []
+    const { a, b, carry } = makeWire({ tellGate: (change) => told.push(change) })
+    expect(told.flatMap(({ ownAddresses }) => ownAddresses ?? []).map((one) => one.join('.'))).toContain(
+      '100.64.0.1',
+    )
+    const got: Uint8Array[] = []
+    a.engine.setHost({ write: (batch) => got.push(...packetsOf(batch)) })
+    const latency = a.engine.ping('ICMP', A, B, 5000)
+    expect(told.at(-1)).toEqual({ expectsEchoes: true })
+    b.engine.setHost({
+      write: (batch) => {
+        for (const packet of packetsOf(batch)) {
+          const request = decodeIcmpEcho(decodeIpPacket(packet)!)!
+          a.engine.takeUp(encodeIcmpEcho(B, A, { ...request, kind: 'reply' }), 0)
+        }
+        return batch.count
+      },
+    })
+    carry()
+    await expect(latency).resolves.toBe(0)
+    expect([told.at(-1), got]).toEqual([{ expectsEchoes: false }, []])
+    const strange = encodeIcmpEcho(B, A, {
+      kind: 'reply',
+      identifier: 1,
+      sequence: 1,
+      data: new Uint8Array(56),
+    })
+    a.engine.takeUp(strange, 0)
+    expect(got).toEqual([strange])
   })
 })
 

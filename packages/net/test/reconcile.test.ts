@@ -60,10 +60,8 @@ function makeRooms(): { rooms: Rooms; told: string[] } {
         )
       },
     },
-    filter: {
-      setRules: (rules) => told.push(`rules ${rules.length}`),
-      setLocalPrefixes: (prefixes) => told.push(`local ${prefixes.join(' ')}`),
-    },
+    setFilter: ({ rules, localPrefixes }) =>
+      told.push(`filter ${rules?.length} for ${localPrefixes?.join(' ')}`),
     dns: {
       setRecords: (records) => {
         told.push(`dns ${records.suffix} ${records.nodes?.length} ${records.extra?.length}`)
@@ -90,8 +88,7 @@ describe('reconcile', () => {
       'relays 900 127.0.0.1 none 2',
       'paths 0@900 1@900',
       'wireguard 0:100.64.0.2/32+fd7a:115c:a1e0::2/128 1:100.64.0.3/32+fd7a:115c:a1e0::3/128',
-      'local 100.64.0.1/32 fd7a:115c:a1e0::1/128',
-      'rules 0',
+      'filter 0 for 100.64.0.1/32 fd7a:115c:a1e0::1/128',
       'dns mesh.test 3 1',
       'host 100.64.0.1/32 fd7a:115c:a1e0::1/128 > 100.100.100.100/32 100.64.0.2/32 100.64.0.3/32 fd7a:115c:a1e0::/48',
     ])

@@ -1,6 +1,6 @@
 // Two engines and the wire between them, under a clock that is turned by hand.
 import { DnsResolver } from '@mesh/dns'
-import { Engine, UserspaceHost } from '../src/index.ts'
+import { Engine, type EngineOptions, UserspaceHost } from '../src/index.ts'
 import { publicKeyOf } from '@mesh/keys'
 import { ManualClock, seededRandom } from '@mesh/sansio'
 import { parsePrefix } from '@mesh/wire/ip'
@@ -29,12 +29,12 @@ export interface Wire {
   readonly carry: () => void
 }
 
-/** Makes two ends. The datagrams lie on the wire until it is told to carry them. */
-export function makeWire(): Wire {
+/** Makes two ends, `a` with more options. The datagrams lie on the wire until it is told to carry them. */
+export function makeWire(more: Pick<EngineOptions, 'tellGate'> = {}): Wire {
   const clock = new ManualClock(1_000)
   const random = seededRandom(7)
   const keys = [random(32), random(32)] as const
-  const [a, b] = [makeEnd(clock, keys[0], '100.64.0.1', 1), makeEnd(clock, keys[1], '100.64.0.2', 2)]
+  const [a, b] = [makeEnd(clock, keys[0], '100.64.0.1', 1, more), makeEnd(clock, keys[1], '100.64.0.2', 2)]
   introduce(a, b, publicKeyOf(keys[1]))
   introduce(b, a, publicKeyOf(keys[0]))
   const carry = (): void => {
@@ -46,7 +46,13 @@ export function makeWire(): Wire {
   return { clock, a, b, carry }
 }
 
-function makeEnd(clock: ManualClock, privateKey: Uint8Array, address: string, seed: number): End {
+function makeEnd(
+  clock: ManualClock,
+  privateKey: Uint8Array,
+  address: string,
+  seed: number,
+  more: Pick<EngineOptions, 'tellGate'> = {},
+): End {
   const sent: Uint8Array[] = []
   const sources: number[] = []
   const wireOf = { plugged: true }
@@ -67,14 +73,15 @@ function makeEnd(clock: ManualClock, privateKey: Uint8Array, address: string, se
     clock,
     random,
     wallClock: () => 1_700_000_000_000 + clock.now(),
+    ...more,
   })
   const host = new UserspaceHost(clock, random, (batch) => engine.fromOverlay(batch))
   engine.setHost(host)
   const own = parsePrefix(`${address}/32`)!.address
   engine.setOwnAddresses([own])
   host.setAddresses([own])
-  engine.filter.setLocalPrefixes([`${address}/32`])
-  engine.filter.setRules([{ SrcIPs: ['*'], DstPorts: [{ IP: '*', Ports: { First: 0, Last: 65535 } }] }])
+  const rules = [{ SrcIPs: ['*'], DstPorts: [{ IP: '*', Ports: { First: 0, Last: 65535 } }] }]
+  engine.setFilter({ localPrefixes: [`${address}/32`], rules })
   return { engine, host, dns, address, sent, sources, discoKeys, replies, plug: wireOf }
 }
 

@@ -1,5 +1,5 @@
 // `mesh status` and `mesh ip`: what the daemon knows, as a table or as JSON.
-import type { PeerStatus, Status } from '@mesh/net'
+import type { DataPlaneStatus, PeerStatus, Status } from '@mesh/net'
 import { CommandError, type LocalClient } from '../local-client.ts'
 
 /** Flags of `mesh status`. */
@@ -25,8 +25,14 @@ export async function status(client: LocalClient, flags: StatusFlags): Promise<s
     ...(known.Self && flags.self ? [line(known, known.Self, '-')] : []),
     ...peers.map((peer) => line(known, peer, path(peer))),
   ]
+  const plane = known.DataPlane && flags.self ? [`# Data plane: ${describePlane(known.DataPlane)}`] : []
   const health = known.Health.map((sentence) => `#     - ${sentence}`)
-  return [...lines, ...(health.length > 0 ? ['', '# Health check:', ...health] : [])].join('\n')
+  const notes = [...plane, ...(health.length > 0 ? ['# Health check:', ...health] : [])]
+  return [...lines, ...(notes.length > 0 ? ['', ...notes] : [])].join('\n')
+}
+
+function describePlane({ Kind, AEAD, Reason }: DataPlaneStatus): string {
+  return `${Kind}${AEAD ? ` (${AEAD})` : ''}${Reason ? `, because ${Reason}` : ''}`
 }
 
 /** Returns this node's addresses, or those of the named peer, one a line. */

@@ -1,27 +1,34 @@
 // The parts of a node that live and die with its node key: the engine, magicsock under it, and the relays beside.
 import type { DnsResolver } from '@mesh/dns'
 import { publicKeyOf } from '@mesh/keys'
-import { type MagicSockEvent, SENT } from '@mesh/magicsock'
+import { type MagicSockEvent, type PeerStatus, SENT } from '@mesh/magicsock'
 import { type MagicSockHandle, openMagicSock } from '@mesh/magicsock/node'
 import type { NetworkMap } from '@mesh/netmap'
 import { nodeCrypto } from '@mesh/noise/node'
 import { systemClock, systemRandom } from '@mesh/sansio/node'
 import { formatEndpoint, type IpAddress } from '@mesh/wire/ip'
-import { Engine } from '../engine.ts'
-import type { PingResult } from '../status.ts'
+import type { LinuxDataPlaneEvent } from '@mesh/wireguard/node'
+import { Engine, type EngineOptions, type EngineUnderlay } from '../engine.ts'
+import type { DataPlaneStatus, PingResult } from '../status.ts'
 import type { OverlayHost } from '../userspace-host.ts'
-import type { NodeOptions } from './node-options.ts'
+import { localPlane } from './data-plane.ts'
 import { forwardQuery } from './forward-query.ts'
+import type { HostEnd } from './host-end.ts'
+import type { NodeOptions } from './node-options.ts'
+import { PacketThread } from './packet-thread.ts'
 import { RelayLinks } from './relay-links.ts'
 
 /** What a data side is opened with. */
-export interface DataSideOptions extends Pick<NodeOptions, 'port' | 'allowLoopback' | 'plainRelays' | 'log'> {
+export interface DataSideOptions
+  extends Pick<NodeOptions, 'port' | 'allowLoopback' | 'plainRelays' | 'log' | 'dataPlane'> {
   /** The node's private key, 32 bytes. */
   readonly nodeKey: Uint8Array
-  /** Takes packets for this host. */
-  readonly host: OverlayHost
+  /** The host's end, open. */
+  readonly host: HostEnd
   readonly dns: DnsResolver
   readonly onPaths: (event: MagicSockEvent) => void
+  /** Hears what happens with the packet thread. */
+  readonly onThread: (event: LinuxDataPlaneEvent) => void
 }
 
 /** What a ping found out; the rest of the result is known beforehand. */
@@ -32,20 +39,23 @@ export class DataSide {
   readonly engine: Engine
   readonly sock: MagicSockHandle
   readonly relays: RelayLinks
+  readonly #mover: Mover
 
-  private constructor(engine: Engine, sock: MagicSockHandle, relays: RelayLinks) {
+  private constructor(engine: Engine, sock: MagicSockHandle, relays: RelayLinks, mover: Mover) {
     this.engine = engine
     this.sock = sock
     this.relays = relays
+    this.#mover = mover
   }
 
   /** Opens sockets and joins the parts. Rejects with the system's error when the port cannot be had. */
   static async open(options: DataSideOptions): Promise<DataSide> {
-    const { nodeKey, host, dns, onPaths, port = 0, allowLoopback = false, plainRelays = false, log } = options
+    const { nodeKey, dns, port = 0, allowLoopback = false, plainRelays = false, log } = options
     const connection = { privateKey: nodeKey, plain: plainRelays, x25519: nodeCrypto }
     const relays = new RelayLinks(connection, (region, message) =>
       log?.('debug', `relay ${region}: ${message}`),
     )
+    const mover = moverFor(options)
     // Packets may come before the socket is handed over; there is nobody to take them yet.
     let engine: Engine | undefined
     const sock = await openMagicSock({
@@ -54,26 +64,41 @@ export class DataSide {
       allowLoopback,
       connectRelay: (region, handlers) => relays.connect(region, handlers),
       onPacket: (bytes, _peer, source) => engine?.fromUnderlay(bytes, source),
-      onEvent: onPaths,
+      onEvent: (event) => {
+        if (event.event === 'path-changed') mover.thread?.notePathChange(event.peer)
+        options.onPaths(event)
+      },
+      ...(mover.thread ? { sockets: mover.thread.plane.sockets } : {}),
+    }).catch(async (error: unknown) => {
+      await mover.thread?.close()
+      throw error
     })
     engine = new Engine({
       privateKey: nodeKey,
-      underlay: {
-        send: (peer, datagram) => sock.send(peer, datagram) !== SENT.nothing,
-        attribute: (source, peer) => sock.attribute(source, peer),
-        nameSource: (source) => sock.nameSource(source),
-        sendToSource: (source, datagram) => sock.sendToSource(source, datagram),
-        learnDiscoKey: (peer, discoKey) => sock.learnDiscoKey(peer, discoKey),
-      },
+      underlay: underlayOf(sock),
       dns,
       clock: systemClock,
       random: systemRandom,
       wallClock: () => Date.now(),
       crypto: nodeCrypto,
       forward: forwardQuery,
+      ...mover.engine,
     })
-    engine.setHost(host)
-    return new DataSide(engine, sock, relays)
+    mover.thread?.join({ engine, sock })
+    engine.setHost(mover.host)
+    return new DataSide(engine, sock, relays, mover)
+  }
+
+  /** Who moves the packets. */
+  get dataPlane(): DataPlaneStatus {
+    return this.#mover.status()
+  }
+
+  /** Returns how a peer stands and what went to and came from it. */
+  pathOf(peer: number): PeerStatus | undefined {
+    const known = this.sock.status(peer)
+    const { thread } = this.#mover
+    return known && thread ? { ...known, traffic: thread.addTraffic(peer, known.traffic) } : known
   }
 
   /** Pings a peer by disco. */
@@ -106,10 +131,53 @@ export class DataSide {
     return at === undefined ? undefined : Date.now() - (systemClock.now() - at)
   }
 
-  /** Wipes the keys and closes the sockets. */
+  /** Wipes the keys and closes the sockets: last, since a thread may still be at them. */
   async close(): Promise<void> {
     this.engine.close()
+    await this.#mover.thread?.close()
     await this.sock.close()
+  }
+}
+
+/** Who moves the packets, and how the engine is told of it. */
+interface Mover {
+  readonly thread?: PacketThread
+  readonly host: OverlayHost
+  readonly engine: Pick<EngineOptions, 'dataPlane' | 'tellGate'>
+  status(): DataPlaneStatus
+}
+
+function moverFor({ host, port = 0, dataPlane = 'auto', onThread, log }: DataSideOptions): Mover {
+  const { tun, overlay } = host
+  if (tun !== undefined) {
+    let AEAD = ''
+    const thread = new PacketThread(tun, port, (event) => {
+      if (event.event === 'ready') AEAD = event.aead
+      onThread(event)
+    })
+    return {
+      thread,
+      host: { write: (batch) => thread.toHost(batch) },
+      engine: {
+        dataPlane: (outputs) => thread.open(outputs),
+        tellGate: (change) => thread.tellGate(change),
+      },
+      status: () => ({ Kind: 'linux', AEAD }),
+    }
+  }
+  if (overlay === undefined) throw new Error('the host has no end yet')
+  const { status, open } = localPlane(dataPlane, host.whyNoThread)
+  log?.(status.Reason ? 'warn' : 'info', 'data plane', { ...status })
+  return { host: overlay, engine: open ? { dataPlane: open } : {}, status: () => status }
+}
+
+function underlayOf(sock: MagicSockHandle): EngineUnderlay {
+  return {
+    send: (peer, datagram) => sock.send(peer, datagram) !== SENT.nothing,
+    attribute: (source, peer) => sock.attribute(source, peer),
+    nameSource: (source) => sock.nameSource(source),
+    sendToSource: (source, datagram) => sock.sendToSource(source, datagram),
+    learnDiscoKey: (peer, discoKey) => sock.learnDiscoKey(peer, discoKey),
   }
 }
 

@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export { DATA_PLANES, type DataPlaneChoice } from './data-plane.ts'
 export { openFileStore, replaceFile } from './file-store.ts'
 export { mapFile } from './map-file.ts'
 export { MeshNode } from './mesh-node.ts'

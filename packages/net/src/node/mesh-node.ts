@@ -8,9 +8,9 @@ import { formatDiscoKey, publicKeyOf } from '@mesh/keys'
 import type { MagicSockEvent } from '@mesh/magicsock'
 import { type MapChanges, type MapNode, nodeByAddress, nodeByName, type NetworkMap } from '@mesh/netmap'
 import { systemClock, systemRandom } from '@mesh/sansio/node'
-import type { TunDevice } from '@mesh/tun'
 import type { DERPMap } from '@mesh/wire/control'
 import { formatEndpoint, parseAddress } from '@mesh/wire/ip'
+import type { LinuxDataPlaneEvent } from '@mesh/wireguard/node'
 import { addressesOf, describeStatus, nameOf, whoIs } from '../describe-status.ts'
 import type { HostRoutes } from '../eligible-routes.ts'
 import type { MapOwner } from '../map-cache.ts'
@@ -30,8 +30,9 @@ import { EVERYTHING, reconcile } from '../reconcile.ts'
 import { memoryStore, type StateStore } from '../state-store.ts'
 import type { BackendState, NetcheckReport, PingResult, Status } from '../status.ts'
 import { TUNNEL_PING_TIMEOUT } from '../tunnel-pings.ts'
-import { UserspaceHost } from '../userspace-host.ts'
+import type { UserspaceHost } from '../userspace-host.ts'
 import { DataSide } from './data-side.ts'
+import { HostEnd } from './host-end.ts'
 import { hostInfo } from './host-info.ts'
 import { MapMemory } from './map-memory.ts'
 import { MeshStream } from './mesh-stream.ts'
@@ -53,8 +54,7 @@ export class MeshNode implements MeshNodeApi {
   readonly #peers = new PeerTable()
   readonly #dns = new DnsResolver()
   readonly #settle: { readonly resolve: () => void; readonly reject: (error: Error) => void }
-  readonly #userspace: UserspaceHost | undefined
-  #device: TunDevice | undefined
+  readonly #host: HostEnd
   #keys: NodeKeys
   #data: DataSide | undefined
   #control: ControlConnection | undefined
@@ -101,9 +101,11 @@ export class MeshNode implements MeshNodeApi {
     this.ready = promise
     this.#settle = { resolve, reject }
     promise.catch(() => {})
-    this.#userspace = options.openDevice
-      ? undefined
-      : new UserspaceHost(systemClock, systemRandom, (batch) => this.#data?.engine.fromOverlay(batch))
+    this.#host = new HostEnd(
+      options,
+      (batch) => this.#data?.engine.fromOverlay(batch),
+      (error) => this.#fail(error),
+    )
     this.#keys = loadKeys(this.#store, systemRandom)
     this.#memory = new MapMemory(options.mapCache, (error) =>
       options.log?.('warn', `the map cannot be kept: ${explain(error).message}`),
@@ -135,12 +137,13 @@ export class MeshNode implements MeshNodeApi {
     }
     return describeStatus({
       state: this.#state(),
-      tun: this.#options.openDevice !== undefined,
+      tun: this.#host.userspace === undefined,
+      dataPlane: data?.dataPlane,
       health: this.#trouble ? [this.#trouble] : [],
       map: this.#map,
       ownEndpoints: data?.sock.endpoints.map(({ endpoint }) => formatEndpoint(endpoint)) ?? [],
       homeRelay: data?.sock.homeRelay ?? 0,
-      pathOf: (node) => of(node, (peer) => data?.sock.status(peer)),
+      pathOf: (node) => of(node, (peer) => data?.pathOf(peer)),
       lastHandshakeOf: (node) => of(node, (peer) => data?.lastHandshakeOf(peer)),
     })
   }
@@ -239,8 +242,8 @@ export class MeshNode implements MeshNodeApi {
   }
 
   async #begin(): Promise<void> {
-    const { openDevice, controlUrl, hostname, authKey, store } = this.#options
-    if (openDevice) await this.#openDevice(openDevice)
+    const { controlUrl, hostname, authKey, store } = this.#options
+    await this.#host.open()
     if (this.#closing) return
     const data = await this.#openData()
     if (this.#closing) return data.close()
@@ -262,7 +265,7 @@ export class MeshNode implements MeshNodeApi {
   }
 
   #hostinfo(hostname: string): ReturnType<typeof hostInfo> {
-    return hostInfo(hostname, this.#options.version ?? '0.0.0', this.#userspace !== undefined)
+    return hostInfo(hostname, this.#options.version ?? '0.0.0', this.#host.userspace !== undefined)
   }
 
   /** Begins with the map of the last run, so that a control server that is away keeps nobody apart. */
@@ -278,21 +281,14 @@ export class MeshNode implements MeshNodeApi {
     return { controlUrl: this.#options.controlUrl, nodeKey: publicKeyOf(this.#keys.nodeKey) }
   }
 
-  async #openDevice(open: () => Promise<TunDevice>): Promise<void> {
-    const device = await open()
-    if (this.#closing) return device.close()
-    this.#device = device
-    this.#device.onPackets((batch) => this.#data?.engine.fromOverlay(batch))
-    void this.#device.closed.then((error) => error && this.#fail(error))
-  }
-
   #openData(): Promise<DataSide> {
     return DataSide.open({
       ...this.#options,
       nodeKey: this.#keys.nodeKey,
-      host: this.#device ?? (this.#userspace as UserspaceHost),
+      host: this.#host,
       dns: this.#dns,
       onPaths: (event) => this.#handlePaths(event),
+      onThread: (event) => this.#handleThread(event),
     })
   }
 
@@ -312,12 +308,33 @@ export class MeshNode implements MeshNodeApi {
     await saveKeys(this.#store, this.#keys)
     if (!renewed) return
     await this.#data?.close()
+    await this.#replaceData()
+  }
+
+  /** Opens another data side in the place of one that is closed. */
+  async #replaceData(): Promise<void> {
     const data = await this.#openData()
     if (this.#closing) return data.close()
     this.#data = data
     this.#control?.report({ discoKey: formatDiscoKey(data.sock.discoKey) })
     this.#report()
     if (this.#map) this.#apply(this.#map, EVERYTHING)
+  }
+
+  #handleThread(event: LinuxDataPlaneEvent): void {
+    const { log } = this.#options
+    if (event.event === 'ready') log?.('info', 'data plane', { Kind: 'linux', AEAD: event.aead })
+    if (event.event === 'restarted') log?.('warn', `the packet thread was begun anew: ${event.reason}`)
+    if (event.event === 'failed') this.#inTurn(() => this.#giveUpThread(event.reason))
+    if (event.event === 'tun-lost') this.#fail(new Error(`the network interface is gone: ${event.reason}`))
+  }
+
+  /** A thread that died again and again: the control thread moves the packets from now on, slower. */
+  async #giveUpThread(reason: string): Promise<void> {
+    if (this.#closing) return
+    await this.#data?.close()
+    await this.#host.giveUpThread(`its thread died too often: ${reason}`)
+    await this.#replaceData()
   }
 
   /** A person was asked for: from now on it would be wrong to give up over a lost connection. */
@@ -349,13 +366,13 @@ export class MeshNode implements MeshNodeApi {
     if (!data) return
     const own = map.self.addresses.map((prefix) => prefix.address)
     data.engine.setOwnAddresses(own)
-    this.#userspace?.setAddresses(own)
+    this.#host.userspace?.setAddresses(own)
     data.relays.update(map.derpMap)
     reconcile(map, changes, {
       peers: this.#peers,
       wireguard: { setPeers: (peers) => data.engine.wireguard.setPeers(peers, systemClock.now()) },
       paths: data.sock,
-      filter: data.engine.filter,
+      setFilter: (settings) => data.engine.setFilter(settings),
       dns: this.#dns,
       onHostRoutes: (routes) => this.#setHost(routes),
     })
@@ -416,7 +433,7 @@ export class MeshNode implements MeshNodeApi {
   }
 
   #stack(): UserspaceHost {
-    if (this.#userspace) return this.#userspace
+    if (this.#host.userspace) return this.#host.userspace
     throw new TypeError(
       'a node with a kernel device has no ports of its own: use the address of its interface',
     )
@@ -467,8 +484,7 @@ export class MeshNode implements MeshNodeApi {
     await this.#memory.close()
     await this.#data?.close()
     this.#data = undefined
-    this.#userspace?.close()
-    await this.#device?.close()
+    await this.#host.close()
     this.#settle.reject(new NetError('ERR_CLOSED', 'The node was closed.'))
   }
 }

@@ -1,8 +1,10 @@
 // What a program says when it starts a node.
 import type { TunDevice } from '@mesh/tun'
+import type { OffloadTun } from '@mesh/tun/node'
 import type { HostRoutes } from '../eligible-routes.ts'
 import type { MapCache } from '../map-cache.ts'
 import type { StateStore } from '../state-store.ts'
+import type { DataPlaneChoice } from './data-plane.ts'
 
 /** How a node joins. */
 export interface NodeOptions {
@@ -23,6 +25,13 @@ export interface NodeOptions {
   readonly keepTrying?: boolean
   /** Opens the kernel's device; the user-space stack when left out. The node closes it. */
   readonly openDevice?: () => Promise<TunDevice>
+  /**
+   * Opens the kernel's device for a packet thread; without it there is none. `openDevice` must then be there too: it takes
+   * over where a thread cannot be had. The node closes it.
+   */
+  readonly openOffloadDevice?: () => Promise<OffloadTun>
+  /** Who moves the packets; `auto` when left out: the fastest there is. */
+  readonly dataPlane?: DataPlaneChoice
   /** Takes the addresses and routes that the host must have for the device; the node is in once they are set. */
   readonly onHostRoutes?: (routes: HostRoutes) => Promise<void> | void
   /** UDP port for peers; any when 0 or left out. */

@@ -1,0 +1,108 @@
+// The first look at every packet, in both directions and before anything else: what goes on, what is dropped, and what
+// only the control side can handle. The order of the steps is that of data-plane.md section 7.7. It stands where the packets
+// are moved, in the engine or on a thread of its own, and allocates nothing for one.
+import { PacketFilter } from '@mesh/policy'
+import { ACCEPT, DROP, type PacketJudge, UP, type Verdict } from '@mesh/wireguard/arena'
+import type { FilterRule } from '@mesh/wire/control'
+import { type IpAddress, IpPacket, PROTOCOL_TCP, PROTOCOL_TSMP, TCP_ACK, TCP_SYN } from '@mesh/wire/ip'
+import { type GateDrop, GateDrops } from './gate-drops.ts'
+
+/** What the gate goes by; only what is named changes. Fit to be sent to another thread. */
+export interface GateSettings {
+  /** The rules, as the map's `PacketFilter` gives them. */
+  readonly rules?: readonly FilterRule[]
+  /** What counts as this node to its peers: its addresses, as text with or without length. */
+  readonly localPrefixes?: readonly string[]
+  /** Destinations that the control side answers for: this node's own addresses and the service addresses. */
+  readonly ownAddresses?: readonly IpAddress[]
+  /** Whether the control side waits for an echo reply. */
+  readonly expectsEchoes?: boolean
+}
+
+const ECHO_REPLY = 0
+const ECHO_REPLY_V6 = 129
+/** Where the destination lies in the header of IPv4 and of IPv6. */
+const DESTINATION_V4 = 16
+const DESTINATION_V6 = 24
+
+/** Judges packets: see {@link GateSettings}. Lets nothing in but what needs no rule until it has rules. */
+export class PacketGate implements PacketJudge {
+  /** Packets dropped here, by reason. */
+  readonly drops: GateDrops
+  readonly #filter = new PacketFilter()
+  readonly #view = new IpPacket()
+  #own: readonly IpAddress[] = []
+  #expectsEchoes = false
+
+  constructor(drops: GateDrops = new GateDrops()) {
+    this.drops = drops
+  }
+
+  /** Takes new settings. */
+  configure({ rules, localPrefixes, ownAddresses, expectsEchoes }: GateSettings): void {
+    if (localPrefixes) this.#filter.setLocalPrefixes(localPrefixes)
+    if (rules) this.#filter.setRules(rules)
+    if (ownAddresses) this.#own = ownAddresses
+    if (expectsEchoes !== undefined) this.#expectsEchoes = expectsEchoes
+  }
+
+  /** Takes {@link GateSettings} from another thread. */
+  handleMessage(message: unknown): void {
+    this.configure(message as GateSettings)
+  }
+
+  /** Judges what the host sends. */
+  fromOverlay(packet: Uint8Array): Verdict {
+    const view = this.#view
+    if (!view.read(packet)) return this.#drop('malformed')
+    // Only the daemon speaks TSMP; a program that forges it would speak in our name (checklist F6).
+    if (view.protocol === PROTOCOL_TSMP) return this.#drop('tsmp-from-host')
+    if (this.#isOwn(packet)) return UP
+    const verdict = this.#filter.fromOverlay(packet)
+    return verdict === 'accept' ? ACCEPT : this.#drop(verdict)
+  }
+
+  /**
+   * Judges what a peer sends. What goes up is TSMP; an echo reply that may be for us, and else the host's; and a TCP
+   * connection that was refused and is to be told so, instead of being left to time out (checklist F4).
+   */
+  toOverlay(packet: Uint8Array): Verdict {
+    const view = this.#view
+    if (!view.read(packet)) return this.#drop('malformed')
+    if (view.protocol === PROTOCOL_TSMP && view.known) return UP
+    const verdict = this.#filter.toOverlay(packet)
+    if (verdict === 'accept') return this.#expectsEchoes && isEchoReply(view) ? UP : ACCEPT
+    this.drops.add(verdict)
+    return verdict === 'no-rule' && opensTcp(view) ? UP : DROP
+  }
+
+  /** Reads the packet's bytes, because a view of its destination would be an object for each. */
+  #isOwn(packet: Uint8Array): boolean {
+    const { version } = this.#view
+    const at = version === 4 ? DESTINATION_V4 : DESTINATION_V6
+    const length = version === 4 ? 4 : 16
+    for (const own of this.#own) {
+      if (own.length === length && standsAt(packet, at, own)) return true
+    }
+    return false
+  }
+
+  #drop(reason: GateDrop): typeof DROP {
+    this.drops.add(reason)
+    return DROP
+  }
+}
+
+function standsAt(packet: Uint8Array, at: number, address: IpAddress): boolean {
+  for (let i = 0; i < address.length; i += 1) if (packet[at + i] !== address[i]) return false
+  return true
+}
+
+function isEchoReply({ version, icmpType }: IpPacket): boolean {
+  return icmpType === (version === 4 ? ECHO_REPLY : ECHO_REPLY_V6)
+}
+
+/** TSMP has no word for a refusal of IPv6. */
+function opensTcp({ version, protocol, tcpFlags }: IpPacket): boolean {
+  return version === 4 && protocol === PROTOCOL_TCP && (tcpFlags & (TCP_SYN | TCP_ACK)) === TCP_SYN
+}
