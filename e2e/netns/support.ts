@@ -22,7 +22,8 @@ export function netnsTest(...programs: readonly string[]): TestAPI<{ lab: Lab }>
   })
 }
 
-function netnsSkipReason(programs: readonly string[]): string | undefined {
+/** Returns why this machine cannot have a lab in which these programs run, or `undefined` when it can. */
+export function netnsSkipReason(programs: readonly string[]): string | undefined {
   if (process.platform !== 'linux') return 'network namespaces need Linux'
   const missing = ['ip', ...programs].filter((program) => !isOnPath(program))
   if (missing.length > 0) return `not installed: ${missing.join(', ')}`

@@ -61,7 +61,7 @@ test('ip shows addresses, of this machine or a peer', async () => {
 })
 
 test('status shows as much as is asked for', async () => {
-  expect(await a('status', '--peers=false')).toMatch(/^100\.\S+ +a [^\n]*$/)
+  expect(await a('status', '--peers=false')).toMatch(/^100\.\S+ +a [^\n]*\n\n# Data plane: wasm$/)
   expect(await a('status', '--self=false')).toMatch(/^100\.\S+ +b [^\n]*$/)
   expect(await a('status', '--active', '--self=false')).toMatch(/^100\.\S+ +b .* active; /)
   expect(JSON.parse(await a('status', '--json', '--peers=false'))).toMatchObject({ Peer: null })

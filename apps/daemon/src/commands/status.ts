@@ -32,7 +32,7 @@ export async function status(client: LocalClient, flags: StatusFlags): Promise<s
 }
 
 function describePlane({ Kind, AEAD, Reason }: DataPlaneStatus): string {
-  return `${Kind}${AEAD ? ` (${AEAD})` : ''}${Reason ? `, because ${Reason}` : ''}`
+  return `${Kind}${AEAD && AEAD !== Kind ? ` (${AEAD})` : ''}${Reason ? `, because ${Reason}` : ''}`
 }
 
 /** Returns this node's addresses, or those of the named peer, one a line. */
