@@ -16,8 +16,8 @@ const send = (method: string, params: object): void => {
   socket.send(JSON.stringify({ id, method, params }))
 }
 
-socket.onopen = () => send('NodeWorker.enable', { waitForDebuggerOnStart: false })
-socket.onmessage = ({ data }) => {
+socket.addEventListener('open', () => send('NodeWorker.enable', { waitForDebuggerOnStart: false }))
+socket.addEventListener('message', ({ data }) => {
   const { method, params } = JSON.parse(String(data)) as Message
   if (params === undefined) return
   if (method === 'NodeWorker.attachedToWorker' && params.workerInfo?.title.includes('packets') === true) {
@@ -29,4 +29,4 @@ socket.onmessage = ({ data }) => {
     console.log('ended')
     process.exit(0)
   }
-}
+})
