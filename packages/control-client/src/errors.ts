@@ -8,6 +8,8 @@ export type ControlErrorCode =
   | 'ERR_CONTROL_CERTIFICATE'
   /** What answered is not a control server. */
   | 'ERR_CONTROL_NOT_CONTROL'
+  /** The request arrived, but no upgrade came of it: something between may forward none. */
+  | 'ERR_CONTROL_UPGRADE'
   /** The server has another key than the one it was known by. */
   | 'ERR_CONTROL_KEY_CHANGED'
   /** The server could not prove its key. */

@@ -1,23 +1,13 @@
 // From an address and a key to a sealed connection: an HTTP/1.1 upgrade that carries the first Noise message, then
-// the server's answer (control protocol §2.1 and §2.3).
-import { request as httpRequest } from 'node:http'
-import { request as httpsRequest } from 'node:https'
-import type { Socket } from 'node:net'
+// the server's answer (control protocol §2.1 to §2.3). The upgrade is to Noise itself; where something on the way does
+// not let that through, to a WebSocket with Noise inside.
+import type { Duplex } from 'node:stream'
 import { type Crypto, controlInitiate, type RandomSource, RecordTransport } from '@mesh/noise'
-import {
-  decodeNoiseFrame,
-  encodeInitiation,
-  HANDSHAKE_HEADER,
-  NOISE_FRAME,
-  type NoiseFrame,
-  UPGRADE_PROTOCOL,
-} from '@mesh/wire/control'
+import { decodeNoiseFrame, encodeInitiation, NOISE_FRAME, type NoiseFrame } from '@mesh/wire/control'
 import { ControlError } from '../errors.ts'
 import { NoiseDuplex } from './noise-duplex.ts'
 import type { ServerUrl } from './server-url.ts'
-
-/** TCP asks the other side for a sign of life after this much silence. */
-const TCP_KEEP_ALIVE = 30_000
+import { isUpgradeRefused, openUpgrade, openWebSocket, type Upgraded } from './upgrade.ts'
 
 /** What a dial needs. */
 export interface DialOptions {
@@ -41,6 +31,18 @@ export interface DialOptions {
 
 /** Returns a sealed connection to the server; rejects with what the socket said, or a ControlError. */
 export async function dialControl(options: DialOptions): Promise<NoiseDuplex> {
+  try {
+    return await dialBy(openUpgrade, options)
+  } catch (error) {
+    if (!isUpgradeRefused(error) || options.signal.aborted) throw error
+    return await dialBy(openWebSocket, options)
+  }
+}
+
+async function dialBy(
+  open: (options: DialOptions, initiation: Uint8Array) => Promise<Upgraded>,
+  options: DialOptions,
+): Promise<NoiseDuplex> {
   const { server, version, crypto, random, machineKey, serverKey } = options
   const handshake = controlInitiate({
     crypto,
@@ -50,17 +52,15 @@ export async function dialControl(options: DialOptions): Promise<NoiseDuplex> {
     controlPublic: serverKey,
   })
   if (handshake === undefined) throw handshakeFailed(server, 'its key is not a usable one')
-  const { socket, head } = await upgrade(options, encodeInitiation(version, handshake.message))
+  const { stream, head } = await open(options, encodeInitiation(version, handshake.message))
   try {
-    const { frame, rest } = await readFrame(socket, head, options)
+    const { frame, rest } = await readFrame(stream, head, options)
     if (frame.type === NOISE_FRAME.error) throw handshakeFailed(server, 'it refused the handshake')
     const session = frame.type === NOISE_FRAME.response ? handshake.readResponse(frame.body) : undefined
     if (session === undefined) throw handshakeFailed(server, 'it could not prove its key')
-    socket.setNoDelay(true)
-    socket.setKeepAlive(true, TCP_KEEP_ALIVE)
-    return new NoiseDuplex(socket, new RecordTransport(session.send, session.receive), rest)
+    return new NoiseDuplex(stream, new RecordTransport(session.send, session.receive), rest)
   } catch (error) {
-    socket.destroy()
+    stream.destroy()
     throw error
   }
 }
@@ -72,50 +72,9 @@ function handshakeFailed(server: ServerUrl, why: string): ControlError {
   )
 }
 
-interface Upgraded {
-  readonly socket: Socket
-  readonly head: Uint8Array
-}
-
-function upgrade(options: DialOptions, initiation: Uint8Array): Promise<Upgraded> {
-  const { server, ca, signal } = options
-  const send = server.secure ? httpsRequest : httpRequest
-  return new Promise((resolve, reject) => {
-    const request = send({
-      method: 'POST',
-      host: server.host,
-      port: server.port,
-      path: `${server.basePath}/ts2021`,
-      headers: {
-        Host: server.authority,
-        Upgrade: UPGRADE_PROTOCOL,
-        Connection: 'upgrade',
-        [HANDSHAKE_HEADER]: Buffer.from(initiation).toString('base64'),
-        'Content-Length': 0,
-      },
-      agent: false,
-      signal,
-      ...(ca === undefined ? {} : { ca }),
-    })
-    request.on('error', reject)
-    request.on('response', (response) => {
-      response.resume()
-      request.destroy()
-      const message = `the control server at ${server.text} did not switch protocols (status ${response.statusCode}); does a proxy stand before it?`
-      reject(new ControlError('ERR_CONTROL_HANDSHAKE', message))
-    })
-    request.on('upgrade', (response, socket, head) => {
-      if (response.headers.upgrade === UPGRADE_PROTOCOL) return resolve({ socket, head })
-      socket.destroy()
-      reject(handshakeFailed(server, 'it switched to another protocol'))
-    })
-    request.end()
-  })
-}
-
 /** Reads the first frame after the upgrade; `rest` is what came after it. */
 function readFrame(
-  socket: Socket,
+  socket: Duplex,
   head: Uint8Array,
   options: DialOptions,
 ): Promise<{ frame: NoiseFrame; rest: Uint8Array }> {

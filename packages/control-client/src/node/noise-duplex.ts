@@ -1,6 +1,5 @@
 // The sealed connection as a Node stream, for HTTP/2 to run over: records go out sealed and come in opened, an
 // early payload is taken off the front, and back-pressure is passed on both ways.
-import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import type { RecordTransport } from '@mesh/noise'
 import { type EarlyPayload, EarlyPayloadReader } from '@mesh/wire/control'
@@ -10,13 +9,16 @@ const NOTHING = new Uint8Array(0)
 
 /** A stream whose bytes travel sealed over a socket. Destroying either destroys both. */
 export class NoiseDuplex extends Duplex {
-  readonly #socket: Socket
+  readonly #socket: Duplex
   readonly #transport: RecordTransport
   #early: EarlyPayloadReader | undefined = new EarlyPayloadReader()
   #earlyPayload: EarlyPayload | undefined
 
-  /** @param head - Bytes that were read from the socket already, after the handshake. */
-  constructor(socket: Socket, transport: RecordTransport, head: Uint8Array) {
+  /**
+   * @param socket - What carries the records: a socket, or a WebSocket's bytes.
+   * @param head - Bytes that were read from it already, after the handshake.
+   */
+  constructor(socket: Duplex, transport: RecordTransport, head: Uint8Array) {
     super()
     this.#socket = socket
     this.#transport = transport

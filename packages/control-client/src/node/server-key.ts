@@ -4,6 +4,7 @@ import { request as httpsRequest } from 'node:https'
 import { formatMachineKey, isZeroKey, parseMachineKey } from '@mesh/keys'
 import { decodeJson, decodeServerKeys, MAX_SERVER_KEYS_LENGTH } from '@mesh/wire/control'
 import { ControlError } from '../errors.ts'
+import { agentFor } from './agent.ts'
 import type { ServerUrl } from './server-url.ts'
 
 /** What fetching a key needs. */
@@ -51,7 +52,7 @@ function get(options: FetchKeyOptions): Promise<{ status: number; body: Uint8Arr
       port: server.port,
       path: `${server.basePath}/key?v=${version}`,
       headers: { Host: server.authority },
-      agent: false,
+      agent: agentFor(server),
       signal,
       ...(ca === undefined ? {} : { ca }),
     })

@@ -1,5 +1,4 @@
 import { connect } from 'node:http2'
-import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { type RecordOpener, type RecordSealer, RecordTransport } from '@mesh/noise'
 import { expect, test } from 'vitest'
@@ -22,7 +21,7 @@ const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve
 test('a server that hangs up without reading ends its HTTP/2 session, and asking it then is harmless', async () => {
   const socket = new StuckSocket()
   const transport = new RecordTransport(glass, glass)
-  const duplex = new NoiseDuplex(socket as unknown as Socket, transport, new Uint8Array(0))
+  const duplex = new NoiseDuplex(socket, transport, new Uint8Array(0))
   const session = connect('https://unused', { createConnection: () => duplex })
   session.on('error', () => undefined)
   const stream = session.request({ ':method': 'POST', ':path': '/machine/map' })

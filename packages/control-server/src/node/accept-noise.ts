@@ -1,7 +1,9 @@
-// From `POST /ts2021` to a sealed stream: the HTTP upgrade, the Noise handshake, the early payload (control §2.1–2.4).
+// From a request for `/ts2021` to a sealed stream: the upgrade, to Noise itself or to a WebSocket with Noise inside, the
+// handshake, the early payload (control §2.1–2.4).
 
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { formatChallengeKey, formatMachineKey } from '@mesh/keys'
 import { controlAccept, RecordTransport } from '@mesh/noise'
 import type { Crypto } from '@mesh/noise'
@@ -65,6 +67,36 @@ export function acceptNoise(
   }
 }
 
+/**
+ * Does the handshake over a WebSocket that is open; its request carried the initiation. No early payload is sent there
+ * (control §2.2). Returns the connection, or `undefined` when it was refused; then the stream is ended.
+ *
+ * @param stream - The bytes of the WebSocket's messages.
+ * @param address - Where the client came from.
+ */
+export function acceptNoiseInside(
+  stream: Duplex,
+  initiation: Initiation,
+  address: string,
+  controlPrivate: Uint8Array,
+  crypto: Crypto,
+): NoiseConnection | undefined {
+  const { version, message } = initiation
+  const acceptance = controlAccept({ controlPrivate, crypto, version, random: systemRandom }, message)
+  if (!acceptance) {
+    stream.on('error', () => stream.destroy())
+    stream.end(REFUSED_HANDSHAKE)
+    return undefined
+  }
+  stream.write(encodeNoiseFrame(NOISE_FRAME.response, acceptance.message))
+  const transport = new RecordTransport(acceptance.session.send, acceptance.session.receive)
+  return {
+    machineKey: formatMachineKey(acceptance.machineKey),
+    address,
+    stream: new NoiseStream(stream, transport, new Uint8Array(0)),
+  }
+}
+
 const SWITCHING = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: ${UPGRADE_PROTOCOL}\r\nConnection: upgrade\r\n\r\n`
 
 /** Ends an upgrade request with a status and a sentence. */
@@ -90,17 +122,28 @@ function readInitiation(request: IncomingMessage): Initiation | string {
     return `unknown Upgrade: this address speaks ${UPGRADE_PROTOCOL}`
   const header = request.headers[HANDSHAKE_HEADER.toLowerCase()]
   if (typeof header !== 'string') return `the header ${HANDSHAKE_HEADER} is missing`
-  const initiation = decodeInitiation(new Uint8Array(Buffer.from(header, 'base64')))
-  return initiation ?? `the header ${HANDSHAKE_HEADER} holds no initiation`
+  return parseInitiation(header) ?? `the header ${HANDSHAKE_HEADER} holds no initiation`
+}
+
+/** Returns the initiation that a WebSocket's request carries in its query, where browsers can put it. */
+export function queryInitiation(query: URLSearchParams): Initiation | undefined {
+  // A `+` that was not escaped reads as a space.
+  return parseInitiation((query.get(HANDSHAKE_HEADER) ?? '').replaceAll(' ', '+'))
+}
+
+function parseInitiation(base64: string): Initiation | undefined {
+  return decodeInitiation(new Uint8Array(Buffer.from(base64, 'base64')))
 }
 
 /** Most likely the client knows another key of this server. The text is for its log. */
+const REFUSED_HANDSHAKE = encodeNoiseFrame(
+  NOISE_FRAME.error,
+  new TextEncoder().encode('decrypting machine key: this server has another key than the one you know'),
+)
+
 function refuseHandshake(socket: Socket): undefined {
-  const text = new TextEncoder().encode(
-    'decrypting machine key: this server has another key than the one you know',
-  )
   socket.write(SWITCHING)
-  hangUp(socket, encodeNoiseFrame(NOISE_FRAME.error, text))
+  hangUp(socket, REFUSED_HANDSHAKE)
 }
 
 /** Nobody asks for the proof yet, so the private half is not kept. */

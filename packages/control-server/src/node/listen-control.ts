@@ -13,7 +13,6 @@ import { Coordinator } from '../coordinator.ts'
 import type { CoordinatorOutput } from '../coordinator-output.ts'
 import type { CoordinatorOptions } from '../options.ts'
 import type { PingKind, PingOutcome } from '../pings.ts'
-import { acceptNoise } from './accept-noise.ts'
 import type { AdminCommand, AdminResult } from './admin-command.ts'
 import { nodeNamed, performAdmin } from './admin-command.ts'
 import { hashSecret } from './hash-secret.ts'
@@ -21,6 +20,7 @@ import type { Guest } from './guest.ts'
 import type { ControlLogger } from './logger.ts'
 import { silentLogger } from './logger.ts'
 import { MachineSessions } from './machine-sessions.ts'
+import { NoiseDoor } from './noise-door.ts'
 import { outerRoutes } from './outer-routes.ts'
 
 /** Time for a stranger to send the headers of a request, milliseconds. */
@@ -120,6 +120,7 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
   const onPong = (outcome: PingOutcome): void => waiting.get(outcome.id)?.(outcome)
   const sessions = new MachineSessions({ coordinator, now, wake, logger, onPong })
   const driver = drive(steadfast(coordinator, logger), systemClock, (output) => sessions.perform(output))
+  const door = new NoiseDoor({ privateKey, crypto, onConnection: (connection) => sessions.serve(connection) })
   const takeHead = (id: string): boolean => {
     const expected = coordinator.handlePong(id, 'head', undefined, now())
     wake()
@@ -130,10 +131,7 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
     if (!guest?.handleRequest(request, response)) routes(request, response)
   })
   server.on('upgrade', (request, socket, head) => {
-    if (guest?.handleUpgrade(request, socket, head)) return
-    socket.on('error', () => socket.destroy())
-    const connection = acceptNoise(request, socket as Socket, head, privateKey, crypto)
-    if (connection) sessions.serve(connection)
+    if (!guest?.handleUpgrade(request, socket, head)) door.handleUpgrade(request, socket as Socket, head)
   })
   return {
     url,
@@ -165,6 +163,7 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
         server.close(() => resolve())
       })
       driver.close()
+      door.close()
       sessions.close()
       server.closeAllConnections()
       await closed

@@ -1,17 +1,19 @@
 // A byte stream inside Noise records, as a Duplex that HTTP/2 can run on. It seals what is written and opens what comes
 // in; a record that does not open ends the connection, because there is no way to find the next one.
 
-import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import type { RecordTransport } from '@mesh/noise'
 
 /** One end of a Noise connection after its handshake. Destroying it destroys the socket, and the other way round. */
 export class NoiseStream extends Duplex {
-  readonly #socket: Socket
+  readonly #socket: Duplex
   readonly #transport: RecordTransport
 
-  /** @param head - Bytes that came with the handshake and belong to the first records. */
-  constructor(socket: Socket, transport: RecordTransport, head: Uint8Array) {
+  /**
+   * @param socket - What carries the records: a socket, or a WebSocket's bytes.
+   * @param head - Bytes that came with the handshake and belong to the first records.
+   */
+  constructor(socket: Duplex, transport: RecordTransport, head: Uint8Array) {
     super()
     this.#socket = socket
     this.#transport = transport

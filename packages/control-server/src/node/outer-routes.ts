@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { formatMachineKey, parseNodeKey } from '@mesh/keys'
 import { NOISE_CAPABILITY_VERSION, parseJson, ZERO_MACHINE_KEY_TEXT } from '@mesh/wire/control'
 import type { Coordinator } from '../coordinator.ts'
+import { requestTarget } from './request-target.ts'
 
 /** What the routes answer from. */
 export interface OuterRoutesOptions {
@@ -26,7 +27,7 @@ export function outerRoutes(
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const keys = { legacyPublicKey: ZERO_MACHINE_KEY_TEXT, publicKey: formatMachineKey(options.publicKey) }
   return (request, response) => {
-    const { path, query } = targetOf(request.url ?? '')
+    const { path, query } = requestTarget(request.url ?? '')
     if (path === '/verify' && request.method === 'POST')
       return void verify(request, response, options.coordinator)
     if (path === '/machine/ping-response') return takePong(request, response, query.get('id') ?? '', options)
@@ -41,12 +42,6 @@ export function outerRoutes(
     if (login !== undefined) return sendLoginPage(response, login, options.coordinator)
     sendText(response, 404, 'not found')
   }
-}
-
-/** Takes a request's target apart by hand: a stranger may send what no URL parser takes, and must not make one throw. */
-function targetOf(target: string): { path: string; query: URLSearchParams } {
-  const [, path = '', query = ''] = /^(?:https?:\/\/[^/?#]*)?([^?#]*)\??([^#]*)/i.exec(target) ?? []
-  return { path, query: new URLSearchParams(query) }
 }
 
 function sendKey(response: ServerResponse, version: string | null, keys: object): void {

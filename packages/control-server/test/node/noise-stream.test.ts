@@ -1,5 +1,4 @@
 import { performServerHandshake } from 'node:http2'
-import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { type RecordOpener, type RecordSealer, RecordTransport } from '@mesh/noise'
 import { expect, test } from 'vitest'
@@ -20,7 +19,7 @@ class StuckSocket extends Duplex {
 function open(): { socket: StuckSocket; stream: NoiseStream } {
   const socket = new StuckSocket()
   const transport = new RecordTransport(glass, glass)
-  return { socket, stream: new NoiseStream(socket as unknown as Socket, transport, new Uint8Array(0)) }
+  return { socket, stream: new NoiseStream(socket, transport, new Uint8Array(0)) }
 }
 
 const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20))
@@ -48,7 +47,7 @@ test('control 4: a record that does not open ends the stream and its socket', as
 test('control 7: bytes that came with the handshake are read first', async () => {
   const socket = new StuckSocket()
   const record = (byte: number): Buffer => Buffer.concat([Uint8Array.of(4, 0, 17, byte), new Uint8Array(16)])
-  const stream = new NoiseStream(socket as unknown as Socket, new RecordTransport(glass, glass), record(1))
+  const stream = new NoiseStream(socket, new RecordTransport(glass, glass), record(1))
   const seen: number[] = []
   stream.on('data', (chunk: Buffer) => seen.push(...chunk))
   socket.push(record(2))

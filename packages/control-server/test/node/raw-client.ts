@@ -194,11 +194,12 @@ export class MapStream {
   }
 }
 
-class Plain extends Duplex {
-  readonly #socket: Socket
+/** What a Noise connection carries, as a stream that HTTP/2 can run on. */
+export class Plain extends Duplex {
+  readonly #socket: Duplex
   readonly #transport: RecordTransport
 
-  constructor(socket: Socket, transport: RecordTransport, rest: Uint8Array) {
+  constructor(socket: Duplex, transport: RecordTransport, rest: Uint8Array) {
     super()
     this.#socket = socket
     this.#transport = transport
@@ -228,7 +229,7 @@ class Plain extends Duplex {
 }
 
 export async function readUntil(
-  socket: Socket,
+  socket: Duplex,
   head: Uint8Array,
   enough: (bytes: Uint8Array) => boolean,
 ): Promise<Uint8Array> {
@@ -237,7 +238,7 @@ export async function readUntil(
   return held
 }
 
-function nextChunk(socket: Socket): Promise<Uint8Array> {
+function nextChunk(socket: Duplex): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const done = (chunk: Buffer): void => {
       socket.pause()
