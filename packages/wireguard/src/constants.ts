@@ -20,6 +20,8 @@ export const REKEY_ON_RECEIVE = REJECT_AFTER_TIME - KEEPALIVE_TIMEOUT - REKEY_TI
 export const COOKIE_REFRESH_TIME = 120_000
 /** Time after the last session began at which all keys are wiped. */
 export const ZERO_KEY_MATERIAL = 3 * REJECT_AFTER_TIME
+/** Peers of one device at most. */
+export const MAX_PEERS = 65_536
 /** Valid initiations of one peer closer than this to the last accepted one are refused. */
 export const INITIATION_INTERVAL = 20
 /** Plaintexts are filled up with zeros to a multiple of this. */

@@ -29,6 +29,8 @@ export interface PeerRoutes {
   readonly routes: readonly Prefix[]
   /** Sources that this peer may use. Prefixes of two peers may overlap, each is judged by its own (W14). */
   readonly allowedIps: readonly Prefix[]
+  /** Sources inside `allowedIps` that it may not use after all, unless a longer prefix of its own allows them again. */
+  readonly excludedIps?: readonly Prefix[]
 }
 
 /**

@@ -2,7 +2,13 @@
 // joined. It owns no socket and no timer: packets and time go in, callbacks and events come out.
 import type { Crypto, RandomSource } from '@mesh/noise'
 import type { Machine } from '@mesh/sansio'
-import type { DataPlane, DataPlaneCounters, DataPlaneOutputs, PeerCounters } from './data-plane.ts'
+import {
+  ACTIVITY,
+  type DataPlane,
+  type DataPlaneCounters,
+  type DataPlaneOutputs,
+  type PeerCounters,
+} from './data-plane.ts'
 import type { HandshakeDropReason, WireGuardEvent, WireGuardOutput } from './output.ts'
 import {
   type DatagramBatch,
@@ -48,8 +54,9 @@ export interface DeviceOutputs {
    */
   onSource?(peer: PeerId, source: number, proof: 'data' | 'handshake'): void
   /**
-   * Returns bytes that name a source (its address and port, or relay and key), so that a cookie is good for that
-   * source alone and a flooder is told from the others. Without a name only the load of all together counts.
+   * Returns bytes that name a source, so that a cookie is good for that source alone and a flooder is told from the others:
+   * two bytes of port and an address behind them, whose host is limited as one, or a name of another length, such as a
+   * relay's and a key. Without a name only the load of all together counts.
    */
   nameSource?(source: number): Uint8Array | undefined
 }
@@ -100,8 +107,31 @@ export class WireGuardDevice implements Machine<WireGuardEvent> {
     this.#machine.setPeers(peers, now)
     this.#perform(now) // the old sessions end before the new routes begin
     this.#plane.setRoutes(
-      peers.map(({ id, allowedIps, routes = allowedIps }) => ({ peer: id, allowedIps, routes })),
+      peers.map(({ id, allowedIps, excludedIps = [], routes = allowedIps }) => ({
+        peer: id,
+        allowedIps,
+        excludedIps,
+        routes,
+      })),
     )
+  }
+
+  /**
+   * Sets another own private key, 32 bytes, which is copied. All sessions end and all peers are forgotten, for what they
+   * know us by is gone: set them again.
+   *
+   * @throws RangeError when it is not 32 bytes.
+   */
+  setPrivateKey(privateKey: Uint8Array, now: number): void {
+    this.#machine.setPrivateKey(privateKey)
+    this.#perform(now)
+    this.#plane.setRoutes([])
+  }
+
+  /** Begins a handshake with a peer, however young its session is; five seconds after the last one at the earliest. */
+  startHandshake(peer: PeerId, now: number): void {
+    this.#machine.handleActivity(peer, ACTIVITY.rekey, now)
+    this.#perform(now)
   }
 
   /** Forgets a peer's sessions and handshake, because it has restarted; what is sent next begins a new handshake. */

@@ -4,11 +4,17 @@
 import { type Crypto, cookieFor, hasMac2, KEY_LENGTH, type RandomSource } from '@mesh/noise'
 import { COOKIE_REFRESH_TIME, UNDER_LOAD_QUEUE, UNDER_LOAD_TIME } from './constants.ts'
 
-/** Handshake messages a second from one source, and how many at once. */
+/** Handshake messages a second from one host, and how many at once. */
 const RATE = 20
 const BURST = 5
-/** Sources remembered at a time; the oldest are forgotten, which costs an attacker as many addresses. */
+/** Hosts remembered at a time; the oldest are forgotten, which costs an attacker as many addresses. */
 const MAX_SOURCES = 4_096
+
+/** Bytes in the parts of a name: a port, an address behind it. */
+const PORT = 2
+const ADDRESS_V4 = 4
+const ADDRESS_V6 = 16
+const NETWORK_V6 = 8
 
 const NAMELESS = new Uint8Array(0)
 
@@ -37,7 +43,7 @@ export class Doorkeeper {
 
   /**
    * @param source - Bytes that name where the message came from, port included (threat 23); `undefined` for nobody
-   * in particular.
+   * in particular. A cookie is good for all of it, but a host has as many ports as it likes: limits go by host.
    * @param waiting - How many messages wait to be worked on.
    */
   admit(message: Uint8Array, source: Uint8Array | undefined, waiting: number, now: number): Admission {
@@ -58,7 +64,7 @@ export class Doorkeeper {
   }
 
   #takeToken(source: Uint8Array, now: number): boolean {
-    const name = String.fromCharCode(...source)
+    const name = String.fromCharCode(...hostOf(source))
     const bucket = this.#buckets.get(name) ?? { tokens: BURST, at: now }
     this.#buckets.delete(name) // and in again at the end: the map keeps the latest last
     this.#buckets.set(name, bucket)
@@ -76,4 +82,11 @@ export class Doorkeeper {
       return
     }
   }
+}
+
+/** What of a name tells hosts apart: an IPv4 address, or the half of an IPv6 address that a network gives out; of others all. */
+function hostOf(source: Uint8Array): Uint8Array {
+  if (source.length === ADDRESS_V4 + PORT) return source.subarray(PORT)
+  if (source.length === ADDRESS_V6 + PORT) return source.subarray(PORT, PORT + NETWORK_V6)
+  return source
 }

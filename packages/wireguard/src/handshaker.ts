@@ -29,14 +29,14 @@ import { INITIATION_INTERVAL } from './constants.ts'
 import type { HandshakeDropReason } from './output.ts'
 import type { Peer } from './peer.ts'
 import type { PeerDirectory } from './peer-directory.ts'
-import { isLater, Tai64nClock } from './tai64n.ts'
+import { isLater, type Tai64nClock } from './tai64n.ts'
 
 /** What a {@link Handshaker} is made of. */
 export interface HandshakerOptions {
   readonly privateKey: Uint8Array
   readonly crypto: Crypto
   readonly random: RandomSource
-  readonly wallClock: () => number
+  readonly timestamps: Tai64nClock
   readonly peers: PeerDirectory
 }
 
@@ -62,7 +62,7 @@ export class Handshaker {
     this.#identity = { crypto, staticPrivate, staticPublic }
     this.#macKeys = macKeysOf(crypto, staticPublic)
     this.#random = options.random
-    this.#timestamps = new Tai64nClock(options.wallClock)
+    this.#timestamps = options.timestamps
     this.#peers = options.peers
   }
 

@@ -12,6 +12,8 @@ export interface PeerConfig {
   readonly presharedKey?: Uint8Array
   /** Sources it may use inside the tunnel. */
   readonly allowedIps: readonly Prefix[]
+  /** Sources inside `allowedIps` that are another peer's, for whoever wants an address to have one owner. */
+  readonly excludedIps?: readonly Prefix[]
   /** Destinations that are sent to it; the same as `allowedIps` when left out. */
   readonly routes?: readonly Prefix[]
   /** Milliseconds of silence after which an empty packet is sent, to keep a NAT open; 0 or left out for never. */

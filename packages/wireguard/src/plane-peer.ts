@@ -1,7 +1,7 @@
 // A peer as the data plane holds it: at most three sessions, what it may send from, what waits for it, what happened.
 import type { Prefix } from '@mesh/wire/ip'
 import type { PeerId } from './packet-batch.ts'
-import { PrefixTable } from './prefix-table.ts'
+import { HOLE, PrefixTable } from './prefix-table.ts'
 import type { Session } from './session.ts'
 import { StagedPackets } from './staged-packets.ts'
 
@@ -28,10 +28,11 @@ export class PlanePeer {
     this.id = id
   }
 
-  /** Says which sources are its. */
-  setAllowedIps(prefixes: readonly Prefix[]): void {
+  /** Says which sources are its, and which of those are not after all. */
+  setAllowedIps(prefixes: readonly Prefix[], excluded: readonly Prefix[] = []): void {
     const table = new PrefixTable()
     for (const prefix of prefixes) table.insert(prefix, 1)
+    for (const prefix of excluded) table.insert(prefix, HOLE)
     this.allowedIps = table
   }
 

@@ -64,9 +64,9 @@ export class PortableDataPlane implements DataPlane {
   setRoutes(peers: readonly PeerRoutes[]): void {
     const routes = new PrefixTable()
     const gone = new Set(this.#peers.keys())
-    for (const { peer: id, routes: prefixes, allowedIps } of peers) {
+    for (const { peer: id, routes: prefixes, allowedIps, excludedIps } of peers) {
       gone.delete(id)
-      this.#peerOf(id).setAllowedIps(allowedIps)
+      this.#peerOf(id).setAllowedIps(allowedIps, excludedIps)
       for (const prefix of prefixes) routes.insert(prefix, id)
     }
     for (const id of gone) {

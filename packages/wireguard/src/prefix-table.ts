@@ -2,10 +2,14 @@
 // A node stands for a prefix; below it hang the longer ones, left those whose next bit is 0, right those with 1.
 import type { Prefix } from '@mesh/wire/ip'
 
+/** The value of a prefix that belongs to nobody, though a shorter one around it does. */
+export const HOLE = -2
+/** What stands where two branches merely part. */
+const FORK = -1
+
 interface TrieNode {
   readonly address: Uint8Array
   readonly bits: number
-  /** -1 where two branches merely part. */
   value: number
   left: TrieNode | undefined
   right: TrieNode | undefined
@@ -19,7 +23,7 @@ export class PrefixTable {
   /**
    * Adds a prefix; one that is there already gets the new value.
    *
-   * @param value - Not negative.
+   * @param value - Not negative, or {@link HOLE}.
    */
   insert(prefix: Prefix, value: number): void {
     const { address, bits } = prefix
@@ -35,7 +39,7 @@ export class PrefixTable {
   }
 
   /**
-   * Returns the value of the longest prefix that holds the address, or -1.
+   * Returns the value of the longest prefix that holds the address; a negative number when none does, or it is a hole.
    *
    * @param bytes - Holds the address, `length` bytes (4 or 16) from `offset` on.
    */
@@ -44,7 +48,7 @@ export class PrefixTable {
     let node = length === 4 ? this.#v4 : this.#v6
     let found = -1
     while (node !== undefined && commonBits(node.address, 0, bytes, offset, node.bits) >= node.bits) {
-      if (node.value >= 0) found = node.value
+      if (node.value !== FORK) found = node.value
       if (node.bits === whole) break
       node = bitAt(bytes, offset, node.bits) === 0 ? node.left : node.right
     }
@@ -71,7 +75,7 @@ function insertInto(root: TrieNode | undefined, node: TrieNode): TrieNode {
 }
 
 function branch(node: TrieNode, bits: number): TrieNode {
-  return { address: node.address, bits, value: -1, left: undefined, right: undefined }
+  return { address: node.address, bits, value: FORK, left: undefined, right: undefined }
 }
 
 function attach(parent: TrieNode, child: TrieNode): void {

@@ -11,6 +11,7 @@ import {
 } from '@mesh/wire/wireguard'
 import {
   KEEPALIVE_TIMEOUT,
+  MAX_PEERS,
   MAX_TIMER_HANDSHAKES,
   REKEY_TIMEOUT,
   REKEY_TIMEOUT_JITTER,
@@ -25,6 +26,7 @@ import type { PeerId } from './packet-batch.ts'
 import type { Peer } from './peer.ts'
 import type { PeerConfig, PeerSessionStatus } from './peer-config.ts'
 import { PeerDirectory } from './peer-directory.ts'
+import { Tai64nClock } from './tai64n.ts'
 
 /** What a {@link WireGuard} machine is made of. */
 export interface WireGuardOptions {
@@ -43,7 +45,8 @@ export class WireGuard implements Machine<WireGuardOutput> {
   readonly #crypto: Crypto
   readonly #random: RandomSource
   readonly #peers: PeerDirectory
-  readonly #handshaker: Handshaker
+  #handshaker: Handshaker
+  readonly #timestamps: Tai64nClock
   readonly #doorkeeper: Doorkeeper
   readonly #queue = new HandshakeQueue()
   readonly #out: WireGuardOutput[] = []
@@ -63,11 +66,11 @@ export class WireGuard implements Machine<WireGuardOutput> {
 
   /** @throws RangeError when the private key is not 32 bytes. */
   constructor(options: WireGuardOptions) {
-    if (options.privateKey.length !== KEY_LENGTH) throw new RangeError('privateKey: must be 32 bytes')
     this.#crypto = options.crypto ?? nobleCrypto
     this.#random = options.random
     this.#peers = new PeerDirectory(options.random)
-    this.#handshaker = new Handshaker({ ...options, crypto: this.#crypto, peers: this.#peers })
+    this.#timestamps = new Tai64nClock(options.wallClock)
+    this.#handshaker = this.#handshakerFor(options.privateKey)
     this.#doorkeeper = new Doorkeeper(this.#crypto, options.random)
   }
 
@@ -84,8 +87,11 @@ export class WireGuard implements Machine<WireGuardOutput> {
   /**
    * Sets who the peers are. Those that stay keep their sessions; those that are gone, or come with another key, are
    * forgotten first. A peer with our own key is left out.
+   *
+   * @throws RangeError for more than 65,536 of them.
    */
   setPeers(configs: readonly PeerConfig[], now: number): void {
+    if (configs.length > MAX_PEERS) throw new RangeError(`peers: ${configs.length}, at most ${MAX_PEERS}`)
     const wanted = new Map(configs.map((config) => [config.id, config]))
     for (const peer of this.#peers.all()) {
       const config = wanted.get(peer.config.id)
@@ -98,6 +104,18 @@ export class WireGuard implements Machine<WireGuardOutput> {
       else if (peer.timers.persistentAt === Infinity) peer.timers.persistentAt = now
       this.#wake(peer)
     }
+  }
+
+  /**
+   * Sets another own private key, 32 bytes, which is copied, and forgets all peers.
+   *
+   * @throws RangeError when it is not 32 bytes.
+   */
+  setPrivateKey(privateKey: Uint8Array): void {
+    const next = this.#handshakerFor(privateKey)
+    for (const peer of this.#peers.all()) this.#remove(peer)
+    this.#handshaker.identity.staticPrivate.fill(0)
+    this.#handshaker = next
   }
 
   /** Forgets a peer's sessions and its handshake: it has restarted and knows them no more (data-plane.md 1.8). */
@@ -113,8 +131,8 @@ export class WireGuard implements Machine<WireGuardOutput> {
    *
    * @param source - A number the owner knows the sender's address by, given back in `reply` and `handshake-source`
    * until the next input. A message that had to wait has no source any more.
-   * @param name - Bytes that name that address, port included: a cookie is good for them alone. Without a name only
-   * the load of all senders together counts.
+   * @param name - Bytes that name that address, two bytes of port before it: a cookie is good for them alone, and its host
+   * is limited as one. Without a name only the load of all senders together counts.
    */
   handleDatagram(datagram: Uint8Array, source: number, name: Uint8Array | undefined, now: number): void {
     const type = messageType(datagram)
@@ -186,6 +204,17 @@ export class WireGuard implements Machine<WireGuardOutput> {
     for (const peer of this.#peers.all()) this.#remove(peer)
     this.#handshaker.identity.staticPrivate.fill(0)
     this.#wakeAt = Infinity
+  }
+
+  #handshakerFor(privateKey: Uint8Array): Handshaker {
+    if (privateKey.length !== KEY_LENGTH) throw new RangeError('privateKey: must be 32 bytes')
+    return new Handshaker({
+      privateKey,
+      crypto: this.#crypto,
+      random: this.#random,
+      timestamps: this.#timestamps,
+      peers: this.#peers,
+    })
   }
 
   // What is said.

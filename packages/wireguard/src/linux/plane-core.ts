@@ -144,9 +144,9 @@ export class PlaneCore {
   setRoutes(peers: readonly PeerRoutes[]): void {
     const routes = new PrefixTable()
     const gone = new Set(this.#peers.keys())
-    for (const { peer: id, routes: prefixes, allowedIps } of peers) {
+    for (const { peer: id, routes: prefixes, allowedIps, excludedIps } of peers) {
       gone.delete(id)
-      this.#peerOf(id, allowedIps)
+      this.#peerOf(id, allowedIps, excludedIps)
       for (const prefix of prefixes) routes.insert(prefix, id)
     }
     for (const id of gone) {
@@ -498,9 +498,9 @@ export class PlaneCore {
     }
   }
 
-  #peerOf(id: PeerId, allowedIps: readonly Prefix[]): void {
+  #peerOf(id: PeerId, allowedIps: readonly Prefix[], excludedIps: readonly Prefix[] | undefined): void {
     const peer = this.#peers.get(id) ?? new PlanePeer(id)
-    peer.setAllowedIps(allowedIps)
+    peer.setAllowedIps(allowedIps, excludedIps)
     this.#peers.set(id, peer)
   }
 }

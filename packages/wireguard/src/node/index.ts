@@ -1,6 +1,7 @@
 /**
- * The Linux filling of the data plane's seat: a thread of its own that moves packets between a TUN and UDP sockets by
- * system calls through `node:ffi`, with segmentation offloads both ways and Node's own OpenSSL for bulk crypto.
+ * WireGuard in a Node process: an interface with its sockets and timers, the UAPI by which `wg` steers it, and the Linux
+ * filling of the data plane's seat, a thread of its own that moves packets between a TUN and UDP sockets by system calls
+ * through `node:ffi`, with segmentation offloads both ways and Node's own OpenSSL for bulk crypto.
  *
  * @packageDocumentation
  */
@@ -10,5 +11,17 @@ export {
   type LinuxDataPlaneOptions,
   linuxDataPlaneUnsupportedReason,
 } from './linux-data-plane.ts'
+export { parseConfig } from '../plain/config-file.ts'
+export { type Underlay } from './underlay.ts'
+export { serveUapi, type UapiServer, type UapiTarget } from './uapi-server.ts'
+export {
+  type BatchTun,
+  type DescriptorTun,
+  generateKeys,
+  openWireGuard,
+  type OpenWireGuardOptions,
+  WireGuardNode,
+  type WireGuardNodeEvent,
+} from './wireguard-node.ts'
 export { PlaneSockets, type PlaneSocketsListener } from './plane-sockets.ts'
 export { ACCEPT, DROP, type PacketJudge, UP, type Verdict } from '../linux/packet-judge.ts'

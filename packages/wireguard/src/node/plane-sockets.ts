@@ -121,6 +121,16 @@ export class PlaneSockets {
     })
   }
 
+  /** Goes over to another port, 0 for any. @throws Error when it cannot be had: the sockets there are go on. */
+  moveTo(port: number): Promise<void> {
+    return this.#inTurn(async () => {
+      const before = [this.#v4, this.#v6]
+      this.#open(port)
+      await this.#use(this.descriptors)
+      for (const socket of before) if (socket !== undefined) this.#calls.close(socket.fd)
+    })
+  }
+
   /** Closes both. Harmless when repeated. */
   close(): Promise<void> {
     this.#listener = undefined

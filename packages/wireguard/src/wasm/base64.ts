@@ -1,4 +1,4 @@
-// Base64 of our own making, for the module alone: a core has no `atob`, and not every runtime reads base64 into bytes.
+// Base64 of our own making, for the module and for keys: a core has no `atob`, and not every runtime reads base64 into bytes.
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
 

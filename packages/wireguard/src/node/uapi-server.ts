@@ -1,0 +1,108 @@
+// Serves the UAPI of an interface on a Unix socket, where `wg` looks for it.
+import { chmod, mkdir, rm } from 'node:fs/promises'
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { formatUapiErrno, formatUapiStatus, UAPI_ERRNO, UapiReader, type UapiRequest } from '../plain/uapi.ts'
+import type { WireGuardNode } from './wireguard-node.ts'
+
+/** What of a {@link WireGuardNode} the UAPI needs. */
+export type UapiTarget = Pick<WireGuardNode, 'configure' | 'status'>
+
+/** A UAPI being served. */
+export interface UapiServer {
+  /** Where its socket is. */
+  readonly path: string
+  /** Ends it and removes the socket. Harmless when repeated. */
+  close(): Promise<void>
+}
+
+/** Where `wg` looks for interfaces that are programs. */
+const FOLDER = '/var/run/wireguard'
+/** Programs that steer at one time, and how long one may keep silent, in milliseconds. */
+const MAX_CONVERSATIONS = 32
+const SILENCE = 30_000
+
+/**
+ * Lets `wg` steer an interface: `wg show NAME`, `wg set NAME …`. Only the socket's owner, root, may connect, for the answers
+ * hold the private key.
+ *
+ * @throws Error in one sentence when another program serves an interface of that name.
+ */
+export async function serveUapi(node: UapiTarget, name: string, folder = FOLDER): Promise<UapiServer> {
+  const path = join(folder, `${name}.sock`)
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await removeStale(path, name)
+  const conversations = new Set<Socket>()
+  const server = createServer((socket) => {
+    conversations.add(socket)
+    socket.on('close', () => conversations.delete(socket))
+    converse(node, socket)
+  })
+  server.maxConnections = MAX_CONVERSATIONS
+  server.listen(path)
+  await once(server, 'listening')
+  await chmod(path, 0o600)
+  let closing: Promise<void> | undefined
+  const close = async (): Promise<void> => {
+    for (const socket of conversations) socket.destroy()
+    await new Promise<void>((resolve) => void server.close(() => resolve())) // which removes the socket, too
+  }
+  return { path, close: () => (closing ??= close()) }
+}
+
+/** A socket that nobody answers at was left behind by a program that was killed. */
+async function removeStale(path: string, name: string): Promise<void> {
+  const probe = connect(path)
+  try {
+    await once(probe, 'connect')
+  } catch {
+    return await rm(path, { force: true })
+  } finally {
+    probe.destroy()
+  }
+  throw new Error(`the interface ${name} is served by another program already`)
+}
+
+function converse(node: UapiTarget, socket: Socket): void {
+  const reader = new UapiReader()
+  let turn = Promise.resolve()
+  socket.setEncoding('utf8')
+  socket.setTimeout(SILENCE, () => socket.destroy())
+  socket.on('error', () => socket.destroy())
+  socket.on('data', (text: string) => {
+    for (const request of reader.read(text)) {
+      turn = turn.then(async () => {
+        const answer = await answerTo(node, request)
+        if (answer === undefined) socket.destroy()
+        else if (!socket.destroyed) socket.write(answer)
+      })
+    }
+  })
+}
+
+/** The answer; `undefined` to hang up. */
+async function answerTo(node: UapiTarget, request: UapiRequest): Promise<string | undefined> {
+  switch (request.kind) {
+    case 'get':
+      return formatUapiStatus(node.status())
+    case 'set':
+      return formatUapiErrno(await errnoOf(node.configure(request.change)))
+    case 'invalid':
+      return formatUapiErrno(UAPI_ERRNO.invalid)
+    case 'unknown':
+      return undefined
+  }
+}
+
+async function errnoOf(work: Promise<void>): Promise<number> {
+  try {
+    await work
+    return UAPI_ERRNO.ok
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'EADDRINUSE') return UAPI_ERRNO.portInUse
+    if (code === 'EOPNOTSUPP') return UAPI_ERRNO.unsupported
+    return error instanceof RangeError ? UAPI_ERRNO.invalid : UAPI_ERRNO.io
+  }
+}
