@@ -142,6 +142,44 @@ describe('threat 23: one flooder', () => {
     expect(transmits(drain(bob)).length).toBe(1)
   })
 
+  /** A source as a socket names it: a port, and the address of a host. */
+  const socketName = (host: number, port: number): Uint8Array =>
+    Uint8Array.of(port >> 8, port & 255, 192, 0, 2, host)
+
+  test('a host has one limit, however many ports it sends from', () => {
+    const bob = machine(2)
+    const flood = stranger(bob, 200, 0)
+    for (let port = 0; port < 1_000; port += 1) bob.handleDatagram(flood, 1, socketName(1, port), 0)
+    expect(bob.drops['cookie-sent']).toBe(995)
+    const other = Uint8Array.of(0, 7, ...new Uint8Array(16).fill(1))
+    for (let i = 0; i < 100; i += 1) bob.handleDatagram(flood, 1, other.with(17, i), 0) // all of one /64
+    expect(bob.drops['cookie-sent']).toBe(995 + 95)
+  })
+
+  test('who floods in another host’s name cannot keep it out: with its cookie it has a limit of its own', () => {
+    const bob = machine(2)
+    const alice = machine(1)
+    alice.setPeers([peer(7, bob.publicKey)], 0)
+    bob.setPeers([peer(8, alice.publicKey)], 0)
+    const flood = stranger(bob, 200, 0)
+    const steal = (now: number): void => {
+      for (let i = 0; i < 50; i += 1) bob.handleDatagram(flood, 1, socketName(1, i), now)
+      drain(bob)
+    }
+    steal(0)
+    alice.handleActivity(7, 32, 0)
+    const [first = new Uint8Array()] = transmits(drain(alice))
+    bob.handleDatagram(first, 5, socketName(1, 500), 0)
+    const [cookie = new Uint8Array()] = replies(drain(bob))
+    alice.handleDatagram(cookie, 6, name(6), 0)
+    const now = alice.pollTimeout()
+    alice.handleTimeout(now)
+    steal(now)
+    const [second = new Uint8Array()] = transmits(drain(alice))
+    bob.handleDatagram(second, 5, socketName(1, 500), now)
+    expect(transmits(drain(bob)).length).toBe(1)
+  })
+
   test('without names for sources a burst of many peers is worked on, none refused', () => {
     const bob = machine(2)
     const keys = Array.from({ length: 30 }, (_, i) => i + 40)

@@ -57,6 +57,8 @@ export interface LinuxDataPlaneOptions {
   readonly now?: () => number
   /** A module whose export `createJudge(options)` makes the packet filter of the thread. */
   readonly judge?: { readonly module: string; readonly options: unknown }
+  /** Whether authentic data moves a peer's path, as in plain WireGuard: its answers go there at once. */
+  readonly roams?: boolean
   /** `wasm` to leave Node's OpenSSL alone. */
   readonly aead?: 'wasm'
   /** Hears that authentic data of a peer came straight from an endpoint. Said again now and then. */
@@ -274,13 +276,14 @@ export class LinuxDataPlane implements DataPlane {
   // The thread.
 
   #startWorker(): void {
-    const { tun, judge, aead } = this.#options
+    const { tun, judge, aead, roams = false } = this.#options
     const [seconds, nanoseconds] = process.hrtime()
     const workerData: PlaneStart = {
       tun: tun.fd,
       sockets: this.sockets.descriptors,
       wakeUp: this.#wakeUp,
       mtu: tun.mtu > 0 ? tun.mtu : DEFAULT_MTU,
+      roams,
       shared: this.#shared,
       clock: { now: this.#now(), seconds, nanoseconds },
       judge,

@@ -14,6 +14,8 @@ export interface PlaneStart {
   readonly wakeUp: number
   /** The overlay's MTU. */
   readonly mtu: number
+  /** Whether authentic data moves a peer's path at once, before the control thread has heard of it. */
+  readonly roams: boolean
   /** Words shared between the two, see {@link SHARED_MESSAGES}. */
   readonly shared: SharedArrayBuffer
   /** What the control thread's clock said when `process.hrtime` said this. */

@@ -187,7 +187,9 @@ export class PlaneThread implements PlaneCoreOutputs {
   }
 
   onSource(peer: PeerId, source: number): void {
-    this.#report.source(peer, this.#sourceOf(source), this.#now)
+    const from = this.#sourceOf(source)
+    if (this.#start.roams && typeof from === 'object') this.#roam(peer, from)
+    this.#report.source(peer, from, this.#now)
   }
 
   onSessionEnd(localIndex: number): void {
@@ -349,6 +351,12 @@ export class PlaneThread implements PlaneCoreOutputs {
     const receiveKey = keys.slice(32, 64)
     this.#core.setSession(command.peer, { ...command, sendKey, receiveKey }, now)
     for (const copy of [keys, sendKey, receiveKey]) copy.fill(0)
+  }
+
+  #roam(peer: PeerId, endpoint: Endpoint): void {
+    const known = this.#paths.get(peer)?.name
+    const name = encodeSocketAddress(endpoint)
+    if (known === undefined || name.some((byte, i) => byte !== known[i])) this.#setPath(peer, endpoint)
   }
 
   #setPath(peer: PeerId, endpoint: Endpoint | undefined): void {

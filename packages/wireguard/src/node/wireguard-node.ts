@@ -192,6 +192,7 @@ function openLinux(tun: DescriptorTun, options: OpenWireGuardOptions): WireGuard
     tun,
     port: listenPort,
     onEvent,
+    roams: true,
     ...(bound === undefined ? {} : { address: bound }),
   })
   const core = new PlainWireGuard({

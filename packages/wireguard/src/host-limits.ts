@@ -1,0 +1,55 @@
+// How many handshake messages a host may have worked on: a bucket of tokens each, for as many hosts as are remembered.
+
+/** Handshake messages a second from one host, and how many at once. */
+const RATE = 20
+const BURST = 5
+/** Hosts remembered at a time; the oldest are forgotten, which costs an attacker as many addresses. */
+const MAX_HOSTS = 4_096
+
+/** Bytes in the parts of a name: a port, an address behind it. */
+const PORT = 2
+const ADDRESS_V4 = 4
+const ADDRESS_V6 = 16
+const NETWORK_V6 = 8
+
+interface Bucket {
+  tokens: number
+  at: number
+}
+
+/** Limits each host by itself. */
+export class HostLimits {
+  readonly #buckets = new Map<string, Bucket>()
+
+  /**
+   * Takes one token of the host that a source belongs to; `false` when it has none left.
+   *
+   * @param source - Two bytes of port and an address, or a name of another length.
+   */
+  take(source: Uint8Array, now: number): boolean {
+    const name = String.fromCharCode(...hostOf(source))
+    const bucket = this.#buckets.get(name) ?? { tokens: BURST, at: now }
+    this.#buckets.delete(name) // and in again at the end: the map keeps the latest last
+    this.#buckets.set(name, bucket)
+    if (this.#buckets.size > MAX_HOSTS) this.#forgetOldest()
+    bucket.tokens = Math.min(BURST, bucket.tokens + ((now - bucket.at) * RATE) / 1000)
+    bucket.at = now
+    if (bucket.tokens < 1) return false
+    bucket.tokens -= 1
+    return true
+  }
+
+  #forgetOldest(): void {
+    for (const name of this.#buckets.keys()) {
+      this.#buckets.delete(name)
+      return
+    }
+  }
+}
+
+/** What tells hosts apart: an IPv4 address, or the half of an IPv6 address that a network gives out; of other names all. */
+function hostOf(source: Uint8Array): Uint8Array {
+  if (source.length === PORT + ADDRESS_V4) return source.subarray(PORT)
+  if (source.length === PORT + ADDRESS_V6) return source.subarray(PORT, PORT + NETWORK_V6)
+  return source
+}
