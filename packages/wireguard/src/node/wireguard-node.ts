@@ -241,7 +241,7 @@ class PlaneUnderlay implements Underlay {
   }
 
   rebind(port: number): Promise<void> {
-    return this.#plane.sockets.rebind(port)
+    return this.#plane.sockets.moveTo(port)
   }
 
   setMark(mark: number): Promise<void> {
