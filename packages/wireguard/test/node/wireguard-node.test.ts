@@ -20,7 +20,7 @@ const open: WireGuardNode[] = []
 const folders: string[] = []
 
 afterEach(async () => {
-  await Promise.all(open.splice(0).map((node) => node.close()))
+  await Promise.all(open.splice(0).map((one) => one.close()))
   await Promise.all(folders.splice(0).map((folder) => rm(folder, { recursive: true, force: true })))
 })
 
@@ -107,6 +107,7 @@ describe('openWireGuard', () => {
     here.send(new Uint8Array(70_000).fill(0x45))
     here.send(packet(1, 2, 'two'))
     await until(() => got.length === 2)
+    expect(got).toEqual(['bob one', 'bob two'])
   })
 })
 

@@ -6,6 +6,17 @@ const KEY = formatKey(new Uint8Array(32).fill(1))
 const PEER = formatKey(new Uint8Array(32).fill(2))
 const SHARED = formatKey(new Uint8Array(32).fill(3))
 
+/** The code of the error a text makes; what is no ConfigError is thrown on. */
+function codeOf(text: string): string | undefined {
+  try {
+    parseConfig(text)
+    return undefined
+  } catch (error) {
+    if (error instanceof ConfigError) return error.code
+    throw error
+  }
+}
+
 describe('a file of wg-quick', () => {
   test('reads whole: every key, any case, comments, lists and bare addresses', () => {
     const config = parseConfig(`
@@ -69,7 +80,7 @@ describe('a file of wg-quick', () => {
     [`[Peer]\nPublicKey = ${PEER}\nEndpoint = nowhere`, 'line 3: Endpoint: not host:port: "nowhere"'],
     [`[Peer]\nPublicKey = ${PEER}\nEndpoint = a:70000`, 'line 3: Endpoint: not host:port: "a:70000"'],
   ])('refuses %j in one sentence with the line', (text, message) => {
-    expect(() => parseConfig(text)).toThrow(new ConfigError(0, '').constructor as typeof ConfigError)
+    expect(() => parseConfig(text)).toThrow(ConfigError)
     expect(() => parseConfig(text)).toThrow(message)
   })
 
@@ -90,16 +101,11 @@ describe('a file of wg-quick', () => {
     )
     fc.assert(
       fc.property(fc.array(fc.oneof(words, fc.string({ maxLength: 5 })), { maxLength: 30 }), (parts) => {
-        try {
-          parseConfig(parts.join(''))
-        } catch (error) {
-          expect(error).toBeInstanceOf(ConfigError)
-          expect((error as ConfigError).code).toBe('ERR_WIREGUARD_CONFIG')
-        }
+        expect([undefined, 'ERR_WIREGUARD_CONFIG']).toContain(codeOf(parts.join('')))
       }),
     )
     expect(() => parseConfig(`[Interface]\nPrivateKey = ${KEY}x`)).toThrow(
-      expect.not.stringContaining(KEY.slice(0, 20)) as unknown as Error,
+      /^line 2: PrivateKey: not a key, which is 44 characters of base64$/,
     )
   })
 })
