@@ -1,7 +1,7 @@
 // The addresses at which one peer may be found, where each was learned, and when it was last knocked at. They
 // come from control, from the peer's call-me-maybe, and from its own pings; never from WireGuard packets
 // (data-plane.md section 5.7).
-import { type Endpoint, isLinkLocal } from '@mesh/wire/ip'
+import { addressesEqual, type Endpoint, type IpAddress, isLinkLocal } from '@mesh/wire/ip'
 import { type EndpointKey, endpointKey, keepHop } from './endpoint-key.ts'
 import type { Hop } from './hop.ts'
 import { mayProbe } from './probe-rules.ts'
@@ -46,6 +46,18 @@ export class Candidates {
   /** Returns the candidate at `endpoint`. */
   get(endpoint: Hop): Candidate | undefined {
     return this.#all.get(endpointKey(endpoint))
+  }
+
+  /** Tells whether one of them has this address. */
+  hasAddress(address: IpAddress): boolean {
+    for (const { endpoint } of this.#all.values()) if (addressesEqual(endpoint.address, address)) return true
+    return false
+  }
+
+  /** Tells whether one of them is reached by this door. */
+  hasDoor(door: number): boolean {
+    for (const { endpoint } of this.#all.values()) if (endpoint.door === door) return true
+    return false
   }
 
   /** Forgets one. */

@@ -7,6 +7,8 @@ import type {
   CallMeMaybe,
   CallMeMaybeVia,
   DiscoMessage,
+  DoorsAccept,
+  DoorsOffer,
   Ping,
   Pong,
 } from '@mesh/wire/disco'
@@ -30,8 +32,8 @@ export interface RelayOrigin {
 /** Where a disco packet came from. */
 export type Origin = Hop | RelayOrigin
 
-/** The messages that lead to a tunnel on a peer relay; all come through a relay. */
-export type TunnelMessage = CallMeMaybeVia | AllocateRequest | AllocateResponse
+/** The messages that lead to other ways than pings find: tunnels on peer relays, doors. All come through a relay. */
+export type OtherWaysMessage = CallMeMaybeVia | AllocateRequest | AllocateResponse | DoorsOffer | DoorsAccept
 
 /** What the conversation needs of the machine it belongs to. */
 export interface ConversationHost {
@@ -45,8 +47,8 @@ export interface ConversationHost {
   peerByKey(nodeKey: Uint8Array): Peer | undefined
   /** Notes that a UDP source belongs to a peer. */
   noteSource(from: Hop, peer: PeerId): void
-  /** Takes a message about tunnels from the peer whose key sealed it and whom the relay names. */
-  handleTunnelMessage(message: TunnelMessage, peer: Peer, now: number): void
+  /** Takes a message about other ways from the peer whose key sealed it and whom the relay names. */
+  handleOtherWays(message: OtherWaysMessage, peer: Peer, now: number): void
   /** Hears that a ping has come out of a tunnel; it is answered already. */
   noteTunnelPing(from: Hop, now: number): void
   /** Hears that a ping for the sake of a tunnel has been answered. */
@@ -84,7 +86,7 @@ export class Conversation {
     const packet = this.#directory.seal(peer.disco, { kind: 'ping', txId, nodeKey: this.#nodeKey })
     if (packet === undefined) return
     this.#pings.add(txIdText(txId), { peer, to, at: now, purpose, asked })
-    peer.ledger.note('ping-sent', to, now)
+    if (purpose !== 'search') peer.ledger.note('ping-sent', to, now)
     if (typeof to === 'number') this.#host.transmitRelay(to, peer, packet, now)
     else this.#host.transmit(to, packet)
   }
@@ -126,8 +128,10 @@ export class Conversation {
       case 'call-me-maybe-via':
       case 'allocate-request':
       case 'allocate-response':
+      case 'doors-offer':
+      case 'doors-accept':
         if (!isRelayed(origin)) return this.#host.drop('disco-not-by-relay')
-        return this.#host.handleTunnelMessage(message, origin.peer, now)
+        return this.#host.handleOtherWays(message, origin.peer, now)
       default:
         return this.#host.drop('disco-unsupported')
     }
@@ -136,6 +140,7 @@ export class Conversation {
   /** Gives up the pings whose time is over. */
   handleTimeout(now: number): void {
     for (let ping = this.#pings.takeExpired(now); ping !== undefined; ping = this.#pings.takeExpired(now)) {
+      if (ping.purpose === 'search') continue
       ping.peer.ledger.note('ping-unanswered', ping.to, now)
       ping.peer.handlePingTimeout(ping, now)
       if (ping.asked !== 0) this.#host.noteResult(ping.asked, { ok: false, reason: 'timeout' })

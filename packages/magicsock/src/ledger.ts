@@ -15,6 +15,8 @@ export type LedgerEvent =
   | 'call-sent'
   | 'call-heard'
   | 'path-adopted'
+  | 'doors-opened'
+  | 'ports-searched'
 
 /** One kind of thing at one place. */
 export interface LedgerEntry {

@@ -14,11 +14,11 @@ import type { PathExplanation } from './explain.ts'
 import type { Hop } from './hop.ts'
 import type { NetcheckReport } from './netcheck-report.ts'
 import type { MagicSockOptions } from './options.ts'
+import { OtherWays } from './other-ways.ts'
 import type { MagicSockOutput, PingWay } from './output.ts'
 import type { PeerConfig, PeerId, PeerStatus } from './peer-config.ts'
 import { explainPeer, pathOf } from './peer-path.ts'
 import type { TunnelGrantor } from './peer-relay/grantor.ts'
-import type { TunnelSeeker } from './peer-relay/tunnel-seeker.ts'
 import { type Peer, type PeerHost, SESSION_ACTIVE_TIMEOUT } from './peer.ts'
 import { checkKeyLength, PeerSet } from './peer-set.ts'
 import type { PortMapServices } from './portmap/mapping.ts'
@@ -31,7 +31,7 @@ import { SENT } from './sent.ts'
 import { isRelaySource, Sources } from './sources.ts'
 import { Surroundings } from './surroundings.ts'
 import { countPacket } from './traffic.ts'
-import { discoDatagram, openReceiver, openTunnels, type Rooms } from './wiring.ts'
+import { discoDatagram, openPortSearch, openReceiver, openTunnels, type Rooms } from './wiring.ts'
 
 /**
  * Finds and keeps the best path to each peer.
@@ -51,7 +51,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
   readonly #sources = new Sources()
   readonly #sender: Sender
   readonly #receiver: Receiver
-  readonly #tunnels: TunnelSeeker
+  readonly #otherWays: OtherWays
   readonly #peers: PeerSet
   /** Peers with a timer of their own: those that are sent to, or have just called. */
   readonly #timed = new Set<Peer>()
@@ -93,13 +93,14 @@ export class MagicSock implements Machine<MagicSockOutput> {
       drop: (reason) => this.#drop(reason),
       rearm: () => (this.#rearm = true),
     }
-    this.#tunnels = openTunnels(rooms)
-    this.#receiver = openReceiver(rooms, this.#tunnels)
+    const ports = options.canOpenDoors === true ? openPortSearch(rooms, random) : undefined
+    this.#otherWays = new OtherWays(openTunnels(rooms), ports)
+    this.#receiver = openReceiver(rooms, this.#otherWays)
     this.#peers = new PeerSet(this.#directory, this.#hostForPeers(), {
       noteRemoved: (peer) => this.#forget(peer),
       noteDiscoKey: (peer, restarted) => {
         this.#conversation.forgetPeer(peer)
-        this.#tunnels.forgetPeer(peer)
+        this.#otherWays.forgetPeer(peer)
         if (restarted) this.#out.push({ kind: 'event', event: 'peer-restarted', peer: peer.id })
       },
     })
@@ -142,7 +143,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
    */
   setPeers(peers: readonly PeerConfig[], now: number): void {
     this.#peers.replace(peers)
-    this.#tunnels.setServers([...this.#peers.values()].filter(({ config }) => config.servesAsRelay === true))
+    this.#otherWays.setPeers(this.#peers.values())
     if (peers.length > 0) this.#surroundings.wake(now)
     this.#rearm = true
   }
@@ -319,7 +320,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
 
   /** Says which peer relay this node runs, for peers that may use it and for itself; `undefined` for none. */
   setPeerRelay(grantor: TunnelGrantor | undefined): void {
-    this.#tunnels.setGrantor(grantor)
+    this.#otherWays.setGrantor(grantor)
   }
 
   /** Hears that a relay does not have this node (any more). */
@@ -349,7 +350,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
   handleNetworkChange(now: number): void {
     for (const peer of this.#peers.values()) {
       peer.forgetPaths()
-      this.#tunnels.forgetPeer(peer)
+      this.#otherWays.forgetPeer(peer)
     }
     this.#surroundings.forget()
     this.#surroundings.look(true, now)
@@ -404,7 +405,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
       peer.handleTimeout(now)
       if (peer.timeoutAt === Infinity) this.#timed.delete(peer)
     }
-    this.#tunnels.handleTimeout(now)
+    this.#otherWays.handleTimeout(now)
     this.#surroundings.handleTimeout(now)
     this.#relays.handleTimeout(now)
   }
@@ -420,7 +421,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
     let at = Math.min(
       this.#conversation.pollTimeout(),
       this.#asked.pollTimeout(),
-      this.#tunnels.pollTimeout(),
+      this.#otherWays.pollTimeout(),
       this.#surroundings.pollTimeout(),
       this.#relays.pollTimeout(),
     )
@@ -439,7 +440,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
     this.#sources.forgetPeer(peer.id)
     this.#relays.forgetPeer(peer.id)
     this.#timed.delete(peer)
-    this.#tunnels.forgetPeer(peer)
+    this.#otherWays.forgetPeer(peer)
     this.#calls.forgetPeer(peer)
     this.#asked.endAll(peer.id, { ok: false, reason: 'unknown-peer' })
   }
@@ -508,9 +509,9 @@ export class MagicSock implements Machine<MagicSockOutput> {
       relayFor: (peer, now) => this.#relays.route(peer.id, peer.config.homeRelay, now),
       peerByKey: (key) => this.#peers.byKey(key),
       noteSource: (from, peer) => this.#sources.assign(from, peer),
-      handleTunnelMessage: (message, peer, now) => this.#tunnels.handleMessage(message, peer, now),
-      noteTunnelPing: (from, now) => this.#tunnels.handlePing(from, now),
-      noteTunnelPong: (ping, now) => this.#tunnels.handlePong(ping, now),
+      handleOtherWays: (message, peer, now) => this.#otherWays.handleMessage(message, peer, now),
+      noteTunnelPing: (from, now) => this.#otherWays.handleTunnelPing(from, now),
+      noteTunnelPong: (ping, now) => this.#otherWays.handleTunnelPong(ping, now),
       noteResult: (asked, result) => this.#asked.end(asked, result),
       drop: (reason) => this.#drop(reason),
     })
@@ -524,7 +525,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
       },
       sendPing: (peer, to, purpose, asked, now) => this.#conversation.sendPing(peer, to, purpose, asked, now),
       sendCallMeMaybe: (peer, now) => this.#calls.make(peer, now),
-      seekTunnel: (peer, now) => this.#tunnels.seek(peer, now),
+      seekOtherWays: (peer, now) => this.#otherWays.seek(peer, now),
       noteTimer: (peer) => {
         this.#timed.add(peer)
         this.#rearm = true

@@ -26,6 +26,11 @@ export interface MagicSockOptions {
   readonly canMeasureRelays?: boolean
   /** The owner can look for a captive portal: in full checks without UDP it is asked to. */
   readonly canCheckCaptivePortal?: boolean
+  /**
+   * Find peers behind NATs that give each destination another port, and be found behind such a one: the owner opens up to
+   * 256 extra sockets (doors) for ten seconds at a time, and names them by `from.door`. Default: it does not.
+   */
+  readonly canOpenDoors?: boolean
   /** A faster X25519 than the portable one. */
   readonly x25519?: X25519
 }

@@ -56,8 +56,13 @@ export type MagicSockEvent =
 
 /** What a {@link MagicSock} asks of its owner. */
 export type MagicSockOutput =
-  /** Send this datagram (STUN or disco). `bytes` belong to the owner. */
+  /**
+   * Send this datagram (STUN or disco), by the socket of `to.door` when it has one; that is opened by the first datagram.
+   * `bytes` belong to the owner.
+   */
   | { readonly kind: 'datagram'; readonly to: Hop; readonly bytes: Uint8Array }
+  /** Close the socket of this door; nothing is sent by it any more. */
+  | { readonly kind: 'close-door'; readonly door: number }
   /** Send this packet (disco) to a node through a relay region. `bytes` belong to the owner. */
   | { readonly kind: 'relay'; readonly region: number; readonly to: Uint8Array; readonly bytes: Uint8Array }
   /** Open a connection to this region and keep it, also through failures, until told to close it. */

@@ -1,7 +1,7 @@
 // One peer: its candidates, the best of its paths and how long that may be believed, and the pings that keep
 // both true. Everything here starts from a send: a node that only receives never probes (section 5.16).
 import type { Endpoint } from '@mesh/wire/ip'
-import { Candidates, DISCO_PING_INTERVAL } from './candidates.ts'
+import { type Candidate, Candidates, DISCO_PING_INTERVAL } from './candidates.ts'
 import type { DiscoIdentity } from './disco-directory.ts'
 import { type Hop, sameHop } from './hop.ts'
 import { sameKey } from './key-table.ts'
@@ -41,8 +41,8 @@ export interface PeerHost {
   sendPing(peer: Peer, to: Hop | number, purpose: PingPurpose, asked: number, now: number): void
   /** Asks the peer, through its relay, to ping us; perhaps only after our own endpoints are fresh. */
   sendCallMeMaybe(peer: Peer, now: number): void
-  /** Asks a peer relay for a tunnel to the peer, if there is one and it is time. */
-  seekTunnel(peer: Peer, now: number): void
+  /** Looks for what pings alone do not find: a tunnel on a peer relay, a port of a NAT that gives each its own. */
+  seekOtherWays(peer: Peer, now: number): void
   /** Hears that the peer has a timer from now on. */
   noteTimer(peer: Peer): void
   /** Hears that packets take another path now. */
@@ -141,7 +141,7 @@ export class Peer {
   discover(call: boolean, now: number): void {
     if (this.disco === undefined) return
     if (now >= this.#nextRoundAt) this.#pingCandidates(now)
-    if (call) this.#host.seekTunnel(this, now)
+    if (call) this.#host.seekOtherWays(this, now)
     if (!call || now - this.#lastCall < DISCO_PING_INTERVAL) return
     this.#lastCall = now
     this.#host.sendCallMeMaybe(this, now)
@@ -176,6 +176,7 @@ export class Peer {
     if (candidate.pingedAt === -Infinity) this.#nextRoundAt = -Infinity
     if (candidate.lastHeardPing === txId) return false
     candidate.lastHeardPing = txId
+    if (from.door !== undefined) this.#pingThroughDoor(candidate, now)
     return true
   }
 
@@ -187,7 +188,10 @@ export class Peer {
       this.#trustUntil = now + TRUST_UDP_ADDRESS
       return true
     }
-    const candidate = this.candidates.get(to)
+    const isFound = ping.purpose === 'search'
+    const candidate = isFound
+      ? this.candidates.noteHeard(to, this.#host.loopback, now)
+      : this.candidates.get(to)
     if (candidate === undefined) return false
     const path: Path = { endpoint: candidate.endpoint, latency, mtu: UNPROBED_MTU }
     if (!this.isTrusted(now) || betterAddr(path, this.#best)) this.#adopt(path, now)
@@ -216,7 +220,7 @@ export class Peer {
     this.#dropPathIfGone(this.candidates.setFromCallMeMaybe(endpoints, this.#host.loopback))
     this.#nextRoundAt = -Infinity
     this.discover(false, now)
-    this.#host.seekTunnel(this, now)
+    this.#host.seekOtherWays(this, now)
     if (this.isSettled(now) || this.disco === undefined) return true
     this.#secondRoundAt = now + SECOND_ROUND_DELAY
     this.#host.noteTimer(this)
@@ -311,6 +315,13 @@ export class Peer {
     }
     this.#lastRound = now
     this.#nextRoundAt = earliest + DISCO_PING_INTERVAL
+  }
+
+  /** The peer has found one of our doors: that is worth a ping at once. */
+  #pingThroughDoor(candidate: Candidate, now: number): void {
+    if (candidate.pingedAt !== -Infinity) return
+    candidate.pingedAt = now
+    this.#host.sendPing(this, candidate.endpoint, 'discovery', 0, now)
   }
 
   /** Everybody once more, soon after a call, unless a path has been found meanwhile. */

@@ -9,9 +9,9 @@ export const TX_ID_LENGTH = 12
 
 /**
  * Why a ping was sent. `asked` is for somebody who waits for the result, `tunnel` to see whether a peer relay's new
- * tunnel carries.
+ * tunnel carries; `search` is one of many by which a port is looked for.
  */
-export type PingPurpose = 'discovery' | 'heartbeat' | 'asked' | 'tunnel'
+export type PingPurpose = 'discovery' | 'heartbeat' | 'asked' | 'tunnel' | 'search'
 
 /** A ping that has not been answered yet. */
 export interface SentPing {

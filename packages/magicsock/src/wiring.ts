@@ -1,14 +1,19 @@
 // How the rooms of a magicsock hear of each other. Each room says what it needs of the others by an interface of its
 // own; here those are filled.
+import type { RandomSource } from '@mesh/sansio'
+import type { DiscoMessage } from '@mesh/wire/disco'
 import { encodeGeneve, GENEVE_DISCO } from '@mesh/wire/geneve'
 import type { Conversation } from './conversation.ts'
 import type { DiscoDirectory } from './disco-directory.ts'
 import type { DropReason } from './drops.ts'
 import type { Hop } from './hop.ts'
+import type { OtherWays } from './other-ways.ts'
 import type { MagicSockOutput } from './output.ts'
 import type { PeerId } from './peer-config.ts'
 import { TunnelSeeker } from './peer-relay/tunnel-seeker.ts'
 import type { Peer } from './peer.ts'
+import { Doors } from './port-search/doors.ts'
+import { PortSearch } from './port-search/port-search.ts'
 import { Receiver } from './receiver.ts'
 import type { Sources } from './sources.ts'
 import type { Surroundings } from './surroundings.ts'
@@ -54,8 +59,26 @@ export function openTunnels(rooms: Rooms): TunnelSeeker {
   })
 }
 
+/** Returns the two sides of a search for ports. */
+export function openPortSearch(rooms: Rooms, random: RandomSource): { doors: Doors; search: PortSearch } {
+  const { surroundings, conversation } = rooms
+  const host = {
+    get report() {
+      return surroundings.report
+    },
+    get loopback() {
+      return surroundings.loopback
+    },
+    tell: (peer: Peer, message: DiscoMessage, now: number) => void conversation.tell(peer, message, now),
+    knock: (peer: Peer, to: Hop, now: number) => conversation.sendPing(peer, to, 'search', 0, now),
+    probe: (peer: Peer, to: Hop, now: number) => conversation.sendPing(peer, to, 'search', 0, now),
+    closeDoor: (door: number) => rooms.put({ kind: 'close-door', door }),
+  }
+  return { doors: new Doors(host), search: new PortSearch(random, host) }
+}
+
 /** Returns the receiver of datagrams. */
-export function openReceiver(rooms: Rooms, tunnels: TunnelSeeker): Receiver {
+export function openReceiver(rooms: Rooms, otherWays: OtherWays): Receiver {
   const { surroundings, conversation } = rooms
   return new Receiver(rooms.sources, {
     handleDisco: (packet, from, now) => {
@@ -64,7 +87,7 @@ export function openReceiver(rooms: Rooms, tunnels: TunnelSeeker): Receiver {
     },
     handleControl: (packet, from, now) => {
       rooms.rearm()
-      return tunnels.handleControl(packet, from, now)
+      return otherWays.handleControl(packet, from, now)
     },
     handleStun: (bytes, now) => {
       rooms.rearm()

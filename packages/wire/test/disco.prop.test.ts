@@ -32,6 +32,8 @@ const message: fc.Arbitrary<DiscoMessage> = fc.oneof(
   fc.record({ kind: fc.constant('call-me-maybe-via'), ...allocation }),
   fc.record({ kind: fc.constant('allocate-request'), clientDisco: keys, generation: u32 }),
   fc.record({ kind: fc.constant('allocate-response'), generation: u32, ...allocation }),
+  endpoint.map(({ address, port }) => ({ kind: 'doors-offer', address, doors: port }) as const),
+  fc.record({ kind: fc.constant('doors-accept'), endpoint }),
 )
 
 /** The plaintext's length, after the two bytes of type and version, as the catalogue gives it. */
@@ -53,6 +55,9 @@ function lengthOf(m: DiscoMessage): number {
       return 68
     case 'allocate-response':
       return 128 + 18 * m.endpoints.length
+    case 'doors-offer':
+    case 'doors-accept':
+      return 18
   }
 }
 

@@ -43,6 +43,19 @@ test('D1: ping and pong have the bytes of the catalogue', () => {
   )
 })
 
+test('what asks for doors to be opened and tried has types that others do not use', () => {
+  const { address, port } = parseEndpoint('203.0.113.7:256')!
+  expect(encodeDisco({ kind: 'doors-offer', address, doors: port })).toEqual(
+    hex(`f0 00
+         00000000000000000000ffff cb007107 // our address
+         0100                        // 256 doors`),
+  )
+  expect(encodeDisco({ kind: 'doors-accept', endpoint: parseEndpoint('203.0.113.7:41641')! })).toEqual(
+    hex(`f1 00
+         00000000000000000000ffff cb007107 a2a9 // the endpoint to open toward`),
+  )
+})
+
 const common = `
   00010203 00000009              // VNI, generation
   ${'bb'.repeat(32)}             // remote disco key

@@ -70,6 +70,11 @@ export interface OpenMagicSockOptions {
    * Where the system does not say who the gateway is (other than Linux), `findGateway` must.
    */
   readonly portMapping?: boolean
+  /**
+   * Finds peers behind NATs that give each destination another port, and lets itself be found behind such a one: up to 256
+   * extra sockets for ten seconds, or 250 small datagrams a second to the peer's address for as long. Default: it does.
+   */
+  readonly portSearch?: boolean
   /** Says who the gateway is, every few seconds. Default: `defaultGateway`. */
   readonly findGateway?: () => Promise<Gateway | undefined>
   /** A faster X25519 than the portable one. */

@@ -6,6 +6,7 @@ import { type Endpoint, formatAddress, type IpAddress } from '@mesh/wire/ip'
 import type { DatagramSocket, SocketPorts, SocketTrouble } from '../datagram-socket.ts'
 import type { DropCounters } from '../drops.ts'
 import type { LocalEndpoint } from '../endpoints.ts'
+import type { Hop } from '../hop.ts'
 import type { PathExplanation } from '../explain.ts'
 import { MagicSock } from '../magicsock.ts'
 import type { NetcheckReport } from '../netcheck-report.ts'
@@ -16,6 +17,7 @@ import type { PortMapping } from '../portmap/mapping.ts'
 import type { RelayMap } from '../relay-map.ts'
 import { localAddresses } from './local-addresses.ts'
 import { defaultGateway } from './default-gateway.ts'
+import { DoorSockets } from './door-sockets.ts'
 import { lookUpRelays, needsLookUp } from './look-up.ts'
 import type { MagicSockHandle, OpenMagicSockOptions, RelayHandlers } from './open-magicsock.ts'
 import { RunningPortMapper } from './port-mapping.ts'
@@ -36,6 +38,7 @@ export class RunningMagicSock implements MagicSockHandle {
   readonly #sockets: DatagramSocket
   readonly #machine: MagicSock
   readonly #links: RelayLinks
+  readonly #doors = new DoorSockets((bytes, from) => this.#receive(bytes, from))
   readonly #driver: Driver
   readonly #portMapper: RunningPortMapper | undefined
   readonly #pings = new Map<number, (result: PingResult) => void>()
@@ -56,7 +59,7 @@ export class RunningMagicSock implements MagicSockHandle {
       nodeKey,
       discoPrivateKey: generatePrivateKey(random),
       underlay: {
-        sendDatagram: (to, bytes) => sockets.send(bytes, to),
+        sendDatagram: (to, bytes) => this.#sendDatagram(to, bytes),
         sendRelay: (region, to, bytes) => this.#links.send(region, to, bytes),
       },
       random,
@@ -64,6 +67,7 @@ export class RunningMagicSock implements MagicSockHandle {
       allowLoopback: allowLoopback === true,
       fixedPort: port !== undefined && port !== 0,
       canMeasureRelays: options.measureRelay !== undefined,
+      canOpenDoors: options.portSearch !== false,
       canCheckCaptivePortal: options.checkCaptivePortal !== undefined,
       ...(options.x25519 === undefined ? {} : { x25519: options.x25519 }),
     })
@@ -196,6 +200,7 @@ export class RunningMagicSock implements MagicSockHandle {
     this.#driver.close()
     this.#stopPolling()
     this.#links.closeAll()
+    this.#doors.closeAll()
     for (const resolve of this.#pings.values()) resolve({ ok: false, reason: 'closed' })
     for (const { reject } of this.#netchecks) reject(closedError())
     await this.#portMapper?.close()
@@ -209,7 +214,9 @@ export class RunningMagicSock implements MagicSockHandle {
   #perform(output: MagicSockOutput): void {
     switch (output.kind) {
       case 'datagram':
-        return this.#sockets.send(output.bytes, output.to)
+        return this.#sendDatagram(output.to, output.bytes)
+      case 'close-door':
+        return this.#doors.close(output.door)
       case 'relay':
         return this.#links.send(output.region, output.to, output.bytes)
       case 'connect-relay':
@@ -227,6 +234,11 @@ export class RunningMagicSock implements MagicSockHandle {
     }
   }
 
+  #sendDatagram(to: Hop, bytes: Uint8Array): void {
+    if (to.door === undefined) this.#sockets.send(bytes, to)
+    else this.#doors.send(to.door, bytes, to)
+  }
+
   #tell(event: MagicSockEvent): void {
     if (event.event === 'home-relay') this.#links.noteHome(event.region)
     if (event.event === 'ping') {
@@ -241,7 +253,8 @@ export class RunningMagicSock implements MagicSockHandle {
     this.#options.onEvent?.(event)
   }
 
-  #receive(bytes: Uint8Array, from: Endpoint): void {
+  #receive(bytes: Uint8Array, from: Hop): void {
+    if (this.#closed) return
     const peer = this.#machine.handleDatagram(bytes, from, this.#clock.now())
     if (peer !== 'consumed') {
       const header = this.#machine.lastHeaderLength

@@ -1,8 +1,13 @@
 // Finds paths through peer relays: nodes of the network with a reachable UDP port that forward between two others.
 // Asks every relay there is for a tunnel, tells the peer of it, and takes our end of it by a handshake (data-plane.md
 // section 5.11). A tunnel counts as a path once a ping through it has been answered.
-import type { CallMeMaybeVia, DiscoMessage, RelayEndpoint } from '@mesh/wire/disco'
-import type { TunnelMessage } from '../conversation.ts'
+import type {
+  AllocateRequest,
+  AllocateResponse,
+  CallMeMaybeVia,
+  DiscoMessage,
+  RelayEndpoint,
+} from '@mesh/wire/disco'
 import type { DiscoIdentity } from '../disco-directory.ts'
 import { type Hop, sameHop } from '../hop.ts'
 import { sameKey } from '../key-table.ts'
@@ -35,6 +40,9 @@ export interface TunnelSeekerHost extends HandshakeHost {
   /** Sends a message to a peer through its relay. */
   tell(peer: Peer, message: DiscoMessage, now: number): void
 }
+
+/** What is said about tunnels; all of it through a relay. */
+export type TunnelMessage = CallMeMaybeVia | AllocateRequest | AllocateResponse
 
 /** Seeks. */
 export class TunnelSeeker {

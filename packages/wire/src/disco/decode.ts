@@ -7,6 +7,7 @@ import {
   type CallMeMaybe,
   DISCO_TYPES,
   type DiscoMessage,
+  type DoorsOffer,
   type Ping,
   type Pong,
   type RelayHandshake,
@@ -44,9 +45,22 @@ export function decodeDisco(plaintext: Uint8Array): DiscoMessage | undefined {
       return version === 0 ? decodeAllocateRequest(body) : undefined
     case DISCO_TYPES['allocate-response']:
       return version === 0 ? decodeAllocateResponse(body) : undefined
+    case DISCO_TYPES['doors-offer']:
+      return version === 0 ? decodeDoorsOffer(body) : undefined
+    case DISCO_TYPES['doors-accept']:
+      return version === 0 && body.length >= ENDPOINT_LENGTH
+        ? { kind: 'doors-accept', endpoint: readEndpoint(body, 0) }
+        : undefined
     default:
       return undefined
   }
+}
+
+/** The number of doors stands where an endpoint has its port. */
+function decodeDoorsOffer(body: Uint8Array): DoorsOffer | undefined {
+  if (body.length < ENDPOINT_LENGTH) return undefined
+  const { address, port } = readEndpoint(body, 0)
+  return { kind: 'doors-offer', address, doors: port }
 }
 
 function withKind<K extends string, T extends object>(

@@ -38,6 +38,16 @@ export function encodeDisco(message: DiscoMessage): Uint8Array {
       writeRelayEndpoint(plaintext, HEADER_LENGTH, message)
       return plaintext
     }
+    case 'doors-offer': {
+      const plaintext = start(message.kind, ENDPOINT_LENGTH)
+      writeEndpoints(plaintext, HEADER_LENGTH, [{ address: message.address, port: message.doors }])
+      return plaintext
+    }
+    case 'doors-accept': {
+      const plaintext = start(message.kind, ENDPOINT_LENGTH)
+      writeEndpoints(plaintext, HEADER_LENGTH, [message.endpoint])
+      return plaintext
+    }
     case 'allocate-request': {
       const plaintext = start(message.kind, 2 * KEY_LENGTH + 4)
       putKey(plaintext, HEADER_LENGTH, message.clientDisco[0], 'clientDisco')

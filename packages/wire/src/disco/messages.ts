@@ -1,4 +1,6 @@
-// The nine messages of disco (data-plane section 4.2), as they are once the envelope is open.
+// The nine messages of disco (data-plane section 4.2), as they are once the envelope is open, and two of our own by
+// which a node behind a hard NAT is found. Other implementations ignore types they do not know.
+import type { IpAddress } from '../ip/address.ts'
 import type { Endpoint } from '../ip/endpoint.ts'
 
 /** "Are you there?" May travel any path, also through a relay. */
@@ -94,6 +96,25 @@ export interface AllocateResponse extends RelayEndpoint {
   readonly generation: number
 }
 
+/**
+ * "My NAT gives each destination another port. I can open this many sockets toward you, if you then try ports of this
+ * address." Only through a DERP relay.
+ */
+export interface DoorsOffer {
+  readonly kind: 'doors-offer'
+  /** How the sender looks from outside. */
+  readonly address: IpAddress
+  /** How many sockets it can open. */
+  readonly doors: number
+}
+
+/** "Open them toward this endpoint of mine: I begin to try." Only through a DERP relay. */
+export interface DoorsAccept {
+  readonly kind: 'doors-accept'
+  /** Where the sender will try from, as it looks from outside. */
+  readonly endpoint: Endpoint
+}
+
 /** Any disco message. The fields of a decoded one view the plaintext. */
 export type DiscoMessage =
   | Ping
@@ -105,6 +126,8 @@ export type DiscoMessage =
   | CallMeMaybeVia
   | AllocateRequest
   | AllocateResponse
+  | DoorsOffer
+  | DoorsAccept
 
 /** Bytes of a disco transaction id. */
 export const TX_ID_LENGTH = 12
@@ -120,4 +143,6 @@ export const DISCO_TYPES = {
   'call-me-maybe-via': 7,
   'allocate-request': 8,
   'allocate-response': 9,
+  'doors-offer': 0xf0,
+  'doors-accept': 0xf1,
 } as const satisfies Record<DiscoMessage['kind'], number>

@@ -1,0 +1,57 @@
+// Extra UDP sockets, opened by the first datagram that leaves by them. The machine opens many for a few seconds and keeps
+// the one that becomes a path.
+import { createSocket, type Socket } from 'node:dgram'
+import { type Endpoint, formatAddress, parseAddress } from '@mesh/wire/ip'
+import type { Hop } from '../hop.ts'
+
+/** Senders remembered as objects for one door; there is one peer behind it. */
+const MAX_SENDERS = 16
+
+interface Door {
+  readonly socket: Socket
+  readonly senders: Map<string, Hop>
+}
+
+/** The doors that are open. */
+export class DoorSockets {
+  readonly #doors = new Map<number, Door>()
+  readonly #onDatagram: (bytes: Uint8Array, from: Hop) => void
+
+  /** @param onDatagram - Takes what comes in; `from` names the door. */
+  constructor(onDatagram: (bytes: Uint8Array, from: Hop) => void) {
+    this.#onDatagram = onDatagram
+  }
+
+  /** Sends by a door, and opens it when it is not. Dropped when the system has no more sockets. */
+  send(door: number, bytes: Uint8Array, to: Endpoint): void {
+    const { socket } = this.#doors.get(door) ?? this.#open(door)
+    socket.send(bytes.slice(), to.port, formatAddress(to.address), () => undefined)
+  }
+
+  /** Closes a door. */
+  close(door: number): void {
+    this.#doors.get(door)?.socket.close()
+    this.#doors.delete(door)
+  }
+
+  /** Closes all. */
+  closeAll(): void {
+    for (const door of this.#doors.keys()) this.close(door)
+  }
+
+  #open(number: number): Door {
+    const socket = createSocket('udp4')
+    const door: Door = { socket, senders: new Map() }
+    this.#doors.set(number, door)
+    // Such as too many open files: this door leads nowhere, and is closed with the others.
+    socket.on('error', () => undefined)
+    socket.on('message', (bytes, { address, port }) => {
+      const key = `${address} ${port}`
+      const known = door.senders.get(key) ?? { address: parseAddress(address)!, port, door: number }
+      if (door.senders.size >= MAX_SENDERS) door.senders.clear()
+      door.senders.set(key, known)
+      this.#onDatagram(bytes, known)
+    })
+    return door
+  }
+}
