@@ -11,9 +11,10 @@ import {
   isDisco,
 } from '@mesh/wire/disco'
 import { isGeneve } from '@mesh/wire/geneve'
-import { type Endpoint, formatEndpoint, parseAddress, parseEndpoint } from '@mesh/wire/ip'
+import { type Endpoint, formatAddress, formatEndpoint, parseAddress, parseEndpoint } from '@mesh/wire/ip'
 import { decodeBindingRequest, encodeBindingResponse, isStun } from '@mesh/wire/stun'
 import {
+  type Hop,
   MagicSock,
   type MagicSockEvent,
   type MagicSockOutput,
@@ -50,7 +51,10 @@ export interface NodeOptions {
   readonly allowLoopback?: boolean
   readonly fixedPort?: boolean
   /** How the world outside sees what this node sends to `to`: a NAT. Default: as it is. */
-  readonly seenAs?: (from: Endpoint, to: Endpoint) => Endpoint
+  readonly seenAs?: (from: Endpoint, to: Hop) => Endpoint
+  readonly canOpenDoors?: boolean
+  /** By which door something comes in that is sent to this outside port. */
+  readonly doorAt?: (port: number) => number | undefined
 }
 
 /** A node: machine, loop, and what it did and met. */
@@ -85,6 +89,7 @@ export class WorldNode {
       now: world.clock.now(),
       allowLoopback: options.allowLoopback === true,
       fixedPort: options.fixedPort === true,
+      canOpenDoors: options.canOpenDoors === true,
     })
     this.#driver = drive<MagicSockOutput>(this.sock, world.clock, (output) => this.#perform(output))
   }
@@ -152,7 +157,7 @@ export class WorldNode {
   }
 
   /** Takes a datagram off the wire. */
-  receive(bytes: Uint8Array, from: Endpoint): void {
+  receive(bytes: Uint8Array, from: Hop): void {
     const now = this.#world.clock.now()
     const peer = this.sock.handleDatagram(bytes, from, now)
     const datagram = bytes.subarray(this.sock.lastHeaderLength)
@@ -186,7 +191,7 @@ export class World {
   /** One-way delay of a datagram, by destination text. */
   latency: (from: WorldNode | undefined, to: string) => number = () => 10
   /** Which datagrams are lost. */
-  isLost: (from: WorldNode, to: string, bytes: Uint8Array) => boolean = () => false
+  isLost: (from: WorldNode, to: string, bytes: Uint8Array, hop: Hop) => boolean = () => false
   /** One-way delay through the relay; `Infinity` when it is down. */
   relayLatency = 30
   /** Whoever else takes datagrams at some address, by endpoint text. */
@@ -217,10 +222,10 @@ export class World {
   }
 
   /** Sends a datagram on its way. */
-  carry(from: WorldNode, to: Endpoint, bytes: Uint8Array): void {
+  carry(from: WorldNode, to: Hop, bytes: Uint8Array): void {
     const text = formatEndpoint(to)
     this.#note(from, text, bytes)
-    if (this.isLost(from, text, bytes)) return
+    if (this.isLost(from, text, bytes, to)) return
     const source = this.#sourceOf(from, to)
     if (source === undefined) return
     this.clock.at(this.clock.now() + this.latency(from, text), () => this.#arrive(text, source, bytes))
@@ -264,7 +269,8 @@ export class World {
     if (this.stunServers.has(to)) return this.#answerStun(to, source, bytes)
     this.others.get(to)?.(bytes, source)
     const target = this.nodes.find((node) => this.#isAt(node, to, source))
-    target?.receive(bytes, source)
+    const door = target?.options.doorAt?.(at(to).port)
+    target?.receive(bytes, door === undefined ? source : { ...source, door })
   }
 
   #answerStun(server: string, source: Endpoint, bytes: Uint8Array): void {
@@ -277,7 +283,7 @@ export class World {
     )
   }
 
-  #sourceOf(from: WorldNode, to: Endpoint): Endpoint | undefined {
+  #sourceOf(from: WorldNode, to: Hop): Endpoint | undefined {
     const address = from.options.addresses
       .map((a) => parseAddress(a)!)
       .find((a) => a.length === to.address.length)
@@ -297,7 +303,10 @@ export class World {
     }
     const local = parseAddress(node.options.addresses[0]!)!
     const outside = node.options.seenAs?.({ address: local, port: PORT }, source)
-    return outside !== undefined && formatEndpoint(outside) === to
+    if (outside === undefined) return false
+    const door = node.options.doorAt?.(at(to).port)
+    const isDoor = door !== undefined && formatAddress(outside.address) === formatAddress(at(to).address)
+    return isDoor || formatEndpoint(outside) === to
   }
 
   #note(from: WorldNode, to: string, bytes: Uint8Array): void {

@@ -175,8 +175,8 @@ test('a request that is lost is sent once more, and the answer to either is good
 test('binds and answers that are lost are sent again', () => {
   let lost = 0
   const blocked = world.isLost
-  world.isLost = (from, to, bytes) => {
-    if (to !== RELAY_AT || lost >= 4) return blocked(from, to, bytes)
+  world.isLost = (from, to, bytes, hop) => {
+    if (to !== RELAY_AT || lost >= 4) return blocked(from, to, bytes, hop)
     lost += 1
     return true
   }

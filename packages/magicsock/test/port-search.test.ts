@@ -1,0 +1,166 @@
+// A NAT that gives each destination another port, and a peer whose endpoint is the same for everybody: the one opens
+// doors, the other tries ports. What it costs those who know nothing of it, and how a hit becomes the path.
+import { type Endpoint, formatEndpoint } from '@mesh/wire/ip'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { DOORS, OFFER_PAUSES } from '../src/port-search/doors.ts'
+import { MAX_PROBES, SEARCH_PAUSE } from '../src/port-search/port-search.ts'
+import { at, sealed, World, type WorldNode } from './support.ts'
+
+const HARD_OUTSIDE = '198.51.100.77'
+const HARD = at(`${HARD_OUTSIDE}:1`).address
+const EASY_AT = '203.0.113.2:41641'
+/** What the hard NAT draws for its doors. */
+const FIRST_DOOR_PORT = 20_000
+
+let world: World
+let hard: WorldNode
+let easy: WorldNode
+
+function seenAs(_from: Endpoint, to: Endpoint & { readonly door?: number }): Endpoint {
+  // Another port for each destination and each socket.
+  const port = to.door === undefined ? 3_000 + (to.address[3]! % 100) : FIRST_DOOR_PORT + to.door
+  return { address: HARD, port }
+}
+
+function doorAt(port: number): number | undefined {
+  return port > FIRST_DOOR_PORT && port <= FIRST_DOOR_PORT + 10_000 ? port - FIRST_DOOR_PORT : undefined
+}
+
+beforeEach(() => {
+  world = new World()
+  world.addRegion(1, '192.0.2.1:3478')
+  world.addRegion(2, '192.0.2.2:3478')
+  hard = world.add({ id: 1, addresses: ['192.168.1.5'], canOpenDoors: true, seenAs, doorAt })
+  easy = world.add({ id: 2, addresses: ['203.0.113.2'], canOpenDoors: true })
+  // The easy side lets in by port; the hard side lets a port in once its door has sent.
+  world.isLost = (from, to, _bytes, { door }) => {
+    if (from === easy && to.startsWith(HARD_OUTSIDE)) {
+      const tried = doorAt(at(to).port)
+      return tried === undefined || !hard.log.some((entry) => entry.to === EASY_AT && tried <= hardDoors())
+    }
+    if (from !== hard || to !== EASY_AT) return false
+    const outside = door === undefined ? undefined : formatEndpoint(seenAs(at(to), { ...at(to), door }))
+    return !easy.log.some((entry) => entry.to === outside)
+  }
+  world.clock.advanceBy(2_000)
+  hard.meet(easy.config())
+  easy.meet(hard.config())
+})
+
+/** The last door that has been opened. */
+function hardDoors(): number {
+  return hard.outputs.reduce(
+    (last, output) => Math.max(last, (output.kind === 'datagram' && output.to.door) || 0),
+    0,
+  )
+}
+
+function closed(): number {
+  return hard.outputs.filter(({ kind }) => kind === 'close-door').length
+}
+
+function pathOf(node: WorldNode, peer: number): string | undefined {
+  const endpoint = node.sock.status(peer, world.clock.now())?.endpoint
+  return endpoint && formatEndpoint(endpoint)
+}
+
+function probes(since = 0): string[] {
+  return easy.log
+    .filter((entry) => entry.at >= since && entry.to.startsWith(HARD_OUTSIDE))
+    .map(({ to }) => to)
+}
+
+test('ends in a direct path within 10 s, by one door; the others are closed', () => {
+  hard.keepSending(2, 500, 10_000)
+  expect(pathOf(hard, 2)).toBe(EASY_AT)
+  expect(closed()).toBe(hardDoors() - 1)
+  easy.keepSending(1, 500, 2_000)
+  expect(doorAt(at(pathOf(easy, 1)!).port)).toBeDefined()
+  easy.send(1, 5)
+  hard.send(2, 6)
+  world.clock.advanceBy(100)
+  expect(hard.arrivals.at(-1)).toMatchObject({ via: 'udp', peer: 2 })
+  expect(easy.arrivals.at(-1)).toMatchObject({ via: 'udp', peer: 1 })
+})
+
+test('is not begun where ordinary pings find a path', () => {
+  world.isLost = () => false
+  hard.keepSending(2, 500, 10_000)
+  expect(hard.sent('doors-offer')).toEqual([])
+})
+
+test('the door is closed when its peer is gone', () => {
+  hard.keepSending(2, 500, 10_000)
+  hard.meet()
+  expect(closed()).toBe(hardDoors())
+})
+
+test('a packet thread is not handed a path that goes by a door', () => {
+  hard.keepSending(2, 500, 10_000)
+  expect(pathOf(hard, 2)).toBe(EASY_AT)
+  expect(hard.sock.noteTraffic(2, world.clock.now())).toBeUndefined()
+})
+
+describe('a peer that knows nothing of it', () => {
+  test('hears of it ever more rarely, and no door is opened', () => {
+    easy.stop()
+    const began = world.clock.now()
+    hard.keepSending(2, 1_000, 15 * 60_000)
+    const offers = hard.log.filter(({ what }) => what === 'doors-offer').map((entry) => entry.at - began)
+    expect(offers).toHaveLength(4)
+    const pauses = offers.slice(1).map((offer, i) => offer - offers[i]!)
+    pauses.forEach((pause, i) => expect(pause).toBeGreaterThanOrEqual(OFFER_PAUSES[i]!))
+    expect(hardDoors()).toBe(0)
+  })
+})
+
+describe('the searching side', () => {
+  const offer = { kind: 'doors-offer', address: HARD, doors: DOORS } as const
+
+  beforeEach(() => {
+    // Nobody answers behind any port.
+    world.isLost = (from, to) => from === easy && to.startsWith(HARD_OUTSIDE)
+    hard.stop()
+  })
+
+  test('threat 32: tries 250 ports a second and 2 048 in all, each once, and none below 1024', () => {
+    const began = world.clock.now()
+    easy.receiveRelayed(1, hard.nodeKey, sealed(hard, easy, offer))
+    world.clock.advanceBy(1_200)
+    expect(probes(began).length).toBeLessThanOrEqual(255)
+    expect(probes(began).length).toBeGreaterThanOrEqual(245)
+    world.clock.advanceBy(60_000)
+    expect(probes(began).length).toBeLessThanOrEqual(MAX_PROBES + 20)
+    expect(new Set(probes(began)).size).toBe(probes(began).length)
+    for (const probe of probes(began)) expect(at(probe).port).toBeGreaterThanOrEqual(1_024)
+  })
+
+  test('threat 32: an offer that comes again and again is one search in 25 s', () => {
+    const began = world.clock.now()
+    for (let t = 0; t < SEARCH_PAUSE; t += 1_000) {
+      easy.receiveRelayed(1, hard.nodeKey, sealed(hard, easy, offer))
+      world.clock.advanceBy(1_000)
+    }
+    expect(probes(began).length).toBeLessThanOrEqual(MAX_PROBES + 20)
+    expect(easy.sent('doors-accept')).toHaveLength(1)
+  })
+
+  test('threat 32: tries no address that is not the peer’s, nor for an offer that comes by UDP', () => {
+    const elsewhere = at('192.0.2.99:1').address
+    easy.receiveRelayed(1, hard.nodeKey, sealed(hard, easy, { ...offer, address: elsewhere }))
+    easy.receive(sealed(hard, easy, offer), at(`${HARD_OUTSIDE}:3002`))
+    world.clock.advanceBy(5_000)
+    expect(easy.sent('doors-accept')).toEqual([])
+    expect(easy.sock.drops['disco-not-by-relay']).toBe(1)
+  })
+})
+
+test('opens doors toward no address that is not the peer’s', () => {
+  easy.stop()
+  hard.keepSending(2, 500, 2_500)
+  expect(hard.sent('doors-offer')).toHaveLength(1)
+  const endpoint = at('192.0.2.99:7')
+  hard.receiveRelayed(1, easy.nodeKey, sealed(easy, hard, { kind: 'doors-accept', endpoint }))
+  world.clock.advanceBy(1_000)
+  expect(hardDoors()).toBe(0)
+})
