@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util'
 import { aeadBench } from './aead.ts'
 import type { Bench, BenchResult } from './bench.ts'
+import { daemonBench } from './daemon.ts'
 import { dataplaneBench } from './dataplane.ts'
 import { handshakeBench } from './handshake.ts'
 import { watchMachine } from './machine.ts'
@@ -14,6 +15,7 @@ const benches: Readonly<Record<string, Bench>> = {
   aead: aeadBench,
   handshake: handshakeBench,
   dataplane: dataplaneBench,
+  daemon: daemonBench,
   relay: relayBench,
   'relay-idle': relayIdleBench,
   'relay-freeze': relayFreezeBench,

@@ -1,6 +1,6 @@
 // The nodes of a case, each with a real TUN in its own namespace: a real tailscaled, or our daemon.
 import { join } from 'node:path'
-import { eventually, type RunResult } from '../netns/lab.ts'
+import { eventually, type RunResult, type Started } from '../netns/lab.ts'
 import type { Control } from './servers.ts'
 import type { Place } from './site.ts'
 
@@ -9,6 +9,8 @@ export interface MeshNode {
   readonly place: Place
   /** Its IPv4 address in the mesh. */
   readonly address: string
+  /** Its daemon. */
+  readonly daemon: Started
   /** Asks its command line. */
   readonly cli: (...args: readonly string[]) => Promise<RunResult>
 }
@@ -48,7 +50,7 @@ export async function joinTailscaled(
       ...rest,
     ),
   )
-  return { place, address: await firstAddress(cli), cli }
+  return { place, address: await firstAddress(cli), daemon, cli }
 }
 
 /** Starts our daemon and logs it in. */
@@ -76,7 +78,7 @@ export async function joinMeshd(place: Place, control: Control, name: string): P
   await explained(daemon, () =>
     cli('up', `--login-server=${control.url}`, `--auth-key=${control.authKey}`, `--hostname=${name}`),
   )
-  return { place, address: await firstAddress(cli), cli }
+  return { place, address: await firstAddress(cli), daemon, cli }
 }
 
 /** Waits until the kernel's own ping from one node to the other is answered. */

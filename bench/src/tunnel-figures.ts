@@ -1,0 +1,107 @@
+// What is measured of a tunnel between two namespaces, whoever made it: throughput, round trip, processor time, memory. Both
+// ends and both iperf3 share this machine's cores, so throughput is what a packet costs and not the speed of a wire.
+import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { iperf, pingTimes, type TunnelEnd } from '@mesh/e2e/netns/tunnel'
+import type { Figures } from './bench.ts'
+import { round } from './machine.ts'
+import { median } from './rounds.ts'
+
+const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 3)
+const WARM_UP_SECONDS = 1.5
+const PINGS = 100
+/** Ticks of /proc/PID/stat in a second, on every Linux Node runs on. */
+const TICKS = 100
+
+/** What one round finds out about one contestant. */
+export interface Sample {
+  tcp1: number
+  tcp4: number
+  tcp1reverse: number
+  tcp6: number
+  udp: number
+  pps: number
+  cpuPerGbit: number
+  ping: number
+  pingP99: number
+  rssMb: number
+}
+
+type Figure = keyof Sample
+
+const FIGURES: readonly Figure[] = [
+  'tcp1',
+  'tcp4',
+  'tcp1reverse',
+  'tcp6',
+  'udp',
+  'pps',
+  'cpuPerGbit',
+  'ping',
+  'pingP99',
+  'rssMb',
+]
+
+/** Measures a tunnel that is open. */
+export async function measureTunnel(ends: readonly [TunnelEnd, TunnelEnd]): Promise<Sample> {
+  const [a, b] = ends
+  await iperf(a, b, WARM_UP_SECONDS)
+  await iperf(a, b, WARM_UP_SECONDS, '-R')
+  await sleep(300)
+  const times = (await pingTimes(a, b.overlay, PINGS)).sort((x, y) => x - y)
+  const before = cpuSeconds(ends)
+  const tcp1 = (await iperf(a, b, SECONDS)).gbits
+  const cpuPerGbit = (cpuSeconds(ends) - before) / (tcp1 * SECONDS)
+  const tcp4 = (await iperf(a, b, SECONDS, '-P', '4')).gbits
+  const tcp1reverse = (await iperf(a, b, SECONDS, '-R')).gbits
+  const tcp6 = (await iperf(a, b, SECONDS, '-6')).gbits
+  const udp = (await iperf(a, b, SECONDS, '-u', '-b', '3G', '-l', '1200')).gbits
+  const { packets: pps } = await iperf(a, b, SECONDS, '-u', '-b', '300M', '-l', '100')
+  return {
+    tcp1,
+    tcp4,
+    tcp1reverse,
+    tcp6,
+    udp,
+    pps,
+    cpuPerGbit,
+    ping: median(times),
+    pingP99: times[Math.ceil(times.length * 0.99) - 1] ?? Number.NaN,
+    rssMb: Math.max(...ends.map(rssMb)),
+  }
+}
+
+/** Seconds that the processes of both ends have had a processor. */
+function cpuSeconds(ends: readonly TunnelEnd[]): number {
+  return ends.reduce((sum, { process: { pid } }) => {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+    return sum + (Number(fields[11]) + Number(fields[12])) / TICKS
+  }, 0)
+}
+
+function rssMb({ process: { pid } }: TunnelEnd): number {
+  const [, kib = 'NaN'] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  return Number(kib) / 1024
+}
+
+/** The medians of some rounds. */
+export function mediansOf(samples: readonly Sample[]): Record<Figure, number> {
+  return Object.fromEntries(
+    FIGURES.map((figure) => [figure, round(median(samples.map((sample) => sample[figure])))]),
+  ) as Record<Figure, number>
+}
+
+/** Ours by the peer's: the median of the rounds' own ratios. Less is better for ping, cpuPerGbit and rssMb. */
+export function ratiosOf(ours: readonly Sample[], peer: readonly Sample[]): Figures {
+  return Object.fromEntries(
+    FIGURES.map((figure) => [
+      figure,
+      round(median(ours.map((sample, turn) => sample[figure] / (peer[turn]?.[figure] ?? Number.NaN)))),
+    ]),
+  )
+}
+
+/** One round as a line. */
+export function describe(sample: Sample): string {
+  return FIGURES.map((figure) => `${figure} ${round(sample[figure])}`).join(', ')
+}
