@@ -2,7 +2,7 @@
 import { eventually, type Lab } from '../netns/lab.ts'
 import type { InteropCase } from './case.ts'
 import { joinTailscaled, kernelPing, type MeshNode, pathIs } from './nodes.ts'
-import { type MeshControl, startAskingDerper, startControl, startRelay } from './servers.ts'
+import { type AdminControl, startAskingDerper, startControl, startRelay } from './servers.ts'
 import { buildSite } from './site.ts'
 
 const TAILSCALE = ['tailscaled', 'tailscale']
@@ -154,21 +154,21 @@ async function placeBeyond(lab: Lab, node: MeshNode): Promise<void> {
 
 async function joinAll(
   places: readonly Parameters<typeof joinTailscaled>[0][],
-  server: MeshControl,
+  server: AdminControl,
   peer: (program: string) => string,
 ): Promise<MeshNode[]> {
   return Promise.all(places.map((place, index) => joinTailscaled(place, server, `ts-${index}`, peer)))
 }
 
-async function nodesOf(server: MeshControl): Promise<readonly NodeLine[]> {
+async function nodesOf(server: AdminControl): Promise<readonly NodeLine[]> {
   return (await server.admin('nodes', 'list')) as readonly NodeLine[]
 }
 
-async function offering(server: MeshControl): Promise<readonly NodeLine[]> {
+async function offering(server: AdminControl): Promise<readonly NodeLine[]> {
   return (await nodesOf(server)).filter((node) => node.availableRoutes.length > 0)
 }
 
-async function primaryOf(server: MeshControl): Promise<NodeLine> {
+async function primaryOf(server: AdminControl): Promise<NodeLine> {
   const serving = (await nodesOf(server)).filter((node) => node.subnetRoutes.includes(SUBNET))
   const [primary, ...others] = serving
   if (primary === undefined || others.length > 0) throw new Error(`${serving.length} nodes serve ${SUBNET}`)

@@ -1,4 +1,4 @@
-// `pnpm interop NAME`: runs one group of cases against programs of other projects and prints a table, one line a case:
+// `pnpm interop NAME [WORDS]`: runs one group of cases against programs of other projects and prints a table, one line a case:
 // how far it came, how long it took, and where and why it stopped. A missing program is a printed skip; a case that
 // ran and stopped short makes the exit code 1.
 import { existsSync } from 'node:fs'
@@ -6,18 +6,31 @@ import { join } from 'node:path'
 import { Lab } from '../netns/lab.ts'
 import type { InteropCase, Trail } from './case.ts'
 import { control } from './control.ts'
+import { controlNodes } from './control-nodes.ts'
 import { first } from './first.ts'
+import { headscale } from './headscale.ts'
 import { localapi } from './localapi.ts'
 import { relay } from './relay.ts'
 
-const GROUPS: Readonly<Record<string, readonly InteropCase[]>> = { first, control, localapi, relay }
+const GROUPS: Readonly<Record<string, readonly InteropCase[]>> = {
+  first,
+  control: [...control, ...controlNodes],
+  headscale,
+  localapi,
+  relay,
+}
 
 type Outcome = 'reached' | 'stopped' | 'skipped'
 
-async function main(name: string | undefined): Promise<number> {
-  const cases = GROUPS[name ?? '']
-  if (cases === undefined) {
-    console.error(`usage: pnpm interop NAME, where NAME is one of: ${Object.keys(GROUPS).join(', ')}`)
+async function main(name: string | undefined, words = ''): Promise<number> {
+  const group = GROUPS[name ?? '']
+  if (group === undefined) {
+    console.error(`usage: pnpm interop NAME [WORDS], where NAME is one of: ${Object.keys(GROUPS).join(', ')}`)
+    return 2
+  }
+  const cases = group.filter((one) => one.name.includes(words))
+  if (cases.length === 0) {
+    console.error(`no case of ${name} has "${words}" in its name`)
     return 2
   }
   const outcomes: Outcome[] = []
@@ -70,4 +83,4 @@ function indent(text: string): string {
   return text.replace(/^/gm, '    ')
 }
 
-process.exitCode = await main(process.argv[2])
+process.exitCode = await main(process.argv[2], process.argv[3])

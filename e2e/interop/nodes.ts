@@ -21,36 +21,52 @@ const MESH = new URL('../../apps/daemon/src/mesh.ts', import.meta.url)
 /** The environment variable by which both daemons are told to reach relays over plain HTTP. */
 const PLAIN_RELAYS = 'TS_DEBUG_USE_DERP_HTTP'
 
+/** How a node differs from the usual one, with a TUN device and a key. */
+export interface JoinOptions {
+  /** It has no TUN device: its own stack of protocols answers. It takes names from control, which changes nothing here. */
+  readonly userspace?: boolean
+  /** Is shown the login page's address and lets the node in, in place of a key. */
+  readonly approve?: (page: string) => Promise<unknown>
+}
+
 /** Starts a real tailscaled and logs it in. */
 export async function joinTailscaled(
   place: Place,
   control: Control,
   name: string,
   peer: (program: string) => string,
+  { userspace = false, approve }: JoinOptions = {},
 ): Promise<MeshNode> {
   const socket = join(place.folder, 'ts.sock')
   const daemon = place.namespace.start(
     'env',
     `${PLAIN_RELAYS}=${control.plainRelay}`,
     peer('tailscaled'),
-    '--tun=tailscale0',
+    `--tun=${userspace ? 'userspace-networking' : 'tailscale0'}`,
     `--statedir=${place.folder}`,
     `--socket=${socket}`,
     '--no-logs-no-support',
   )
-  const cli = (...args: readonly string[]): Promise<RunResult> =>
-    place.namespace.run(peer('tailscale'), `--socket=${socket}`, ...args)
-  const rest = ['--accept-dns=false', '--netfilter-mode=off', '--timeout=30s']
-  await explained(daemon, () =>
-    cli(
-      'up',
-      `--login-server=${control.url}`,
-      `--auth-key=${control.authKey}`,
-      `--hostname=${name}`,
-      ...rest,
-    ),
-  )
+  const tailscale = [peer('tailscale'), `--socket=${socket}`] as const
+  const cli = (...args: readonly string[]): Promise<RunResult> => place.namespace.run(...tailscale, ...args)
+  const up = ['up', `--login-server=${control.url}`, `--hostname=${name}`]
+  // Where there is a TUN device, names from control would be written into this machine's own files.
+  up.push(`--accept-dns=${userspace}`, '--netfilter-mode=off', '--timeout=30s')
+  await explained(daemon, async () => {
+    if (approve === undefined) return cli(...up, `--auth-key=${control.authKey}`)
+    return approveLogin(place.namespace.start(...tailscale, ...up), approve)
+  })
   return { place, address: await firstAddress(cli), daemon, cli }
+}
+
+/** Waits until a login under way shows the address of its page, lets it in there, and waits for its end. */
+export async function approveLogin(
+  login: Started,
+  approve: (page: string) => Promise<unknown>,
+): Promise<void> {
+  const [page] = await login.waitFor(/https?:\S+\/register\/\w+/)
+  await approve(page)
+  await eventually('the login to end', async () => login.ended || undefined, 30_000)
 }
 
 /** Starts our daemon and logs it in. */

@@ -2,7 +2,7 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Place } from './site.ts'
-import { eventually } from '../netns/lab.ts'
+import { eventually, type Started } from '../netns/lab.ts'
 
 /** A control server that nodes can log in to. */
 export interface Control {
@@ -12,10 +12,14 @@ export interface Control {
   readonly plainRelay: boolean
 }
 
-/** Our control server, and a way to its command line. */
-export interface MeshControl extends Control {
+/** A control server with a way to its command line. */
+export interface AdminControl extends Control {
   /** Runs an administrator's command and returns its JSON. */
   readonly admin: (...args: readonly string[]) => Promise<unknown>
+  /** Kills the server without a warning. */
+  readonly kill: () => Promise<void>
+  /** Starts it again. */
+  readonly restart: () => Promise<void>
 }
 
 const program = (path: string): URL => new URL(`../../apps/${path}`, import.meta.url)
@@ -32,12 +36,16 @@ export async function startRelay(hub: Place): Promise<string> {
 }
 
 /** Starts our control server in the hub, with a relay beside it or, named `embedded`, in it; makes a user and a reusable key. */
-export async function startControl(hub: Place, relay: string): Promise<MeshControl> {
+export async function startControl(hub: Place, relay: string): Promise<AdminControl> {
   const state = join(hub.folder, 'control')
   const listen = ['--listen', `${hub.address}:8080`, '--state-dir', state]
   listen.push(...(relay === 'embedded' ? ['--embedded-relay'] : ['--relay', relay]))
-  const control = hub.namespace.startNode(CONTROL, 'serve', ...listen)
-  await control.waitFor(/mesh-control listening on/)
+  let control: Started
+  const start = async (): Promise<void> => {
+    control = hub.namespace.startNode(CONTROL, 'serve', ...listen)
+    await control.waitFor(/mesh-control listening on/)
+  }
+  await start()
   const flags = ['--state-dir', state]
   await hub.namespace.startNode(CONTROL, 'users', 'create', 'alice', ...flags).waitFor(/number/)
   const key = hub.namespace.startNode(CONTROL, 'preauthkeys', 'create', '-u', 'alice', '--reusable', ...flags)
@@ -52,6 +60,8 @@ export async function startControl(hub: Place, relay: string): Promise<MeshContr
     authKey,
     plainRelay: relay === 'embedded' || relay.startsWith('http:'),
     admin,
+    kill: () => control.kill(),
+    restart: start,
   }
 }
 
@@ -63,19 +73,33 @@ export function startAskingDerper(hub: Place, derper: string): string {
 }
 
 /** Starts a real headscale in the hub with its embedded relay, and makes a user and a reusable key. */
-export async function startHeadscale(hub: Place, headscale: string): Promise<Control> {
+export async function startHeadscale(hub: Place, headscale: string): Promise<AdminControl> {
   const config = join(hub.folder, 'config.yaml')
   writeFileSync(config, headscaleConfig(hub))
   chmodSync(config, 0o600)
-  const server = hub.namespace.start(headscale, '--config', config, 'serve')
-  await server.waitFor(/listening and serving HTTP/, 30_000)
+  let server: Started
+  const start = async (): Promise<void> => {
+    server = hub.namespace.start(headscale, '--config', config, 'serve')
+    await server.waitFor(/listening and serving HTTP/, 30_000)
+  }
+  await start()
   const ask = (...args: string[]): Promise<{ stdout: string }> =>
     hub.namespace.run(headscale, '--config', config, ...args)
   await eventually('headscale to take a user', () => ask('users', 'create', 'alice').catch(() => undefined))
   const { stdout } = await ask('preauthkeys', 'create', '--user', '1', '--reusable')
   const authKey = /hskey-auth-[\w-]+/.exec(stdout)?.[0]
   if (authKey === undefined) throw new Error(`headscale printed no key: ${stdout}`)
-  return { url: `http://${hub.address}:8080`, authKey, plainRelay: true }
+  return {
+    url: `http://${hub.address}:8080`,
+    authKey,
+    plainRelay: true,
+    admin: async (...args) => {
+      const { stdout: json } = await ask(...args, '--output', 'json')
+      return json.trim() === '' ? undefined : JSON.parse(json)
+    },
+    kill: () => server.kill(),
+    restart: start,
+  }
 }
 
 function headscaleConfig(hub: Place): string {

@@ -180,6 +180,13 @@ export class Started {
     this.#child.stdin.write(`${line}\n`)
   }
 
+  /** Ends the program without asking it, and waits until it has. */
+  async kill(): Promise<void> {
+    if (this.ended) return
+    this.#child.kill('SIGKILL')
+    await this.#exited
+  }
+
   /** Asks the program to end, after two seconds makes it, and waits until it has. */
   async stop(): Promise<void> {
     if (this.ended) return
