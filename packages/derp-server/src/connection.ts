@@ -5,6 +5,7 @@ import type { Client } from './clients.ts'
 import { KEEP_ALIVE, LOGIN_TIMEOUT, PEER_GONE_BURST, PEER_GONE_INTERVAL } from './constants.ts'
 import type { Login } from './login.ts'
 import { Outbox } from './outbox.ts'
+import type { Account } from './quotas.ts'
 import { TokenBucket } from './token-bucket.ts'
 
 /** A number that names one connection; never used twice by one relay. */
@@ -12,6 +13,8 @@ export type ConnectionId = number
 
 /** Why a relay closes a connection. */
 export type CloseReason =
+  /** More connections came than are taken in a second; not a byte of it was read. */
+  | 'accept-limit'
   /** ClientInfo or the admission did not come in time. */
   | 'login-timeout'
   /** ClientInfo was of bad length, did not open, or something else came first. */
@@ -80,6 +83,8 @@ export interface Connection {
   news: Uint8Array[]
   /** What it may still send, when there is a limit. */
   allowance: Allowance | undefined
+  /** What everybody of its identity may still send, when the admission said so much. */
+  account: Account | undefined
   /** When reading goes on; Infinity while it is not paused. */
   resumeAt: number
   /** The ping data to be answered when the window has room again. */
@@ -114,6 +119,7 @@ export function newConnection(
     watching: false,
     news: [],
     allowance: undefined,
+    account: undefined,
     resumeAt: Infinity,
     pong: undefined,
   }

@@ -18,5 +18,7 @@ export {
   WRITE_TIMEOUT,
   WRITE_WINDOW,
 } from './constants.ts'
-export { Relay, type RelayOptions, type RelayOutput, type SiblingOptions } from './relay.ts'
+export type { Quota } from './quotas.ts'
+export { Relay, type RelayOptions, type RelayOutput } from './relay.ts'
+export type { SiblingOptions } from './siblings.ts'
 export type { DropReason, RelayStats } from './stats.ts'

@@ -18,7 +18,7 @@ import {
   type Frame,
 } from '@mesh/wire/derp'
 import { Allowance, type ReceiveLimit } from './allowance.ts'
-import type { Client, SiblingId } from './clients.ts'
+import type { SiblingId } from './clients.ts'
 import {
   type CloseReason,
   type Connection,
@@ -29,6 +29,8 @@ import {
 import { KEEP_ALIVE_JITTER, LOGIN_TIMEOUT, MAX_HELD, MESH_WRITE_TIMEOUT, WRITE_TIMEOUT } from './constants.ts'
 import { type Login, openLogin, sealServerInfo } from './login.ts'
 import { checkMeshKey, isMeshKey } from './mesh-key.ts'
+import { type Quota, Quotas } from './quotas.ts'
+import { type SiblingOptions, Siblings } from './siblings.ts'
 import type { RelayStats } from './stats.ts'
 import { Switchboard } from './switchboard.ts'
 import { presentFlags, Watchers } from './watchers.ts'
@@ -41,8 +43,11 @@ export type RelayOutput =
   | { kind: 'close'; connection: ConnectionId; reason: CloseReason }
   /** Decide whether this key may come in, and say so by {@link Relay.handleAdmission} within 10 s. */
   | { kind: 'admit'; connection: ConnectionId; nodeKey: Uint8Array; source: string }
-  /** A key came to this relay, or spoke here again after having been active elsewhere, or left it. */
-  | { kind: 'presence'; nodeKey: Uint8Array; present: boolean }
+  /**
+   * A key came to this relay, or spoke here again after having been active elsewhere, or left it; or, `beyond` it, came to
+   * a sibling or left that.
+   */
+  | { kind: 'presence'; nodeKey: Uint8Array; present: boolean; beyond: boolean }
   /** Ask another part of this relay to hang up on a client. */
   | { kind: 'close-peer'; sibling: SiblingId; nodeKey: Uint8Array }
   /** Stop or go on reading from the connection's stream: its client sent more than the receive limit. */
@@ -79,16 +84,6 @@ export interface RelayOptions {
   readonly x25519?: X25519
 }
 
-/** What a sibling is. */
-export interface SiblingOptions {
-  /**
-   * It is another part of this same relay, on another core, with the same key: packets from mesh peers may go on to it,
-   * mesh peers are told of its clients, and of connections with one key the last to have spoken receives, in whichever
-   * part it is.
-   */
-  readonly part?: boolean
-}
-
 const NOTHING = new Uint8Array(0)
 
 /**
@@ -112,12 +107,12 @@ export class Relay implements Machine<RelayOutput> {
   readonly #connections = new Map<ConnectionId, Connection>()
   readonly #switchboard: Switchboard
   readonly #watchers: Watchers
-  readonly #siblings = new Set<SiblingId>()
+  readonly #siblings: Siblings
+  readonly #quotas = new Quotas()
   #receiveLimit: ReceiveLimit | undefined
   #out: RelayOutput[] = []
   #taken = 0
   #lastId = 0
-  #lastSibling = 0
   /** Never later than the earliest deadline of any connection; often earlier, which costs one look around. */
   #wakeAt = Infinity
 
@@ -141,6 +136,9 @@ export class Relay implements Machine<RelayOutput> {
       forward: (sibling, packet) => this.#out.push({ kind: 'forward', sibling, ...packet }),
     })
     this.#watchers = new Watchers(write, (connection, now) => this.#close(connection, 'slow-watcher', now))
+    this.#siblings = new Siblings(this.#switchboard, this.#watchers, (nodeKey, present, beyond) =>
+      this.#announce(nodeKey, present, beyond),
+    )
   }
 
   /** Takes a fresh stream and greets it. `origin` is the other side's address, or all that is known of it. */
@@ -163,14 +161,16 @@ export class Relay implements Machine<RelayOutput> {
     connection.reader.feed(bytes)
     if (connection.phase === 'admission') this.#hold(connection, bytes.length, now)
     else this.#readFrames(connection, now)
-    if (connection.allowance !== undefined) this.#charge(connection, bytes.length, now)
+    if (connection.allowance !== undefined || connection.account !== undefined)
+      this.#charge(connection, bytes.length, now)
   }
 
-  /** Takes the answer to an `admit`. */
-  handleAdmission(id: ConnectionId, admitted: boolean, now: number): void {
+  /** Takes the answer to an `admit`; `quota` is what the client shares with others of its identity. */
+  handleAdmission(id: ConnectionId, admitted: boolean, now: number, quota?: Quota): void {
     const connection = this.#connections.get(id)
     if (connection?.phase !== 'admission' || connection.login === undefined) return
     if (!admitted) return this.#refuse(connection, 'not-admitted', now)
+    if (quota !== undefined) connection.account = this.#quotas.join(quota, now)
     this.#open(connection, connection.login, now)
     this.#readFrames(connection, now)
   }
@@ -202,29 +202,18 @@ export class Relay implements Machine<RelayOutput> {
   }
 
   /** Takes the link to a sibling relay: from now on it may be said to have clients, and be handed packets. */
-  handleSiblingUp({ part = false }: SiblingOptions = {}): SiblingId {
-    this.#lastSibling += 1
-    if (part) this.#switchboard.parts.add(this.#lastSibling)
-    this.#siblings.add(this.#lastSibling)
-    return this.#lastSibling
+  handleSiblingUp(options: SiblingOptions = {}): SiblingId {
+    return this.#siblings.up(options)
   }
 
   /** Notes that a sibling has a client. Of several that say so of one key, the first is believed. */
   handlePeerPresent(sibling: SiblingId, nodeKey: Uint8Array, now: number): void {
-    if (!this.#siblings.has(sibling)) return
-    const { parts, clients } = this.#switchboard
-    const isPart = parts.has(sibling)
-    const wasHere = this.#isAnywhereHere(nodeKey)
-    const client = clients.link(nodeKey, sibling, isPart)
-    if (!isPart) return
-    // It spoke there last.
-    client.active = undefined
-    if (!wasHere) this.#watchers.cameElsewhere(client.key, now)
+    this.#siblings.present(sibling, nodeKey, now)
   }
 
-  /** Takes a packet that another part of this relay has for a client of this one. */
+  /** Takes a packet that another part of this relay has for a client of this one, or of its siblings. */
   handleForwarded(packet: ForwardPacket, now: number): void {
-    this.#switchboard.deliverForwarded(packet, now)
+    this.#switchboard.receiveFromPart(packet, now)
   }
 
   /** Notes that another part had no room for a packet that was to be forwarded. */
@@ -240,23 +229,22 @@ export class Relay implements Machine<RelayOutput> {
 
   /** Returns the keys that are connected to this relay now. */
   get nodeKeys(): Uint8Array[] {
-    return [...this.#switchboard.clients.all()]
-      .filter(({ connections }) => connections.size > 0)
-      .map(({ key }) => key)
+    return this.#siblings.keysHere()
+  }
+
+  /** Returns the keys that this relay's siblings, other than its own parts, have now. */
+  get nodeKeysBeyond(): Uint8Array[] {
+    return this.#siblings.keysBeyond()
   }
 
   /** Notes that a sibling has a client no longer; whoever heard from it is told if it is nowhere else. */
   handlePeerGone(sibling: SiblingId, nodeKey: Uint8Array, now: number): void {
-    const client = this.#switchboard.clients.get(nodeKey)
-    if (client?.links.includes(sibling)) this.#unlink(client, sibling, now)
+    this.#siblings.gone(sibling, nodeKey, now)
   }
 
   /** Notes that the link to a sibling ended, and all that it said with it. */
   handleSiblingDown(sibling: SiblingId, now: number): void {
-    if (!this.#siblings.delete(sibling)) return
-    const theirs = [...this.#switchboard.clients.all()].filter(({ links }) => links.includes(sibling))
-    for (const client of theirs) this.#unlink(client, sibling, now)
-    this.#switchboard.parts.delete(sibling)
+    this.#siblings.down(sibling, now)
   }
 
   /** Sends keep-alives, and closes what is overdue. Harmless when called early. */
@@ -362,21 +350,8 @@ export class Relay implements Machine<RelayOutput> {
     this.#announce(login.key, true)
   }
 
-  #announce(nodeKey: Uint8Array, present: boolean): void {
-    if (this.#announces) this.#out.push({ kind: 'presence', nodeKey, present })
-  }
-
-  /** Whether a key is at this relay, in whichever of its parts. */
-  #isAnywhereHere(nodeKey: Uint8Array): boolean {
-    const client = this.#switchboard.clients.get(nodeKey)
-    if (client === undefined) return false
-    return client.connections.size > 0 || client.links.some((link) => this.#switchboard.parts.has(link))
-  }
-
-  #unlink(client: Client<Connection>, sibling: SiblingId, now: number): void {
-    const wasHere = this.#isAnywhereHere(client.key)
-    this.#switchboard.unlink(client, sibling, now)
-    if (wasHere && !this.#isAnywhereHere(client.key)) this.#watchers.went(client.key, now)
+  #announce(nodeKey: Uint8Array, present: boolean, beyond = false): void {
+    if (this.#announces) this.#out.push({ kind: 'presence', nodeKey, present, beyond })
   }
 
   #handleFrame(connection: Connection, frame: Frame, now: number): void {
@@ -415,7 +390,7 @@ export class Relay implements Machine<RelayOutput> {
         return this.#switchboard.receiveForwarded(frame.payload, now)
       case FRAME_WATCH_CONNS:
         // Watching oneself is of no use, and harmless (§2.9).
-        this.#watchers.watch(connection, this.#present(), now)
+        this.#watchers.watch(connection, this.#siblings.everybody(), now)
         return frame.payload.length === 0
       default:
         return this.#closePeer(decodeClosePeer(frame.payload), now)
@@ -430,13 +405,11 @@ export class Relay implements Machine<RelayOutput> {
     return true
   }
 
-  #present(): Client<Connection>[] {
-    return [...this.#switchboard.clients.all()].filter(({ key }) => this.#isAnywhereHere(key))
-  }
-
   // What came is done with already: only what comes next has to wait.
   #charge(connection: Connection, length: number, now: number): void {
-    const wait = connection.allowance?.spend(length, now) ?? 0
+    const own = connection.allowance?.spend(length, now) ?? 0
+    const shared = connection.account?.allowance.spend(length, now) ?? 0
+    const wait = Math.max(own, shared)
     if (wait === 0 || connection.phase === 'closed') return
     if (connection.resumeAt === Infinity) {
       this.#switchboard.counters.pauses += 1
@@ -492,11 +465,12 @@ export class Relay implements Machine<RelayOutput> {
     connection.preferred = false
     this.#connections.delete(connection.id)
     this.#watchers.leave(connection)
+    if (connection.account !== undefined) this.#quotas.leave(connection.account)
     if (client === undefined) return
     const last = this.#switchboard.leave(client, connection, now)
     if (!last) return
     this.#announce(client.key, false)
-    if (!this.#isAnywhereHere(client.key)) this.#watchers.went(client.key, now)
+    if (!this.#siblings.hasAnywhere(client.key)) this.#watchers.went(client.key, now)
   }
 
   #wakeBy(time: number): void {

@@ -41,6 +41,8 @@ export class Switchboard {
   readonly counters: Counters = newCounters()
   /** The siblings that are other parts of this same relay. */
   readonly parts = new Set<SiblingId>()
+  /** The siblings that are relays of their own and linked to this very part. */
+  readonly direct = new Set<SiblingId>()
   readonly #lines: Lines
   readonly #slab = new Slab()
   /** Clients of which two connections have been seen to speak in turn. */
@@ -75,6 +77,15 @@ export class Switchboard {
     if (part !== undefined && this.parts.has(part)) this.#lines.forward(part, message)
     else this.deliverForwarded(message, now)
     return true
+  }
+
+  /** Takes a packet from another part of this same relay: for a client that is here, or at a sibling linked to this part. */
+  receiveFromPart(packet: ForwardPacket, now: number): void {
+    const to = this.clients.get(packet.destination)
+    const sibling = to?.connections.size === 0 ? to.links.find((link) => this.direct.has(link)) : undefined
+    if (sibling === undefined) return this.deliverForwarded(packet, now)
+    this.counters.packetsForwardedOut += 1
+    this.#lines.forward(sibling, packet)
   }
 
   /** Delivers a packet that a sibling sent on. It is never sent on again, so that packets cannot go round. */

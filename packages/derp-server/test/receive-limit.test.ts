@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { formatHexKey } from '@mesh/keys'
 import { FRAME_RECV_PACKET } from '@mesh/wire/derp'
 import { MIN_RECEIVE_BURST } from '../src/index.ts'
-import { dataPacket, RelayBench } from './support.ts'
+import { type BenchClient, dataPacket, RelayBench } from './support.ts'
 
 const LIMIT = { bytesPerSecond: 100_000 }
 
@@ -54,4 +54,34 @@ test('mesh peers are exempt, and a changed limit holds at once for those that ar
   expect(alice.paused).toBe(false)
   for (let i = 0; i < 10; i += 1) alice.send(sibling, dataPacket(1, 60_000))
   expect(alice.paused).toBe(false)
+})
+
+test('clients of one identity share a quota, others do not feel it, and the last that leaves takes it along', () => {
+  const bench = new RelayBench({ admission: true })
+  const admit = (seed: number, identity: string, bytesPerSecond = 100_000): BenchClient => {
+    const client = bench.connect(seed).login()
+    bench.relay.handleAdmission(client.id, true, bench.now, { identity, bytesPerSecond })
+    bench.drain()
+    return client
+  }
+  const [laptop, phone, other] = [admit(1, 'ann'), admit(2, 'ann'), admit(3, 'bob')]
+  laptop.send(other, dataPacket(1, 60_000))
+  expect(laptop.paused).toBe(false)
+  phone.send(other, dataPacket(1, 60_000))
+  other.send(laptop, dataPacket(1, 60_000))
+  expect([laptop.paused, phone.paused, other.paused]).toEqual([false, true, false])
+  // Half a second for what is too much.
+  bench.advance(600)
+  expect(phone.paused).toBe(false)
+  // What the admission said last holds for all.
+  const tablet = admit(4, 'ann', 1_000)
+  tablet.send(other, dataPacket(1, 65_000))
+  laptop.send(other, dataPacket(1, 3_000))
+  expect(laptop.paused).toBe(true)
+  bench.advance(1_000)
+  expect(laptop.paused).toBe(true)
+  for (const client of [laptop, phone, tablet]) client.leave()
+  const again = admit(5, 'ann')
+  again.send(other, dataPacket(1, 60_000))
+  expect(again.paused).toBe(false)
 })

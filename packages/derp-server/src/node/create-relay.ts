@@ -10,10 +10,12 @@ import { WebSocketServer } from 'ws'
 import type { ReceiveLimit } from '../allowance.ts'
 import type { SiblingId } from '../clients.ts'
 import type { ConnectionId, Origin } from '../connection.ts'
+import type { Quota } from '../quotas.ts'
 import { Relay, type RelayOutput } from '../relay.ts'
 import type { RelayStats } from '../stats.ts'
-import { answerDebug } from './debug.ts'
+import { debugPage, isDebugPath } from './debug.ts'
 import { answerRequest, pathOf } from './http-answers.ts'
+import { pageRequestOf, writePage } from './page.ts'
 import { PartLink } from './part-link.ts'
 import {
   type RelayStream,
@@ -32,6 +34,12 @@ export interface Admission {
   readonly source: string
 }
 
+/**
+ * What {@link RelayServerOptions.verifyClient} says: yes or no, or yes together with the quota that the client shares with
+ * everybody of the same identity.
+ */
+export type Verdict = boolean | Quota
+
 /** What {@link createRelay} is told. */
 export interface RelayServerOptions {
   /** The relay's private key, 32 bytes: a node key like a client's, kept across restarts. */
@@ -40,7 +48,7 @@ export interface RelayServerOptions {
    * Says who may use the relay; absent, everybody may. A refusal, an error and an answer later than 10 s all
    * close the connection without a word.
    */
-  readonly verifyClient?: (admission: Admission) => boolean | Promise<boolean>
+  readonly verifyClient?: (admission: Admission) => Verdict | Promise<Verdict>
   /** A receiver that takes nothing for this long is cut off, in milliseconds; 2,000 unless given, 0 is never. */
   readonly writeTimeout?: number
   /**
@@ -192,8 +200,9 @@ class MountedRelay implements RelayServer {
   }
 
   handleRequest(request: IncomingMessage, response: ServerResponse): boolean {
-    if (this.#options.debug && answerDebug(pathOf(request), request, response, () => this.stats)) return true
-    return answerRequest(request, response)
+    if (!this.#options.debug || !isDebugPath(pathOf(request))) return answerRequest(request, response)
+    writePage(request, response, debugPage(pageRequestOf(request), this.stats))
+    return true
   }
 
   joinSibling(forward: Parameters<RelayServer['joinSibling']>[0]): Sibling {
@@ -219,26 +228,33 @@ class MountedRelay implements RelayServer {
   joinPart(port: MessagePort): void {
     if (this.#options.parts !== true) throw new TypeError('a relay that joins parts needs the option parts')
     const id = this.#relay.handleSiblingUp({ part: true })
+    // What its own siblings have is reached by the same link, but is not here in any sense.
+    const beyondId = this.#relay.handleSiblingUp({ beyond: true })
+    const idOf = (beyond: boolean): SiblingId => (beyond ? beyondId : id)
     const input = (handle: (now: number) => void): void => {
       handle(this.#clock.now())
       this.#driver.wake()
     }
     const link = new PartLink(port, {
-      present: (nodeKey) => input((now) => this.#relay.handlePeerPresent(id, nodeKey, now)),
-      gone: (nodeKey) => input((now) => this.#relay.handlePeerGone(id, nodeKey, now)),
+      present: (nodeKey, beyond) => input((now) => this.#relay.handlePeerPresent(idOf(beyond), nodeKey, now)),
+      gone: (nodeKey, beyond) => input((now) => this.#relay.handlePeerGone(idOf(beyond), nodeKey, now)),
       forwarded: (packet) => input((now) => this.#relay.handleForwarded(packet, now)),
       closePeer: (nodeKey) => input((now) => this.#relay.handleClosePeer(nodeKey, now)),
       closed: () => {
         this.#parts.delete(id)
-        this.#siblings.delete(id)
-        input((now) => this.#relay.handleSiblingDown(id, now))
+        for (const each of [id, beyondId]) {
+          this.#siblings.delete(each)
+          input((now) => this.#relay.handleSiblingDown(each, now))
+        }
       },
     })
     this.#parts.set(id, link)
-    this.#siblings.set(id, (source, destination, packet) => {
+    const forward: Parameters<RelayServer['joinSibling']>[0] = (source, destination, packet) => {
       if (!link.forward({ source, destination, packet })) this.#relay.handlePartFull()
-    })
+    }
+    for (const each of [id, beyondId]) this.#siblings.set(each, forward)
     for (const nodeKey of this.#relay.nodeKeys) link.present(nodeKey)
+    for (const nodeKey of this.#relay.nodeKeysBeyond) link.present(nodeKey, true)
   }
 
   setReceiveLimit(limit: ReceiveLimit | undefined): void {
@@ -307,7 +323,8 @@ class MountedRelay implements RelayServer {
       case 'close-peer':
         return this.#parts.get(output.sibling)?.closePeer(output.nodeKey)
       case 'presence':
-        for (const part of this.#parts.values()) part[output.present ? 'present' : 'gone'](output.nodeKey)
+        for (const part of this.#parts.values())
+          part[output.present ? 'present' : 'gone'](output.nodeKey, output.beyond)
         return
       default:
         this.#performOn(output)
@@ -334,9 +351,10 @@ class MountedRelay implements RelayServer {
   }
 
   async #admit(id: ConnectionId, admission: Admission): Promise<void> {
-    const admitted = await ask(this.#options.verifyClient, admission)
+    const verdict = await ask(this.#options.verifyClient, admission)
     if (this.#closed) return
-    this.#relay.handleAdmission(id, admitted, this.#clock.now())
+    const quota = typeof verdict === 'object' ? verdict : undefined
+    this.#relay.handleAdmission(id, verdict !== false, this.#clock.now(), quota)
     this.#driver.wake()
     this.#links.get(id)?.stream.resume()
   }
@@ -365,9 +383,11 @@ class MountedRelay implements RelayServer {
   }
 }
 
-async function ask(verify: RelayServerOptions['verifyClient'], admission: Admission): Promise<boolean> {
+async function ask(verify: RelayServerOptions['verifyClient'], admission: Admission): Promise<Verdict> {
   try {
-    return (await verify?.(admission)) === true
+    const verdict = await verify?.(admission)
+    // Only what is plainly a yes is one.
+    return verdict === true || (typeof verdict === 'object' && verdict !== null) ? verdict : false
   } catch {
     return false
   }

@@ -1,10 +1,11 @@
 // Pages for the one who runs the relay, answered to the machine itself and to nobody else: not to an address that merely
 // looks near, and never when a proxy stands between, because then every stranger comes from loopback
 // (data-plane §2.12, threat 6).
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isIPv4 } from 'node:net'
 import type { RelayStats } from '../stats.ts'
+import { pathOf } from './http-answers.ts'
 import { formatMetrics, METRICS_TYPE } from './metrics.ts'
+import type { PageAnswer, PageRequest } from './page.ts'
 
 const PAGE = `<!doctype html>
 <meta charset="utf-8">
@@ -22,54 +23,43 @@ const PAGE = `<!doctype html>
 const PROXY_HEADERS = ['x-forwarded-for', 'forwarded', 'x-real-ip'] as const
 
 /** Tells whether a request comes from this very machine. */
-export function isLocal(request: IncomingMessage): boolean {
-  if (PROXY_HEADERS.some((name) => request.headers[name] !== undefined)) return false
-  const address = (request.socket.remoteAddress ?? '').replace(/^::ffff:/, '')
+export function isLocal({ headers, source }: Pick<PageRequest, 'headers' | 'source'>): boolean {
+  if (PROXY_HEADERS.some((name) => headers[name] !== undefined)) return false
+  const address = source.replace(/^::ffff:/, '')
   return address === '::1' || (isIPv4(address) && address.startsWith('127.'))
 }
 
-/**
- * Answers `/debug/…` and `/metrics`; returns whether the path was one of them.
- *
- * @param path - The request's path without the query.
- */
-export function answerDebug(
-  path: string,
-  request: IncomingMessage,
-  response: ServerResponse,
-  stats: () => RelayStats,
-): boolean {
-  if (path !== '/metrics' && path !== '/debug' && !path.startsWith('/debug/')) return false
-  if (!isLocal(request)) answer(response, 403, TEXT, 'Only for the machine itself\n')
-  else if (request.method !== 'GET' && request.method !== 'HEAD') answer(response, 405, TEXT, '')
-  else answerLocal(path, response, stats())
-  return true
+/** Whether a path is one of `/debug/…` and `/metrics`. */
+export function isDebugPath(path: string): boolean {
+  return path === '/metrics' || path === '/debug' || path.startsWith('/debug/')
+}
+
+/** Answers what {@link isDebugPath} is true of. */
+export function debugPage(request: PageRequest, stats: RelayStats): PageAnswer {
+  if (!isLocal(request)) return answer(403, TEXT, 'Only for the machine itself\n')
+  if (request.method !== 'GET' && request.method !== 'HEAD') return answer(405, TEXT, '')
+  return localPage(pathOf(request), stats)
 }
 
 const TEXT = 'text/plain; charset=utf-8'
 const JSON_TYPE = 'application/json'
 
-function answerLocal(path: string, response: ServerResponse, stats: RelayStats): void {
+function localPage(path: string, stats: RelayStats): PageAnswer {
   switch (path) {
     case '/metrics':
     case '/debug/varz':
-      return answer(response, 200, METRICS_TYPE, formatMetrics(stats))
+      return answer(200, METRICS_TYPE, formatMetrics(stats))
     case '/debug':
     case '/debug/':
-      return answer(response, 200, 'text/html; charset=utf-8', PAGE)
+      return answer(200, 'text/html; charset=utf-8', PAGE)
     case '/debug/vars':
-      return answer(
-        response,
-        200,
-        JSON_TYPE,
-        `${JSON.stringify({ ...stats, memory: process.memoryUsage() })}\n`,
-      )
+      return answer(200, JSON_TYPE, `${JSON.stringify({ ...stats, memory: process.memoryUsage() })}\n`)
     case '/debug/traffic':
-      return answer(response, 200, JSON_TYPE, `${JSON.stringify(trafficOf(stats))}\n`)
+      return answer(200, JSON_TYPE, `${JSON.stringify(trafficOf(stats))}\n`)
     case '/debug/check':
-      return answerCheck(response, stats)
+      return checkPage(stats)
     default:
-      return answer(response, 404, TEXT, 'Not found\n')
+      return answer(404, TEXT, 'Not found\n')
   }
 }
 
@@ -79,17 +69,17 @@ function trafficOf(stats: RelayStats): object {
 }
 
 // Every key that is here has a connection, and those with several have at least two.
-function answerCheck(response: ServerResponse, stats: RelayStats): void {
+function checkPage(stats: RelayStats): PageAnswer {
   const agree = stats.clients + stats.duplicateClients <= stats.connections
-  answer(response, agree ? 200 : 500, TEXT, agree ? 'ok\n' : 'clients and connections do not agree\n')
+  return answer(agree ? 200 : 500, TEXT, agree ? 'ok\n' : 'clients and connections do not agree\n')
 }
 
-function answer(response: ServerResponse, status: number, type: string, body: string): void {
-  response.writeHead(status, {
+function answer(status: number, type: string, body: string): PageAnswer {
+  const headers = {
     'Content-Type': type,
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
     ...(status === 405 ? { Allow: 'GET, HEAD', Connection: 'close' } : {}),
-  })
-  response.end(body)
+  }
+  return { status, headers, body }
 }

@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 const CHALLENGE = /^[A-Za-z0-9._:-]{1,64}$/
 
 /** Returns the path of a request's target without the query. */
-export function pathOf(request: IncomingMessage): string {
+export function pathOf(request: { readonly url?: string | undefined }): string {
   const target = request.url ?? '/'
   const end = target.search(/[?#]/)
   return end === -1 ? target : target.slice(0, end)

@@ -22,8 +22,9 @@ import {
 
 /** Who is told what the other part says. */
 export interface PartEvents {
-  readonly present: (nodeKey: Uint8Array) => void
-  readonly gone: (nodeKey: Uint8Array) => void
+  /** It has a client, or, `beyond` it, one of its siblings has. */
+  readonly present: (nodeKey: Uint8Array, beyond: boolean) => void
+  readonly gone: (nodeKey: Uint8Array, beyond: boolean) => void
   readonly forwarded: (packet: ForwardPacket) => void
   readonly closePeer: (nodeKey: Uint8Array) => void
   /** The other part ended. */
@@ -32,6 +33,11 @@ export interface PartEvents {
 
 /** How much may be on its way to the other part; above it packets are dropped, as any full queue would. */
 const MAX_PENDING = 4 << 20
+
+/** What marks, in frames that would say something else between relays, that a client is at a sibling of the part. */
+const BEYOND = 0x80
+
+const NOWHERE = { address: new Uint8Array(16), port: 0 }
 
 /** One end of the link between two parts of a relay. */
 export class PartLink {
@@ -50,12 +56,12 @@ export class PartLink {
     port.on('close', () => events.closed())
   }
 
-  present(nodeKey: Uint8Array): void {
-    this.#add(encodePeerPresent({ peer: nodeKey, flags: 0 }))
+  present(nodeKey: Uint8Array, beyond = false): void {
+    this.#add(encodePeerPresent({ peer: nodeKey, endpoint: NOWHERE, flags: beyond ? BEYOND : 0 }))
   }
 
-  gone(nodeKey: Uint8Array): void {
-    this.#add(encodePeerGone({ peer: nodeKey, reason: PEER_GONE_DISCONNECTED }))
+  gone(nodeKey: Uint8Array, beyond = false): void {
+    this.#add(encodePeerGone({ peer: nodeKey, reason: beyond ? BEYOND : PEER_GONE_DISCONNECTED }))
   }
 
   closePeer(nodeKey: Uint8Array): void {
@@ -106,9 +112,9 @@ function tell({ type, payload }: Frame, events: PartEvents): void {
     case FRAME_FORWARD_PACKET:
       return tellIf(decodeForwardPacket(payload), events.forwarded)
     case FRAME_PEER_PRESENT:
-      return tellIf(decodePeerPresent(payload)?.peer, events.present)
+      return tellIf(decodePeerPresent(payload), ({ peer, flags }) => events.present(peer, flags === BEYOND))
     case FRAME_PEER_GONE:
-      return tellIf(decodePeerGone(payload)?.peer, events.gone)
+      return tellIf(decodePeerGone(payload), ({ peer, reason }) => events.gone(peer, reason === BEYOND))
     case FRAME_CLOSE_PEER:
       return tellIf(decodeClosePeer(payload), events.closePeer)
     default:

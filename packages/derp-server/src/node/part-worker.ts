@@ -1,0 +1,69 @@
+/**
+ * The thread of one part of a relay: see `serveRelay`. Started by it, and of no use alone.
+ *
+ * @packageDocumentation
+ */
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { nodeCrypto } from '@mesh/noise/node'
+import type { ReceiveLimit } from '../allowance.ts'
+import type { RelayStats } from '../stats.ts'
+import type { CertificatePair } from './certificates.ts'
+import { type Admission, createRelay, type RelayServerOptions, type Verdict } from './create-relay.ts'
+import type { PageAnswer, PageRequest } from './page.ts'
+import { PartServer, type PartServerOptions } from './part-server.ts'
+import { PortCalls } from './port-calls.ts'
+import type { RelayTls } from './relay-tls.ts'
+
+/** What the thread is told at its start: plain values. */
+export interface PartData {
+  readonly relay: Omit<RelayServerOptions, 'verifyClient' | 'clock' | 'random' | 'x25519'>
+  /** Whether each client is to be asked about. */
+  readonly admission: boolean
+  readonly server: PartServerOptions
+}
+
+/** What the main thread may ask of a part. */
+export interface PartCalls {
+  /** Resolves when it listens. */
+  listen(nothing: undefined): Promise<void>
+  join(port: MessagePort): void
+  setReceiveLimit(limit: ReceiveLimit | undefined): void
+  setTls(tls: RelayTls): void
+  setChallenge(certificate: CertificatePair | undefined): void
+  stats(nothing: undefined): RelayStats
+  drain(within: number): Promise<void>
+}
+
+/** What a part may ask of the main thread. */
+export interface MainCalls {
+  admit(admission: Admission): Promise<Verdict>
+  page(request: PageRequest): Promise<PageAnswer>
+}
+
+if (parentPort !== null) run(parentPort, workerData as PartData)
+
+function run(port: MessagePort, { relay: options, admission, server: where }: PartData): void {
+  const relay = createRelay({
+    ...options,
+    parts: true,
+    x25519: nodeCrypto,
+    ...(admission ? { verifyClient: (client: Admission) => main.call('admit', client) } : {}),
+  })
+  let server: PartServer | undefined
+  const ours: PartCalls = {
+    async listen() {
+      server = await PartServer.open(relay, where, (request) => main.call('page', request))
+    },
+    join: (part) => relay.joinPart(part),
+    setReceiveLimit: (limit) => relay.setReceiveLimit(limit),
+    setTls: (tls) => server?.setTls(tls),
+    setChallenge: (certificate) => server?.setChallenge(certificate),
+    stats: () => server?.statsOf(relay) ?? relay.stats,
+    async drain(within) {
+      server?.stopListening()
+      await relay.drain(within)
+      await server?.close()
+    },
+  }
+  const main = new PortCalls<MainCalls>(port, ours)
+}
