@@ -31,6 +31,8 @@ export interface NodeRequest {
   readonly hostname: string
   /** Secret that admits a new node. */
   readonly authKey?: string
+  /** UDP port on which it relays between its peers; left out when it does not. */
+  readonly relayServerPort?: number
   /** True to go on trying while control cannot be reached. */
   readonly keepTrying: boolean
 }
@@ -145,6 +147,8 @@ export class Backend {
       this.#prefs = next
       if (was.WantRunning && !next.WantRunning) await this.#stop()
       if (next.Hostname !== was.Hostname) this.#node?.setHostname(next.Hostname || this.#options.hostname)
+      if (next.RelayServerPort !== was.RelayServerPort)
+        this.#node?.setRelayServerPort(next.RelayServerPort ?? undefined)
       if (next.WantRunning && !this.#node && this.#hasKey()) this.#run(true)
       this.#tell({ Version: VERSION, Prefs: describePrefs(next) })
       this.#tellState()
@@ -218,6 +222,7 @@ export class Backend {
     const node = this.#options.startNode({
       controlUrl: this.#prefs.ControlURL,
       hostname: this.#prefs.Hostname || this.#options.hostname,
+      ...(this.#prefs.RelayServerPort === null ? {} : { relayServerPort: this.#prefs.RelayServerPort }),
       keepTrying,
       ...(authKey ? { authKey } : {}),
     })
@@ -342,6 +347,7 @@ function namelessSelf(hostname: string): PeerStatus {
     AllowedIPs: [],
     Addrs: [],
     CurAddr: '',
+    PeerRelay: '',
     Relay: '',
     RxBytes: 0,
     TxBytes: 0,

@@ -11,10 +11,18 @@ export interface Prefs {
   readonly LoggedOut: boolean
   /** Name to show instead of the machine's own; empty for that. */
   readonly Hostname: string
+  /** UDP port on which this machine relays between its peers, 0 for any; null when it does not. */
+  readonly RelayServerPort: number | null
 }
 
 /** Wishes of somebody who has none yet. */
-export const DEFAULT_PREFS: Prefs = { ControlURL: '', WantRunning: false, LoggedOut: false, Hostname: '' }
+export const DEFAULT_PREFS: Prefs = {
+  ControlURL: '',
+  WantRunning: false,
+  LoggedOut: false,
+  Hostname: '',
+  RelayServerPort: null,
+}
 
 /**
  * What tools of the family find beside our wishes: the settings that nothing acts on yet, at the values that they take
@@ -106,7 +114,12 @@ export function mergePrefs(prefs: Prefs, changes: unknown): Prefs {
     WantRunning: typeof given['WantRunning'] === 'boolean' ? given['WantRunning'] : prefs.WantRunning,
     LoggedOut: typeof given['LoggedOut'] === 'boolean' ? given['LoggedOut'] : prefs.LoggedOut,
     Hostname: typeof given['Hostname'] === 'string' ? given['Hostname'] : prefs.Hostname,
+    RelayServerPort: isPort(given['RelayServerPort']) ? given['RelayServerPort'] : prefs.RelayServerPort,
   }
+}
+
+function isPort(value: unknown): value is number | null {
+  return value === null || (Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 65_535)
 }
 
 /** Returns `prefs` with the fields of a masked change: `X` counts only beside `XSet: true`. */

@@ -83,6 +83,12 @@ describe('the daemon', () => {
     expect(seen.at(-1)?.Prefs).toMatchObject({ Hostname: 'zed' })
     await backend.editPrefs({ Hostname: '', HostnameSet: true })
     expect(nodes[0]?.hostname).toBe('machine')
+    await backend.editPrefs({ RelayServerPort: 7777, RelayServerPortSet: true })
+    expect(nodes[0]?.relayServerPort).toBe(7777)
+    await backend.editPrefs({ RelayServerPort: 70_000, RelayServerPortSet: true })
+    expect(nodes[0]?.relayServerPort).toBe(7777)
+    await backend.editPrefs({ RelayServerPort: null, RelayServerPortSet: true })
+    expect(nodes[0]?.relayServerPort).toBeUndefined()
   })
 
   test('a login that is under way is not begun anew, and its key not lost', async () => {

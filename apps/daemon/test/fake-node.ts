@@ -8,6 +8,7 @@ export class FakeNode implements MeshNodeApi {
   readonly ready: Promise<void>
   readonly derpMap = undefined
   hostname = ''
+  relayServerPort: number | undefined
   closed = false
   loggedOut = false
   state: BackendState = 'Starting'
@@ -50,6 +51,10 @@ export class FakeNode implements MeshNodeApi {
     return undefined
   }
 
+  setRelayServerPort(port: number | undefined): void {
+    this.relayServerPort = port
+  }
+
   setHostname(hostname: string): void {
     this.hostname = hostname
   }
@@ -66,6 +71,7 @@ export class FakeNode implements MeshNodeApi {
       Err: '',
       LatencySeconds: 0.001,
       Endpoint: '127.0.0.1:1',
+      PeerRelay: '',
       DERPRegionID: 0,
       DERPRegionCode: '',
       IsLocalIP: false,

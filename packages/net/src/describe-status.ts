@@ -1,5 +1,5 @@
 // From the map and what the rooms below know of paths and handshakes to the status that people and programs read.
-import type { PeerStatus as PathStatus } from '@mesh/magicsock'
+import { formatHop, type PeerStatus as PathStatus, type Traffic } from '@mesh/magicsock'
 import { displayName, magicDnsSuffix, type MapNode, type NetworkMap, nodeByAddress } from '@mesh/netmap'
 import { formatAddress, formatEndpoint, formatPrefix, parseAddress } from '@mesh/wire/ip'
 import type { WhoIs } from './node-api.ts'
@@ -102,23 +102,30 @@ function describePeer(map: NetworkMap, node: MapNode, sources: StatusSources): P
     ...describeNode(map, node, node.homeRelay),
     Addrs: node.endpoints.map(formatEndpoint),
     CurAddr: path?.endpoint ? formatEndpoint(path.endpoint) : '',
+    PeerRelay: path?.peerRelay ? formatHop(path.peerRelay) : '',
     Active: path?.active ?? false,
     LastHandshake: time(handshake),
     InMagicSock: path !== undefined,
     InEngine: path !== undefined,
     ...(traffic
       ? {
-          RxBytes: traffic.receivedDirect.bytes + traffic.receivedRelay.bytes,
-          TxBytes: traffic.sentDirect.bytes + traffic.sentRelay.bytes,
+          RxBytes: sumOf(traffic.receivedDirect, traffic.receivedPeerRelay, traffic.receivedRelay),
+          TxBytes: sumOf(traffic.sentDirect, traffic.sentPeerRelay, traffic.sentRelay),
           Paths: {
             directTx: traffic.sentDirect.packets,
             directRx: traffic.receivedDirect.packets,
+            peerRelayTx: traffic.sentPeerRelay.packets,
+            peerRelayRx: traffic.receivedPeerRelay.packets,
             relayTx: traffic.sentRelay.packets,
             relayRx: traffic.receivedRelay.packets,
           },
         }
       : {}),
   }
+}
+
+function sumOf(...ways: readonly Traffic[]): number {
+  return ways.reduce((sum, { bytes }) => sum + bytes, 0)
 }
 
 function describeNode(map: NetworkMap, node: MapNode, homeRelay: number): PeerStatus {
@@ -135,6 +142,7 @@ function describeNode(map: NetworkMap, node: MapNode, homeRelay: number): PeerSt
     ...(source.Tags?.length ? { Tags: source.Tags } : {}),
     Addrs: [],
     CurAddr: '',
+    PeerRelay: '',
     Relay: map.derpMap?.Regions?.[String(homeRelay)]?.RegionCode ?? '',
     RxBytes: 0,
     TxBytes: 0,

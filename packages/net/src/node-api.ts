@@ -69,6 +69,8 @@ export interface MeshNodeApi {
   whois(addressOrKey: string): WhoIs | undefined
   /** Tells control another name to go by. */
   setHostname(hostname: string): void
+  /** Relays between peers on this UDP port from now on; 0 for any, `undefined` for not at all. */
+  setRelayServerPort(port: number | undefined): void
   /** Returns the node's whole status, without the version, which the owner knows. */
   status(): Omit<Status, 'Version'>
   /** Returns what the node found out about the network it sits in. */

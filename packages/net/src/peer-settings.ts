@@ -2,11 +2,20 @@
 import type { DnsRecords } from '@mesh/dns'
 import type { PeerConfig } from '@mesh/magicsock'
 import { magicDnsSuffix, type MapNode, type NetworkMap } from '@mesh/netmap'
+import { capabilitiesBetween } from '@mesh/policy'
 import { formatPrefix, parseAddress } from '@mesh/wire/ip'
 import type { NumberedPeer } from './peer-table.ts'
 
+/** Who has it toward us may have our peer relay serve it; who has the other toward us may be asked to serve. */
+const CAP_RELAY = 'tailscale.com/cap/relay'
+const CAP_RELAY_TARGET = 'tailscale.com/cap/relay-target'
+/** Nodes of this capability version understand peer relays (data-plane.md section 5.11). */
+const PEER_RELAY_VERSION = 121
+
 /** Returns what magicsock must know of a peer. */
-export function magicsockPeer({ peer, node }: NumberedPeer): PeerConfig {
+export function magicsockPeer({ peer, node }: NumberedPeer, map: NetworkMap): PeerConfig {
+  const grants = grantsOf(node, map)
+  const understandsPeerRelays = (node.source.Cap ?? 0) >= PEER_RELAY_VERSION
   return {
     id: peer,
     nodeKey: node.nodeKey,
@@ -14,8 +23,24 @@ export function magicsockPeer({ peer, node }: NumberedPeer): PeerConfig {
     endpoints: node.endpoints,
     homeRelay: node.homeRelay,
     expired: node.expired,
+    understandsPeerRelays,
+    servesAsRelay: understandsPeerRelays && grants.has(CAP_RELAY_TARGET),
+    mayUseOurRelay: grants.has(CAP_RELAY),
   }
 }
+
+/** What a node may ask of us. Grants are by address; those of one family say enough. */
+function grantsOf(node: MapNode, map: NetworkMap): ReadonlySet<string> {
+  const grants = map.packetFilter.filter((rule) => rule.CapGrant !== undefined)
+  if (grants.length === 0) return NO_GRANTS
+  for (const { address } of node.addresses) {
+    const own = map.self.addresses.find((prefix) => prefix.address.length === address.length)
+    if (own !== undefined) return capabilitiesBetween(grants, address, own.address)
+  }
+  return NO_GRANTS
+}
+
+const NO_GRANTS: ReadonlySet<string> = new Set()
 
 /** Returns the prefixes that count as this node: the filter lets nothing in for any other destination. */
 export function localPrefixes(map: NetworkMap): readonly string[] {

@@ -59,7 +59,10 @@ export function reconcile(map: NetworkMap, changes: MapChanges, rooms: Rooms): v
   const peers = rooms.peers.update(map)
   if (changes.relays) rooms.paths.setRelays(relayMapOf(map.derpMap ?? {}))
   // Paths before keys: the first handshake finds where to go.
-  if (changes.paths) rooms.paths.setPeers(peers.map(magicsockPeer))
+  // The filter too: it says who may relay for whom.
+  if (changes.paths || changes.filter) {
+    rooms.paths.setPeers(peers.map((numbered) => magicsockPeer(numbered, map)))
+  }
   if (changes.wireguard) rooms.wireguard.setPeers(peers.flatMap(wireguardPeer))
   if (changes.filter) rooms.setFilter({ localPrefixes: localPrefixes(map), rules: map.packetFilter })
   if (changes.dns) rooms.dns.setRecords(dnsRecords(map))

@@ -43,6 +43,8 @@ export interface PeerStatus {
   readonly Addrs: readonly string[]
   /** The direct endpoint in use now; empty while relayed or idle. */
   readonly CurAddr: string
+  /** The peer relay in use now, `address:port:vni:number`; empty while direct, relayed otherwise or idle. */
+  readonly PeerRelay: string
   /** Code of the home relay region. */
   readonly Relay: string
   /** Bytes received from the peer, as sealed datagrams. */
@@ -81,6 +83,10 @@ export interface PathCounters {
   readonly directTx: number
   /** Received over UDP straight from the peer. */
   readonly directRx: number
+  /** Sent over UDP through a peer relay. */
+  readonly peerRelayTx: number
+  /** Received over UDP through a peer relay. */
+  readonly peerRelayRx: number
   /** Sent through a relay. */
   readonly relayTx: number
   /** Received through a relay. */
@@ -158,6 +164,8 @@ export interface PingResult {
   readonly LatencySeconds: number
   /** UDP endpoint that answered; empty when the answer came through a relay. */
   readonly Endpoint: string
+  /** Peer relay that carried the answer, `address:port:vni:number`; empty when none did. */
+  readonly PeerRelay: string
   /** Relay region that carried the answer, 0 for a direct one. */
   readonly DERPRegionID: number
   /** That region's code; empty for a direct answer. */

@@ -14,5 +14,6 @@ export type {
   PolicyNode,
   Verdict,
 } from './compile.ts'
+export { capabilitiesBetween } from './peer-capabilities.ts'
 export { PacketFilter } from './packet-filter.ts'
 export type { FilterDropReason, FilterVerdict } from './packet-filter.ts'

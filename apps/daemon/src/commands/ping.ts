@@ -52,7 +52,8 @@ export async function ping(
 function describe(result: PingResult, target: string, type: PingType): string {
   if (result.IsLocalIP) return `${result.IP} is this machine`
   if (result.Err) return `ping "${target}": ${result.Err}`
-  const way = result.Endpoint || (result.DERPRegionCode ? `DERP(${result.DERPRegionCode})` : type)
+  const relayed = result.DERPRegionCode ? `DERP(${result.DERPRegionCode})` : type
+  const way = result.Endpoint || (result.PeerRelay ? `peer-relay(${result.PeerRelay})` : relayed)
   return `pong from ${result.NodeName} (${result.NodeIP}) via ${way} in ${duration(result.LatencySeconds)}`
 }
 

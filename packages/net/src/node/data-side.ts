@@ -9,6 +9,7 @@ import { systemClock, systemRandom } from '@mesh/sansio/node'
 import { formatEndpoint, type IpAddress } from '@mesh/wire/ip'
 import type { LinuxDataPlaneEvent } from '@mesh/wireguard/node'
 import { Engine, type EngineOptions, type EngineUnderlay } from '../engine.ts'
+import type { PathsRoom } from '../reconcile.ts'
 import type { DataPlaneStatus, PingResult } from '../status.ts'
 import type { OverlayHost } from '../userspace-host.ts'
 import { localPlane } from './data-plane.ts'
@@ -16,6 +17,7 @@ import { forwardQuery } from './forward-query.ts'
 import type { HostEnd } from './host-end.ts'
 import type { NodeOptions } from './node-options.ts'
 import { PacketThread } from './packet-thread.ts'
+import { PeerRelayHost } from './peer-relay.ts'
 import { RelayLinks } from './relay-links.ts'
 
 /** What a data side is opened with. */
@@ -37,12 +39,21 @@ export type PingAnswer = Partial<PingResult>
 /** Engine, paths and relays of one node key. */
 export class DataSide {
   readonly engine: Engine
+  /** This node as a peer relay. */
+  readonly peerRelay: PeerRelayHost
   readonly sock: MagicSockHandle
   readonly relays: RelayLinks
   readonly #mover: Mover
 
-  private constructor(engine: Engine, sock: MagicSockHandle, relays: RelayLinks, mover: Mover) {
+  private constructor(
+    engine: Engine,
+    sock: MagicSockHandle,
+    peerRelay: PeerRelayHost,
+    relays: RelayLinks,
+    mover: Mover,
+  ) {
     this.engine = engine
+    this.peerRelay = peerRelay
     this.sock = sock
     this.relays = relays
     this.#mover = mover
@@ -86,7 +97,18 @@ export class DataSide {
     })
     mover.thread?.join({ engine, sock })
     engine.setHost(mover.host)
-    return new DataSide(engine, sock, relays, mover)
+    return new DataSide(engine, sock, new PeerRelayHost(sock, options), relays, mover)
+  }
+
+  /** Takes peers and relays out of the map. */
+  get paths(): PathsRoom {
+    return {
+      setPeers: (peers) => this.sock.setPeers(peers),
+      setRelays: (relays) => {
+        this.sock.setRelays(relays)
+        this.peerRelay.setRelays(relays)
+      },
+    }
   }
 
   /** Who moves the packets. */
@@ -106,7 +128,11 @@ export class DataSide {
     const result = await this.sock.ping(peer, over)
     if (!result.ok) return { Err: PING_FAILURES[result.reason] }
     const LatencySeconds = result.latency / 1000
-    if ('endpoint' in result) return { LatencySeconds, Endpoint: formatEndpoint(result.endpoint) }
+    if ('endpoint' in result) {
+      const at = formatEndpoint(result.endpoint)
+      if (result.vni === undefined) return { LatencySeconds, Endpoint: at }
+      return { LatencySeconds, PeerRelay: `${at}:vni:${result.vni}` }
+    }
     const code = map.derpMap?.Regions?.[String(result.region)]?.RegionCode ?? ''
     return { LatencySeconds, DERPRegionID: result.region, DERPRegionCode: code }
   }
@@ -134,6 +160,7 @@ export class DataSide {
   /** Wipes the keys and closes the sockets: last, since a thread may still be at them. */
   async close(): Promise<void> {
     this.engine.close()
+    await this.peerRelay.setPort(undefined)
     await this.#mover.thread?.close()
     await this.sock.close()
   }

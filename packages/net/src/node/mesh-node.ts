@@ -5,7 +5,7 @@ import type { ControlError, ControlEvent } from '@mesh/control-client'
 import { type ControlConnection, connectControl } from '@mesh/control-client/node'
 import { DnsResolver } from '@mesh/dns'
 import { formatDiscoKey, publicKeyOf } from '@mesh/keys'
-import type { MagicSockEvent } from '@mesh/magicsock'
+import { formatHop, type MagicSockEvent } from '@mesh/magicsock'
 import { type MapChanges, type MapNode, nodeByAddress, nodeByName, type NetworkMap } from '@mesh/netmap'
 import { systemClock, systemRandom } from '@mesh/sansio/node'
 import type { DERPMap } from '@mesh/wire/control'
@@ -55,6 +55,9 @@ export class MeshNode implements MeshNodeApi {
   readonly #dns = new DnsResolver()
   readonly #settle: { readonly resolve: () => void; readonly reject: (error: Error) => void }
   readonly #host: HostEnd
+  #hostname: string
+  /** The port on which this node relays for its peers. */
+  #relayServerPort: number | undefined
   #keys: NodeKeys
   #data: DataSide | undefined
   #control: ControlConnection | undefined
@@ -95,6 +98,8 @@ export class MeshNode implements MeshNodeApi {
 
   private constructor(options: NodeOptions) {
     this.#options = options
+    this.#hostname = options.hostname
+    this.#relayServerPort = options.relayServerPort
     this.#patient = options.keepTrying === true
     this.#store = options.store ?? memoryStore()
     const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -126,7 +131,14 @@ export class MeshNode implements MeshNodeApi {
   }
 
   setHostname(hostname: string): void {
+    this.#hostname = hostname
     this.#control?.report({ hostinfo: this.#hostinfo(hostname) })
+  }
+
+  setRelayServerPort(port: number | undefined): void {
+    this.#relayServerPort = port
+    void this.#data?.peerRelay.setPort(port)
+    this.#control?.report({ hostinfo: this.#hostinfo(this.#hostname) })
   }
 
   status(): Omit<Status, 'Version'> {
@@ -265,7 +277,9 @@ export class MeshNode implements MeshNodeApi {
   }
 
   #hostinfo(hostname: string): ReturnType<typeof hostInfo> {
-    return hostInfo(hostname, this.#options.version ?? '0.0.0', this.#host.userspace !== undefined)
+    const version = this.#options.version ?? '0.0.0'
+    const base = hostInfo(hostname, version, this.#host.userspace !== undefined)
+    return this.#relayServerPort === undefined ? base : { ...base, PeerRelay: true }
   }
 
   /** Begins with the map of the last run, so that a control server that is away keeps nobody apart. */
@@ -289,6 +303,9 @@ export class MeshNode implements MeshNodeApi {
       dns: this.#dns,
       onPaths: (event) => this.#handlePaths(event),
       onThread: (event) => this.#handleThread(event),
+    }).then((data) => {
+      void data.peerRelay.setPort(this.#relayServerPort)
+      return data
     })
   }
 
@@ -371,7 +388,7 @@ export class MeshNode implements MeshNodeApi {
     reconcile(map, changes, {
       peers: this.#peers,
       wireguard: { setPeers: (peers) => data.engine.wireguard.setPeers(peers, systemClock.now()) },
-      paths: data.sock,
+      paths: data.paths,
       setFilter: (settings) => data.engine.setFilter(settings),
       dns: this.#dns,
       onHostRoutes: (routes) => this.#setHost(routes),
@@ -427,7 +444,8 @@ export class MeshNode implements MeshNodeApi {
     }
     if (event.event === 'path-changed') {
       const { path } = event
-      const way = path.kind === 'direct' ? formatEndpoint(path.endpoint) : path.kind
+      const at = 'endpoint' in path ? formatHop(path.endpoint) : ''
+      const way = path.kind === 'direct' ? at : `${path.kind} ${at}`.trim()
       this.#options.log?.('info', 'path changed', { peer: this.#peers.get(event.peer)?.node.name, path: way })
     }
   }
@@ -496,6 +514,7 @@ const NO_ANSWER: PingResult = {
   Err: '',
   LatencySeconds: 0,
   Endpoint: '',
+  PeerRelay: '',
   DERPRegionID: 0,
   DERPRegionCode: '',
   IsLocalIP: false,

@@ -36,6 +36,8 @@ export interface NodeOptions {
   readonly onHostRoutes?: (routes: HostRoutes) => Promise<void> | void
   /** UDP port for peers; any when 0 or left out. */
   readonly port?: number
+  /** UDP port on which this node relays between peers that control lets it serve; 0 for any. Left out: it does not. */
+  readonly relayServerPort?: number
   /** Counts loopback addresses as reachable: for several nodes on one machine. */
   readonly allowLoopback?: boolean
   /** Reaches relays over plain HTTP, which the relay map has no word for: for a relay without a certificate. */
