@@ -1,10 +1,15 @@
-// The certificate of the TLS server: an administrator's, or one that the relay makes for itself and that clients
-// trust by its hash.
+// The certificate of the TLS server: an administrator's, one that an authority gives by ACME, or one that the relay makes
+// for itself and that clients trust by its hash.
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { join } from 'node:path'
+import { isIP } from 'node:net'
+import { dirname, join } from 'node:path'
 import { type CertificatePair, certificatePin, selfSignedCertificate } from '@mesh/derp-server/node'
-import { Failure, reasonOf } from './failure.ts'
+import { keepCertificate, keptCertificate } from './acme-keeper.ts'
+import { authorityOf } from './authority.ts'
+import { Failure, reasonOf, USAGE } from './failure.ts'
 import { createPrivateFile, readIfThere } from './private-file.ts'
+import type { Settings } from './settings.ts'
+import type { TlsServer } from './tls-server.ts'
 
 /** A certificate in use. */
 export interface Certificate extends CertificatePair {
@@ -12,8 +17,56 @@ export interface Certificate extends CertificatePair {
   readonly pin?: string
 }
 
-/** Returns `HOSTNAME.crt` and `HOSTNAME.key` of a directory. */
-export function manualCertificate(hostname: string, directory: string): Certificate {
+/** Where certificates come from. */
+export interface CertificateSource {
+  /** Returns the certificate to present now, read anew. Throws Failure when there is none that could be. */
+  load(): Certificate
+  /** Keeps a server's certificate fresh; returns the way to stop. Absent where nobody but an administrator renews it. */
+  keepFresh?(server: TlsServer, say: (line: string) => void): () => void
+}
+
+/** Returns where the settings say that certificates come from. */
+export function certificateSource(settings: Settings): CertificateSource {
+  const directory = settings.certdir ?? (settings.c === undefined ? undefined : dirname(settings.c))
+  const hostname = hostnameOf(settings)
+  switch (settings.certmode) {
+    case 'manual':
+      if (directory === undefined) throw new Failure('Say by --certdir where the certificate is.', USAGE)
+      return { load: () => manualCertificate(hostname, directory) }
+    case 'self-signed': {
+      const own = ownCertificate(hostname, directory)
+      return { load: () => (directory === undefined ? own : ownCertificate(hostname, directory)) }
+    }
+    case 'letsencrypt':
+    case 'gcp':
+      return acmeSource(settings, directory)
+  }
+}
+
+/** Returns what clients dial, as far as the settings tell. */
+export function hostnameOf({ hostname, a }: Settings): string {
+  if (hostname !== undefined) return hostname
+  return a.host === '' || a.host === '0.0.0.0' || a.host === '::' ? 'localhost' : a.host
+}
+
+function acmeSource(settings: Settings, directory: string | undefined): CertificateSource {
+  const { hostname } = settings
+  if (hostname === undefined || isIP(hostname) !== 0 || !hostname.includes('.'))
+    throw new Failure(
+      `An authority gives certificates to names: say by --hostname which, or use --certmode self-signed.`,
+      USAGE,
+    )
+  if (directory === undefined) throw new Failure('Say by --certdir where to keep the certificate.', USAGE)
+  const order = { hostname, directory, authority: authorityOf(settings) }
+  // Until there is one, clients find a certificate that they refuse, and come again.
+  const stopgap = selfSignedCertificate(hostname)
+  return {
+    load: () => keptCertificate(order) ?? stopgap,
+    keepFresh: (server, say) => keepCertificate({ ...order, server, say }),
+  }
+}
+
+function manualCertificate(hostname: string, directory: string): Certificate {
   const [certPath, keyPath] = filesOf(hostname, directory)
   const cert = mustRead(certPath)
   const key = mustRead(keyPath)
@@ -21,15 +74,15 @@ export function manualCertificate(hostname: string, directory: string): Certific
   return { cert, key }
 }
 
-/** Returns the relay's own certificate for `hostname`, made when missing; without a directory, a new one each time. */
-export function ownCertificate(hostname: string, directory: string | undefined): Certificate {
+// Made when missing; without a directory, a new one each time.
+function ownCertificate(hostname: string, directory: string | undefined): Certificate {
   const pair =
-    directory === undefined ? selfSignedCertificate(hostname) : keptCertificate(hostname, directory)
+    directory === undefined ? selfSignedCertificate(hostname) : signedCertificate(hostname, directory)
   return { ...pair, pin: certificatePin(new X509Certificate(pair.cert).raw) }
 }
 
 // The key goes first: a certificate without its key would be of no use, a key without certificate is found below.
-function keptCertificate(hostname: string, directory: string): CertificatePair {
+function signedCertificate(hostname: string, directory: string): CertificatePair {
   const [certPath, keyPath] = filesOf(hostname, directory)
   try {
     if (readIfThere(certPath) === undefined && readIfThere(keyPath) === undefined) {

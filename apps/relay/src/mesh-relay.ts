@@ -2,22 +2,33 @@
 // The relay as a program. Every failure is one sentence on stderr: exit code 2 when the command line makes no
 // sense, 1 when something else is in the way.
 import { Failure } from './failure.ts'
-import { serve } from './serve.ts'
-import { Answered, readSettings } from './settings.ts'
+import { prepare, type RunningRelay, serve } from './serve.ts'
+import { Answered, readSettings, type Settings } from './settings.ts'
 import { VERSION } from './version.ts'
 
-/** Milliseconds that hanging up may take; after it the process ends all the same. */
+/** Milliseconds that hanging up may take when everything is sent; after it the process ends all the same. */
 const END_WITHIN = 2_000
 
+const say = (line: string): void => void process.stderr.write(`mesh-relay: ${line}\n`)
+
 async function main(args: readonly string[]): Promise<void> {
-  const say = (line: string): void => void process.stderr.write(`mesh-relay: ${line}\n`)
-  const running = await serve(readSettings(args, VERSION), say)
+  const settings = readSettings(args, VERSION)
+  if (settings.configtest) {
+    prepare(settings)
+    return void process.stdout.write('mesh-relay configuration is good\n')
+  }
+  const running = await serve(settings, say)
+  obeySignals(running, settings)
+  process.stdout.write(`${running.ready}\nmesh-relay DERP map region ${JSON.stringify(running.region)}\n`)
+}
+
+function obeySignals(running: RunningRelay, { drainTime }: Settings): void {
   let ending = false
   const end = (): void => {
     // Asked a second time, it does not wait for anybody.
     if (ending) process.exit(0)
     ending = true
-    setTimeout(() => process.exit(0), END_WITHIN)
+    setTimeout(() => process.exit(0), drainTime + END_WITHIN)
     running.close().then(
       () => process.exit(0),
       () => process.exit(1),
@@ -28,12 +39,12 @@ async function main(args: readonly string[]): Promise<void> {
   process.on('SIGHUP', () => {
     try {
       running.reload()
-      say('read the rate limit again')
+      say('read the certificate and the rate limit again')
     } catch (error) {
-      say(error instanceof Failure ? error.message : String(error))
+      if (!(error instanceof Failure)) throw error
+      say(error.message)
     }
   })
-  process.stdout.write(`${running.ready}\nmesh-relay DERP map region ${JSON.stringify(running.region)}\n`)
 }
 
 try {
@@ -41,7 +52,7 @@ try {
 } catch (error) {
   if (!(error instanceof Answered)) {
     if (!(error instanceof Failure)) throw error
-    process.stderr.write(`mesh-relay: ${error.message}\n`)
+    say(error.message)
     process.exitCode = error.exitCode
   }
 }

@@ -1,6 +1,16 @@
-// Files that nobody else may read, and that are whole or not there: written aside, flushed, and put in place
-// without overwriting. Of two programs that do so at once, one wins and both read the same.
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+// Files that nobody else may read, and that are whole or not there: written aside, flushed, and put in place. Of two
+// programs that make one at once, one wins and both read the same.
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import { systemCodeOf } from './failure.ts'
 
@@ -29,6 +39,21 @@ export function createPrivateFile(path: string, contents: string): boolean {
   } catch (error) {
     if (systemCodeOf(error) === 'EEXIST') return false
     throw error
+  } finally {
+    rmSync(aside, { force: true })
+  }
+}
+
+/** Puts a file of mode 0600 in the place of one that may be there. */
+export function replacePrivateFile(path: string, contents: string): void {
+  const folder = dirname(path)
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const aside = `${path}.${process.pid}.new`
+  rmSync(aside, { force: true })
+  try {
+    writeFlushed(aside, contents)
+    renameSync(aside, path)
+    flushFolder(folder)
   } finally {
     rmSync(aside, { force: true })
   }

@@ -1,39 +1,22 @@
 // Puts the relay, its STUN answerer and its HTTP servers together, and takes them down again.
-import { once } from 'node:events'
-import {
-  createServer,
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  type ServerResponse,
-} from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
-import { type AddressInfo, isIP } from 'node:net'
-import { dirname } from 'node:path'
-import {
-  createRelay,
-  limitAccepts,
-  listenStun,
-  metaCertificate,
-  type RelayServer,
-  type StunListener,
-  refuseUpgrade,
-} from '@mesh/derp-server/node'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { ReceiveLimit } from '@mesh/derp-server'
+import { createRelay, limitAccepts, type RelayServer, refuseUpgrade } from '@mesh/derp-server/node'
 import { generatePrivateKey } from '@mesh/keys'
 import { nodeCrypto } from '@mesh/noise/node'
 import { systemRandom } from '@mesh/sansio/node'
 import { admissionOf } from './admission.ts'
-import { type Certificate, manualCertificate, ownCertificate } from './certificate.ts'
-import { Failure, reasonOf, systemCodeOf, USAGE } from './failure.ts'
+import { BootstrapDns } from './bootstrap-dns.ts'
+import { type Certificate, type CertificateSource, certificateSource } from './certificate.ts'
+import { describe } from './describe.ts'
+import { Failure, USAGE } from './failure.ts'
 import { loadOrCreateKey } from './key-file.ts'
+import { listen, type OpenServer, openStun } from './listen.ts'
 import { loadMeshKey, meshWith } from './mesh.ts'
 import { receiveLimitOf } from './rate-config.ts'
 import type { Settings } from './settings.ts'
+import { createTlsServer, type TlsServer } from './tls-server.ts'
 import { answerHome, answerPlain } from './web.ts'
-
-/** TLS handshakes and slow requests are given up after so long; upgraded connections are not concerned. */
-const REQUEST_TIMEOUT = 30_000
-const HEADERS_TIMEOUT = 10_000
 
 /** A relay that serves. */
 export interface RunningRelay {
@@ -41,20 +24,74 @@ export interface RunningRelay {
   readonly ready: string
   /** The region to put into the DERP map so that clients find this relay. */
   readonly region: object
-  /** Reads the rate limit again. Throws Failure, and keeps the old one, when it makes no sense. */
+  /** Reads the certificate and the rate limit again. Throws Failure, and keeps the old ones, when they make no sense. */
   reload(): void
-  /** Hangs up on everybody and stops listening. Idempotent. */
+  /** Lets nobody in any more, sends what is held, hangs up on everybody, and stops listening. Idempotent. */
   close(): Promise<void>
+}
+
+/** What the settings and the files they name come to, before anything listens. */
+export interface Prepared {
+  readonly privateKey: Uint8Array
+  readonly meshKey: Uint8Array | undefined
+  readonly receiveLimit: ReceiveLimit | undefined
+  readonly certificates: CertificateSource | undefined
+  readonly certificate: Certificate | undefined
+}
+
+/** Reads the files that the settings name. Throws Failure when one is missing or makes no sense. */
+export function prepare(settings: Settings): Prepared {
+  const certificates = settings.secure ? certificateSource(settings) : undefined
+  return {
+    certificates,
+    certificate: certificates?.load(),
+    privateKey: keyFor(settings),
+    meshKey: settings.meshPskFile === undefined ? undefined : loadMeshKey(settings.meshPskFile),
+    receiveLimit: receiveLimitOf(settings),
+  }
 }
 
 /** Starts serving; `say` is told what happens meanwhile. Throws Failure when something is in the way; then nothing is left listening. */
 export async function serve(settings: Settings, say: (line: string) => void): Promise<RunningRelay> {
-  const certificate = certificateFor(settings)
-  const privateKey = keyFor(settings)
+  const prepared = prepare(settings)
+  const relay = relayFor(settings, prepared)
+  const ends: (() => unknown)[] = []
+  const listening: OpenServer[] = []
+  const close = async (): Promise<void> => {
+    for (const server of listening) server.stopListening()
+    await relay.drain(settings.drainTime)
+    for (const end of ends.splice(0)) end()
+    await Promise.all(listening.splice(0).map((server) => server.close()))
+  }
+  try {
+    const dns = new BootstrapDns(settings.bootstrapDnsNames, settings.unpublishedBootstrapDnsNames, say)
+    ends.push(() => dns.close())
+    void dns.start()
+    const { server, tls } = serverFor(settings, relay, dns, prepared.certificate)
+    const open = await listen(server, settings.a.host, settings.a.port)
+    listening.push(open)
+    if (tls !== undefined && settings.httpPort !== -1)
+      listening.push(await listen(createServer(answerPlain), settings.a.host, settings.httpPort))
+    const stun = settings.stun ? await openStun(settings.a.host, settings.stunPort) : undefined
+    ends.push(() => stun?.close())
+    ends.push(...joinMesh(settings, relay, prepared, say))
+    const stopRenewing = tls && prepared.certificates?.keepFresh?.(tls, say)
+    if (stopRenewing !== undefined) ends.push(stopRenewing)
+    const reload = (): void => {
+      const next = { limit: receiveLimitOf(settings), certificate: prepared.certificates?.load() }
+      relay.setReceiveLimit(next.limit)
+      if (next.certificate !== undefined) tls?.present(next.certificate)
+    }
+    return { ...describe(settings, open.port, stun?.port, prepared.certificate), close, reload }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+function relayFor(settings: Settings, { privateKey, meshKey, receiveLimit }: Prepared): RelayServer {
   const verifyClient = admissionOf(settings)
-  const meshKey = settings.meshPskFile === undefined ? undefined : loadMeshKey(settings.meshPskFile)
-  const receiveLimit = receiveLimitOf(settings)
-  const relay = createRelay({
+  return createRelay({
     privateKey,
     writeTimeout: settings.tcpWriteTimeout,
     debug: true,
@@ -63,27 +100,6 @@ export async function serve(settings: Settings, say: (line: string) => void): Pr
     ...(meshKey === undefined ? {} : { meshKey }),
     ...(receiveLimit === undefined ? {} : { receiveLimit }),
   })
-  const reload = (): void => relay.setReceiveLimit(receiveLimitOf(settings))
-  const opened: { close(): Promise<void> }[] = [{ close: async () => relay.close() }]
-  const close = async (): Promise<void> => {
-    await Promise.all(opened.splice(0).map((each) => each.close()))
-  }
-  try {
-    const server = await openServer(settings, relay, certificate)
-    opened.push(server)
-    if (certificate !== undefined && settings.httpPort !== -1) opened.push(await openPlainServer(settings))
-    const stun = settings.stun ? await openStun(settings) : undefined
-    if (stun !== undefined) opened.push(stun)
-    for (const address of meshKey === undefined ? [] : settings.meshWith) {
-      const plain = certificate === undefined
-      const end = meshWith(address, { relay, privateKey, meshKey: meshKey!, plain, say })
-      opened.push({ close: async () => end() })
-    }
-    return { ...describe(settings, server, stun, certificate), close, reload }
-  } catch (error) {
-    await close()
-    throw error
-  }
 }
 
 function keyFor(settings: Settings): Uint8Array {
@@ -92,137 +108,35 @@ function keyFor(settings: Settings): Uint8Array {
   throw new Failure("Say by -c where the file with the relay's key is or should be, or use --dev.", USAGE)
 }
 
-function certificateFor(settings: Settings): Certificate | undefined {
-  const directory = settings.certdir ?? (settings.c === undefined ? undefined : dirname(settings.c))
-  const hostname = hostnameOf(settings)
-  switch (settings.certmode) {
-    case 'manual':
-      if (directory === undefined) throw new Failure('Say by --certdir where the certificate is.', USAGE)
-      return manualCertificate(hostname, directory)
-    case 'self-signed':
-      return ownCertificate(hostname, directory)
-    case 'letsencrypt':
-      if (settings.a.port !== 443) return undefined
-      throw new Failure(
-        "Let's Encrypt certificates are not available yet: use --certmode manual or self-signed, or a port other than 443 for plain HTTP.",
-        USAGE,
-      )
-  }
-}
-
-function hostnameOf({ hostname, a }: Settings): string {
-  if (hostname !== undefined) return hostname
-  return a.host === '' || a.host === '0.0.0.0' || a.host === '::' ? 'localhost' : a.host
-}
-
-interface OpenServer {
-  readonly port: number
-  close(): Promise<void>
-}
-
-async function openServer(
+function serverFor(
   settings: Settings,
   relay: RelayServer,
-  certificate?: Certificate,
-): Promise<OpenServer> {
+  dns: BootstrapDns,
+  certificate: Certificate | undefined,
+): { server: Server; tls: TlsServer | undefined } {
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
     if (relay.handleRequest(request, response)) return
+    if (/^\/bootstrap-dns(\?|$)/.test(request.url ?? '')) return dns.answer(request, response)
     answerHome(settings.home, request, response)
   }
-  const server =
-    certificate === undefined ? createServer(answer) : createTls(certificate, relay.publicKey, answer)
+  const tls = certificate && createTlsServer(certificate, relay.publicKey, answer)
+  const server = tls?.server ?? createServer(answer)
   server.on('upgrade', (request, socket, head) => {
     if (settings.derp) return relay.handleUpgrade(request, socket, head)
     refuseUpgrade(socket, '404 Not Found', 'This relay answers STUN only')
   })
   const { acceptConnectionLimit: perSecond, acceptConnectionBurst: burst } = settings
   limitAccepts(server, { perSecond, ...(burst === undefined ? {} : { burst }) })
-  return listen(server, settings.a.host, settings.a.port)
+  return { server, tls }
 }
 
-function createTls(certificate: Certificate, publicKey: Uint8Array, answer: RequestListener): Server {
-  return createTlsServer(
-    {
-      // The relay's key rides along as the last certificate, so that clients may skip a round trip (§2.2).
-      cert: certificate.cert + metaCertificate(publicKey),
-      key: certificate.key,
-      minVersion: 'TLSv1.2',
-      ALPNProtocols: ['http/1.1'],
-      handshakeTimeout: REQUEST_TIMEOUT,
-    },
-    answer,
-  )
-}
-
-function openPlainServer(settings: Settings): Promise<OpenServer> {
-  return listen(createServer(answerPlain), settings.a.host, settings.httpPort)
-}
-
-async function listen(server: Server, host: string, port: number): Promise<OpenServer> {
-  server.requestTimeout = REQUEST_TIMEOUT
-  server.headersTimeout = HEADERS_TIMEOUT
-  try {
-    server.listen(host === '' ? { port } : { port, host })
-    await once(server, 'listening')
-  } catch (cause) {
-    throw cannotListen('TCP', host, port, cause)
-  }
-  return {
-    port: (server.address() as AddressInfo).port,
-    async close() {
-      const closed = once(server, 'close')
-      server.close()
-      server.closeAllConnections()
-      await closed
-    },
-  }
-}
-
-async function openStun(settings: Settings): Promise<StunListener> {
-  try {
-    return await listenStun({ port: settings.stunPort, address: settings.a.host })
-  } catch (cause) {
-    throw cannotListen('UDP', settings.a.host, settings.stunPort, cause)
-  }
-}
-
-function cannotListen(transport: string, host: string, port: number, cause: unknown): Failure {
-  const where = `${transport} port ${port}${host === '' ? '' : ` of ${host}`}`
-  switch (systemCodeOf(cause)) {
-    case 'EADDRINUSE':
-      return new Failure(`${where} is in use by another program.`, undefined, { cause })
-    case 'EACCES':
-      return new Failure(`Listening on ${where} is not permitted.`, undefined, { cause })
-    default:
-      return new Failure(`Listening on ${where} failed: ${reasonOf(cause)}.`, undefined, { cause })
-  }
-}
-
-function describe(
+function joinMesh(
   settings: Settings,
-  server: OpenServer,
-  stun: StunListener | undefined,
-  certificate: Certificate | undefined,
-): { ready: string; region: object } {
-  const host = settings.a.host === '' ? '[::]' : bracketed(settings.a.host)
-  const url = `${certificate === undefined ? 'http' : 'https'}://${host}:${server.port}`
-  const ready = `mesh-relay listening on ${url}, ${stun === undefined ? 'no STUN' : `STUN on udp/${stun.port}`}`
-  const { regionId, regionCode } = settings
-  const node = {
-    Name: `${regionId}a`,
-    RegionID: regionId,
-    HostName: hostnameOf(settings),
-    DERPPort: server.port,
-    STUNPort: stun?.port ?? -1,
-    ...(certificate?.pin === undefined ? {} : { CertName: certificate.pin }),
-    ...(certificate === undefined ? { InsecureForTests: true } : {}),
-  }
-  return {
-    ready,
-    region: { RegionID: regionId, RegionCode: regionCode, RegionName: regionCode, Nodes: [node] },
-  }
-}
-
-function bracketed(host: string): string {
-  return isIP(host) === 6 ? `[${host}]` : host
+  relay: RelayServer,
+  { privateKey, meshKey, certificate }: Prepared,
+  say: (line: string) => void,
+): (() => void)[] {
+  if (meshKey === undefined) return []
+  const plain = certificate === undefined
+  return settings.meshWith.map((address) => meshWith(address, { relay, privateKey, meshKey, plain, say }))
 }

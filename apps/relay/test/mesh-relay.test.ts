@@ -54,7 +54,14 @@ test.each([
   ['a certmode that is none', ['--certmode', 'magic'], /Allowed choices/],
   ['a word that belongs nowhere', ['serve'], /too many arguments/],
   ['no key file', ['--a', '127.0.0.1:0'], /Say by -c where/],
-  ['the default without a certificate', [], /Let's Encrypt certificates are not available yet/],
+  ['an authority without a name to vouch for', ['-c', 'x'], /An authority gives certificates to names/],
+  ['an authority without a name but an address', ['--hostname', '192.0.2.1'], /certificates to names/],
+  ['an authority and no place for its certificate', ['--hostname', 'a.example'], /Say by --certdir where/],
+  [
+    'gcp without an account',
+    ['-c', 'x', '--hostname', 'a.example', '--certmode', 'gcp'],
+    /needs --acme-eab-kid/,
+  ],
 ])('%s is answered with one sentence and exit code 2', async (_what, args, sentence) => {
   const { code, stdout, stderr } = await run(...args)
   expect(code).toBe(2)

@@ -112,7 +112,7 @@ test('a rate file limits clients, is read again on SIGHUP, and nonsense in it is
   using bob = node(relay.region)
   await reaches(alice, bob)
   writeFileSync(file, '{"PerClientRateLimitBytesPerSec": 1}')
-  await relay.tell('SIGHUP', /read the rate limit again\n$/)
+  await relay.tell('SIGHUP', /rate limit again\n$/)
   // The burst is still allowed; then the sender is slowed down for a very long time.
   for (let i = 0; i < 3; i += 1) alice.connection.send(bob.key, new Uint8Array(60_000))
   const stats = async (): Promise<{ pauses: number }> =>

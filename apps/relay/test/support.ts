@@ -17,9 +17,13 @@ export interface Finished {
   readonly stderr: string
 }
 
-function start(args: readonly string[]): ChildProcessByStdio<null, Readable, Readable> {
+function start(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+): ChildProcessByStdio<null, Readable, Readable> {
   const nodeArgs = ['--conditions=@mesh/source', '--disable-warning=ExperimentalWarning', PROGRAM, ...args]
-  return spawn(process.execPath, nodeArgs, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const env = { ...process.env, ...environment }
+  return spawn(process.execPath, nodeArgs, { stdio: ['ignore', 'pipe', 'pipe'], env })
 }
 
 /** Runs the program to its end. */
@@ -43,6 +47,8 @@ export interface Serving extends AsyncDisposable {
   readonly stunPort: number
   readonly region: RelayRegion
   readonly stdout: string
+  /** Waits until the program has said this on stderr. */
+  heard(words: RegExp): Promise<void>
   /** Sends a signal and waits until the program says this on stderr. */
   tell(signal: NodeJS.Signals, answer: RegExp): Promise<void>
   /** Sends a signal and waits for the end. */
@@ -50,8 +56,13 @@ export interface Serving extends AsyncDisposable {
 }
 
 /** Starts the program and waits for its two lines. */
-export async function startServing(...args: string[]): Promise<Serving> {
-  const child = start(args)
+export function startServing(...args: string[]): Promise<Serving> {
+  return startServingIn({}, ...args)
+}
+
+/** The same with more in its environment. */
+export async function startServingIn(environment: NodeJS.ProcessEnv, ...args: string[]): Promise<Serving> {
+  const child = start(args, environment)
   let [stdout, stderr] = ['', '']
   child.stderr.on('data', (text: Buffer) => {
     stderr += text.toString()
@@ -73,16 +84,20 @@ export async function startServing(...args: string[]): Promise<Serving> {
     const [code] = await closed
     return code
   }
+  const heard = async (words: RegExp): Promise<void> => {
+    while (!words.test(stderr)) await once(child.stderr, 'data')
+  }
   return {
     url,
     port: Number(port),
     stunPort: Number(stun),
     region,
     stdout,
+    heard,
     async tell(signal, answer) {
       stderr = ''
       child.kill(signal)
-      while (!answer.test(stderr)) await once(child.stderr, 'data')
+      await heard(answer)
     },
     end,
     async [Symbol.asyncDispose]() {

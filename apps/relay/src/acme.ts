@@ -1,0 +1,71 @@
+// One certificate from an ACME authority. It asks the name's own port 443 for proof (tls-alpn-01, RFC 8737), which the
+// relay's TLS server gives beside its usual work.
+import type { CertificatePair } from '@mesh/derp-server/node'
+import { axios, Client, crypto } from 'acme-client'
+import type { Authority } from './authority.ts'
+import { reasonOf } from './failure.ts'
+
+/** Between two looks at whether the authority has decided: 0.5 s at first, then ever longer. */
+const POLLING = { backoffAttempts: 20, backoffMin: 500, backoffMax: 10_000 } as const
+
+/** An authority that says nothing for so long is not there: 30 s. */
+const SILENCE = 30_000
+
+// It would wait for silence without end, and come again five times where the one who asks comes again anyway.
+axios.defaults.timeout = SILENCE
+Object.assign(axios.defaults, { acmeSettings: { retryMaxAttempts: 1, retryDefaultDelay: 5 } })
+
+/** What is wanted. */
+export interface Order {
+  readonly hostname: string
+  readonly authority: Authority
+  /** Returns the key of the account, PEM; it is made once and kept. */
+  readonly accountKey: (make: () => Promise<string>) => Promise<string>
+  /** Presents this certificate to who asks for `acme-tls/1`; nothing when it is over. */
+  readonly answer: (challenge: CertificatePair | undefined) => void
+}
+
+/** Obtains a certificate. Rejects with the authority's words when there is none to be had. */
+export async function obtainCertificate(order: Order): Promise<CertificatePair> {
+  await reach(order.authority)
+  try {
+    return await ask(order)
+  } catch (error) {
+    // The library trips over answers that never came.
+    if (error instanceof TypeError) throw new Error('the authority stopped answering', { cause: error })
+    throw error
+  }
+}
+
+async function reach({ directoryUrl }: Authority): Promise<void> {
+  try {
+    await (await fetch(directoryUrl, { signal: AbortSignal.timeout(SILENCE) })).body?.cancel()
+  } catch (cause) {
+    const why = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause
+    throw new Error(`the authority cannot be reached: ${reasonOf(why)}`, { cause })
+  }
+}
+
+async function ask({ hostname, authority, accountKey, answer }: Order): Promise<CertificatePair> {
+  const client = new Client({
+    directoryUrl: authority.directoryUrl,
+    accountKey: await accountKey(async () => (await crypto.createPrivateEcdsaKey()).toString()),
+    ...(authority.account === undefined ? {} : { externalAccountBinding: authority.account }),
+    ...POLLING,
+  })
+  const [key, csr] = await crypto.createCsr({ altNames: [hostname] }, await crypto.createPrivateEcdsaKey())
+  const cert = await client.auto({
+    csr,
+    ...(authority.email === undefined ? {} : { email: authority.email }),
+    termsOfServiceAgreed: true,
+    challengePriority: ['tls-alpn-01'],
+    // The authority will look; from in here the name may lead elsewhere.
+    skipChallengeVerification: true,
+    challengeCreateFn: async (authorization, _challenge, proof) => {
+      const [challengeKey, challenge] = await crypto.createAlpnCertificate(authorization, proof)
+      answer({ key: challengeKey.toString(), cert: challenge.toString() })
+    },
+    challengeRemoveFn: async () => answer(undefined),
+  })
+  return { key: key.toString(), cert }
+}
