@@ -149,6 +149,8 @@ describe.skipIf(reason !== undefined)(
       await ping('a', 'b', '-c', '80', '-i', '0.1')
       expect(await ping('a', 'b', '-c', '20', '-i', '0.05')).toBe(20)
       expect((await peerOf('a')).CurAddr).toBe('')
+      expect((await mesh.mesh('a', 'status')).stdout).toMatch(/active; relay "mesh" \([a-z-]+\)/)
+      expect((await mesh.mesh('a', 'explain', 'b')).stdout).toMatch(/^Path: relay region \d+\nWhy:\n {2}- /)
       expect((await relayed()) - before).toBeGreaterThan(20)
       await isolate(false)
       await eventually(

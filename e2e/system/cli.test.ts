@@ -96,6 +96,27 @@ test('netcheck shows the relay and its round trip', async () => {
   const report = await a('netcheck')
   expect(report).toMatch(/\* UDP: true/)
   expect(report).toMatch(/- mesh: +[\d.]+ms/)
+  expect(report).toMatch(/\* PortMapping: *$/m)
+  expect(JSON.parse(await a('netcheck', '--json'))).toMatchObject({
+    UDP: true,
+    IPv4: true,
+    PreferredDERP: 900,
+  })
+})
+
+test('explain tells why the path is as it is, as text and as JSON', async () => {
+  expect(await a('explain', 'b')).toMatch(
+    /^Path: direct, \S+:\d+, [\d.]+ ms\nWhy:\n {2}- Packets go straight to the peer\.\nSeen:\n/,
+  )
+  expect(JSON.parse(await a('explain', '--json', addresses[0] ?? ''))).toMatchObject({
+    NodeName: 'b',
+    Path: { Kind: 'direct' },
+    Causes: [{ Code: 'direct', Certainty: 'certain' }],
+    Remedies: [],
+  })
+  expect(await a('explain', 'nobody')).toBe(
+    'exit code 1: No machine in the mesh is called "nobody" or has that address.',
+  )
 })
 
 test('a name that nobody has is one sentence and exit code 1', async () => {

@@ -2,7 +2,7 @@
 // for them work. Browsers are kept out: a page can reach a loopback service, but cannot leave out Origin, Referer
 // and Sec-Fetch-*, nor name our host.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { type PingType, NetError } from '@mesh/net'
+import { type PathReport, type PingType, NetError } from '@mesh/net'
 import { CAPABILITY_VERSION } from '@mesh/wire/control'
 import type { Backend } from './backend.ts'
 import { describePrefs, whyNotOffered } from './prefs.ts'
@@ -40,6 +40,8 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   ping: { POST: postPing },
   whois: { GET: getWhois },
   netcheck: { GET: getNetcheck },
+  explain: { GET: getExplanation },
+  'debug-peer-endpoint-changes': { GET: getEndpointChanges },
   'check-prefs': { POST: postCheckPrefs },
   derpmap: { GET: getDerpMap },
   'profiles/': { GET: getProfiles, PUT: putProfile },
@@ -200,10 +202,38 @@ function getWhois({ backend, response, query }: Context): void {
   sendJson(response, 200, { Node: node, UserProfile: user, CapMap: node.CapMap ?? null })
 }
 
-function getNetcheck({ backend, response }: Context): void {
+async function getNetcheck({ backend, response }: Context): Promise<void> {
   const { node } = backend
   if (!node) return sendText(response, 409, `The node is not up (${backend.state()}).`)
-  sendJson(response, 200, node.netcheck())
+  sendJson(response, 200, await node.netcheck())
+}
+
+function getExplanation(context: Context): void {
+  const report = explanationFor(context)
+  if (report) sendJson(context.response, 200, report)
+}
+
+/** What the family shows of a peer's path finding: our ledger in its words. */
+function getEndpointChanges(context: Context): void {
+  const now = Date.now()
+  const changes = explanationFor(context)?.Seen.map(({ Event, Place, SecondsAgo }) => ({
+    When: new Date(now - SecondsAgo * 1000).toISOString(),
+    What: Event,
+    To: Place,
+  }))
+  if (changes) sendJson(context.response, 200, changes)
+}
+
+/** The verdict on the path to the peer that is asked for; answers by itself when there is none. */
+function explanationFor({ backend, response, query }: Context): PathReport | undefined {
+  const { node } = backend
+  if (!node) return void sendText(response, 409, `The node is not up (${backend.state()}).`)
+  try {
+    return node.explain(query.get('ip') ?? '')
+  } catch (error) {
+    if (!(error instanceof NetError)) throw error
+    return void sendText(response, 404, error.message)
+  }
 }
 
 /** Writes one JSON object a line for as long as the listener stays. */

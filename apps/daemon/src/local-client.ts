@@ -1,6 +1,6 @@
 // The command line's side of the local API.
 import { request } from 'node:http'
-import type { NetcheckReport, PingResult, PingType, Status } from '@mesh/net'
+import type { NetcheckReport, PathReport, PingResult, PingType, Status } from '@mesh/net'
 import type { Notify } from './backend.ts'
 import { LOCAL_API_HOST } from './socket-path.ts'
 import type { Prefs } from './prefs.ts'
@@ -64,7 +64,12 @@ export class LocalClient {
     return this.#json('POST', `ping?ip=${encodeURIComponent(ip)}&type=${type}&over=${over}`)
   }
 
-  /** Returns what the node knows of the network it sits in. */
+  /** Returns why the path to a peer is as it is. */
+  explain(target: string): Promise<PathReport> {
+    return this.#json('GET', `explain?ip=${encodeURIComponent(target)}`)
+  }
+
+  /** Has the node look at the network it sits in, and returns what it found out. */
   netcheck(): Promise<NetcheckReport> {
     return this.#json('GET', 'netcheck')
   }

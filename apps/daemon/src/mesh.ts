@@ -3,6 +3,7 @@
 // sentence on stderr and exit code 1.
 import { CAPABILITY_VERSION } from '@mesh/wire/control'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { explain } from './commands/explain.ts'
 import { netcheck } from './commands/netcheck.ts'
 import { ping } from './commands/ping.ts'
 import { ip, status } from './commands/status.ts'
@@ -104,6 +105,11 @@ function program(): Command {
         print,
       )
     })
+  mesh
+    .command('explain <name-or-address>')
+    .description('Tell why the path to a peer is as it is, and what would make it direct.')
+    .option('--json', 'as JSON')
+    .action(async (target: string, flags) => print(await explain(client(), target, flags)))
   mesh
     .command('ip [name]')
     .description("Show this machine's mesh addresses, or those of a peer.")

@@ -22,6 +22,7 @@ interface Flags {
   socket: string
   port: number
   dataPlane: DataPlaneChoice
+  portMapping: boolean
   verbose: number
   allowLoopback?: boolean
   cleanup?: boolean
@@ -48,6 +49,7 @@ function readFlags(): Flags {
         .default('auto')
         .env('MESH_DATA_PLANE'),
     )
+    .option('--no-port-mapping', 'do not ask the gateway to forward the UDP port')
     .option('--verbose <level>', 'how much to log: 0, 1 or 2', logLevel, 0)
     .option('--allow-loopback', 'count loopback addresses as reachable: for several nodes on one machine')
     .option('--cleanup', 'take away what a killed daemon left (interface, socket), and end')
@@ -91,6 +93,7 @@ async function main(): Promise<void> {
         ...request,
         ...deviceOptions(device),
         dataPlane: flags.dataPlane,
+        ...(flags.portMapping ? {} : { portMapping: false }),
         store,
         ...kept,
         port: flags.port,

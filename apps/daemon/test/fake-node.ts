@@ -1,6 +1,6 @@
 // A node that does what the test says, for the daemon around it.
-import type { BackendState, MeshNodeApi, NodeEvent, PingResult } from '@mesh/net'
-import { describeStatus } from '@mesh/net'
+import type { BackendState, MeshNodeApi, NodeEvent, PathReport, PingResult } from '@mesh/net'
+import { describeStatus, NetError } from '@mesh/net'
 
 /** A node without a network. */
 export class FakeNode implements MeshNodeApi {
@@ -43,6 +43,7 @@ export class FakeNode implements MeshNodeApi {
       ownEndpoints: [],
       homeRelay: 0,
       pathOf: () => undefined,
+      pathReasonOf: () => undefined,
       lastHandshakeOf: () => undefined,
     })
   }
@@ -60,7 +61,21 @@ export class FakeNode implements MeshNodeApi {
   }
 
   netcheck() {
-    return { UDP: true, GlobalV4: '', GlobalV6: '', PreferredDERP: 0, Regions: [] }
+    const found = { UDP: true, IPv4: true, IPv6: false, GlobalV4: '', GlobalV6: '' }
+    return Promise.resolve({ ...found, PreferredDERP: 0, Regions: [], Text: 'Report:' })
+  }
+
+  explain(target: string): PathReport {
+    if (target !== '100.64.0.2') throw new NetError('ERR_NO_PEER', `No machine is called "${target}".`)
+    return {
+      NodeName: 'b',
+      NodeIP: target,
+      Path: { Kind: 'relay', DERPRegionCode: 'mesh' },
+      Causes: [{ Code: 'our-udp-blocked', Certainty: 'certain', Text: 'No UDP gets out of this network.' }],
+      Remedies: [{ Code: 'allow-udp-here', Text: 'Let UDP out.' }],
+      Seen: [{ Event: 'ping-sent', Place: '192.0.2.1:1', Times: 2, SecondsAgo: 3 }],
+      Text: 'Path: relay region 900',
+    }
   }
 
   ping(target: string): Promise<PingResult> {

@@ -132,6 +132,16 @@ describe('the local API', () => {
     }
   })
 
+  test('explains the path to a peer, in its own words and in those of the family', async () => {
+    expect((await ask('GET', '/localapi/v0/explain?ip=100.64.0.2')).status).toBe(409)
+    await backend.start({ UpdatePrefs: { ControlURL: 'http://127.0.0.1:9' } })
+    const { text } = await ask('GET', '/localapi/v0/explain?ip=100.64.0.2')
+    expect(JSON.parse(text)).toMatchObject({ NodeName: 'b', Causes: [{ Code: 'our-udp-blocked' }] })
+    const changes = await ask('GET', '/localapi/v0/debug-peer-endpoint-changes?ip=100.64.0.2')
+    expect(JSON.parse(changes.text)).toMatchObject([{ What: 'ping-sent', To: '192.0.2.1:1' }])
+    expect((await ask('GET', '/localapi/v0/explain?ip=100.64.0.9')).status).toBe(404)
+  })
+
   test.each(['profiles/', 'profiles/current', 'serve-config', 'derpmap', 'check-ip-forwarding'])(
     'answers %s, which tools of the family ask for',
     async (route) => {

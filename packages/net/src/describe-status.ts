@@ -30,6 +30,8 @@ export interface StatusSources {
   readonly homeRelay: number
   /** What magicsock knows of a peer. */
   pathOf(node: MapNode): PathStatus | undefined
+  /** Why the path to a peer is as it is, as a code. */
+  pathReasonOf(node: MapNode): string | undefined
   /** Wall time of the last handshake with a peer, milliseconds since 1970. */
   lastHandshakeOf(node: MapNode): number | undefined
 }
@@ -98,11 +100,13 @@ function describePeer(map: NetworkMap, node: MapNode, sources: StatusSources): P
   const path = sources.pathOf(node)
   const traffic = path?.traffic
   const handshake = sources.lastHandshakeOf(node)
+  const reason = path?.active && !path.endpoint ? sources.pathReasonOf(node) : undefined
   return {
     ...describeNode(map, node, node.homeRelay),
     Addrs: node.endpoints.map(formatEndpoint),
     CurAddr: path?.endpoint ? formatEndpoint(path.endpoint) : '',
     PeerRelay: path?.peerRelay ? formatHop(path.peerRelay) : '',
+    ...(reason ? { PathReason: reason } : {}),
     Active: path?.active ?? false,
     LastHandshake: time(handshake),
     InMagicSock: path !== undefined,

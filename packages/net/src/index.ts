@@ -30,6 +30,7 @@ export {
   type DataPlaneStatus,
   type NetcheckReport,
   type PathCounters,
+  type PathReport,
   type PeerStatus,
   type PingResult,
   type PingType,

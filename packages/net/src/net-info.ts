@@ -1,7 +1,7 @@
 // A netcheck in the words of the control protocol, and in those of people.
-import type { NetcheckReport as MagicSockReport } from '@mesh/magicsock'
+import { formatNetcheck, type NetcheckReport as MagicSockReport, relayMapOf } from '@mesh/magicsock'
 import type { DERPMap, NetInfo } from '@mesh/wire/control'
-import { formatEndpoint } from '@mesh/wire/ip'
+import { type Endpoint, formatEndpoint } from '@mesh/wire/ip'
 import type { NetcheckReport } from './status.ts'
 
 /** Returns what control is to know; `homeRelay` is the region others reach this node by. */
@@ -12,6 +12,9 @@ export function netInfo(report: MagicSockReport | undefined, homeRelay: number):
     ...(mappingVariesByDestIp === undefined ? {} : { MappingVariesByDestIP: mappingVariesByDestIp }),
     WorkingIPv6: report.ipv6,
     WorkingUDP: report.udp,
+    ...known('UPnP', report.portMap?.upnp),
+    ...known('PMP', report.portMap?.natPmp),
+    ...known('PCP', report.portMap?.pcp),
     PreferredDERP: homeRelay,
     DERPLatency: Object.fromEntries([
       ...latencies(report.regionV4Latency, 'v4'),
@@ -20,20 +23,35 @@ export function netInfo(report: MagicSockReport | undefined, homeRelay: number):
   }
 }
 
+/** What there is to say of the network. */
+export interface NetcheckSources {
+  readonly report: MagicSockReport | undefined
+  readonly homeRelay: number
+  readonly portMapping: Endpoint | undefined
+  readonly derpMap: DERPMap | undefined
+}
+
 /** Returns what people are to read. */
-export function describeNetcheck(
-  report: MagicSockReport | undefined,
-  homeRelay: number,
-  derpMap: DERPMap | undefined,
-): NetcheckReport {
-  const varies = report?.mappingVariesByDestIp
+export function describeNetcheck({
+  report,
+  homeRelay,
+  portMapping,
+  derpMap,
+}: NetcheckSources): NetcheckReport {
   const [v4] = report?.globalV4 ?? []
   const [v6] = report?.globalV6 ?? []
   return {
     UDP: report?.udp ?? false,
+    IPv4: report?.ipv4 ?? false,
+    IPv6: report?.ipv6 ?? false,
     GlobalV4: v4 ? formatEndpoint(v4) : '',
     GlobalV6: v6 ? formatEndpoint(v6) : '',
-    ...(varies === undefined ? {} : { MappingVariesByDestIP: varies }),
+    ...known('MappingVariesByDestIP', report?.mappingVariesByDestIp),
+    ...known('CaptivePortal', report?.captivePortal),
+    ...known('UPnP', report?.portMap?.upnp),
+    ...known('PMP', report?.portMap?.natPmp),
+    ...known('PCP', report?.portMap?.pcp),
+    ...(portMapping ? { PortMapping: formatEndpoint(portMapping) } : {}),
     PreferredDERP: homeRelay,
     Regions: Object.values(derpMap?.Regions ?? {}).map((region) => {
       const latency = report?.regionLatency.get(region.RegionID)
@@ -44,7 +62,27 @@ export function describeNetcheck(
         ...(latency === undefined ? {} : { LatencySeconds: latency / 1000 }),
       }
     }),
+    Text: formatNetcheck(report ?? NO_REPORT, relayMapOf(derpMap ?? {})),
   }
+}
+
+/** What is known before anybody has answered. */
+const NO_REPORT: MagicSockReport = {
+  udp: false,
+  ipv4: false,
+  ipv6: false,
+  mappingVariesByDestIp: undefined,
+  regionLatency: new Map(),
+  regionV4Latency: new Map(),
+  regionV6Latency: new Map(),
+  globalV4: [],
+  globalV6: [],
+  preferredRelay: 0,
+}
+
+/** A field that is left out while nobody knows. */
+function known<Name extends string>(name: Name, value: boolean | undefined): { [name in Name]?: boolean } {
+  return value === undefined ? {} : ({ [name]: value } as { [name in Name]: boolean })
 }
 
 function latencies(byRegion: ReadonlyMap<number, number>, family: string): [string, number][] {

@@ -1,6 +1,6 @@
 // What an owner of a node can ask of it: the daemon asks over its socket, a program in its own process.
 import type { DERPMap, Node, UserProfile } from '@mesh/wire/control'
-import type { NetcheckReport, PingResult, PingType, Status } from './status.ts'
+import type { NetcheckReport, PathReport, PingResult, PingType, Status } from './status.ts'
 
 /** Something that happened to a node. */
 export type NodeEvent =
@@ -73,8 +73,14 @@ export interface MeshNodeApi {
   setRelayServerPort(port: number | undefined): void
   /** Returns the node's whole status, without the version, which the owner knows. */
   status(): Omit<Status, 'Version'>
-  /** Returns what the node found out about the network it sits in. */
-  netcheck(): NetcheckReport
+  /** Looks at the network it sits in anew, and returns what it found out. */
+  netcheck(): Promise<NetcheckReport>
+  /**
+   * Returns why a peer, named by mesh address or by name, has the path it has, and what would make it direct.
+   *
+   * @throws NetError `ERR_NO_PEER` when nobody has that name or address, or it is this node.
+   */
+  explain(target: string): PathReport
   /**
    * Asks a peer, named by mesh address or by name, for an answer.
    *

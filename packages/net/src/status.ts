@@ -47,6 +47,8 @@ export interface PeerStatus {
   readonly PeerRelay: string
   /** Code of the home relay region. */
   readonly Relay: string
+  /** Why packets that go to the peer do not go straight: a code, which `mesh explain` tells more of. */
+  readonly PathReason?: string
   /** Bytes received from the peer, as sealed datagrams. */
   readonly RxBytes: number
   /** Bytes sent to the peer, as sealed datagrams. */
@@ -174,16 +176,66 @@ export interface PingResult {
   readonly IsLocalIP: boolean
 }
 
+/** Why a peer has the path it has, and what would make it direct; what `mesh explain` prints. */
+export interface PathReport {
+  /** The peer's name, without the network's suffix. */
+  readonly NodeName: string
+  /** The peer's address in the mesh. */
+  readonly NodeIP: string
+  /** The path that packets take now. */
+  readonly Path: {
+    /** Straight, through a peer that relays, through a relay of the network, or no path at all. */
+    readonly Kind: 'direct' | 'peer-relay' | 'relay' | 'none'
+    /** Where packets go, for a direct path and a peer that relays. */
+    readonly Endpoint?: string
+    /** Round trip in seconds, for the same. */
+    readonly LatencySeconds?: number
+    /** The relay region's code, for a relay. */
+    readonly DERPRegionCode?: string
+  }
+  /** Why, the surest first; at least one. */
+  readonly Causes: readonly {
+    readonly Code: string
+    readonly Certainty: 'certain' | 'likely' | 'possible'
+    readonly Text: string
+  }[]
+  /** What would help, the most useful first; none for a direct path. */
+  readonly Remedies: readonly { readonly Code: string; readonly Text: string }[]
+  /** What was tried and seen, longest ago first. */
+  readonly Seen: readonly {
+    readonly Event: string
+    readonly Place: string
+    readonly Times: number
+    readonly SecondsAgo: number
+  }[]
+  /** All of it as text. */
+  readonly Text: string
+}
+
 /** What the node found out about the network it sits in; what `mesh netcheck` prints. */
 export interface NetcheckReport {
   /** True when UDP reached a relay's STUN server. */
   readonly UDP: boolean
+  /** True when that was over IPv4. */
+  readonly IPv4: boolean
+  /** True when that was over IPv6. */
+  readonly IPv6: boolean
   /** This node's IPv4 endpoint as others see it; empty when unknown. */
   readonly GlobalV4: string
   /** This node's IPv6 endpoint as others see it; empty when unknown. */
   readonly GlobalV6: string
   /** True when the NAT gives every destination another mapping; absent when unknown. */
   readonly MappingVariesByDestIP?: boolean
+  /** Whether a captive portal stands before the internet; absent when nobody looked. */
+  readonly CaptivePortal?: boolean
+  /** Whether the gateway speaks UPnP; absent until it was asked. */
+  readonly UPnP?: boolean
+  /** Whether the gateway speaks NAT-PMP; absent until it was asked. */
+  readonly PMP?: boolean
+  /** Whether the gateway speaks PCP; absent until it was asked. */
+  readonly PCP?: boolean
+  /** The endpoint that the gateway maps to this node, while it does. */
+  readonly PortMapping?: string
   /** The home relay region, 0 for none yet. */
   readonly PreferredDERP: number
   /** Regions with code, name and the measured round trip in seconds (absent when not measured). */
@@ -193,6 +245,8 @@ export interface NetcheckReport {
     readonly RegionName: string
     readonly LatencySeconds?: number
   }[]
+  /** All of it as text, in the shape that people know. */
+  readonly Text: string
 }
 
 /** The zero time, as the JSON of this family writes "never". */

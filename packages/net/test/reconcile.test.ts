@@ -180,6 +180,7 @@ test('a status says of each peer who it is, whose, and how it is reached', () =>
     map,
     ownEndpoints: ['192.0.2.1:41641'],
     homeRelay: 900,
+    pathReasonOf: () => 'our-nat-varies',
     lastHandshakeOf: () => Date.UTC(2026, 0, 2),
     pathOf: (peer) => ({
       endpoint: peer.endpoints[0],

@@ -45,8 +45,14 @@ export async function ping(
     await sleep(PAUSE)
   }
   if (answers === 0) throw new CommandError(`There was no answer from "${target}".`)
-  if (flags.untilDirect && !untilAnswered)
-    throw new CommandError('A direct path was not found; the relay carries the traffic.')
+  if (flags.untilDirect && !untilAnswered) throw new CommandError(await whyNotDirect(client, address))
+}
+
+async function whyNotDirect(client: LocalClient, address: string): Promise<string> {
+  const { Causes } = await client.explain(address)
+  const [cause] = Causes.filter(({ Code }) => Code !== 'direct')
+  const why = cause ? ` ${cause.Text}` : ''
+  return `A direct path was not found; the relay carries the traffic.${why} (mesh explain ${address} tells more.)`
 }
 
 function describe(result: PingResult, target: string, type: PingType): string {

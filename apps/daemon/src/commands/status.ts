@@ -102,6 +102,7 @@ function path(peer: PeerStatus): string {
   const traffic = peer.TxBytes + peer.RxBytes > 0 ? `, tx ${peer.TxBytes} rx ${peer.RxBytes}` : ''
   if (!peer.Active) return traffic ? `idle${traffic}` : '-'
   if (peer.CurAddr) return `active; direct ${peer.CurAddr}${traffic}`
-  if (peer.PeerRelay) return `active; peer-relay ${peer.PeerRelay}${traffic}`
-  return peer.Relay ? `active; relay "${peer.Relay}"${traffic}` : `active${traffic}`
+  const why = peer.PathReason ? ` (${peer.PathReason})` : ''
+  if (peer.PeerRelay) return `active; peer-relay ${peer.PeerRelay}${why}${traffic}`
+  return peer.Relay ? `active; relay "${peer.Relay}"${why}${traffic}` : `active${why}${traffic}`
 }

@@ -19,10 +19,11 @@ import type { NodeOptions } from './node-options.ts'
 import { PacketThread } from './packet-thread.ts'
 import { PeerRelayHost } from './peer-relay.ts'
 import { RelayLinks } from './relay-links.ts'
+import { checkCaptivePortal, measureRegion } from './relay-probes.ts'
 
 /** What a data side is opened with. */
 export interface DataSideOptions
-  extends Pick<NodeOptions, 'port' | 'allowLoopback' | 'plainRelays' | 'log' | 'dataPlane'> {
+  extends Pick<NodeOptions, 'port' | 'allowLoopback' | 'plainRelays' | 'log' | 'dataPlane' | 'portMapping'> {
   /** The node's private key, 32 bytes. */
   readonly nodeKey: Uint8Array
   /** The host's end, open. */
@@ -62,6 +63,8 @@ export class DataSide {
   /** Opens sockets and joins the parts. Rejects with the system's error when the port cannot be had. */
   static async open(options: DataSideOptions): Promise<DataSide> {
     const { nodeKey, dns, port = 0, allowLoopback = false, plainRelays = false, log } = options
+    // Several nodes on one machine are a test; its gateway has nothing to do with it.
+    const portMapping = options.portMapping ?? !allowLoopback
     const connection = { privateKey: nodeKey, plain: plainRelays, x25519: nodeCrypto }
     const relays = new RelayLinks(connection, (region, message) =>
       log?.('debug', `relay ${region}: ${message}`),
@@ -74,6 +77,9 @@ export class DataSide {
       port,
       allowLoopback,
       connectRelay: (region, handlers) => relays.connect(region, handlers),
+      measureRelay: (region) => measureRegion(relays.derpMap?.Regions?.[String(region)], plainRelays),
+      checkCaptivePortal: () => checkCaptivePortal(relays.derpMap),
+      portMapping,
       onPacket: (bytes, _peer, source) => engine?.fromUnderlay(bytes, source),
       onEvent: (event) => {
         if (event.event === 'path-changed') mover.thread?.notePathChange(event.peer)

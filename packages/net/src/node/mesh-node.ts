@@ -12,6 +12,7 @@ import type { DERPMap } from '@mesh/wire/control'
 import { formatEndpoint, parseAddress } from '@mesh/wire/ip'
 import type { LinuxDataPlaneEvent } from '@mesh/wireguard/node'
 import { addressesOf, describeStatus, nameOf, whoIs } from '../describe-status.ts'
+import { describePath } from '../describe-path.ts'
 import type { HostRoutes } from '../eligible-routes.ts'
 import type { MapOwner } from '../map-cache.ts'
 import { NetError } from '../errors.ts'
@@ -28,7 +29,7 @@ import type {
 import { PeerTable } from '../peer-table.ts'
 import { EVERYTHING, reconcile } from '../reconcile.ts'
 import { memoryStore, type StateStore } from '../state-store.ts'
-import type { BackendState, NetcheckReport, PingResult, Status } from '../status.ts'
+import type { BackendState, NetcheckReport, PathReport, PingResult, Status } from '../status.ts'
 import { TUNNEL_PING_TIMEOUT } from '../tunnel-pings.ts'
 import type { UserspaceHost } from '../userspace-host.ts'
 import { DataSide } from './data-side.ts'
@@ -43,6 +44,9 @@ import { within } from './within.ts'
 
 /** How long the end waits for what is under way, in milliseconds. */
 const CLOSE_PATIENCE = 2000
+
+/** How long a netcheck may take, in milliseconds: every probe and its retries, and the look over HTTPS. */
+const NETCHECK_PATIENCE = 8000
 
 /** A node of the mesh in this process. */
 export class MeshNode implements MeshNodeApi {
@@ -155,14 +159,36 @@ export class MeshNode implements MeshNodeApi {
       map: this.#map,
       ownEndpoints: data?.sock.endpoints.map(({ endpoint }) => formatEndpoint(endpoint)) ?? [],
       homeRelay: data?.sock.homeRelay ?? 0,
+      pathReasonOf: (node) => of(node, (peer) => data?.sock.explainPath(peer)?.causes[0]?.code),
       pathOf: (node) => of(node, (peer) => data?.pathOf(peer)),
       lastHandshakeOf: (node) => of(node, (peer) => data?.lastHandshakeOf(peer)),
     })
   }
 
-  netcheck(): NetcheckReport {
+  async netcheck(): Promise<NetcheckReport> {
     const sock = this.#data?.sock
-    return describeNetcheck(sock?.report, sock?.homeRelay ?? 0, this.#map?.derpMap)
+    // A node that knows no relays has nobody to ask, and one that is closed no time: the last report is the answer then.
+    if (sock)
+      await within(
+        NETCHECK_PATIENCE,
+        sock.netcheck().catch(() => undefined),
+      )
+    return describeNetcheck({
+      report: sock?.report,
+      homeRelay: sock?.homeRelay ?? 0,
+      portMapping: sock?.portMapping?.external,
+      derpMap: this.#map?.derpMap,
+    })
+  }
+
+  explain(target: string): PathReport {
+    const map = this.#map
+    const node = map && findNode(map, target)
+    const peer = node && this.#peers.of(node)?.peer
+    const explanation = peer === undefined ? undefined : this.#data?.sock.explainPath(peer)
+    if (!map || !node || !explanation) throw noPeer(target)
+    const owner = { name: nameOf(map, node), address: addressesOf(node)[0] ?? '' }
+    return describePath(explanation, owner, map.derpMap, systemClock.now())
   }
 
   async ping(target: string, options: PingOptions = {}): Promise<PingResult> {

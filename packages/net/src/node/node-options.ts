@@ -40,6 +40,11 @@ export interface NodeOptions {
   readonly relayServerPort?: number
   /** Counts loopback addresses as reachable: for several nodes on one machine. */
   readonly allowLoopback?: boolean
+  /**
+   * Asks the gateway to forward the UDP port, by NAT-PMP, PCP or UPnP. It is asked when this is left out, unless loopback
+   * addresses count.
+   */
+  readonly portMapping?: boolean
   /** Reaches relays over plain HTTP, which the relay map has no word for: for a relay without a certificate. */
   readonly plainRelays?: boolean
   /** Version to tell control. */

@@ -18,7 +18,7 @@ export class RelayLinks {
   readonly #connect: ConnectRelay
   readonly #onTrouble: (region: string, message: string) => void
   readonly #links = new Map<number, Link>()
-  #regions: Readonly<Record<string, DERPRegion>> = {}
+  #derpMap: DERPMap | undefined
 
   /** The private key in `options` is the node's; kept, not copied. */
   constructor(
@@ -38,8 +38,13 @@ export class RelayLinks {
 
   /** Takes the relays of a new map. */
   update(derpMap: DERPMap | undefined): void {
-    this.#regions = derpMap?.Regions ?? {}
-    for (const [region, link] of this.#links) link.use(this.#regions[String(region)])
+    this.#derpMap = derpMap
+    for (const [region, link] of this.#links) link.use(this.#regionOf(region))
+  }
+
+  /** The relays of the map. */
+  get derpMap(): DERPMap | undefined {
+    return this.#derpMap
   }
 
   /** Connects to a region, for magicsock. */
@@ -48,8 +53,12 @@ export class RelayLinks {
       this.#connect({ ...this.#options, region: of, preferred })
     const link = new Link(open, handlers, this.#onTrouble, () => this.#links.delete(region))
     this.#links.set(region, link)
-    link.use(this.#regions[String(region)])
+    link.use(this.#regionOf(region))
     return link
+  }
+
+  #regionOf(region: number): DERPRegion | undefined {
+    return this.#derpMap?.Regions?.[String(region)]
   }
 }
 
