@@ -227,13 +227,14 @@ function getEndpointChanges(context: Context): void {
 /** The verdict on the path to the peer that is asked for; answers by itself when there is none. */
 function explanationFor({ backend, response, query }: Context): PathReport | undefined {
   const { node } = backend
-  if (!node) return void sendText(response, 409, `The node is not up (${backend.state()}).`)
   try {
-    return node.explain(query.get('ip') ?? '')
+    if (node) return node.explain(query.get('ip') ?? '')
+    sendText(response, 409, `The node is not up (${backend.state()}).`)
   } catch (error) {
     if (!(error instanceof NetError)) throw error
-    return void sendText(response, 404, error.message)
+    sendText(response, 404, error.message)
   }
+  return undefined
 }
 
 /** Writes one JSON object a line for as long as the listener stays. */
