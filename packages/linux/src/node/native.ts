@@ -28,6 +28,7 @@ const REMEMBERED_ADDRESSES = 16_384
 /** struct iovec and struct msghdr of 64-bit Linux. */
 const IOVEC_BYTES = 16
 const MSGHDR_BYTES = 56
+const AF_UNIX = 1
 const MSGHDR_NAME = 0
 const MSGHDR_NAME_LENGTH = 8
 const MSGHDR_IOVECS = 16
@@ -176,6 +177,8 @@ export interface LinuxCalls {
   eventfd(flags: number): number
   /** socket(2). */
   socket(family: number, type: number): number
+  /** socketpair(2) of the Unix family: the two file descriptors, 4 bytes each, go to `offset`. */
+  socketpair(type: number, into: Arena, offset: number): number
   /** bind(2) to the socket address at `offset`. */
   bind(fd: number, address: Arena, offset: number, length: number): number
   /** getsockname(2): the address goes to `offset`; the word at `lengthAt` says how long it may be, and then is. */
@@ -287,6 +290,10 @@ function bindLibc({ DynamicLibrary, getInt32 }: Ffi): LinuxCalls {
   const poll = libc.getFunction('poll', { return: 'i32', arguments: ['pointer', 'u32', 'i32'] })
   const eventfd = libc.getFunction('eventfd', { return: 'i32', arguments: ['u32', 'i32'] })
   const socket = libc.getFunction('socket', { return: 'i32', arguments: ['i32', 'i32', 'i32'] })
+  const socketpair = libc.getFunction('socketpair', {
+    return: 'i32',
+    arguments: ['i32', 'i32', 'i32', 'pointer'],
+  })
   const bind = libc.getFunction('bind', { return: 'i32', arguments: ['i32', 'pointer', 'u32'] })
   const getsockname = libc.getFunction('getsockname', {
     return: 'i32',
@@ -317,6 +324,7 @@ function bindLibc({ DynamicLibrary, getInt32 }: Ffi): LinuxCalls {
       checked(poll(addressOf(fds, offset, count * POLLFD_BYTES), count, timeout)),
     eventfd: (flags) => checked(eventfd(0, flags)),
     socket: (family, type) => checked(socket(family, type, 0)),
+    socketpair: (type, into, offset) => checked(socketpair(AF_UNIX, type, 0, addressOf(into, offset, 8))),
     bind: (fd, address, offset, length) => checked(bind(fd, addressOf(address, offset, length), length)),
     getsockname: (fd, address, offset, lengthAt) => {
       const length = new DataView(address.bytes.buffer).getUint32(lengthAt, true)

@@ -55,6 +55,21 @@ describe('Linux calls', () => {
     calls.close(fd)
   })
 
+  test('a pair of sockets carries messages whole', () => {
+    const calls = linuxCalls()
+    const arena = new Arena(new SharedArrayBuffer(64))
+    expect(calls.socketpair(SOCK_DGRAM | O_NONBLOCK | O_CLOEXEC, arena, 0)).toBe(0)
+    const view = new DataView(arena.bytes.buffer)
+    const [near, far] = [view.getInt32(0, true), view.getInt32(4, true)]
+    arena.bytes.fill(7, 8, 16)
+    expect(calls.write(near, arena, 8, 5)).toBe(5)
+    expect(calls.write(near, arena, 8, 3)).toBe(3)
+    expect([calls.read(far, arena, 16, 40), calls.read(far, arena, 16, 40)]).toEqual([5, 3])
+    expect(calls.read(far, arena, 16, 40)).toBe(-EAGAIN)
+    calls.close(near)
+    calls.close(far)
+  })
+
   test('a datagram of two pieces goes to a socket of its own and comes back with its source', () => {
     const calls = linuxCalls()
     const arena = new Arena(new SharedArrayBuffer(1024))

@@ -1,0 +1,69 @@
+// Memory of a process over time, and whether it is flat.
+import { readFileSync } from 'node:fs'
+
+/** Reads the resident memory of processes now and then. */
+export class MemoryWatch {
+  readonly #pids: Readonly<Record<string, number>>
+  readonly #samples = new Map<string, number[]>()
+  readonly #timer: NodeJS.Timeout
+
+  /** @param pids - Processes by name. */
+  constructor(pids: Readonly<Record<string, number>>, everyMs: number) {
+    this.#pids = pids
+    this.#timer = setInterval(() => this.#sample(), everyMs)
+  }
+
+  /** Ends it and returns what was seen, by name. */
+  end(): Record<string, MemoryReport> {
+    clearInterval(this.#timer)
+    return Object.fromEntries([...this.#samples].map(([name, samples]) => [name, report(samples)]))
+  }
+
+  #sample(): void {
+    for (const [name, pid] of Object.entries(this.#pids)) {
+      const samples = this.#samples.get(name) ?? []
+      samples.push(rssMb(pid))
+      this.#samples.set(name, samples)
+    }
+  }
+}
+
+/** Medians in MiB: of the second quarter of the time, when everything is warm, and of the last. */
+export interface MemoryReport {
+  readonly earlyMb: number
+  readonly lateMb: number
+  readonly highestMb: number
+}
+
+/**
+ * Flat is what grew by no more than this between the two: a leak of one byte a packet would be more in minutes. A short run
+ * ends while compilers and arenas still warm up.
+ */
+const SLACK_MB = 12
+const SLACK_WARM_UP_MB = 60
+const WARM_UP_SECONDS = 240
+
+/** Tells whether memory did not grow in a run of so many seconds. */
+export function isFlat({ earlyMb, lateMb }: MemoryReport, seconds: number): boolean {
+  return lateMb <= earlyMb + (seconds < WARM_UP_SECONDS ? SLACK_WARM_UP_MB : SLACK_MB)
+}
+
+/** Returns the resident memory of a process in MiB. */
+export function rssMb(pid: number): number {
+  const [, kib = 'NaN'] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  return Number(kib) / 1024
+}
+
+function report(samples: readonly number[]): MemoryReport {
+  const quarter = Math.max(1, Math.floor(samples.length / 4))
+  return {
+    earlyMb: median(samples.slice(quarter, 2 * quarter)),
+    lateMb: median(samples.slice(-quarter)),
+    highestMb: Math.round(Math.max(...samples)),
+  }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return Math.round(sorted[sorted.length >> 1] ?? Number.NaN)
+}
