@@ -15,11 +15,11 @@ import {
   FORGED,
   MAX_TEXT,
   REFUSED,
-  SCRATCH_END,
   SLOT_LIVE,
   SLOT_STRIDE,
   STATE,
   STREAM,
+  STREAM_END,
   TAG,
 } from './layout'
 
@@ -27,16 +27,28 @@ let slots: usize = 0
 let slotCount: u32 = 0
 let packets: usize = 0
 let packetsEnd: usize = 0
+/** Entries of the table, and where the columns of as many packets lie. */
+export let batch: u32 = 0
+export let columns: usize = 0
 /** How much of the key stream's room holds some. */
 let used: usize = 0
 
 /** Readies the memory, and says where the key slots and the packet area lie. */
-export function configure(slotsAt: usize, count: u32, packetsAt: usize, packetsTo: usize): void {
+export function configure(
+  slotsAt: usize,
+  count: u32,
+  packetsAt: usize,
+  packetsTo: usize,
+  columnsAt: usize,
+  entries: u32,
+): void {
   writeMasks()
   slots = slotsAt
   slotCount = count
   packets = packetsAt
   packetsEnd = packetsTo
+  columns = columnsAt
+  batch = entries
 }
 
 /** Seals the first `count` entries of a table and returns how many it sealed. A result is the length with the tag. */
@@ -76,14 +88,29 @@ export function openBatch(table: usize, count: u32): u32 {
   return done
 }
 
+/** Whether an entry lies in the packet area, with so much behind its text. */
+// @ts-ignore: decorator
+@inline
+export function lies(table: usize, length: u32, behind: u32): bool {
+  const offset = load<u32>(table, ENTRY_OFFSET)
+  return offset >= packets && offset <= packetsEnd && packetsEnd - offset >= <usize>length + behind
+}
+
+/** Where an entry's key lies; 0 when it names no live one. */
+// @ts-ignore: decorator
+@inline
+export function keyOf(table: usize): usize {
+  const slot = load<u32>(table, ENTRY_KEY)
+  if (slot >= slotCount) return 0
+  const key = slots + slot * SLOT_STRIDE
+  return load<u32>(key, SLOT_LIVE) == 1 ? key : 0
+}
+
 /** Checks where an entry reaches, and lays out its state: WireGuard's nonce is a zero word and the counter. */
 function prepare(table: usize, length: u32): bool {
-  const offset = load<u32>(table, ENTRY_OFFSET)
-  const slot = load<u32>(table, ENTRY_KEY)
-  if (offset < packets || offset > packetsEnd || packetsEnd - offset < length + TAG) return false
-  if (slot >= slotCount) return false
-  const key = slots + slot * SLOT_STRIDE
-  if (load<u32>(key, SLOT_LIVE) != 1) return false
+  if (!lies(table, length, TAG)) return false
+  const key = keyOf(table)
+  if (key == 0) return false
   setState(key, 0, load<u32>(table, ENTRY_COUNTER), load<u32>(table, ENTRY_COUNTER + 4))
   note(length)
   return true
@@ -134,5 +161,5 @@ export function forget(): void {
 @inline
 function note(length: u32): void {
   // Rounded up to whole strides, and no further than the room there is.
-  used = max(used, min(<usize>length + 320, SCRATCH_END - STREAM))
+  used = max(used, min(<usize>length + 320, STREAM_END - STREAM))
 }

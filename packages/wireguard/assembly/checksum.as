@@ -4,6 +4,11 @@
 
 /** Returns the sum of the 16-bit words of a range, folded to 16 bits; an odd last byte is padded with zero. */
 export function sumWords(at: usize, length: u32): u32 {
+  return bswap<u16>(<u16>fold(sumLanes(at, length)))
+}
+
+/** The same sum, not folded, of words as they lie: little-endian. */
+export function sumLanes(at: usize, length: u32): u64 {
   let a = i64x2.splat(0)
   let b = i64x2.splat(0)
   for (; length >= 32; length -= 32, at += 32) {
@@ -20,7 +25,7 @@ export function sumWords(at: usize, length: u32): u32 {
     at += 2
   }
   if (length & 1) sum += load<u8>(at)
-  return bswap<u16>(<u16>fold(sum))
+  return sum
 }
 
 /** Returns the Internet checksum of a range on top of a sum, such as that of a pseudo header. */
@@ -36,7 +41,8 @@ export function pseudoHeaderSum(addresses: usize, bytes: u32, protocol: u32, len
   return fold(<u64>sumWords(addresses, bytes) + protocol + (length >>> 16) + (length & 0xffff))
 }
 
-function fold(sum: u64): u32 {
+/** Folds a sum to 16 bits. */
+export function fold(sum: u64): u32 {
   sum = (sum & 0xffffffff) + (sum >> 32)
   sum = (sum & 0xffffffff) + (sum >> 32)
   let folded = <u32>sum

@@ -8,6 +8,9 @@ import { absorb, absorbMessage, begin, finish } from './poly1305'
 
 export { configure, forget, openBatch, openOne, sealBatch, sealOne } from './batch'
 export { checksum, pseudoHeaderSum, sumWords } from './checksum'
+export { cutPiece, cutPieces } from './cut'
+export { beginFlow, finishFlows, joinRun } from './join'
+export { lend, takeOpened, takeSealed, wipeLoan } from './loan'
 
 /** Writes 256 bytes of key stream from block `block` on, or 128 from the short form. For tests. */
 export function keyStream(into: usize, key: usize, nonce: usize, block: u32, short: bool): void {

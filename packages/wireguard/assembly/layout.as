@@ -24,8 +24,22 @@ export const STREAM: usize = 256
 export const MAX_TEXT: u32 = 65535
 const STREAM_LENGTH: usize = 65792
 
+export const STREAM_END: usize = STREAM + STREAM_LENGTH
+
+/** Flows that may grow (join.as), and the packet that is being cut up (cut.as). */
+export const FLOWS: usize = STREAM_END
+export const FLOW_STRIDE: usize = 64
+const FLOWS_LENGTH: usize = 512
+export const JOB: usize = FLOWS + FLOWS_LENGTH
+const JOB_LENGTH: usize = 64
+
 /** The first byte that is the caller's. */
-export const SCRATCH_END: usize = STREAM + STREAM_LENGTH
+export const SCRATCH_END: usize = JOB + JOB_LENGTH
+
+/** What is kept of each packet and each out of a batch: see src/wasm/columns.ts. */
+export const MAX_PIECES: u32 = 65
+export const OUT_STRIDE: u32 = 528
+export const LOAN_STRIDE: u32 = 128
 
 export const BLOCK: u32 = 64
 export const TAG: u32 = 16

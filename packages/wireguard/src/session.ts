@@ -50,10 +50,11 @@ export class Session {
     return !this.isExpired(now) && !isBeyondLimit(this.counterHigh, this.counterLow)
   }
 
-  /** Moves on to the next counter. */
-  advance(): void {
-    this.counterLow = (this.counterLow + 1) >>> 0
-    if (this.counterLow === 0) this.counterHigh = (this.counterHigh + 1) >>> 0
+  /** Moves on by some counters, of which there must be as many. */
+  advance(count = 1): void {
+    const low = (this.counterLow + count) >>> 0
+    if (low < this.counterLow) this.counterHigh = (this.counterHigh + 1) >>> 0
+    this.counterLow = low
   }
 
   /** After sending: whether its initiator should begin the next session. */
@@ -81,6 +82,11 @@ export class Session {
     this.sendKey.fill(0)
     this.receiveKey.fill(0)
   }
+}
+
+/** Whether so few counters may be left (less than 2^32) that each must be looked at. */
+export function isNearLimit(high: number): boolean {
+  return high === REJECT_AFTER_MESSAGES_HIGH
 }
 
 /** Whether a counter is one that may be neither sent nor received: 2^64 - 2^13 - 1 or more. */

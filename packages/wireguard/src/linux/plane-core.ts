@@ -14,8 +14,8 @@ import { paddedLength } from '../padding.ts'
 import { PlaneCounters } from '../plane-counters.ts'
 import { PlanePeer } from '../plane-peer.ts'
 import { PrefixTable } from '../prefix-table.ts'
-import { isBeyondLimit, type Session } from '../session.ts'
-import type { AeadBackend, WasmAead } from '../wasm/index.ts'
+import { isBeyondLimit, isNearLimit, type Session } from '../session.ts'
+import type { AeadBackend, PacketTable, WasmAead } from '../wasm/index.ts'
 import { ArenaSession } from './arena-session.ts'
 import { Coalescer } from './coalescer.ts'
 import { innerLength } from './inner-length.ts'
@@ -108,10 +108,10 @@ export class PlaneCore {
   }
   // A batch that is being opened.
   readonly #coalescer: Coalescer
-  readonly #starts: Int32Array
-  readonly #lengths: Int32Array
-  readonly #results: Int32Array
+  readonly #table: PacketTable
   readonly #opening: (ArenaSession | undefined)[]
+  /** Sessions that their peers began and were heard with in this batch. */
+  readonly #heard: ArenaSession[] = []
 
   constructor(wasm: WasmAead, outputs: PlaneCoreOutputs, options: PlaneCoreOptions) {
     const { arena } = wasm
@@ -131,10 +131,8 @@ export class PlaneCore {
     this.spareAt = this.#stageAt + PACKET_ROOM
     if (this.spareAt + PACKET_ROOM > arena.bytes.length)
       throw new RangeError('packetBytes: too few for a data plane')
-    this.#coalescer = new Coalescer(wasm, capacity)
-    this.#starts = new Int32Array(capacity)
-    this.#lengths = new Int32Array(capacity)
-    this.#results = new Int32Array(capacity)
+    this.#coalescer = new Coalescer(wasm)
+    this.#table = arena.table
     this.#opening = Array.from({ length: capacity }, () => undefined)
   }
 
@@ -223,13 +221,14 @@ export class PlaneCore {
     const peer = this.#peerFor(this.#bytes, at, whole)
     if (peer === undefined) return
     if (!this.#ready(peer, now)) return segmenter.emit(this.#staging)
-    segmenter.emit(this.#sealing)
+    if (segmenter.isSuper) this.#sealSuper(peer)
+    else segmenter.emit(this.#sealing)
     this.#noteSent(peer, ACTIVITY.sent | ACTIVITY.sentData, now)
   }
 
   /** Whether another packet from the TUN can be taken before a flush without one in between. */
   get roomy(): boolean {
-    return this.#laid + 64 <= this.#starts.length
+    return this.#laid + 64 <= this.#table.capacity
   }
 
   /** Seals what was laid, hands it out, and reports. */
@@ -282,6 +281,37 @@ export class PlaneCore {
     this.#noteSent(peer, packet.length === 0 ? ACTIVITY.sent : ACTIVITY.sent | ACTIVITY.sentData, now)
   }
 
+  /** Lays what a super-packet stands for, as far as there are counters for it. */
+  #sealSuper(peer: PlanePeer): void {
+    const session = this.#session
+    const segmenter = this.#segmenter
+    const { pieces, pieceLength, lastLength } = segmenter
+    if (session === undefined || isNearLimit(session.counterHigh)) return segmenter.emit(this.#sealing)
+    segmenter.aim(session.remoteIndex, session.sendSlot, this.#mtu, session.counterHigh, session.counterLow)
+    const last = pieces - 1
+    for (let first = 0; first < pieces; ) {
+      const length = first < last ? pieceLength : lastLength
+      const whole = paddedLength(length, this.#mtu) + TRANSPORT_OVERHEAD
+      const count = this.#claimRun(peer, whole, Math.max(1, last - first))
+      if (count === 0) return
+      segmenter.cut(first, count, this.#trains.at, this.#laid)
+      this.#laid += count
+      first += count
+      session.advance(count)
+      peer.sentPackets += count
+      peer.sentBytes += count * whole
+    }
+  }
+
+  /** Makes room for some datagrams of one length; seals what is there first when there is none. */
+  #claimRun(peer: PlanePeer, whole: number, wanted: number): number {
+    if (this.#laid === this.#table.capacity) this.#seal()
+    const count = this.#trains.claimRun(peer.id, whole, Math.min(wanted, this.#table.capacity - this.#laid))
+    if (count > 0) return count
+    this.#seal()
+    return this.#trains.claimRun(peer.id, whole, Math.min(wanted, this.#table.capacity))
+  }
+
   /** Makes room for one packet to the peer aimed at, its header written; -1 when that cannot be. */
   #lay(length: number): number {
     const peer = this.#to
@@ -291,7 +321,7 @@ export class PlaneCore {
     if (isBeyondLimit(counterHigh, counterLow)) return -1
     const padded = paddedLength(length, this.#mtu)
     const whole = padded + TRANSPORT_OVERHEAD
-    if (this.#laid === this.#starts.length) this.#seal()
+    if (this.#laid === this.#table.capacity) this.#seal()
     let at = this.#trains.claim(peer.id, whole)
     if (at < 0) {
       this.#seal()
@@ -305,7 +335,7 @@ export class PlaneCore {
     view.setUint32(at + TRANSPORT_COUNTER, counterLow, true)
     view.setUint32(at + TRANSPORT_COUNTER + 4, counterHigh, true)
     if (padded > length) this.#bytes.fill(0, text + length, text + padded)
-    this.#wasm.arena.table.set(this.#laid, text, padded, counterHigh, counterLow, session.sendSlot)
+    this.#table.set(this.#laid, text, padded, counterHigh, counterLow, session.sendSlot)
     this.#laid += 1
     session.advance()
     peer.sentPackets += 1
@@ -318,7 +348,7 @@ export class PlaneCore {
     const laid = this.#laid
     if (laid === 0) return
     this.#laid = 0
-    const sealed = this.#backend.sealBatch(this.#wasm.arena.table, laid)
+    const sealed = this.#backend.sealBatch(this.#table, laid)
     if (sealed === laid) {
       this.counters.sealed += laid
       this.#outputs.toUnderlay(this.#trains)
@@ -350,7 +380,7 @@ export class PlaneCore {
     const end = this.underlayAt + length
     const step = segment > 0 ? segment : length
     for (let at = this.underlayAt; at < end; at += step) {
-      if (count === this.#starts.length) {
+      if (count === this.#table.capacity) {
         this.#openBatch(count, source, now)
         count = 0
       }
@@ -375,46 +405,74 @@ export class PlaneCore {
     if (isBeyondLimit(high, low)) return this.#refuse('counter-limit')
     const text = at + TRANSPORT_HEADER_LENGTH
     const sealed = length - TRANSPORT_HEADER_LENGTH
-    this.#wasm.arena.table.set(index, text, sealed, high, low, session.receiveSlot)
-    this.#starts[index] = text
-    this.#lengths[index] = length
+    this.#table.set(index, text, sealed, high, low, session.receiveSlot)
     this.#opening[index] = session
     return true
   }
 
   #openBatch(count: number, source: number, now: number): void {
-    const { table } = this.#wasm.arena
-    this.#backend.openBatch(table, count)
-    for (let i = 0; i < count; i += 1) this.#results[i] = table.result(i)
-    for (let i = 0; i < count; i += 1) {
-      const session = this.#opening[i]
-      this.#opening[i] = undefined
-      if (session !== undefined) this.#takeOpened(session, i, source, now)
+    this.#backend.openBatch(this.#table, count)
+    for (let from = 0; from < count; ) {
+      const session = this.#opening[from]
+      let to = from
+      while (to < count && this.#opening[to] === session) {
+        this.#opening[to] = undefined
+        to += 1
+      }
+      if (session !== undefined) this.#takeOpened(session, from, to, source, now)
+      from = to
     }
-    this.#seal() // what a new session let go stands in the same table
+    // What new sessions let go is laid in the same table.
+    for (let session = this.#heard.pop(); session !== undefined; session = this.#heard.pop()) {
+      if (session === session.peer.next) this.#establish(session.peer, session, now)
+    }
+    this.#seal()
   }
 
-  /** Books an authentic packet and passes on what is inside. The header in front of it still holds its counter. */
-  #takeOpened(session: ArenaSession, index: number, source: number, now: number): void {
-    const length = this.#results[index] ?? -1
-    if (length < 0) return this.counters.drop('forged')
-    const at = this.#starts[index] ?? 0
-    const low = this.#view.getUint32(at - 8, true)
-    const high = this.#view.getUint32(at - 4, true)
-    if (!session.window.accept(high, low)) return this.counters.drop('replayed')
+  /** Books the authentic packets of a session among entries `from` to `to - 1`, and passes on what is inside. */
+  #takeOpened(session: ArenaSession, from: number, to: number, source: number, now: number): void {
     const { peer } = session
-    this.counters.opened += 1
-    peer.receivedPackets += 1
-    peer.receivedBytes += this.#lengths[index] ?? 0
-    if (this.takesDirect) {
-      peer.direct.receivedPackets += 1
-      peer.direct.receivedBytes += this.#lengths[index] ?? 0
-    }
-    this.#note(peer, length === 0 ? ACTIVITY.received : ACTIVITY.received | ACTIVITY.receivedData)
+    const received = this.#accept(session, from, to)
+    if (received === 0) return
     this.#attribute(peer, source)
-    if (session === peer.next) this.#establish(peer, session, now)
+    if (session === peer.next) this.#heard.push(session)
     if (session.wantsRekeyOnReceive(now)) this.#note(peer, ACTIVITY.rekey)
-    if (length > 0) this.#admit(peer, at, length)
+    for (let entry = from; entry < to; entry += 1) {
+      // What joins a packet that was let in is of the same flow, and needs no verdict of its own.
+      if (this.#coalesce) entry = this.#coalescer.join(entry, to, peer.id)
+      const length = entry < to ? this.#table.result(entry) : 0
+      if (length > 0) this.#admit(peer, this.#table.offset(entry), length)
+    }
+  }
+
+  /** Sorts out what is forged and what was here before; returns how many packets are neither. */
+  #accept(session: ArenaSession, from: number, to: number): number {
+    const table = this.#table
+    const { peer, window } = session
+    let packets = 0
+    let texts = 0
+    for (let entry = from; entry < to; entry += 1) {
+      const length = table.result(entry)
+      if (length < 0) this.counters.drop('forged')
+      else if (window.accept(table.counterHigh(entry), table.counterLow(entry))) {
+        packets += 1
+        texts += length
+      } else {
+        this.counters.drop('replayed')
+        table.refuse(entry)
+      }
+    }
+    if (packets === 0) return 0
+    const bytes = texts + packets * TRANSPORT_OVERHEAD
+    this.counters.opened += packets
+    peer.receivedPackets += packets
+    peer.receivedBytes += bytes
+    if (this.takesDirect) {
+      peer.direct.receivedPackets += packets
+      peer.direct.receivedBytes += bytes
+    }
+    this.#note(peer, texts === 0 ? ACTIVITY.received : ACTIVITY.received | ACTIVITY.receivedData)
+    return packets
   }
 
   /** Lets in a packet without its padding, if it is one and the peer's to send (W14). */
@@ -428,8 +486,6 @@ export class PlaneCore {
       : allowedIps.lookup(this.#bytes, at + 8, 16)
     if (owner < 0) return this.counters.drop('wrong-source')
     const coalescer = this.#coalescer
-    // What joins a packet that was let in is of the same flow, and needs no verdict of its own.
-    if (this.#coalesce && coalescer.join(at, whole, peer.id)) return
     if (this.judge !== ACCEPT_ALL && !this.#letIn(at, whole, peer.id)) return
     if (coalescer.full) this.#deliver()
     coalescer.add(at, whole, peer.id)

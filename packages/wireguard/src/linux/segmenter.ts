@@ -1,7 +1,9 @@
 // Cuts what a TUN with offloads hands over into the packets it stands for. A super-packet is up to 64 KiB of one TCP or
 // UDP flow under one header; each piece gets that header with its own lengths, number and checksum, as the kernel's own
-// segmentation would do it. Nothing in the headers is believed: what does not add up is refused whole.
+// segmentation would do it. Nothing in the headers is believed: what does not add up is refused whole. The cutting itself
+// is WebAssembly's (assembly/cut.as).
 import type { WasmAead } from '../wasm/index.ts'
+import { JOB } from '../wasm/layout.ts'
 import {
   GSO_ECN,
   GSO_NONE,
@@ -29,19 +31,31 @@ const PROTOCOL_TCP = 6
 const PROTOCOL_UDP = 17
 const IPV6_HEADER = 40
 const UDP_HEADER = 8
-const UDP_CHECKSUM = 6
-const TCP_CHECKSUM = 16
-const TCP_FLAGS = 13
-const TCP_FIN_PSH = 0x09
-const TCP_CWR = 0x80
 /** No kernel cuts into smaller pieces than this; a header that says so lies. */
 const MIN_GSO_SIZE = 8
+
+/** The job's words, as assembly/cut.as reads them. */
+const JOB_FROM = 0
+const JOB_WHOLE = 1
+const JOB_HEADERS = 2
+const JOB_TRANSPORT = 3
+const JOB_PIECE = 4
+const JOB_KIND = 5
+const JOB_PSEUDO = 6
+const JOB_MTU = 7
+const JOB_RECEIVER = 8
+const JOB_SLOT = 9
+const JOB_COUNTER = 10
+const JOB_WORDS = 12
+const IS_V4 = 1
+const IS_UDP = 2
 
 /** Reads one packet with its header at a time, then hands out what it stands for. */
 export class Segmenter {
   readonly #aead: WasmAead
   readonly #bytes: Uint8Array
   readonly #view: DataView
+  readonly #job: Uint32Array
   /** Where the packet begins. */
   at = 0
   /** Its length. */
@@ -55,6 +69,7 @@ export class Segmenter {
     this.#aead = aead
     this.#bytes = aead.arena.bytes
     this.#view = new DataView(this.#bytes.buffer)
+    this.#job = new Uint32Array(this.#bytes.buffer, JOB, JOB_WORDS)
   }
 
   /** Looks at `length` bytes at `at`, header and packet. `false` when they contradict themselves or are no IP packet. */
@@ -67,30 +82,77 @@ export class Segmenter {
     return ((this.#bytes[at + VIRTIO_FLAGS] ?? 0) & VIRTIO_NEEDS_CHECKSUM) === 0 || this.#addChecksum(at)
   }
 
+  /** How many packets it stands for. */
+  get pieces(): number {
+    return this.#kind === GSO_NONE ? 1 : Math.ceil((this.length - this.#header) / this.#gsoSize)
+  }
+
+  /** The length of every piece but the last, which may be shorter. */
+  get pieceLength(): number {
+    return this.#kind === GSO_NONE ? this.length : Math.min(this.length, this.#header + this.#gsoSize)
+  }
+
+  /** The length of the last piece. */
+  get lastLength(): number {
+    return this.length - (this.pieces - 1) * (this.pieceLength - this.#header)
+  }
+
+  /** Whether the kernel left the cutting to us. */
+  get isSuper(): boolean {
+    return this.#kind !== GSO_NONE
+  }
+
   /** Hands out the packet, or its pieces. */
   emit(sink: SegmentSink): void {
     if (this.#kind === GSO_NONE) return this.#emitWhole(sink)
-    const { at, length } = this
-    const isV4 = this.#kind === GSO_TCP_V4 || (this.#kind === GSO_UDP && this.#version() === 4)
-    const udp = this.#kind === GSO_UDP
-    const header = this.#header
-    const transport = this.#transport
-    const addresses = isV4 ? at + 12 : at + 8
-    const protocol = udp ? PROTOCOL_UDP : PROTOCOL_TCP
-    const pseudo = this.#aead.pseudoHeaderSum(addresses, isV4 ? 8 : 32, protocol, 0)
-    const last = length - header
-    for (let from = 0, index = 0; from < last; from += this.#gsoSize, index += 1) {
-      const size = Math.min(this.#gsoSize, last - from)
-      const into = sink.claim(header + size)
+    const { pieces } = this
+    this.#writeJob()
+    for (let index = 0; index < pieces; index += 1) {
+      const length = index < pieces - 1 ? this.pieceLength : this.lastLength
+      const into = sink.claim(length)
       if (into < 0) continue
-      this.#bytes.copyWithin(into, at, at + header)
-      this.#bytes.copyWithin(into + header, at + header + from, at + header + from + size)
-      if (isV4) this.#finishV4(into, header + size, transport, index)
-      else this.#view.setUint16(into + 4, header + size - IPV6_HEADER)
-      if (udp) this.#finishUdp(into + transport, UDP_HEADER + size, pseudo)
-      else this.#finishTcp(into + transport, header - transport + size, pseudo, from, from + size === last)
+      this.#aead.cutPiece(index, into)
       sink.commit()
     }
+  }
+
+  /** Readies {@link cut}: the pieces become datagrams for this receiver, the first with this counter. Only for super-packets. */
+  aim(receiver: number, slot: number, mtu: number, counterHigh: number, counterLow: number): void {
+    this.#writeJob()
+    const job = this.#job
+    job[JOB_MTU] = mtu
+    job[JOB_RECEIVER] = receiver
+    job[JOB_SLOT] = slot
+    job[JOB_COUNTER] = counterLow
+    job[JOB_COUNTER + 1] = counterHigh
+  }
+
+  /**
+   * Lays pieces `first` to `first + count - 1` as datagrams one behind the other at `into`, headers and all, and enters them
+   * in the table from `entry` on.
+   */
+  cut(first: number, count: number, into: number, entry: number): void {
+    const laid = this.#aead.cutPieces(first, count, into, entry)
+    if (laid !== count) throw new RangeError('cut: no room where there was to be some')
+  }
+
+  #writeJob(): void {
+    const { at } = this
+    const isV4 = this.#version() === 4
+    const udp = this.#kind === GSO_UDP
+    const job = this.#job
+    job[JOB_FROM] = at
+    job[JOB_WHOLE] = this.length
+    job[JOB_HEADERS] = this.#header
+    job[JOB_TRANSPORT] = this.#transport
+    job[JOB_PIECE] = this.#gsoSize
+    job[JOB_KIND] = (isV4 ? IS_V4 : 0) | (udp ? IS_UDP : 0)
+    job[JOB_PSEUDO] = this.#aead.pseudoHeaderSum(
+      isV4 ? at + 12 : at + 8,
+      isV4 ? 8 : 32,
+      udp ? PROTOCOL_UDP : PROTOCOL_TCP,
+      0,
+    )
   }
 
   #emitWhole(sink: SegmentSink): void {
@@ -144,32 +206,5 @@ export class Segmenter {
     const sum = this.#aead.checksum(this.at + start, this.length - start)
     this.#view.setUint16(this.at + field, sum === 0 ? 0xffff : sum)
     return true
-  }
-
-  #finishV4(into: number, length: number, header: number, index: number): void {
-    const view = this.#view
-    view.setUint16(into + 2, length)
-    view.setUint16(into + 4, view.getUint16(this.at + 4) + index)
-    view.setUint16(into + 10, 0)
-    view.setUint16(into + 10, this.#aead.checksum(into, header))
-  }
-
-  #finishUdp(into: number, length: number, pseudo: number): void {
-    this.#view.setUint16(into + 4, length)
-    this.#view.setUint16(into + UDP_CHECKSUM, 0)
-    const sum = this.#aead.checksum(into, length, pseudo + length)
-    this.#view.setUint16(into + UDP_CHECKSUM, sum === 0 ? 0xffff : sum)
-  }
-
-  /** FIN and PSH belong to the last piece, CWR to the first. */
-  #finishTcp(into: number, length: number, pseudo: number, from: number, isLast: boolean): void {
-    const view = this.#view
-    view.setUint32(into + 4, view.getUint32(into + 4) + from)
-    let flags = this.#bytes[into + TCP_FLAGS] ?? 0
-    if (!isLast) flags &= ~TCP_FIN_PSH
-    if (from > 0) flags &= ~TCP_CWR
-    this.#bytes[into + TCP_FLAGS] = flags
-    view.setUint16(into + TCP_CHECKSUM, 0)
-    view.setUint16(into + TCP_CHECKSUM, this.#aead.checksum(into, length, pseudo + length))
   }
 }

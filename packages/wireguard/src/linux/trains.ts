@@ -26,6 +26,8 @@ export class Trains {
   readonly #to: number
   #end: number
   #open = false
+  /** Where the run claimed last begins. */
+  at = 0
 
   constructor(from: number, to: number, capacity: number) {
     this.#from = from
@@ -42,6 +44,19 @@ export class Trains {
   claim(peer: PeerId, length: number): number {
     const at = this.#open ? this.#extend(this.count - 1, peer, length) : -1
     return at >= 0 ? at : this.#start(peer, length)
+  }
+
+  /**
+   * Makes room for up to `wanted` datagrams of one length, one behind the other in one train, the first at {@link at}.
+   *
+   * @returns how many; 0 when there is no room before {@link clear}.
+   */
+  claimRun(peer: PeerId, length: number, wanted: number): number {
+    this.at = this.claim(peer, length)
+    if (this.at < 0) return 0
+    let claimed = 1
+    while (claimed < wanted && this.#open && this.#extend(this.count - 1, peer, length) >= 0) claimed += 1
+    return claimed
   }
 
   /** Forgets all. */

@@ -4,7 +4,7 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import type { PacketJudge } from '../linux/packet-judge.ts'
 import { CORE_PACKET_BYTES } from '../linux/plane-core.ts'
 import { loadWasmAead } from '../wasm/index.ts'
-import { chooseAead } from './openssl-aead.ts'
+import { borrowedOpenSsl, chooseAead } from './openssl-aead.ts'
 import { type PlaneCommand, type PlaneNews, type PlaneStart, SHARED_MESSAGES } from './plane-messages.ts'
 import { PlaneThread, THREAD_SCRATCH } from './plane-thread.ts'
 
@@ -25,7 +25,9 @@ async function run(port: Port, start: PlaneStart): Promise<void> {
   if (loaded.kind === 'missing') throw new Error(`no WebAssembly: ${loaded.reason}`)
   const wasm = loaded.aead
   const aead =
-    start.aead === 'wasm' ? { backend: wasm, missing: [] } : chooseAead(wasm, wasm.arena.extra.byteOffset)
+    start.aead === 'wasm'
+      ? { backend: wasm, missing: [] }
+      : chooseAead(wasm, wasm.arena.extra.byteOffset, borrowedOpenSsl())
   const post = (news: PlaneNews): void => port.postMessage(news)
   const thread = new PlaneThread(start, wasm, aead, post)
   if (start.judge !== undefined) thread.setJudge(await loadJudge(start.judge))

@@ -7,7 +7,14 @@ import { webAssembly } from './web-assembly.ts'
 
 /** What the module exports; assembly/index.as and what it names say more of each. */
 export interface AeadExports {
-  readonly configure: (slots: number, slotCount: number, packets: number, packetsEnd: number) => void
+  readonly configure: (
+    slots: number,
+    slotCount: number,
+    packets: number,
+    packetsEnd: number,
+    columns: number,
+    batch: number,
+  ) => void
   readonly sealBatch: (table: number, count: number) => number
   readonly openBatch: (table: number, count: number) => number
   readonly sealOne: (
@@ -27,6 +34,15 @@ export interface AeadExports {
     adLength: number,
   ) => number
   readonly forget: () => void
+  readonly lend: (table: number, count: number, tagged: number, worth: number) => number
+  readonly takeSealed: (table: number, count: number) => void
+  readonly takeOpened: (table: number, count: number) => number
+  readonly wipeLoan: (count: number) => void
+  readonly cutPiece: (index: number, into: number) => number
+  readonly cutPieces: (first: number, count: number, into: number, table: number) => number
+  readonly joinRun: (table: number, first: number, count: number, peer: number) => number
+  readonly beginFlow: (out: number, at: number, length: number, peer: number) => void
+  readonly finishFlows: () => void
   readonly sumWords: (at: number, length: number) => number
   readonly checksum: (at: number, length: number, initial: number) => number
   readonly pseudoHeaderSum: (addresses: number, bytes: number, protocol: number, length: number) => number
@@ -53,7 +69,7 @@ export function instantiate(arena: AeadArena): AeadExports {
   compiled ??= new api.Module(decodeBase64(AEAD_MODULE))
   const instance = new api.Instance(compiled, { env: { memory: arena.memory } })
   const module = instance.exports as AeadExports
-  const { keys, packets, bytes } = arena
-  module.configure(keys.address, keys.capacity, packets, bytes.length)
+  const { keys, packets, bytes, columns, table } = arena
+  module.configure(keys.address, keys.capacity, packets, bytes.length, columns, table.capacity)
   return module
 }

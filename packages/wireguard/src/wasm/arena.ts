@@ -1,7 +1,7 @@
 // One piece of memory that never grows, with everything a batch needs in it: packets, their table, keys. A backend gets the
 // arena once and afterwards only numbers, so no address of anything else ever reaches it.
 import { KeySlots } from './key-slots.ts'
-import { ENTRY_WORDS, PAGE_LENGTH, SCRATCH_LENGTH, SLOT_STRIDE } from './layout.ts'
+import { ENTRY_WORDS, LOAN_STRIDE, OUT_STRIDE, PAGE_LENGTH, SCRATCH_LENGTH, SLOT_STRIDE } from './layout.ts'
 import { PacketTable } from './packet-table.ts'
 import { type WasmMemory, webAssembly } from './web-assembly.ts'
 
@@ -39,6 +39,10 @@ export class AeadArena {
   readonly table: PacketTable
   /** The keys. */
   readonly keys: KeySlots
+  /** Where the columns of a batch begin: what is kept of each packet and super-packet beside the table. */
+  readonly columns: number
+  /** Where the loans of a batch begin, at the end of the columns. */
+  readonly loans: number
   /** The owner's own area. */
   readonly extra: Uint8Array<ArrayBuffer>
 
@@ -50,7 +54,10 @@ export class AeadArena {
     checkCount('keys', keys)
     const table = align(SCRATCH_LENGTH)
     const slots = align(table + batch * ENTRY_WORDS * 4)
-    const extra = align(slots + keys * SLOT_STRIDE)
+    this.columns = align(slots + keys * SLOT_STRIDE)
+    this.loans = this.columns + align(batch * OUT_STRIDE)
+    // Loans are made four at a time.
+    const extra = align(this.loans + (batch + 3) * LOAN_STRIDE)
     this.packets = align(extra + extraBytes)
     const pages = Math.ceil((this.packets + Math.max(packetBytes, MIN_PACKET_BYTES)) / PAGE_LENGTH)
     if (!(pages <= MAX_PAGES)) throw new RangeError(`packetBytes: an arena of ${pages} pages exceeds 4 GiB`)

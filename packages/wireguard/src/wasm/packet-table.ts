@@ -68,6 +68,21 @@ export class PacketTable {
     return this.#words[index * ENTRY_WORDS + ENTRY_OFFSET] ?? 0
   }
 
+  /** Returns the low half of an entry's counter. */
+  counterLow(index: number): number {
+    return this.#words[index * ENTRY_WORDS + ENTRY_COUNTER_LOW] ?? 0
+  }
+
+  /** Returns the high half of an entry's counter. */
+  counterHigh(index: number): number {
+    return this.#words[index * ENTRY_WORDS + ENTRY_COUNTER_HIGH] ?? 0
+  }
+
+  /** Makes an entry one of which nothing came: {@link REFUSED}. */
+  refuse(index: number): void {
+    this.#results[index * ENTRY_WORDS + ENTRY_RESULT] = REFUSED
+  }
+
   /** Returns what became of an entry: the length it has now, or {@link REFUSED} or {@link FORGED}. */
   result(index: number): number {
     return this.#results[index * ENTRY_WORDS + ENTRY_RESULT] ?? REFUSED

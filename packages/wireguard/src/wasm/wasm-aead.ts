@@ -4,6 +4,7 @@ import type { AeadBackend } from './aead-backend.ts'
 import { type AeadExports, instantiate } from './aead-exports.ts'
 import { AeadArena, type AeadArenaOptions } from './arena.ts'
 import type { PacketTable } from './packet-table.ts'
+import { ENTRY_WORDS } from './layout.ts'
 import { failedAnswer } from './self-test.ts'
 
 /** What {@link loadWasmAead} found. */
@@ -87,6 +88,68 @@ export class WasmAead implements AeadBackend {
     this.#checkRange(key, 32)
     this.#checkRange(nonce, 12)
     this.#module.keyStream(into, key, nonce, 0, 1)
+  }
+
+  // For a borrowed cipher (assembly/loan.as).
+
+  /**
+   * Readies the first `count` packets of the table for a borrowed cipher; `tagged` is 16 when their lengths count a tag.
+   * `false`, and nothing is changed, when one is to be refused, when they do not lie in order with 32 bytes between them, or
+   * when their mean length is below `worth`. Afterwards either {@link takeSealed} or {@link takeOpened} and
+   * {@link wipeLoan} must be called.
+   */
+  lend(table: PacketTable, count: number, tagged: 0 | 16, worth: number): boolean {
+    this.#check(table, count)
+    return this.#module.lend(table.address, count, tagged, worth) === 1
+  }
+
+  /** Puts the tags behind the texts that were lent and are sealed, and ends the loan. */
+  takeSealed(table: PacketTable, count: number): void {
+    this.#check(table, count)
+    this.#module.takeSealed(table.address, count)
+  }
+
+  /** Compares the tags of what was lent to be opened and writes the results; returns how many are genuine. */
+  takeOpened(table: PacketTable, count: number): number {
+    this.#check(table, count)
+    return this.#module.takeOpened(table.address, count)
+  }
+
+  /** Wipes the one-time keys of a loan. */
+  wipeLoan(count: number): void {
+    this.#module.wipeLoan(Math.min(count, this.arena.table.capacity))
+  }
+
+  // Super-packets (assembly/cut.as, assembly/join.as).
+
+  /** Writes piece `index` of the job to `into`, where its whole length must have room, and returns that length. */
+  cutPiece(index: number, into: number): number {
+    return this.#module.cutPiece(index, into)
+  }
+
+  /** Lays pieces of the job as texts of datagrams and enters them in the table from entry `entry` on; returns how many. */
+  cutPieces(first: number, count: number, into: number, entry: number): number {
+    const { table } = this.arena
+    this.#check(table, entry + count)
+    return this.#module.cutPieces(first, count, into, table.address + entry * ENTRY_WORDS * 4)
+  }
+
+  /** Joins opened packets of the table to their flows, from `first` on; returns the first that could not be, or `count`. */
+  joinRun(first: number, count: number, peer: number): number {
+    const { table } = this.arena
+    this.#check(table, count)
+    return this.#module.joinRun(table.address, first, count, peer)
+  }
+
+  /** Begins a flow with a packet of `length` bytes at `at`, if others may join it. */
+  beginFlow(out: number, at: number, length: number, peer: number): void {
+    this.#checkRange(at, length)
+    this.#module.beginFlow(out, at, length, peer)
+  }
+
+  /** Writes the headers of all super-packets, and forgets the flows. */
+  finishFlows(): void {
+    this.#module.finishFlows()
   }
 
   #check(table: PacketTable, count: number): void {

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Coalescer, MAX_PIECES } from '../../src/linux/coalescer.ts'
 import { Segmenter } from '../../src/linux/segmenter.ts'
+import { ENTRY_RESULT } from '../../src/wasm/layout.ts'
 import { loadWasmAead, type WasmAead } from '../../src/wasm/index.ts'
 
 function load(): WasmAead {
@@ -36,12 +37,15 @@ function cut(withHeader: Uint8Array): Uint8Array[] | undefined {
 
 /** Lays packets as datagrams lie, joins what can be joined, and returns what would be written. */
 function join(packets: readonly Uint8Array[], peer: (index: number) => number = () => 1): Uint8Array[] {
-  const coalescer = new Coalescer(wasm, 256)
+  const coalescer = new Coalescer(wasm)
+  const { table } = wasm.arena
   let at = base + 100_000
   packets.forEach((packet, i) => {
     at += 32
     bytes.set(packet, at)
-    if (!coalescer.join(at, packet.length, peer(i))) coalescer.add(at, packet.length, peer(i))
+    table.set(0, at, packet.length, 0, 0, 0)
+    new Int32Array(bytes.buffer)[table.address / 4 + ENTRY_RESULT] = packet.length
+    if (coalescer.join(0, 1, peer(i)) === 0) coalescer.add(at, packet.length, peer(i))
     at += packet.length
   })
   coalescer.finish()

@@ -1,7 +1,7 @@
 import { openSslEvp, openSslRaw } from '@mesh/linux/node'
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { chooseAead, OPENSSL_SCRATCH } from '../../src/node/openssl-aead.ts'
+import { borrowedOpenSsl, chooseAead, OPENSSL_SCRATCH } from '../../src/node/openssl-aead.ts'
 import { FORGED, loadWasmAead, REFUSED, type WasmAead } from '../../src/wasm/index.ts'
 
 function load(): WasmAead {
@@ -19,7 +19,7 @@ describe('bulk crypto by OpenSSL', () => {
   const wasm = load()
   const { arena } = wasm
   const { table, bytes } = arena
-  const { backend, missing } = chooseAead(wasm, arena.extra.byteOffset)
+  const { backend, missing } = chooseAead(wasm, arena.extra.byteOffset, borrowedOpenSsl())
   const slot = arena.keys.put(new Uint8Array(32).fill(3)) ?? -1
 
   test('passes its self-test and is chosen', () => {
