@@ -25,7 +25,7 @@ beforeEach(async () => {
     derpMap: relayMap([{ host: '127.0.0.1', port: 3340, stunPort: 3478, insecure: true }]),
     baseDomain: 'mesh.internal',
   })
-  control.admin({ verb: 'users create', name: 'ann' })
+  await control.admin({ verb: 'users create', name: 'ann' })
 })
 
 afterEach(async () => {
@@ -51,8 +51,8 @@ async function terminate(name: string): Promise<{ url: string; cert: string }> {
 }
 
 /** Joins; returns the first thing that settles it. */
-function outcome(serverUrl: string, ca: string | undefined): Promise<ControlEvent> {
-  const { key } = control.admin({ verb: 'preauthkeys create', user: 'ann' })
+async function outcome(serverUrl: string, ca: string | undefined): Promise<ControlEvent> {
+  const { key } = await control.admin({ verb: 'preauthkeys create', user: 'ann' })
   return new Promise((resolve) => {
     const connection = connectControl({
       serverUrl,
@@ -79,7 +79,7 @@ test('threat 30: a certificate that nobody vouches for is refused before anythin
   const { url } = await terminate('127.0.0.1')
   const event = await outcome(url, undefined)
   expect(event.event === 'trouble' && event.error.code).toBe('ERR_CONTROL_CERTIFICATE')
-  expect(control.admin({ verb: 'nodes list' })).toEqual([])
+  expect(await control.admin({ verb: 'nodes list' })).toEqual([])
 })
 
 test('threat 30: a trusted certificate of another name is refused, also for a bare address', async () => {

@@ -10,7 +10,7 @@ import {
   type ControlListener,
   type ControlOptions,
   listenControl,
-  SqliteStore,
+  openSqliteStore,
 } from '@mesh/control-server/node'
 import { generatePrivateKey, publicKeyOf } from '@mesh/keys'
 import { type MapNode, nodeByName } from '@mesh/netmap'
@@ -39,9 +39,10 @@ async function serve(change: Partial<ControlOptions> = {}): Promise<ControlListe
   return control
 }
 
-function authKey(control: ControlListener, reusable = true): string {
-  if (control.admin({ verb: 'users list' }).length === 0) control.admin({ verb: 'users create', name: 'ann' })
-  return control.admin({ verb: 'preauthkeys create', user: 'ann', reusable }).key
+async function authKey(control: ControlListener, reusable = true): Promise<string> {
+  const users = await control.admin({ verb: 'users list' })
+  if (users.length === 0) await control.admin({ verb: 'users create', name: 'ann' })
+  return (await control.admin({ verb: 'preauthkeys create', user: 'ann', reusable })).key
 }
 
 /** A node that only talks to control. */
@@ -100,7 +101,7 @@ async function until(what: string, condition: () => boolean, limit = 15_000): Pr
 }
 
 async function twoNodes(control: ControlListener): Promise<{ a: TestNode; b: TestNode }> {
-  const key = authKey(control)
+  const key = await authKey(control)
   const a = new TestNode(control.url, 'a', { authKey: key })
   await a.sees('itself', (peer) => peer('a') !== undefined)
   const b = new TestNode(control.url, 'b', { authKey: key })
@@ -165,7 +166,7 @@ describe('two nodes', () => {
   test('control 36: one that is deleted is gone for the other, and must log in again', async () => {
     const control = await serve()
     const { a, b } = await twoNodes(control)
-    control.admin({ verb: 'nodes delete', node: 'b' })
+    await control.admin({ verb: 'nodes delete', node: 'b' })
     await a.sees('no b', (peer) => peer('b') === undefined)
     expect(a.connection.map?.peers).toEqual([])
     await until('b is in again', () => b.events.filter((event) => event.event === 'registered').length === 2)
@@ -193,7 +194,7 @@ describe('the way in', () => {
 
   test('a single-use key lets one machine in, and that machine again', async () => {
     const control = await serve()
-    const key = authKey(control, false)
+    const key = await authKey(control, false)
     const a = new TestNode(control.url, 'a', { authKey: key })
     await a.event('map')
     const b = new TestNode(control.url, 'b', { authKey: key })
@@ -206,11 +207,11 @@ describe('the way in', () => {
 
   test('control 16: without a key a person approves, and the node is in', async () => {
     const control = await serve()
-    control.admin({ verb: 'users create', name: 'ann' })
+    await control.admin({ verb: 'users create', name: 'ann' })
     const node = new TestNode(control.url, 'a')
     const { url } = await node.event('auth-url')
     expect(url).toMatch(new RegExp(`^${control.url}/register/`))
-    control.admin({ verb: 'nodes register', key: url.slice(url.lastIndexOf('/') + 1), user: 'ann' })
+    await control.admin({ verb: 'nodes register', key: url.slice(url.lastIndexOf('/') + 1), user: 'ann' })
     expect((await node.event('registered')).login.LoginName).toContain('ann')
     await node.sees('itself', (peer) => peer('a') !== undefined)
   })
@@ -218,7 +219,7 @@ describe('the way in', () => {
   test('control 26: a node that an admin expires is told to log in again', async () => {
     const control = await serve()
     const { a } = await twoNodes(control)
-    control.admin({ verb: 'nodes expire', node: 'a' })
+    await control.admin({ verb: 'nodes expire', node: 'a' })
     const { error } = await a.event('trouble')
     expect(error.code).toBe('ERR_CONTROL_KEY_EXPIRED')
   })
@@ -229,16 +230,16 @@ describe('when control goes away', () => {
     const folder = mkdtempSync(joinPath(tmpdir(), 'mesh-control-'))
     open.push({ close: () => rmSync(folder, { recursive: true }) })
     const file = joinPath(folder, 'control.sqlite')
-    const store = new SqliteStore(file)
+    const store = await openSqliteStore(file)
     const first = await serve({ store })
     const { a, b } = await twoNodes(first)
     const { addresses } = a
     await first.close()
-    store.close()
+    await store.close()
     await a.event('trouble')
     expect(a.connection.map?.peers).toHaveLength(1)
     const before = b.events.length
-    const reopened = new SqliteStore(file)
+    const reopened = await openSqliteStore(file)
     open.unshift({ close: () => reopened.close() })
     await serve({ store: reopened, port: Number(new URL(first.url).port) })
     const back = (node: TestNode) =>
@@ -254,7 +255,7 @@ describe('when control goes away', () => {
 
   test('threat 30: a server that shows another key than the pinned one gets nothing', async () => {
     const control = await serve()
-    const a = new TestNode(control.url, 'a', { authKey: authKey(control) })
+    const a = new TestNode(control.url, 'a', { authKey: await authKey(control) })
     await a.event('map')
     await a.connection.close()
     const impostor = await serve({ privateKey: generatePrivateKey(systemRandom) })
@@ -264,6 +265,6 @@ describe('when control goes away', () => {
       pinnedKey: a.serverKey,
     })
     expect((await again.event('trouble')).error.code).toBe('ERR_CONTROL_KEY_CHANGED')
-    expect(impostor.admin({ verb: 'nodes list' })).toEqual([])
+    expect(await impostor.admin({ verb: 'nodes list' })).toEqual([])
   })
 })

@@ -52,7 +52,7 @@ async function answer(control: ControlListener, body: Uint8Array): Promise<[stat
   if (!command && !ping)
     return [400, { message: 'The server does not know this command: are both programs of one version?' }]
   try {
-    if (command) return [200, { result: control.admin(command) }]
+    if (command) return [200, { result: await control.admin(command) }]
     const roundTrip = ping && (await control.ping(ping.node, ping.kind))
     return [200, { result: { roundTrip: roundTrip ?? null } }]
   } catch (error) {

@@ -1,8 +1,13 @@
 // `mesh-control serve`: puts the state directory, the listener and the command socket together, and ends them in order.
 
 import type { Server } from 'node:http'
-import { type ControlListener, listenControl, loadControlKey, SqliteStore } from '@mesh/control-server/node'
-import type { RelayEntry } from '@mesh/control-server'
+import {
+  type ControlListener,
+  listenControl,
+  loadControlKey,
+  openSqliteStore,
+} from '@mesh/control-server/node'
+import type { RelayEntry, Store } from '@mesh/control-server'
 import pino from 'pino'
 import { listenForCommands } from './admin-socket.ts'
 import { keepCertificateFresh, readCertificate } from './certificate.ts'
@@ -47,7 +52,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
   const state = stateDirectory(flags.stateDir)
   claim(state)
   const privateKey = loadControlKey(state.privateKey)
-  const store = new SqliteStore(state.database)
+  const store = await openSqliteStore(state.database)
   let control: ControlListener | undefined
   const relay = await embed(flags, state.relayKey, (nodeKey) => control?.admits(nodeKey) ?? false)
   const derpMap = relay ? relay.addTo(relays) : relays
@@ -125,7 +130,7 @@ async function listen(
 function endOnSignals(
   control: ControlListener,
   commands: Server,
-  store: SqliteStore,
+  store: Store,
   relay: EmbeddedRelay | undefined,
 ): void {
   let ending = false
@@ -135,13 +140,13 @@ function endOnSignals(
     commands.close()
     commands.closeAllConnections()
     relay?.close()
-    control.close().then(
-      () => {
-        store.close()
-        process.exit(0)
-      },
-      () => process.exit(1),
-    )
+    control
+      .close()
+      .then(() => store.close())
+      .then(
+        () => process.exit(0),
+        () => process.exit(1),
+      )
   }
   process.on('SIGINT', end)
   process.on('SIGTERM', end)

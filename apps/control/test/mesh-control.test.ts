@@ -8,14 +8,15 @@ import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import type { NodeRecord } from '@mesh/control-server'
-import { SqliteStore } from '@mesh/control-server/node'
+import { openSqliteStore } from '@mesh/control-server/node'
 import { selfSignedCertificate } from '@mesh/derp-server/node'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 const PROGRAM = fileURLToPath(new URL('../src/mesh-control.ts', import.meta.url))
 const FLAGS = ['--conditions=@mesh/source', '--disable-warning=ExperimentalWarning']
 
-const NODE: Omit<NodeRecord, 'id'> = {
+const NODE: NodeRecord = {
+  id: 1,
   stableId: 'n1',
   machineKey: `mkey:${'1'.repeat(64)}`,
   nodeKey: `nodekey:${'1'.repeat(64)}`,
@@ -32,9 +33,11 @@ const NODE: Omit<NodeRecord, 'id'> = {
   hostinfo: { Hostname: 'box', RoutableIPs: ['10.0.0.0/8'] },
   endpoints: [],
   approvedRoutes: [],
+  primaryRoutes: [],
   capVersion: 138,
   createdAt: 1,
   lastSeen: undefined,
+  connectedTo: undefined,
 }
 
 interface Result {
@@ -128,10 +131,15 @@ describe('a running server', () => {
 
   test('renames, tags, expires nodes and lets them route', { timeout: 60_000 }, async () => {
     mkdirSync(state)
-    const store = new SqliteStore(join(state, 'control.sqlite'))
-    store.insertUser({ name: 'ann', displayName: 'Ann', createdAt: 1 })
-    store.insertNode(NODE)
-    store.close()
+    const store = await openSqliteStore(join(state, 'control.sqlite'))
+    await store.transact(0, () => ({
+      changes: {
+        users: new Map([[1, { id: 1, name: 'ann', displayName: 'Ann', createdAt: 1 }]]),
+        nodes: new Map([[1, NODE]]),
+      },
+      counters: { users: 1, preAuthKeys: 0, nodes: 1, logins: 0, address: 1 },
+    }))
+    await store.close()
     await serve()
     expect(await ask('users', 'rename', 'ann', 'anna')).toMatchObject({ name: 'anna', displayName: 'anna' })
     expect(

@@ -64,10 +64,10 @@ export class Accounts {
     if (user === undefined && tags.length === 0) {
       throw new ControlError('ERR_CONTROL_KEY_OPTIONS', 'A pre-auth key needs a user or tags.')
     }
-    const { random, hash, store } = this.#options
+    const { random, hash } = this.#options
     const { text, prefix, secretHash } = makeAuthKey(random, hash)
     const createdAt = this.#wall()
-    const key = store.insertPreAuthKey({
+    const key = this.#network.state.add('preAuthKeys', {
       prefix,
       secretHash,
       user: user === undefined ? undefined : this.userNamed(user).id,
@@ -83,14 +83,13 @@ export class Accounts {
 
   /** Makes a pre-auth key expire now, given its number, its prefix or its whole text. */
   expirePreAuthKey(which: string): PreAuthKeyRecord {
-    const { store } = this.#options
     const named = (key: PreAuthKeyRecord): boolean =>
       which === String(key.id) || which === key.prefix || which.startsWith(`meshkey-auth-${key.prefix}-`)
-    const key = store.preAuthKeys().find(named)
+    const key = this.#network.preAuthKeys().find(named)
     if (!key) throw new ControlError('ERR_CONTROL_KEY_UNKNOWN', 'There is no such pre-auth key.')
-    const expiresAt = this.#wall()
-    store.expirePreAuthKey(key.id, expiresAt)
-    return { ...key, expiresAt }
+    const expired = { ...key, expiresAt: this.#wall() }
+    this.#network.state.put('preAuthKeys', expired)
+    return expired
   }
 
   #wall(): number {

@@ -12,6 +12,8 @@ const RESERVED: readonly (readonly [first: number, last: number])[] = [
 
 /** Both addresses of a node. */
 export interface NodeAddresses {
+  /** Where in 100.64.0.0/10 they lie, counted from its first address. */
+  readonly number: number
   /** In 100.64.0.0/10. */
   readonly ipv4: string
   /** In fd7a:115c:a1e0::/48. */
@@ -22,44 +24,31 @@ export interface NodeAddresses {
  * Returns the next free pair after `last`, or `undefined` when all are taken. Going on from the last one given, instead
  * of the lowest free one, keeps a deleted node's address from landing on another machine at once.
  *
- * @param last - The IPv4 address given last, or `undefined` to begin at 100.64.0.1.
+ * @param last - The number of the pair given last; 0 to begin at 100.64.0.1.
  */
-export function nextAddresses(
-  last: string | undefined,
-  taken: (ipv4: string) => boolean,
-): NodeAddresses | undefined {
-  const start = last === undefined ? 0 : toNumber(last) - CGNAT_BASE
+export function nextAddresses(last: number, taken: (ipv4: string) => boolean): NodeAddresses | undefined {
   for (let step = 1; step < CGNAT_SIZE; step += 1) {
-    const number = CGNAT_BASE + ((start + step) % CGNAT_SIZE)
-    if (!isAllocatable(number)) continue
-    const ipv4 = formatIpv4(number)
-    if (!taken(ipv4)) return { ipv4, ipv6: formatIpv6(number) }
+    const number = (last + step) % CGNAT_SIZE
+    if (!isAllocatable(CGNAT_BASE + number)) continue
+    const ipv4 = formatIpv4(CGNAT_BASE + number)
+    if (!taken(ipv4)) return { number, ipv4, ipv6: formatIpv6(CGNAT_BASE + number) }
   }
   return undefined
 }
 
-/** Returns whichever of two IPv4 addresses is higher; `undefined` counts as lowest. */
-export function higherAddress(a: string | undefined, b: string): string {
-  return a !== undefined && toNumber(a) > toNumber(b) ? a : b
-}
-
-function isAllocatable(number: number): boolean {
-  const lastByte = number & 0xff
+function isAllocatable(address: number): boolean {
+  const lastByte = address & 0xff
   if (lastByte === 0 || lastByte === 255) return false
-  return !RESERVED.some(([first, last]) => number >= first && number <= last)
+  return !RESERVED.some(([first, last]) => address >= first && address <= last)
 }
 
-function toNumber(ipv4: string): number {
-  return ipv4.split('.').reduce((number, part) => number * 256 + Number(part), 0)
-}
-
-function formatIpv4(number: number): string {
-  return [24, 16, 8, 0].map((shift) => (number >>> shift) & 0xff).join('.')
+function formatIpv4(address: number): string {
+  return [24, 16, 8, 0].map((shift) => (address >>> shift) & 0xff).join('.')
 }
 
 /** The second byte of 100.64.0.0/10 is 64 to 127, so the seventh group is never zero and `::` stands for four groups. */
-function formatIpv6(number: number): string {
-  const high = ((number >>> 16) & 0xff).toString(16)
-  const low = (number & 0xffff).toString(16)
+function formatIpv6(address: number): string {
+  const high = ((address >>> 16) & 0xff).toString(16)
+  const low = (address & 0xffff).toString(16)
   return `fd7a:115c:a1e0::${high}:${low}`
 }

@@ -3,11 +3,17 @@
 import type { MapResponse, RegisterResponse } from '@mesh/wire/control'
 import type { PingOutcome } from './pings.ts'
 
-/** What the coordinator wants done. `exchange` is the number its shell gave the request. */
-export type CoordinatorOutput =
-  | { readonly kind: 'register-response'; readonly exchange: number; readonly response: RegisterResponse }
+/** What the map streams want done. `exchange` is the number the shell gave the request. */
+export type StreamOutput =
+  | { readonly kind: 'open'; readonly exchange: number }
   | { readonly kind: 'map-response'; readonly exchange: number; readonly response: MapResponse }
   | { readonly kind: 'end'; readonly exchange: number }
+
+/** What the coordinator wants done. */
+export type CoordinatorOutput =
+  | StreamOutput
+  | { readonly kind: 'register-response'; readonly exchange: number; readonly response: RegisterResponse }
+  | { readonly kind: 'taken'; readonly exchange: number }
   | { readonly kind: 'refuse'; readonly exchange: number; readonly status: 400 | 404; readonly text: string }
   | ({ readonly kind: 'pong' } & PingOutcome)
   | { readonly kind: 'event'; readonly event: CoordinatorEvent; readonly node: number }

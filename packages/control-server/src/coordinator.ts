@@ -1,105 +1,131 @@
 // The coordinator as one machine. A shell gives each HTTP exchange a number and passes in who Noise says is asking;
-// what to answer comes out of poll. A map request that follows the map stays open: its exchange becomes a session.
+// what to answer comes out of poll. A map request that follows the map stays open: its exchange becomes a session of the
+// map streams. What a request changes is at first changed here alone: its owner fetches the writes, has them stored, and
+// only then does what came out; or has everything taken back.
 
 import type { Machine } from '@mesh/sansio'
-import type { MapRequest, MapResponse, RegisterRequest, RegisterResponse } from '@mesh/wire/control'
-import { isZeroKey, KEEP_ALIVE_RESPONSE, MINIMUM_CAPABILITY_VERSION } from '@mesh/wire/control'
+import type { MapRequest, RegisterRequest, RegisterResponse } from '@mesh/wire/control'
+import { isZeroKey, MINIMUM_CAPABILITY_VERSION } from '@mesh/wire/control'
 import { Accounts } from './accounts.ts'
 import type { MadePreAuthKey, NewPreAuthKey, NewUser, NodeStatus } from './admin.ts'
 import { reportedChange } from './claims.ts'
 import type { CoordinatorOutput } from './coordinator-output.ts'
-import {
-  BATCH_INTERVAL,
-  KEEP_ALIVE_INTERVAL,
-  KEEP_ALIVE_JITTER,
-  MAX_EXPIRY_WAIT,
-  MAX_SESSIONS_PER_NODE,
-} from './coordinator-limits.ts'
-import { Deadlines } from './deadlines.ts'
 import { ControlError } from './errors.ts'
-import { MapSession } from './map-session.ts'
+import { MapStreams } from './map-streams.ts'
 import { MapViews } from './map-views.ts'
 import { Network } from './network.ts'
 import type { NodeChange } from './network.ts'
 import { NodeChanges } from './node-changes.ts'
-import { isExpired } from './node-view.ts'
+import { isExpired, isOnline } from './node-view.ts'
 import { checkOptions, dnsConfigOf, EPHEMERAL_TIMEOUT } from './options.ts'
 import type { CoordinatorOptions } from './options.ts'
-import { followedId, PendingRegistrations } from './pending.ts'
-import type { PendingRegistration } from './pending.ts'
 import { Pings } from './pings.ts'
 import type { PingKind } from './pings.ts'
-import { OFFLINE_GRACE, Presence } from './presence.ts'
-import type { NodeRecord, PreAuthKeyRecord, UserRecord } from './records.ts'
+import { Presence } from './presence.ts'
+import type { LoginRecord, NodeRecord, PreAuthKeyRecord, UserRecord } from './records.ts'
 import { askAt, refusal, Registrar } from './registration.ts'
-import { RouteTable, servableRoutes } from './routes.ts'
+import { routesOf, RouteTable } from './routes.ts'
+import type { News, Writes } from './store.ts'
+import { followedLogin, isOld, WaitingLogins } from './waiting-logins.ts'
 
 /** Decides who is in the network and tells every node what it needs to know of the others. */
 export class Coordinator implements Machine<CoordinatorOutput> {
+  /**
+   * Tells the connected nodes what changed. Its owner drives it like this machine, but not while writes are under way,
+   * for what is not stored must not be told.
+   */
+  readonly streams: MapStreams
   readonly #options: CoordinatorOptions
   readonly #network: Network
   readonly #accounts: Accounts
   readonly #changes: NodeChanges
   readonly #registrar: Registrar
-  readonly #pending: PendingRegistrations
+  readonly #logins: WaitingLogins
   readonly #pings: Pings
-  readonly #presence = new Presence()
+  readonly #presence: Presence
   readonly #routes = new RouteTable()
-  readonly #views: MapViews
-  readonly #sessions = new Map<number, MapSession>()
-  readonly #keepAlives = new Deadlines<number>()
-  readonly #ephemeral = new Deadlines<number>()
-  readonly #expiries = new Deadlines<number>()
   readonly #out: CoordinatorOutput[] = []
-  #flushAt = Infinity
+  /** Exchanges that waited for a login which was forgotten: they are sent to a new page. */
+  readonly #orphans: (readonly [exchange: number, login: LoginRecord])[] = []
 
   /** Throws {@link ControlError} `ERR_CONTROL_CONFIG` when the options cannot work. */
   constructor(options: CoordinatorOptions) {
     checkOptions(options)
-    const { store, baseDomain, wallClock, random, hash, nodeKeyLifetime = 0 } = options
+    const { records, baseDomain, wallClock, random, hash, server, nodeKeyLifetime = 0 } = options
+    const { derpMap, policy = { kind: 'allow-all' }, ephemeralTimeout = EPHEMERAL_TIMEOUT } = options
+    const network = new Network(records)
     this.#options = options
-    this.#network = new Network(store)
-    this.#accounts = new Accounts(this.#network, options)
-    this.#changes = new NodeChanges(this.#network)
+    this.#network = network
+    this.#accounts = new Accounts(network, options)
+    this.#changes = new NodeChanges(network)
     this.#pings = new Pings(random, options.serverUrl)
-    this.#pending = new PendingRegistrations(random)
-    this.#registrar = new Registrar({
-      network: this.#network,
-      store,
-      baseDomain,
-      wallClock,
-      random,
-      hash,
-      nodeKeyLifetime,
-    })
-    this.#views = new MapViews({
-      network: this.#network,
-      isOnline: (node) => this.#presence.isOnline(node),
-      routesOf: (node) => this.#routes.routesOf(node),
-      policy: options.policy ?? { kind: 'allow-all' },
-      derpMap: options.derpMap,
-      dnsConfig: dnsConfigOf(options),
-      baseDomain,
-      wallClock,
-    })
-    for (const node of this.#network.nodes()) {
-      this.#watch(node, options.now)
-      this.#route(node.id)
-    }
+    this.#logins = new WaitingLogins(network, random, wallClock)
+    this.#registrar = new Registrar({ network, baseDomain, wallClock, random, hash, nodeKeyLifetime })
+    const dnsConfig = dnsConfigOf(options)
+    const views = new MapViews({ network, policy, derpMap, dnsConfig, baseDomain, wallClock })
+    const onSilent = (node: number, now: number): void => this.#presence.left(node, now)
+    this.streams = new MapStreams({ network, views, random, onSilent })
+    const listens = (node: number): boolean => this.streams.listens(node)
+    this.#presence = new Presence({ server, listens, wallClock, ephemeralTimeout })
+    this.#presence.setServers(options.servers ?? [])
+    this.#look(options.now)
+  }
+
+  /** The version of the records it stands on, not counting {@link Coordinator.writes}. */
+  get version(): number {
+    return this.#network.state.version
+  }
+
+  /** Returns what it changed and what is not stored yet, or `undefined` when there is nothing. */
+  writes(): Writes | undefined {
+    return this.#network.state.writes()
+  }
+
+  /** Notes that what it changed is stored. */
+  confirm(version: number): void {
+    this.#network.state.confirm(version)
+  }
+
+  /** Returns a mark for {@link Coordinator.undo}. */
+  mark(): number {
+    return this.#network.state.mark()
+  }
+
+  /** Takes back what it changed since a mark, or all that is not stored. What came out since must not be done. */
+  undo(now: number, mark = 0): void {
+    this.#network.state.undo(mark)
+    this.#look(now)
+  }
+
+  /** Doubts everything it knows, so that the next news will be the whole. */
+  distrust(): void {
+    this.#network.state.distrust()
+  }
+
+  /** Takes what others changed. Nothing of its own may be waiting to be stored. */
+  takeNews(news: News, now: number): void {
+    this.#network.state.take(news)
+    this.#look(now)
+  }
+
+  /** Takes which servers are alive; the nodes of one that is gone have a while to connect to another. */
+  handleServers(servers: Iterable<string>, now: number): void {
+    this.#presence.setServers(servers)
+    for (const node of this.#network.nodes()) this.#presence.look(node, now)
   }
 
   /** Takes a register request from the machine that Noise proved. Answered by `register-response`, maybe much later. */
   handleRegister(exchange: number, machineKey: string, request: RegisterRequest, now: number): void {
     if (!this.#speaksOurVersion(exchange, request.Version)) return
-    const followed = followedId(request.Followup)
-    if (followed !== undefined && this.#pending.isFor(followed, machineKey, request.NodeKey)) {
-      const displaced = this.#pending.wait(followed, exchange)
+    const followed = followedLogin(request.Followup)
+    if (followed !== undefined && this.#logins.isFor(followed, machineKey, request.NodeKey)) {
+      const displaced = this.#logins.wait(followed, exchange)
       if (displaced !== undefined) this.#answer(displaced, refusal('another request took over this login'))
       return
     }
     const before = this.#network.nodeByKey(request.NodeKey)
     const decision = this.#registrar.decide(machineKey, request)
-    if (decision.kind === 'ask') this.#ask(exchange, machineKey, request, now)
+    if (decision.kind === 'ask') this.#ask(exchange, machineKey, request)
     else this.#answer(exchange, decision.response)
     if (decision.kind === 'answer' && decision.loggedOut !== undefined) this.#leave(decision.loggedOut, now)
     else if (!before) this.#noteRegistered(request.NodeKey)
@@ -109,51 +135,48 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   /** Takes a map request from the machine that Noise proved: a session, an update of its node, or one snapshot. */
   handleMap(exchange: number, machineKey: string, request: MapRequest, now: number): void {
     if (!this.#speaksOurVersion(exchange, request.Version)) return
-    const node = this.#network.nodeByKey(request.NodeKey)
-    if (!node || node.machineKey !== machineKey) {
+    const node = this.nodeOf(machineKey, request.NodeKey)
+    if (!node) {
       this.#out.push({ kind: 'refuse', exchange, status: 404, text: 'node not found' })
       return
     }
     this.#update(node, request)
-    if (request.Stream) this.#openSession(exchange, node, now)
-    else if (request.OmitPeers) this.#out.push({ kind: 'end', exchange })
-    else this.#sendOnce(exchange, node)
     this.#absorb(now)
+    if (request.Stream) this.#openSession(exchange, node.id, now)
+    else if (request.OmitPeers) this.#out.push({ kind: 'taken', exchange })
+    else this.streams.beginOnce(exchange, node.id, node.nodeKey)
   }
 
-  /** Takes the end of an exchange from its client: a stream closed, a held request given up. */
+  /** Takes the end of an exchange from its client: a stream closed, a held request given up. Changes no record. */
   handleGone(exchange: number, now: number): void {
-    this.#pending.leave(exchange)
-    this.#closeSession(exchange, now)
-    this.#absorb(now)
+    this.#logins.leave(exchange)
+    this.streams.close(exchange, now)
   }
 
   /** Lets in a node that waits for a person; its client hears at once. */
-  approve(registration: string, userName: string, now: number): NodeRecord {
+  approve(key: string, userName: string, now: number): NodeRecord {
     const user = this.#accounts.userNamed(userName)
-    const pending = this.#pending.get(registration)
-    if (!pending) {
-      const message = `No login waits under ${registration}: it may have expired, start it again on the machine.`
+    const login = this.#network.login(key)
+    if (!login) {
+      const message = `No login waits under ${key}: it may have expired, start it again on the machine.`
       throw new ControlError('ERR_CONTROL_REGISTRATION_UNKNOWN', message)
     }
-    const { machineKey, request } = pending
-    // Taken out only afterwards: when the store fails, the login goes on waiting and may be approved again.
+    const { machineKey, request } = login
     const response = this.#registrar.approve(machineKey, request, user.id)
-    for (const exchange of this.#pending.take(registration)?.waiting ?? []) this.#answer(exchange, response)
+    this.#network.state.remove('logins', login.id)
     this.#noteRegistered(request.NodeKey)
     this.#absorb(now)
-    const node = this.#network.nodeByKey(request.NodeKey)
-    if (!node)
-      throw new ControlError(
-        'ERR_CONTROL_REGISTRATION_UNKNOWN',
-        response.Error || 'The machine has to log in again.',
-      )
-    return node
+    const node = this.nodeOf(machineKey, request.NodeKey)
+    if (node && response.MachineAuthorized) return node
+    throw new ControlError(
+      'ERR_CONTROL_REGISTRATION_UNKNOWN',
+      response.Error || 'The machine has to log in again.',
+    )
   }
 
-  /** Returns the login that waits under this id. */
-  pendingRegistration(id: string): PendingRegistration | undefined {
-    return this.#pending.get(id)
+  /** Returns the login that waits under this key. */
+  waitingLogin(key: string): LoginRecord | undefined {
+    return this.#network.login(key)
   }
 
   /** Returns the machine's node with this key, or `undefined` when there is none or it is another machine's. */
@@ -203,7 +226,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
 
   /** Returns all pre-auth keys. */
   preAuthKeys(): readonly PreAuthKeyRecord[] {
-    return this.#options.store.preAuthKeys()
+    return this.#network.preAuthKeys()
   }
 
   /** Makes a pre-auth key expire now, given its number, its prefix or its whole text. */
@@ -224,10 +247,8 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   /** Removes a node: it is told that its key has expired, the others that it is gone. */
   deleteNode(id: number, now: number): void {
     const node = this.#changes.known(id)
-    for (const [exchange, session] of this.#sessions) {
-      if (session.nodeId === id) this.#sayFarewell(exchange, node)
-    }
-    this.#network.removeNode(id)
+    this.streams.farewell(id, now)
+    this.#network.removeNode(node.id)
     this.#absorb(now)
   }
 
@@ -258,11 +279,9 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   /** Asks a node whether it is there. Returns the id under which a `pong` tells how that ended. */
   ping(id: number, kind: PingKind, now: number): string {
     const node = this.#changes.known(id)
-    const newest = [...this.#sessions].findLast(([, session]) => session.nodeId === id)
-    if (!newest)
-      throw new ControlError('ERR_CONTROL_NODE_OFFLINE', `Node ${node.givenName} is not connected.`)
+    if (!this.streams.listens(id)) throw new ControlError('ERR_CONTROL_NODE_OFFLINE', this.#whyNot(node))
     const asked = this.#pings.ask(node.machineKey, kind, now)
-    this.#send(newest[0], { PingRequest: asked.request }, now)
+    this.streams.say(id, { PingRequest: asked.request }, now)
     return asked.id
   }
 
@@ -275,32 +294,28 @@ export class Coordinator implements Machine<CoordinatorOutput> {
 
   /** Does what is due at `now`. */
   handleTimeout(now: number): void {
-    for (const node of this.#presence.due(now)) this.#goOffline(node, now)
-    for (const node of this.#ephemeral.due(now)) this.#removeAbsent(node, now)
-    for (const node of this.#expiries.due(now)) this.#checkExpiry(node, now)
-    for (const id of this.#pending.due(now)) this.#renewPending(id, now)
+    const { away, back, absent, expiring } = this.#presence.due(now)
+    for (const [id, grace] of away) this.#goOffline(id, grace)
+    for (const id of back) this.#comeBack(id)
+    for (const id of absent) this.#removeAbsent(id, now)
+    for (const id of expiring) this.#checkExpiry(id, now)
+    this.#logins.forgetOld(now)
+    this.#look(now)
+    for (const [exchange, { machineKey, request }] of this.#orphans.splice(0))
+      this.#ask(exchange, machineKey, request)
     for (const outcome of this.#pings.due(now)) this.#out.push({ kind: 'pong', ...outcome })
     this.#absorb(now)
-    if (now >= this.#flushAt) this.#flush(now)
-    for (const exchange of this.#keepAlives.due(now)) this.#send(exchange, KEEP_ALIVE_RESPONSE, now)
   }
 
   /** Returns the next thing to do, or `undefined` when there is nothing left. */
   poll(): CoordinatorOutput | undefined {
-    return this.#out.shift()
+    return this.#out.shift() ?? this.streams.poll()
   }
 
   /** Returns when to call {@link Coordinator.handleTimeout}; it may be early. */
   pollTimeout(): number {
-    return Math.min(
-      this.#flushAt,
-      this.#keepAlives.next(),
-      this.#presence.next(),
-      this.#ephemeral.next(),
-      this.#expiries.next(),
-      this.#pending.next(),
-      this.#pings.next(),
-    )
+    if (this.#orphans.length > 0) return -Infinity
+    return Math.min(this.#presence.next(), this.#logins.next(), this.#pings.next())
   }
 
   #speaksOurVersion(exchange: number, version: number): boolean {
@@ -314,19 +329,9 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     this.#out.push({ kind: 'register-response', exchange, response })
   }
 
-  #ask(exchange: number, machineKey: string, request: RegisterRequest, now: number): void {
-    for (const displaced of this.#pending.makeRoom())
-      this.#answer(displaced, refusal('too many logins are waiting'))
-    const { id } = this.#pending.ask(machineKey, request, now)
-    this.#answer(exchange, askAt(`${this.#options.serverUrl}/register/${id}`))
-  }
-
-  /** The time of a waiting login is over: whoever still waits for it is sent to a new page. */
-  #renewPending(id: string, now: number): void {
-    const taken = this.#pending.take(id)
-    if (!taken) return
-    const { machineKey, request } = taken.pending
-    for (const exchange of taken.waiting) this.#ask(exchange, machineKey, request, now)
+  #ask(exchange: number, machineKey: string, request: RegisterRequest): void {
+    const { key } = this.#logins.ask(machineKey, request)
+    this.#answer(exchange, askAt(`${this.#options.serverUrl}/register/${key}`))
   }
 
   #noteRegistered(nodeKey: string): void {
@@ -346,147 +351,106 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     if (Object.keys(change).length > 0) this.#network.updateNode(node.id, change)
   }
 
-  #openSession(exchange: number, node: NodeRecord, now: number): void {
-    const older = [...this.#sessions].filter(([, session]) => session.nodeId === node.id)
-    const [oldest] = older
-    if (oldest && older.length >= MAX_SESSIONS_PER_NODE) this.#endSession(oldest[0], now)
-    const session = new MapSession(node.id, node.nodeKey)
-    this.#sessions.set(exchange, session)
-    this.#ephemeral.delete(node.id)
-    if (this.#presence.connect(node.id)) {
-      this.#out.push({ kind: 'event', event: 'online', node: node.id })
-      this.#network.updateNode(node.id, { lastSeen: this.#wall() })
-    }
+  #openSession(exchange: number, id: number, now: number): void {
+    const node = this.#changes.known(id)
+    const { server } = this.#options
+    if (!isOnline(node)) this.#out.push({ kind: 'event', event: 'online', node: id })
+    if (node.connectedTo !== server)
+      this.#network.updateNode(id, { connectedTo: server, lastSeen: this.#wall() })
+    this.streams.begin(exchange, id, node.nodeKey, now)
     this.#absorb(now)
-    this.#send(exchange, session.first(this.#views.viewFor(node.id)), now)
+    this.#presence.look(this.#changes.known(id), now)
   }
 
-  #sendOnce(exchange: number, node: NodeRecord): void {
-    const response = new MapSession(node.id, node.nodeKey).first(this.#views.viewFor(node.id))
-    this.#out.push({ kind: 'map-response', exchange, response }, { kind: 'end', exchange })
-  }
-
-  #send(exchange: number, response: MapResponse, now: number): void {
-    this.#out.push({ kind: 'map-response', exchange, response })
-    const [jitter = 0] = this.#options.random(1)
-    this.#keepAlives.set(exchange, now + KEEP_ALIVE_INTERVAL + (jitter / 255) * KEEP_ALIVE_JITTER)
-  }
-
-  #endSession(exchange: number, now: number): void {
-    if (!this.#sessions.has(exchange)) return
-    this.#out.push({ kind: 'end', exchange })
-    this.#closeSession(exchange, now)
-  }
-
-  #closeSession(exchange: number, now: number): void {
-    const session = this.#sessions.get(exchange)
-    if (!session) return
-    this.#sessions.delete(exchange)
-    this.#keepAlives.delete(exchange)
-    this.#presence.disconnect(session.nodeId, now)
-  }
-
-  /** Looks at what changed: whose views, whose sessions, whose deadlines; then gathers before telling anybody. */
+  /** Elects routers, then looks at what changed. Both may change more. */
   #absorb(now: number): void {
-    const noted = this.#network.takeChanged()
-    if (noted.size === 0) return
-    const changed = new Set(noted)
-    for (const id of noted) for (const other of this.#route(id)) changed.add(other)
-    this.#views.invalidate(changed)
+    this.#look(now)
+    const elected = this.#routes.elect()
+    if (elected.size === 0) return
+    for (const [id, primaryRoutes] of elected) this.#network.updateNode(id, { primaryRoutes })
+    this.#look(now)
+  }
+
+  /** Looks at what changed, whoever changed it: whose deadlines, whose maps, whose waiting. */
+  #look(now: number): void {
+    const changed = this.#network.takeChangedNodes()
+    const wall = this.#wall()
     for (const id of changed) {
       const node = this.#network.node(id)
-      if (node) this.#watch(node, now)
+      this.#routes.update(id, node, node !== undefined && isOnline(node) && !isExpired(node, wall))
+      if (node) this.#presence.look(node, now)
       else this.#forget(id)
     }
-    for (const [exchange, session] of this.#sessions) {
-      session.markChanged(changed)
-      if (changed.has(session.nodeId) && !this.#stillListens(session)) this.#endSession(exchange, now)
-    }
-    if (this.#sessions.size > 0) this.#flushAt = Math.min(this.#flushAt, now + BATCH_INTERVAL)
+    if (changed.size > 0) this.streams.noteChanged(changed, now)
+    for (const key of this.#network.takeChangedLogins()) this.#lookAtLogin(key, now)
   }
 
-  /** Looks at what a node may route now. Returns the nodes whose routes changed by it. */
-  #route(id: number): ReadonlySet<number> {
-    const node = this.#network.node(id)
-    const isThere = node !== undefined && this.#presence.isOnline(id) && !isExpired(node, this.#wall())
-    return this.#routes.update(id, node ? servableRoutes(node) : [], isThere)
-  }
-
-  #stillListens(session: MapSession): boolean {
-    return this.#network.node(session.nodeId)?.nodeKey === session.nodeKey
-  }
-
-  #watch(node: NodeRecord, now: number): void {
-    this.#expiries.delete(node.id)
-    const wall = this.#wall()
-    if (node.expiresAt !== undefined && !isExpired(node, wall)) {
-      this.#expiries.set(node.id, now + Math.min(node.expiresAt - wall, MAX_EXPIRY_WAIT))
-    }
-    if (!node.ephemeral || this.#presence.isConnected(node.id)) this.#ephemeral.delete(node.id)
-    else if (!this.#ephemeral.has(node.id)) {
-      this.#ephemeral.set(node.id, now + (this.#options.ephemeralTimeout ?? EPHEMERAL_TIMEOUT))
+  /**
+   * Whoever waits for a login hears when it is decided, here or at another server. When its time is over they are sent to
+   * a new page; when it had to make room they are not, for that would push out the next.
+   */
+  #lookAtLogin(key: string, now: number): void {
+    for (const [exchange, login] of this.#logins.look(key, now)) {
+      const response = this.#registrar.outcome(login.machineKey, login.request)
+      if (response) this.#answer(exchange, response)
+      else if (!isOld(login, this.#wall())) this.#answer(exchange, refusal('too many logins are waiting'))
+      else this.#orphans.push([exchange, login])
     }
   }
 
   #forget(id: number): void {
-    this.#expiries.delete(id)
-    this.#ephemeral.delete(id)
-    this.#presence.leave(id)
+    this.#presence.forget(id)
     this.#out.push({ kind: 'event', event: 'removed', node: id })
-  }
-
-  #flush(now: number): void {
-    this.#flushAt = Infinity
-    for (const [exchange, session] of this.#sessions) {
-      const response = session.next(this.#views.viewFor(session.nodeId))
-      if (response) this.#send(exchange, response, now)
-    }
   }
 
   /** The client itself asked to go: its streams end and it is offline without grace. */
   #leave(id: number, now: number): void {
-    for (const [exchange, session] of this.#sessions)
-      if (session.nodeId === id) this.#endSession(exchange, now)
-    this.#presence.leave(id)
+    this.streams.endNode(id, now)
     this.#out.push({ kind: 'event', event: 'logged-out', node: id })
-    if (this.#network.node(id)) this.#network.updateNode(id, { lastSeen: this.#wall() })
+    if (this.#network.node(id))
+      this.#network.updateNode(id, { connectedTo: undefined, lastSeen: this.#wall() })
   }
 
-  #goOffline(id: number, now: number): void {
-    if (!this.#network.node(id)) return
-    this.#network.updateNode(id, { lastSeen: this.#wall() - OFFLINE_GRACE })
+  #goOffline(id: number, grace: number): void {
+    const node = this.#network.node(id)
+    if (!node || !isOnline(node) || this.#presence.isElsewhere(node) || this.streams.listens(id)) return
+    this.#network.updateNode(id, { connectedTo: undefined, lastSeen: this.#wall() - grace })
     this.#out.push({ kind: 'event', event: 'offline', node: id })
-    this.#absorb(now)
+  }
+
+  /** Another server, to which it was connected too, said that it is offline. */
+  #comeBack(id: number): void {
+    const node = this.#network.node(id)
+    if (!node || isOnline(node) || !this.streams.listens(id)) return
+    this.#network.updateNode(id, { connectedTo: this.#options.server })
   }
 
   #removeAbsent(id: number, now: number): void {
     const node = this.#network.node(id)
-    if (node?.ephemeral && !this.#presence.isOnline(id)) this.#network.removeNode(id)
-    else if (node) this.#watch(node, now)
+    if (node?.ephemeral && !isOnline(node)) this.#network.removeNode(id)
+    else if (node) this.#presence.look(node, now)
   }
 
   #checkExpiry(id: number, now: number): void {
     const node = this.#network.node(id)
     if (node && isExpired(node, this.#wall())) this.#network.touch(id)
-    else if (node) this.#watch(node, now)
+    else if (node) this.#presence.look(node, now)
   }
 
-  /** A deleted node's client would ask for its map for ever; an expired key makes it ask its user to log in. */
-  #sayFarewell(exchange: number, node: NodeRecord): void {
-    const { self, controlTime } = this.#views.viewFor(node.id)
-    const KeyExpiry = new Date(this.#wall() - 1000).toISOString()
-    const response = { Node: { ...self, KeyExpiry, Expired: true }, ControlTime: controlTime }
-    this.#out.push({ kind: 'map-response', exchange, response })
+  #whyNot(node: NodeRecord): string {
+    return this.#presence.isElsewhere(node)
+      ? `Node ${node.givenName} is connected to another server, ${node.connectedTo}: ask there.`
+      : `Node ${node.givenName} is not connected.`
   }
 
   #statusOf(node: NodeRecord): NodeStatus {
     return {
       node,
-      userName: node.user === undefined ? '' : (this.#network.user(node.user)?.name ?? ''),
+      userName: this.#network.user(node.user)?.name ?? '',
       dnsName: `${node.givenName}.${this.#options.baseDomain}`,
-      online: this.#presence.isOnline(node.id),
+      online: isOnline(node),
       expired: isExpired(node, this.#wall()),
-      servedRoutes: this.#routes.routesOf(node.id).served,
+      servedRoutes: routesOf(node).served,
     }
   }
 

@@ -16,6 +16,7 @@ export type ControlErrorCode =
   | 'ERR_CONTROL_REGISTRATION_UNKNOWN'
   | 'ERR_CONTROL_ADDRESSES_EXHAUSTED'
   | 'ERR_CONTROL_STORE'
+  | 'ERR_CONTROL_CONFLICT'
   | 'ERR_CONTROL_CONFIG'
 
 /** A refusal of the coordinator. Compare `code`; the message is one sentence for a person. */

@@ -1,6 +1,6 @@
-// One open map stream: what it was told, and so what it still has to be told. A session remembers the very objects it
-// sent; a difference to what it should now show becomes a removal, a whole node or a patch. Nothing is told twice, and
-// a peer that was never shown is never mentioned (control §3.6.8).
+// One open map stream: what of the world as it was told this viewer could see, and so what it still has to be told. A
+// change becomes a removal, a whole node or a patch. Nothing is told twice, and a peer that was never shown is never
+// mentioned (control §3.6.8).
 
 import type {
   DERPMap,
@@ -11,43 +11,34 @@ import type {
   PeerChange,
   UserProfile,
 } from '@mesh/wire/control'
-import { patchBetween } from './node-view.ts'
-
-/** What one node should see now. Equal content comes as the same object. */
-export interface MapView {
-  /** The node itself. */
-  readonly self: Node
-  /** The profile of its owner. */
-  readonly selfProfile: UserProfile
-  /** Whether it sees no peers at all, because its own key has expired. */
-  readonly blind: boolean
-  /** Returns a peer, or `undefined` when it is gone or hidden. */
-  peer(id: number): { readonly node: Node; readonly profile: UserProfile } | undefined
-  /** Returns the ids of all nodes, hidden ones too. */
-  ids(): Iterable<number>
-  /** The rules it enforces. */
-  readonly packetFilter: readonly FilterRule[]
-  /** The relays. */
-  readonly derpMap: DERPMap
-  /** How it resolves names. */
-  readonly dnsConfig: DNSConfig
-  /** The network's name. */
-  readonly domain: string
-  /** The wall clock as a Go time. */
-  readonly controlTime: string
-}
+import type { MapView, PeerUpdate, PeerView } from './map-views.ts'
 
 type Delta = { -readonly [K in keyof MapResponse]: MapResponse[K] }
 
-/** Remembers what one stream was told. */
+/** What changed between two moments, and the response of all who see every bit of it: made once for all of them. */
+export class Batch {
+  readonly updates: readonly PeerUpdate[]
+  #shared: MapResponse | undefined
+
+  constructor(updates: readonly PeerUpdate[]) {
+    this.updates = updates
+  }
+
+  /** Returns the response that `make` makes, the first time it is asked. */
+  share(make: () => MapResponse): MapResponse {
+    this.#shared ??= make()
+    return this.#shared
+  }
+}
+
+/** Remembers how one stream was told the world. */
 export class MapSession {
   /** The node that listens. */
   readonly nodeId: number
   /** The key it listens with; a later key of the node ends this session. */
   readonly nodeKey: string
-  readonly #peers = new Map<number, Node>()
   readonly #profiles = new Map<number, UserProfile>()
-  readonly #dirty = new Set<number>()
+  #isOpen = false
   #blind = false
   #self: Node | undefined
   #packetFilter: readonly FilterRule[] | undefined
@@ -59,24 +50,22 @@ export class MapSession {
     this.nodeKey = nodeKey
   }
 
-  /** Notes nodes to look at again at the next {@link MapSession.next}. */
-  markChanged(ids: Iterable<number>): void {
-    for (const id of ids) this.#dirty.add(id)
+  /** Whether it had its snapshot. */
+  get isOpen(): boolean {
+    return this.#isOpen
   }
 
-  /** Returns the complete snapshot that opens a stream (control §3.4). */
-  first(view: MapView): MapResponse {
+  /** Returns the complete snapshot that opens a stream (control §3.4): the world as it was told. */
+  first(view: MapView, told: ReadonlyMap<number, PeerView>): MapResponse {
     const peers: Node[] = []
     const profiles = [view.selfProfile]
     this.#profiles.set(view.selfProfile.ID, view.selfProfile)
-    for (const id of view.ids()) {
-      const seen = view.peer(id)
-      if (!seen) continue
-      peers.push(seen.node)
-      this.#peers.set(id, seen.node)
-      if (this.#learnsProfile(seen.profile)) profiles.push(seen.profile)
+    for (const [id, { node, profile }] of told) {
+      if (view.blind || id === this.nodeId || !view.saw(id)) continue
+      peers.push(node)
+      if (this.#learnsProfile(profile)) profiles.push(profile)
     }
-    this.#dirty.clear()
+    this.#isOpen = true
     this.#blind = view.blind
     this.#self = view.self
     this.#packetFilter = view.packetFilter
@@ -85,7 +74,7 @@ export class MapSession {
     return {
       Node: view.self,
       DERPMap: view.derpMap,
-      Peers: peers.toSorted((a, b) => a.ID - b.ID),
+      Peers: peers,
       DNSConfig: view.dnsConfig,
       Domain: view.domain,
       CollectServices: false,
@@ -97,12 +86,19 @@ export class MapSession {
     }
   }
 
-  /** Returns what changed since the last response, or `undefined` when nothing did. */
-  next(view: MapView): MapResponse | undefined {
+  /**
+   * Returns what changed for this viewer, or `undefined` when nothing did.
+   *
+   * @param told - The world as it is after the batch.
+   */
+  next(view: MapView, batch: Batch, told: ReadonlyMap<number, PeerView>): MapResponse | undefined {
     const delta: Delta = {}
-    if (view.blind !== this.#blind) this.markChanged(view.ids())
+    const sight = new Sight(view, this.#blind)
+    const seesAll = this.#addPeers(sight, this.#pairs(view, batch, told), delta)
     this.#blind = view.blind
-    this.#addPeers(view, delta)
+    if (this.#learnsProfile(view.selfProfile))
+      delta.UserProfiles = [view.selfProfile, ...(delta.UserProfiles ?? [])]
+    const justPeers = !delta.UserProfiles
     // Clients of 2026 show a profile that comes in a delta only after they worked out the whole map anew, which a self
     // node makes them do. New profiles are rare.
     if (view.self !== this.#self || delta.UserProfiles) delta.Node = this.#self = view.self
@@ -112,50 +108,68 @@ export class MapSession {
     }
     if (view.derpMap !== this.#derpMap) delta.DERPMap = this.#derpMap = view.derpMap
     if (view.dnsConfig !== this.#dnsConfig) delta.DNSConfig = this.#dnsConfig = view.dnsConfig
-    return Object.keys(delta).length === 0 ? undefined : { ...delta, ControlTime: view.controlTime }
+    if (Object.keys(delta).length === 0) return undefined
+    const response = (): MapResponse => ({ ...delta, ControlTime: view.controlTime })
+    const isShared = seesAll && justPeers && !delta.Node && !delta.PacketFilters && !delta.DERPMap
+    return isShared && !delta.DNSConfig ? batch.share(response) : response()
   }
 
-  #addPeers(view: MapView, delta: Delta): void {
+  /** What to look at: what changed; or everything, when the viewer itself is judged by something else now. */
+  #pairs(view: MapView, batch: Batch, told: ReadonlyMap<number, PeerView>): Iterable<PeerUpdate> {
+    if (!view.reshaped && view.blind === this.#blind) return batch.updates
+    const pairs = new Map<number, PeerUpdate>()
+    for (const [id, peer] of told) pairs.set(id, { id, before: peer, after: peer, patch: undefined })
+    for (const update of batch.updates) pairs.set(update.id, update)
+    return pairs.values()
+  }
+
+  /** Adds the peers' part. Returns whether every update is in it, as anybody would be told it. */
+  #addPeers(sight: Sight, pairs: Iterable<PeerUpdate>, delta: Delta): boolean {
     const changed: Node[] = []
     const removed: number[] = []
     const patches: PeerChange[] = []
     const profiles: UserProfile[] = []
-    if (this.#learnsProfile(view.selfProfile)) profiles.push(view.selfProfile)
-    for (const id of this.#dirty) {
-      const before = this.#peers.get(id)
-      const seen = view.peer(id)
-      if (!seen) {
-        if (this.#peers.delete(id)) removed.push(id)
-        continue
-      }
-      if (this.#learnsProfile(seen.profile)) profiles.push(seen.profile)
-      if (seen.node === before) continue
-      this.#peers.set(id, seen.node)
-      const patch = before && patchOnce(before, seen.node)
-      if (!patch) changed.push(seen.node)
-      else if (Object.keys(patch).length > 1) patches.push(patch)
+    let seesAll = true
+    for (const { id, before, after, patch } of pairs) {
+      const saw = id !== this.nodeId && before !== undefined && sight.saw(id)
+      const sees = id !== this.nodeId && after !== undefined && sight.sees(id)
+      if (saw !== (before !== undefined) || sees !== (after !== undefined)) seesAll = false
+      if (saw && !sees) removed.push(id)
+      if (!sees || !after) continue
+      if (this.#learnsProfile(after.profile)) profiles.push(after.profile)
+      if (!saw || (before.node !== after.node && !patch)) changed.push(after.node)
+      else if (patch && Object.keys(patch).length > 1) patches.push(patch)
     }
-    this.#dirty.clear()
-    if (changed.length > 0) delta.PeersChanged = changed.toSorted((a, b) => a.ID - b.ID)
+    if (changed.length > 0) delta.PeersChanged = changed
     if (removed.length > 0) delta.PeersRemoved = removed
     if (patches.length > 0) delta.PeersChangedPatch = patches
     if (profiles.length > 0) delta.UserProfiles = profiles
+    return seesAll
   }
 
   #learnsProfile(profile: UserProfile): boolean {
     const known = this.#profiles.get(profile.ID)
+    if (known === profile) return false
     this.#profiles.set(profile.ID, profile)
     return known?.LoginName !== profile.LoginName || known.DisplayName !== profile.DisplayName
   }
 }
 
-/** One change of a node goes to every viewer: the difference is worked out once. */
-const patches = new WeakMap<Node, { readonly after: Node; readonly patch: PeerChange | undefined }>()
+/** Whom a viewer sees and saw: an expired one nobody. */
+class Sight {
+  readonly #view: MapView
+  readonly #wasBlind: boolean
 
-function patchOnce(before: Node, after: Node): PeerChange | undefined {
-  const known = patches.get(before)
-  if (known?.after === after) return known.patch
-  const patch = patchBetween(before, after)
-  patches.set(before, { after, patch })
-  return patch
+  constructor(view: MapView, wasBlind: boolean) {
+    this.#view = view
+    this.#wasBlind = wasBlind
+  }
+
+  sees(id: number): boolean {
+    return !this.#view.blind && this.#view.sees(id)
+  }
+
+  saw(id: number): boolean {
+    return !this.#wasBlind && this.#view.saw(id)
+  }
 }

@@ -1,22 +1,21 @@
-// What each node should see now, worked out once a change and shared by all who look. A view that comes out the same as
-// before is the same object as before, so that sessions tell a change by comparing references.
+// What each node should see, worked out once a change and shared by all who look. There are two moments: the world as
+// the sessions were told it, and the world as it is; advancing goes from the one to the other and says what differs.
+// Because all sessions are told together, what a session was told needs no memory of its own: a network of n nodes takes
+// n views, not n². Whether one node sees another depends on these two alone, so a change is looked at only for pairs
+// that it is part of.
 
 import { compile } from '@mesh/policy'
-import type { CompiledPolicy, Policy } from '@mesh/policy'
-import type { DERPMap, DNSConfig, Node, UserProfile } from '@mesh/wire/control'
+import type { CompiledPolicy, NodePolicy, Policy } from '@mesh/policy'
+import type { DERPMap, DNSConfig, Node, PeerChange, UserProfile } from '@mesh/wire/control'
 import { formatTime } from '@mesh/wire/control'
-import type { MapView } from './map-session.ts'
 import type { Network } from './network.ts'
-import { isExpired, ownerProfile, peerNode, selfNode, selfProfile } from './node-view.ts'
-import type { NodeRecord } from './records.ts'
-import { servableRoutes } from './routes.ts'
-import type { NodeRoutes } from './routes.ts'
+import { isExpired, ownerProfile, patchBetween, peerNode, selfNode, selfProfile } from './node-view.ts'
+import type { NodeRecord, UserRecord } from './records.ts'
+import { routesOf, servableRoutes } from './routes.ts'
 
 /** What views are made from. */
 export interface MapViewsOptions {
   readonly network: Network
-  readonly isOnline: (node: number) => boolean
-  readonly routesOf: (node: number) => NodeRoutes
   readonly policy: Policy
   readonly derpMap: DERPMap
   readonly dnsConfig: DNSConfig
@@ -24,90 +23,168 @@ export interface MapViewsOptions {
   readonly wallClock: () => number
 }
 
-interface Cached {
-  node: Node
-  fresh: boolean
+/** A node as its peers see it. Equal content is the same object. */
+export interface PeerView {
+  readonly node: Node
+  readonly profile: UserProfile
+}
+
+/** How one node's look changed between the two moments. */
+export interface PeerUpdate {
+  readonly id: number
+  readonly before: PeerView | undefined
+  readonly after: PeerView | undefined
+  /** The difference when a patch can say it; without fields when only the owner's profile changed. */
+  readonly patch: PeerChange | undefined
+}
+
+/** What one node sees, now and when it was last told. */
+export interface MapView {
+  /** Its number. */
+  readonly id: number
+  /** The node itself. Equal content is the same object. */
+  readonly self: Node
+  /** The profile of its owner. */
+  readonly selfProfile: UserProfile
+  /** Whether it sees no peers at all, because its own key has expired. */
+  readonly blind: boolean
+  /** Whether every pair with this node must be looked at, because it is judged by something else now. */
+  readonly reshaped: boolean
+  /** Tells whether it may see a node that is there now. */
+  sees(id: number): boolean
+  /** Tells whether it could see a node when sessions were last told. */
+  saw(id: number): boolean
+  /** The rules it enforces. */
+  readonly packetFilter: NodePolicy['packetFilter']
+  /** The relays. */
+  readonly derpMap: DERPMap
+  /** How it resolves names. */
+  readonly dnsConfig: DNSConfig
+  /** The network's name. */
+  readonly domain: string
+  /** The wall clock as a Go time. */
+  readonly controlTime: string
 }
 
 /** Makes and keeps the views. */
 export class MapViews {
   readonly #options: MapViewsOptions
-  readonly #peers = new Map<number, Cached>()
-  readonly #selves = new Map<number, Cached>()
+  readonly #told = new Map<number, PeerView>()
+  readonly #changed = new Set<number>()
+  readonly #selves = new Map<number, Node>()
+  readonly #staleSelves = new Set<number>()
+  readonly #profiles = new Map<number | undefined, UserProfile>()
   readonly #shapes = new Map<number, string>()
+  #reshaped = new Set<number>()
   #policy: CompiledPolicy | undefined
+  #toldPolicy: CompiledPolicy | undefined
 
   constructor(options: MapViewsOptions) {
     this.#options = options
   }
 
+  /** The world as it was told: the nodes as their peers see them. */
+  get told(): ReadonlyMap<number, PeerView> {
+    return this.#told
+  }
+
   /** Notes nodes that look different now, are new, or are gone. */
-  invalidate(changed: ReadonlySet<number>): void {
+  noteChanged(changed: Iterable<number>): void {
     for (const id of changed) {
-      const node = this.#options.network.node(id)
-      this.#stale(this.#peers, id, node)
-      this.#stale(this.#selves, id, node)
-      this.#notePolicyInput(id, node)
+      this.#changed.add(id)
+      this.#staleSelves.add(id)
+      this.#notePolicyInput(id)
     }
   }
 
-  /** Returns what a node should see. The node must exist. */
+  /** Goes from the world as it was told to the world as it is. Returns what differs. */
+  advance(): readonly PeerUpdate[] {
+    const updates: PeerUpdate[] = []
+    for (const id of this.#changed) {
+      const before = this.#told.get(id)
+      const after = this.#look(id, before)
+      if (after) this.#told.set(id, after)
+      else this.#told.delete(id)
+      if (!after) this.#selves.delete(id)
+      if (before === after) continue
+      updates.push({ id, before, after, patch: before && after && patchBetween(before.node, after.node) })
+    }
+    this.#changed.clear()
+    return updates
+  }
+
+  /** Notes that every session was told of the last advance. */
+  settle(): void {
+    this.#toldPolicy = this.#compiled()
+    if (this.#reshaped.size > 0) this.#reshaped = new Set()
+  }
+
+  /** Tells whether a node was there when sessions were last told. */
+  knows(id: number): boolean {
+    return this.#toldPolicy?.forNode(id) !== undefined
+  }
+
+  /** Returns what a node sees. The node must exist. */
   viewFor(id: number): MapView {
     const { network, derpMap, dnsConfig, baseDomain, wallClock } = this.#options
     const record = network.node(id)
     if (!record) throw new RangeError(`id ${id} is no node`)
     const policy = this.#compiled().forNode(id)
-    const blind = isExpired(record, wallClock())
-    const user = record.user === undefined ? undefined : network.user(record.user)
+    const toldPolicy = this.#toldPolicy?.forNode(id)
     return {
-      self: this.#look(this.#selves, record, selfNode),
-      selfProfile: selfProfile(record, user, baseDomain),
-      blind,
-      peer: (peer) => (!blind && policy?.sees(peer) ? this.#peer(peer) : undefined),
-      ids: () => network.ids(),
+      id,
+      self: this.#self(record),
+      selfProfile: selfProfile(record, network.user(record.user), baseDomain),
+      blind: isExpired(record, wallClock()),
+      reshaped: this.#reshaped.has(id),
+      sees: (peer) => policy?.sees(peer) ?? false,
+      saw: (peer) => toldPolicy?.sees(peer) ?? false,
       packetFilter: policy?.packetFilter ?? [],
       derpMap,
       dnsConfig,
       domain: baseDomain,
-      controlTime: formatTime(wallClock()),
+      get controlTime() {
+        return formatTime(wallClock())
+      },
     }
   }
 
-  #peer(id: number): { node: Node; profile: UserProfile } | undefined {
-    const { network } = this.#options
+  #look(id: number, before: PeerView | undefined): PeerView | undefined {
+    const { network, baseDomain, wallClock } = this.#options
     const record = network.node(id)
     if (!record) return undefined
-    const user = record.user === undefined ? undefined : network.user(record.user)
-    return { node: this.#look(this.#peers, record, peerNode), profile: ownerProfile(record, user) }
+    const made = peerNode(record, { baseDomain, routes: routesOf(record), wall: wallClock() })
+    const node = before ? sameOr(before.node, made) : made
+    const profile = this.#profile(record.user, network.user(record.user), record)
+    return before?.node === node && before.profile === profile ? before : { node, profile }
   }
 
-  #look(cache: Map<number, Cached>, record: NodeRecord, make: typeof peerNode): Node {
-    const cached = cache.get(record.id)
-    if (cached?.fresh) return cached.node
-    const { baseDomain, isOnline, routesOf, wallClock } = this.#options
-    const made = make(record, {
-      baseDomain,
-      online: isOnline(record.id),
-      routes: routesOf(record.id),
-      wall: wallClock(),
-    })
-    const node = cached && JSON.stringify(cached.node) === JSON.stringify(made) ? cached.node : made
-    cache.set(record.id, { node, fresh: true })
-    return node
+  #self(record: NodeRecord): Node {
+    const { baseDomain, wallClock } = this.#options
+    const before = this.#selves.get(record.id)
+    if (before && !this.#staleSelves.delete(record.id)) return before
+    const made = selfNode(record, { baseDomain, routes: routesOf(record), wall: wallClock() })
+    const self = before ? sameOr(before, made) : made
+    this.#selves.set(record.id, self)
+    return self
   }
 
-  #stale(cache: Map<number, Cached>, id: number, node: NodeRecord | undefined): void {
-    const cached = cache.get(id)
-    if (cached) cached.fresh = false
-    if (!node) cache.delete(id)
+  #profile(id: number | undefined, user: UserRecord | undefined, record: NodeRecord): UserProfile {
+    const made = ownerProfile(record, user)
+    const known = this.#profiles.get(id)
+    if (known?.LoginName === made.LoginName && known.DisplayName === made.DisplayName) return known
+    this.#profiles.set(id, made)
+    return made
   }
 
   /** The policy is compiled again only when something it looks at changed. */
-  #notePolicyInput(id: number, node: NodeRecord | undefined): void {
+  #notePolicyInput(id: number): void {
+    const node = this.#options.network.node(id)
     const shape = node && JSON.stringify([node.user, node.tags, node.ipv4, node.ipv6, servableRoutes(node)])
     if (this.#shapes.get(id) === shape) return
     if (shape === undefined) this.#shapes.delete(id)
     else this.#shapes.set(id, shape)
+    this.#reshaped.add(id)
     this.#policy = undefined
   }
 
@@ -124,4 +201,8 @@ export class MapViews {
     )
     return this.#policy
   }
+}
+
+function sameOr(before: Node, made: Node): Node {
+  return JSON.stringify(before) === JSON.stringify(made) ? before : made
 }

@@ -1,136 +1,110 @@
-// The Store seat filled with maps: the fake for tests, and for a coordinator that need not remember.
+// The Store seat filled with maps: the fake for tests, and for coordinators that need not remember. Several of them may
+// share one, as servers share a database.
 
 import { ControlError } from './errors.ts'
-import type { NodeRecord, PreAuthKeyRecord, UserRecord } from './records.ts'
-import type { Store } from './store.ts'
+import { KINDS } from './records.ts'
+import type { Kind, NodeRecord, Records } from './records.ts'
+import { NOTHING } from './state.ts'
+import type { Attendance, Counters, News, Store, Writes } from './store.ts'
 
-interface Tables {
-  readonly users: Map<number, UserRecord>
-  readonly keys: Map<number, PreAuthKeyRecord>
-  readonly nodes: Map<number, NodeRecord>
+interface Entry {
+  readonly version: number
+  readonly record: Records[Kind] | undefined
 }
+
+/** What no two records of a network may share: a second look at what the coordinator saw to. */
+const UNIQUE = {
+  users: ['name'],
+  preAuthKeys: ['prefix'],
+  nodes: ['stableId', 'nodeKey', 'givenName', 'ipv4', 'ipv6'] satisfies (keyof NodeRecord)[],
+  logins: ['key'],
+} as const
 
 /** Remembers everything until the process ends. */
 export class MemoryStore implements Store {
-  #tables: Tables = { users: new Map(), keys: new Map(), nodes: new Map() }
-  #lastIds = { users: 0, keys: 0, nodes: 0 }
+  readonly #tables = new Map<Kind, Map<number, Entry>>(KINDS.map((kind) => [kind, new Map()]))
+  readonly #servers = new Set<string>()
+  readonly #listeners = new Set<() => void>()
+  #counters: Counters = NOTHING.counters
+  #version = 0
 
-  /** Runs `work` as one transaction. */
-  transact<T>(work: () => T): T {
-    const { users, keys, nodes } = this.#tables
-    const before = { users: new Map(users), keys: new Map(keys), nodes: new Map(nodes) }
-    try {
-      return work()
-    } catch (error) {
-      this.#tables = before
-      throw error
+  /** Returns what changed after a version. */
+  since(version: number): Promise<News> {
+    return Promise.resolve(this.read(version))
+  }
+
+  /** Runs one transaction. */
+  async transact(known: number, decide: (news: News | undefined) => Writes | undefined): Promise<number> {
+    const writes = decide(known === this.#version ? undefined : this.read(known))
+    return writes ? this.write(writes) : this.#version
+  }
+
+  /** Returns what changed after a version, at once. */
+  read(version: number): News {
+    const changes = Object.fromEntries(
+      KINDS.map((kind) => [kind, changedAfter(this.#tables.get(kind) ?? new Map<number, Entry>(), version)]),
+    )
+    return {
+      version: this.#version,
+      whole: version <= 0,
+      changes,
+      counters: this.#counters,
     }
   }
 
-  /** Returns all users. */
-  users(): UserRecord[] {
-    return [...this.#tables.users.values()]
-  }
-
-  /** Adds a user. */
-  insertUser(user: Omit<UserRecord, 'id'>): UserRecord {
-    if (this.users().some((each) => each.name === user.name)) {
-      throw new ControlError('ERR_CONTROL_USER_EXISTS', `There is a user named ${user.name} already.`)
+  /** Writes, at once. Returns the new version. */
+  write({ changes, counters }: Writes): number {
+    for (const kind of KINDS) this.#refuseDouble(kind, changes[kind] ?? new Map())
+    const version = this.#version + 1
+    for (const kind of KINDS) {
+      for (const [id, record] of changes[kind] ?? []) this.#tables.get(kind)?.set(id, { version, record })
     }
-    const added = { ...user, id: (this.#lastIds.users += 1) }
-    this.#tables.users.set(added.id, added)
-    return added
+    this.#counters = counters
+    this.#version = version
+    for (const listener of this.#listeners) void Promise.resolve().then(listener)
+    return version
   }
 
-  /** Replaces a user. */
-  updateUser(user: UserRecord): void {
-    if (!this.#tables.users.has(user.id))
-      throw new ControlError('ERR_CONTROL_STORE', `There is no user ${user.id}.`)
-    if (this.users().some((each) => each.name === user.name && each.id !== user.id)) {
-      throw new ControlError('ERR_CONTROL_USER_EXISTS', `There is a user named ${user.name} already.`)
-    }
-    this.#tables.users.set(user.id, user)
+  /** Says that a server is alive. */
+  attend(server: string): Promise<Attendance> {
+    this.#servers.add(server)
+    return Promise.resolve({ servers: [...this.#servers], version: this.#version })
   }
 
-  /** Removes a user. */
-  deleteUser(id: number): boolean {
-    const { users, keys, nodes } = this.#tables
-    if (this.nodes().some((node) => node.user === id))
-      throw new ControlError('ERR_CONTROL_STORE', `User ${id} has nodes.`)
-    for (const node of this.nodes()) {
-      if (node.preAuthKey !== undefined && keys.get(node.preAuthKey)?.user === id)
-        nodes.set(node.id, { ...node, preAuthKey: undefined })
-    }
-    for (const key of this.preAuthKeys()) if (key.user === id) keys.delete(key.id)
-    return users.delete(id)
+  /** Says that a server ends. */
+  leave(server: string): Promise<void> {
+    this.#servers.delete(server)
+    return Promise.resolve()
   }
 
-  /** Returns all pre-auth keys. */
-  preAuthKeys(): PreAuthKeyRecord[] {
-    return [...this.#tables.keys.values()]
-  }
-
-  /** Returns the pre-auth key with this prefix. */
-  preAuthKeyByPrefix(prefix: string): PreAuthKeyRecord | undefined {
-    return this.preAuthKeys().find((key) => key.prefix === prefix)
-  }
-
-  /** Adds a pre-auth key. */
-  insertPreAuthKey(key: Omit<PreAuthKeyRecord, 'id'>): PreAuthKeyRecord {
-    const added = { ...key, id: (this.#lastIds.keys += 1) }
-    this.#tables.keys.set(added.id, added)
-    return added
-  }
-
-  /** Marks a key used if it may be used. */
-  consumePreAuthKey(id: number, at: number): boolean {
-    const key = this.#tables.keys.get(id)
-    if (!key || (!key.reusable && key.usedAt !== undefined)) return false
-    this.#tables.keys.set(id, { ...key, usedAt: key.usedAt ?? at })
-    return true
-  }
-
-  /** Makes a key expire. */
-  expirePreAuthKey(id: number, at: number): boolean {
-    const key = this.#tables.keys.get(id)
-    if (key) this.#tables.keys.set(id, { ...key, expiresAt: at })
-    return key !== undefined
-  }
-
-  /** Returns all nodes. */
-  nodes(): NodeRecord[] {
-    return [...this.#tables.nodes.values()]
-  }
-
-  /** Adds a node. */
-  insertNode(node: Omit<NodeRecord, 'id'>): NodeRecord {
-    const added = { ...node, id: this.#lastIds.nodes + 1 }
-    this.#refuseDouble(added)
-    this.#lastIds.nodes = added.id
-    this.#tables.nodes.set(added.id, added)
-    return added
-  }
-
-  /** Replaces a node. */
-  updateNode(node: NodeRecord): void {
-    if (!this.#tables.nodes.has(node.id))
-      throw new ControlError('ERR_CONTROL_STORE', `There is no node ${node.id}.`)
-    this.#refuseDouble(node)
-    this.#tables.nodes.set(node.id, node)
-  }
-
-  /** Removes a node. */
-  deleteNode(id: number): boolean {
-    return this.#tables.nodes.delete(id)
+  /** Calls `listener` after every write. */
+  watch(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
   }
 
   /** Does nothing. */
-  close(): void {}
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
 
-  #refuseDouble(node: NodeRecord): void {
-    for (const field of ['nodeKey', 'givenName', 'ipv4', 'ipv6', 'stableId'] as const) {
-      const holder = this.nodes().find((each) => each.id !== node.id && each[field] === node[field])
-      if (holder) throw new ControlError('ERR_CONTROL_STORE', `Node ${holder.id} has this ${field} already.`)
+  #refuseDouble(kind: Kind, changed: ReadonlyMap<number, Records[Kind] | undefined>): void {
+    const after = new Map([...(this.#tables.get(kind) ?? [])].map(([id, entry]) => [id, entry.record]))
+    for (const [id, record] of changed) after.set(id, record)
+    for (const field of UNIQUE[kind]) {
+      const seen = new Set<unknown>()
+      for (const record of after.values()) {
+        const value = record && (record as unknown as Readonly<Record<string, unknown>>)[field]
+        if (value !== undefined && seen.has(value))
+          throw new ControlError('ERR_CONTROL_CONFLICT', `Two ${kind} would have the same ${field}.`)
+        seen.add(value)
+      }
     }
   }
+}
+
+function changedAfter(table: ReadonlyMap<number, Entry>, version: number): Map<number, unknown> {
+  const changed = [...table].filter(([, entry]) => entry.version > version)
+  const wanted = version <= 0 ? changed.filter(([, entry]) => entry.record !== undefined) : changed
+  return new Map(wanted.map(([id, entry]) => [id, entry.record]))
 }

@@ -1,73 +1,88 @@
-// The network as it stands: the store's records in memory, indexed by what requests ask for. Every change goes to the
-// store first, and is noted so that the coordinator knows whose maps to look at again.
+// The network as it stands: its records, indexed by what requests ask for. Whatever changes them, a request, an
+// administrator, another server or a transaction taken back, the indexes follow, and the nodes whose maps must be looked
+// at again are noted.
 
-import { higherAddress, nextAddresses } from './addresses.ts'
+import { nextAddresses } from './addresses.ts'
 import { ControlError } from './errors.ts'
 import { isNameOf, sanitizeHostname, uniqueName } from './names.ts'
-import type { NodeRecord, UserRecord } from './records.ts'
-import type { Store } from './store.ts'
+import type { LoginRecord, NodeRecord, PreAuthKeyRecord, UserRecord } from './records.ts'
+import { State } from './state.ts'
+import type { StateChange } from './state.ts'
+import type { News } from './store.ts'
 
 /** A node about to be: all of its record but what the network gives it. */
-export type NodeDraft = Omit<NodeRecord, 'id' | 'givenName' | 'ipv4' | 'ipv6'>
+export type NodeDraft = Omit<
+  NodeRecord,
+  'id' | 'givenName' | 'ipv4' | 'ipv6' | 'primaryRoutes' | 'connectedTo' | 'lastSeen'
+>
 
 /** What an update may change of a node. */
 export type NodeChange = Partial<
   Omit<NodeRecord, 'id' | 'stableId' | 'machineKey' | 'ipv4' | 'ipv6' | 'createdAt'>
 >
 
-/** Users and nodes, in memory and in the store. */
+/** Users, keys, nodes and waiting logins. */
 export class Network {
-  readonly #store: Store
-  readonly #users = new Map<number, UserRecord>()
-  readonly #nodes = new Map<number, NodeRecord>()
-  readonly #byNodeKey = new Map<string, number>()
-  readonly #byMachine = new Map<string, Set<number>>()
+  /** The records themselves, with what was changed and is not yet committed. */
+  readonly state: State
+  readonly #userNames = new Map<string, number>()
+  readonly #keyPrefixes = new Map<string, number>()
+  readonly #nodeKeys = new Map<string, number>()
+  readonly #machines = new Map<string, Set<number>>()
   readonly #names = new Set<string>()
   readonly #ipv4 = new Set<string>()
-  #lastIpv4: string | undefined
-  #changed = new Set<number>()
+  readonly #logins = new Map<string, number>()
+  #changedNodes = new Set<number>()
+  #changedLogins = new Set<string>()
 
-  constructor(store: Store) {
-    this.#store = store
-    for (const user of store.users()) this.#users.set(user.id, user)
-    for (const node of store.nodes()) this.#index(node)
+  constructor(records: News) {
+    this.state = new State((change) => this.#follow(change))
+    this.state.take(records)
   }
 
   /** All users. */
   users(): UserRecord[] {
-    return [...this.#users.values()]
+    return [...this.state.all('users').values()]
   }
 
-  user(id: number): UserRecord | undefined {
-    return this.#users.get(id)
+  user(id: number | undefined): UserRecord | undefined {
+    return id === undefined ? undefined : this.state.all('users').get(id)
   }
 
   userByName(name: string): UserRecord | undefined {
-    return this.users().find((user) => user.name === name)
+    return this.user(this.#userNames.get(name))
   }
 
   addUser(user: Omit<UserRecord, 'id'>): UserRecord {
-    const added = this.#store.insertUser(user)
-    this.#users.set(added.id, added)
-    return added
+    this.#refuseName(user.name)
+    return this.state.add('users', user)
   }
 
   /** Changes a user; whoever sees their nodes has to hear of it. */
   updateUser(user: UserRecord): UserRecord {
-    this.#store.updateUser(user)
-    this.#users.set(user.id, user)
-    for (const node of this.#nodes.values()) if (node.user === user.id) this.touch(node.id)
+    this.#refuseName(user.name, user.id)
+    this.state.put('users', user)
     return user
   }
 
-  /** Removes a user who has no nodes; nodes that came in with one of their keys forget it. */
+  /** Removes a user who has no nodes, with their keys; nodes that came in with one of those forget it. */
   removeUser(id: number): void {
-    this.#store.deleteUser(id)
-    this.#users.delete(id)
-    for (const { id: node, preAuthKey } of this.#store.nodes()) {
-      const known = this.#nodes.get(node)
-      if (known && known.preAuthKey !== preAuthKey) this.#nodes.set(node, { ...known, preAuthKey })
+    for (const key of this.preAuthKeys()) {
+      if (key.user !== id) continue
+      for (const node of this.nodes())
+        if (node.preAuthKey === key.id) this.state.put('nodes', { ...node, preAuthKey: undefined })
+      this.state.remove('preAuthKeys', key.id)
     }
+    this.state.remove('users', id)
+  }
+
+  /** All pre-auth keys. */
+  preAuthKeys(): PreAuthKeyRecord[] {
+    return [...this.state.all('preAuthKeys').values()]
+  }
+
+  preAuthKeyByPrefix(prefix: string): PreAuthKeyRecord | undefined {
+    return this.state.all('preAuthKeys').get(this.#keyPrefixes.get(prefix) ?? 0)
   }
 
   /** Tells whether a node has this name. */
@@ -77,84 +92,80 @@ export class Network {
 
   /** All nodes, in the order in which they came. */
   nodes(): IterableIterator<NodeRecord> {
-    return this.#nodes.values()
+    return this.state.all('nodes').values()
   }
 
-  /** The ids of all nodes. */
-  ids(): IterableIterator<number> {
-    return this.#nodes.keys()
-  }
-
-  node(id: number): NodeRecord | undefined {
-    return this.#nodes.get(id)
+  node(id: number | undefined): NodeRecord | undefined {
+    return id === undefined ? undefined : this.state.all('nodes').get(id)
   }
 
   nodeByKey(nodeKey: string): NodeRecord | undefined {
-    const id = this.#byNodeKey.get(nodeKey)
-    return id === undefined ? undefined : this.#nodes.get(id)
+    return this.node(this.#nodeKeys.get(nodeKey))
   }
 
   nodesOfMachine(machineKey: string): NodeRecord[] {
-    const ids = this.#byMachine.get(machineKey) ?? []
-    return [...ids].map((id) => this.#nodes.get(id)).filter((node) => node !== undefined)
+    const ids = this.#machines.get(machineKey) ?? []
+    return [...ids].map((id) => this.node(id)).filter((node) => node !== undefined)
   }
 
-  /**
-   * Adds a node, with a free address pair and a free name.
-   *
-   * @param alsoWrite - Writes that must happen with it or not at all; by throwing it prevents both.
-   */
-  addNode(draft: NodeDraft, alsoWrite: () => void): NodeRecord {
-    const addresses = nextAddresses(this.#lastIpv4, (ipv4) => this.#ipv4.has(ipv4))
+  /** Adds a node, with a free address pair and a free name. */
+  addNode(draft: NodeDraft): NodeRecord {
+    const addresses = nextAddresses(this.state.counters.address, (ipv4) => this.#ipv4.has(ipv4))
     if (!addresses)
       throw new ControlError('ERR_CONTROL_ADDRESSES_EXHAUSTED', 'Every address of 100.64.0.0/10 is taken.')
     const label = sanitizeHostname(draft.hostinfo.Hostname ?? '')
     const givenName = uniqueName(label, (name) => this.#names.has(name))
-    const added = this.#store.transact(() => {
-      alsoWrite()
-      return this.#store.insertNode({ ...draft, givenName, ...addresses })
-    })
-    this.#index(added)
-    this.#changed.add(added.id)
-    return added
+    const { number: address, ipv4, ipv6 } = addresses
+    const fresh = { primaryRoutes: [], connectedTo: undefined, lastSeen: undefined }
+    return this.state.add('nodes', { ...draft, ...fresh, givenName, ipv4, ipv6 }, { address })
   }
 
-  /** Changes a node; a new hostname brings a new name with it, unless somebody chose the name. `alsoWrite` is as for {@link addNode}. */
-  updateNode(id: number, change: NodeChange, alsoWrite: () => void = () => undefined): NodeRecord {
-    const before = this.#nodes.get(id)
+  /** Changes a node; a new hostname brings a new name with it, unless somebody chose the name. */
+  updateNode(id: number, change: NodeChange): NodeRecord {
+    const before = this.node(id)
     if (!before) throw new ControlError('ERR_CONTROL_NODE_UNKNOWN', `There is no node ${id}.`)
     const after: NodeRecord = { ...before, ...change, givenName: this.#nameAfter(before, change) }
-    this.#store.transact(() => {
-      alsoWrite()
-      this.#store.updateNode(after)
-    })
-    this.#unindex(before)
-    this.#index(after)
-    this.#changed.add(id)
+    this.state.put('nodes', after)
     return after
   }
 
   /** Removes a node. Returns what it was, or `undefined` when there is none. */
   removeNode(id: number): NodeRecord | undefined {
-    const node = this.#nodes.get(id)
-    if (!node) return undefined
-    this.#store.deleteNode(id)
-    this.#unindex(node)
-    this.#nodes.delete(id)
-    this.#changed.add(id)
-    return node
+    return this.state.remove('nodes', id)
   }
 
-  /** Notes that a node looks different to others without a change of its record: online state, expiry. */
+  /** All waiting logins, the one that asked longest ago first. */
+  logins(): IterableIterator<LoginRecord> {
+    return this.state.all('logins').values()
+  }
+
+  login(key: string): LoginRecord | undefined {
+    return this.state.all('logins').get(this.#logins.get(key) ?? 0)
+  }
+
+  /** Notes that a node looks different to others without a change of its record: expiry. */
   touch(id: number): void {
-    this.#changed.add(id)
+    this.#changedNodes.add(id)
   }
 
   /** Returns the nodes changed, added or removed since the last call. */
-  takeChanged(): ReadonlySet<number> {
-    const changed = this.#changed
-    if (changed.size > 0) this.#changed = new Set()
+  takeChangedNodes(): ReadonlySet<number> {
+    const changed = this.#changedNodes
+    if (changed.size > 0) this.#changedNodes = new Set()
     return changed
+  }
+
+  /** Returns the keys of the logins changed, added or removed since the last call. */
+  takeChangedLogins(): ReadonlySet<string> {
+    const changed = this.#changedLogins
+    if (changed.size > 0) this.#changedLogins = new Set()
+    return changed
+  }
+
+  #refuseName(name: string, except?: number): void {
+    const holder = this.#userNames.get(name)
+    if (holder === undefined || holder === except) return
+    throw new ControlError('ERR_CONTROL_USER_EXISTS', `There is a user named ${name} already.`)
   }
 
   #nameAfter(before: NodeRecord, change: NodeChange): string {
@@ -167,23 +178,59 @@ export class Network {
     return uniqueName(label, (name) => name !== before.givenName && this.#names.has(name))
   }
 
+  #follow(change: StateChange): void {
+    switch (change.kind) {
+      case 'users':
+        return this.#followUser(change.before, change.after)
+      case 'preAuthKeys':
+        if (change.before) forget(this.#keyPrefixes, change.before.prefix, change.before.id)
+        if (change.after) this.#keyPrefixes.set(change.after.prefix, change.after.id)
+        return
+      case 'nodes':
+        return this.#followNode(change.before, change.after)
+      case 'logins':
+        return this.#followLogin(change.before, change.after)
+    }
+  }
+
+  #followUser(before: UserRecord | undefined, after: UserRecord | undefined): void {
+    if (before) forget(this.#userNames, before.name, before.id)
+    if (after) this.#userNames.set(after.name, after.id)
+    if (before && after) for (const node of this.nodes()) if (node.user === after.id) this.touch(node.id)
+  }
+
+  #followLogin(before: LoginRecord | undefined, after: LoginRecord | undefined): void {
+    if (before) forget(this.#logins, before.key, before.id)
+    if (after) this.#logins.set(after.key, after.id)
+    for (const login of [before, after]) if (login) this.#changedLogins.add(login.key)
+  }
+
+  #followNode(before: NodeRecord | undefined, after: NodeRecord | undefined): void {
+    if (before) this.#unindex(before)
+    if (after) this.#index(after)
+    for (const node of [before, after]) if (node) this.touch(node.id)
+  }
+
   #index(node: NodeRecord): void {
-    this.#nodes.set(node.id, node)
-    this.#byNodeKey.set(node.nodeKey, node.id)
+    this.#nodeKeys.set(node.nodeKey, node.id)
     this.#names.add(node.givenName)
     this.#ipv4.add(node.ipv4)
-    this.#lastIpv4 = higherAddress(this.#lastIpv4, node.ipv4)
-    const machine = this.#byMachine.get(node.machineKey)
+    const machine = this.#machines.get(node.machineKey)
     if (machine) machine.add(node.id)
-    else this.#byMachine.set(node.machineKey, new Set([node.id]))
+    else this.#machines.set(node.machineKey, new Set([node.id]))
   }
 
   #unindex(node: NodeRecord): void {
-    this.#byNodeKey.delete(node.nodeKey)
+    forget(this.#nodeKeys, node.nodeKey, node.id)
     this.#names.delete(node.givenName)
     this.#ipv4.delete(node.ipv4)
-    const machine = this.#byMachine.get(node.machineKey)
+    const machine = this.#machines.get(node.machineKey)
     machine?.delete(node.id)
-    if (machine?.size === 0) this.#byMachine.delete(node.machineKey)
+    if (machine?.size === 0) this.#machines.delete(node.machineKey)
   }
+}
+
+/** Forgets who has a key, unless somebody else has it by now: what others changed comes in any order. */
+function forget(index: Map<string, number>, key: string, id: number): void {
+  if (index.get(key) === id) index.delete(key)
 }

@@ -30,8 +30,6 @@ const SELF_CAPABILITIES = {
 export interface ViewContext {
   /** The MagicDNS suffix, without dots at its ends. */
   readonly baseDomain: string
-  /** Whether the node counts as connected. */
-  readonly online: boolean
   /** What it routes for the others. */
   readonly routes: NodeRoutes
   /** The wall clock's Unix milliseconds. */
@@ -40,13 +38,12 @@ export interface ViewContext {
 
 /** Returns the node as its peers see it. */
 export function peerNode(record: NodeRecord, context: ViewContext): Node {
-  const { online } = context
   return {
     ...sharedFields(record, context),
     User: record.user ?? TAGGED_DEVICES.ID,
     Endpoints: record.endpoints,
     Hostinfo: publicHostinfo(record.hostinfo),
-    ...(!online && record.lastSeen !== undefined ? { LastSeen: formatTime(record.lastSeen) } : {}),
+    ...(!isOnline(record) && record.lastSeen !== undefined ? { LastSeen: formatTime(record.lastSeen) } : {}),
   }
 }
 
@@ -81,6 +78,11 @@ export function selfProfile(
   if (user) return ownerProfile(record, user)
   const LoginName = `${record.givenName}.${baseDomain}`
   return { ID: TAGGED_SELF_BASE + record.id, LoginName, DisplayName: record.givenName }
+}
+
+/** Tells whether a node counts as connected. */
+export function isOnline(record: NodeRecord): boolean {
+  return record.connectedTo !== undefined
 }
 
 /** Tells whether a node's key has expired. */
@@ -128,10 +130,7 @@ const WHOLE_FIELDS = [
   'Expired',
 ] as const satisfies readonly (keyof Node)[]
 
-function sharedFields(
-  record: NodeRecord,
-  { baseDomain, online, routes, wall }: ViewContext,
-): Omit<Node, 'User'> {
+function sharedFields(record: NodeRecord, { baseDomain, routes, wall }: ViewContext): Omit<Node, 'User'> {
   const addresses = [`${record.ipv4}/32`, `${record.ipv6}/128`]
   const homeRegion = homeRegionOf(record.hostinfo)
   return {
@@ -148,7 +147,7 @@ function sharedFields(
     Created: formatTime(record.createdAt),
     Cap: record.capVersion,
     ...(record.tags.length > 0 ? { Tags: record.tags } : {}),
-    Online: online,
+    Online: isOnline(record),
     ...(isExpired(record, wall) ? { Expired: true } : {}),
   }
 }

@@ -7,15 +7,19 @@ import { parseAddress, parseEndpoint } from '@mesh/wire/ip'
 import type { SecretHash } from './auth-key.ts'
 import { ControlError } from './errors.ts'
 import { isDomainName } from './names.ts'
-import type { Store } from './store.ts'
+import type { News } from './store.ts'
 
 /** How long an ephemeral node may stay away before it is removed. */
 export const EPHEMERAL_TIMEOUT = 30 * 60_000
 
 /** How a coordinator is made. */
 export interface CoordinatorOptions {
-  /** Where everything is remembered. */
-  readonly store: Store
+  /** Everything that is remembered. */
+  readonly records: News
+  /** The name of this server among those that serve the network. */
+  readonly server: string
+  /** The servers that are alive; this one alone when left out. */
+  readonly servers?: readonly string[]
   /** The address clients know the server by, without a trailing slash: pages of logins lie under it. */
   readonly serverUrl: string
   /** The relays every node is told of. Clients need at least one to get going (control §5.3). */

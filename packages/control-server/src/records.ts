@@ -1,7 +1,7 @@
-// What the coordinator remembers: one record a user, a pre-auth key and a node (control §9.3). Times are Unix
+// What the coordinator remembers: one record a user, a pre-auth key, a node and a waiting login (control §9.3). Times are Unix
 // milliseconds; an absent time is `undefined`, never zero, so that no netmap ever shows year 1 or 1970.
 
-import type { Hostinfo } from '@mesh/wire/control'
+import type { Hostinfo, RegisterRequest } from '@mesh/wire/control'
 
 /** Somebody who owns nodes. */
 export interface UserRecord {
@@ -75,10 +75,46 @@ export interface NodeRecord {
   readonly endpoints: readonly string[]
   /** The prefixes it may route for the others, whether or not it offers them; in their normal form. */
   readonly approvedRoutes: readonly string[]
+  /** The prefixes of which it is the primary router: elected once, and the same for every server. */
+  readonly primaryRoutes: readonly string[]
   /** The capability version it last spoke. */
   readonly capVersion: number
   /** When it first registered. */
   readonly createdAt: number
   /** When it was last connected, or `undefined` before it ever was. */
   readonly lastSeen: number | undefined
+  /** The server that holds its map stream, or held it until just now; `undefined` while it is offline. */
+  readonly connectedTo: string | undefined
 }
+
+/** A login that waits for a person. */
+export interface LoginRecord {
+  /** Never 0, never used twice. */
+  readonly id: number
+  /** The unguessable last part of its page's address. */
+  readonly key: string
+  /** Who asked, as `mkey:` text. */
+  readonly machineKey: string
+  /** What they asked, the last time they did, cut down to what an approval needs. */
+  readonly request: RegisterRequest
+  /** When they last asked. */
+  readonly askedAt: number
+}
+
+/** All kinds of record. */
+export interface Records {
+  /** Who owns nodes. */
+  readonly users: UserRecord
+  /** The keys that let machines in. */
+  readonly preAuthKeys: PreAuthKeyRecord
+  /** The machines that are in. */
+  readonly nodes: NodeRecord
+  /** The machines that wait. */
+  readonly logins: LoginRecord
+}
+
+/** The name of a kind of record. */
+export type Kind = keyof Records
+
+/** The names of all kinds. */
+export const KINDS = ['users', 'preAuthKeys', 'nodes', 'logins'] as const satisfies readonly Kind[]

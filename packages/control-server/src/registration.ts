@@ -1,6 +1,6 @@
-// Logging in: the decision table of control §3.1.3, in its order. The table answers at once, or says that a person has
-// to decide; pending.ts keeps the second kind. Refusals are answers with an Error text, never HTTP errors: clients
-// retry those in silence.
+// Logging in as one table (control §3.1.3): the first row whose condition holds decides. A row answers at once, or says
+// that a person has to decide; waiting-logins.ts keeps those. Refusals are answers with an Error text, never HTTP errors:
+// clients retry those in silence.
 
 import type { RandomSource } from '@mesh/sansio'
 import type { RegisterRequest, RegisterResponse } from '@mesh/wire/control'
@@ -11,12 +11,10 @@ import { checkHostinfo } from './claims.ts'
 import type { Network } from './network.ts'
 import { isExpired, selfProfile } from './node-view.ts'
 import type { NodeRecord, PreAuthKeyRecord } from './records.ts'
-import type { Store } from './store.ts'
 
 /** What the registrar works with. */
 export interface RegistrarOptions {
   readonly network: Network
-  readonly store: Store
   readonly baseDomain: string
   readonly wallClock: () => number
   readonly random: RandomSource
@@ -30,22 +28,53 @@ export type RegisterDecision =
   | { readonly kind: 'answer'; readonly response: RegisterResponse; readonly loggedOut?: number }
   | { readonly kind: 'ask' }
 
+/** A request, and what is known of who makes it. */
+interface Situation {
+  /** Who Noise says is asking. */
+  readonly machineKey: string
+  readonly request: RegisterRequest
+  /** The node that has the node key of the request, be it this machine's or not. */
+  readonly known: NodeRecord | undefined
+  /** Whether the key of that node has expired. */
+  readonly expired: boolean
+  /** When the node wants its key to end; in the past to log out. */
+  readonly wish: number | undefined
+  readonly wantsOut: boolean
+  /** The auth key; empty without one. */
+  readonly authKey: string
+  /** The tags it wants, cleaned. */
+  readonly tags: readonly string[]
+}
+
+/** One row of the table. */
+interface Row {
+  /** What it is about, in words. */
+  readonly when: string
+  readonly holds: (situation: Situation) => boolean
+  readonly decide: (situation: Situation) => RegisterDecision
+}
+
 /** Who will own a node, and by what right. */
 interface Admission {
   readonly user: number | undefined
   readonly tags: readonly string[]
   readonly method: NodeRecord['registerMethod']
-  readonly preAuthKey: number | undefined
+  /** The key it comes in by, which it uses up. */
+  readonly key: PreAuthKeyRecord | undefined
   readonly ephemeral: boolean
-  /** Uses up the right; throws {@link Refusal} when somebody else was faster. */
-  readonly consume: () => void
 }
 
-/** Carries a refusal's text out of a transaction. */
-class Refusal extends Error {}
-
-const NOBODY = { ID: 0, DisplayName: '' }
-const NO_LOGIN = { ID: 0, Provider: '', LoginName: '', DisplayName: '' }
+const EMPTY_RESPONSE: RegisterResponse = {
+  User: { ID: 0, DisplayName: '' },
+  Login: { ID: 0, Provider: '', LoginName: '', DisplayName: '' },
+  NodeKeyExpired: false,
+  MachineAuthorized: false,
+  AuthURL: '',
+  NodeKeySignature: null,
+  Error: '',
+}
+/** Makes the client come back with a fresh key. */
+const KEY_EXPIRED: RegisterResponse = { ...EMPTY_RESPONSE, NodeKeyExpired: true }
 
 /** Returns a refusal in words the user at the terminal reads. */
 export function refusal(Error: string): RegisterResponse {
@@ -57,16 +86,6 @@ export function askAt(AuthURL: string): RegisterResponse {
   return { ...EMPTY_RESPONSE, AuthURL }
 }
 
-const EMPTY_RESPONSE: RegisterResponse = {
-  User: NOBODY,
-  Login: NO_LOGIN,
-  NodeKeyExpired: false,
-  MachineAuthorized: false,
-  AuthURL: '',
-  NodeKeySignature: null,
-  Error: '',
-}
-
 /** Decides register requests against the network as it stands. */
 export class Registrar {
   readonly #options: RegistrarOptions
@@ -75,42 +94,89 @@ export class Registrar {
     this.#options = options
   }
 
+  readonly #table: readonly Row[] = [
+    {
+      when: 'there is no node key',
+      holds: ({ request }) => isZeroKey(request.NodeKey),
+      decide: () => answer(refusal('the node key is missing')),
+    },
+    {
+      when: 'the node key is that of another machine',
+      holds: ({ known, machineKey }) => known !== undefined && known.machineKey !== machineKey,
+      decide: () => answer(refusal('node exists with a different machine key')),
+    },
+    {
+      when: 'a node that is not there wants to log out, whatever else the request says',
+      holds: ({ wantsOut, known }) => wantsOut && known === undefined,
+      decide: () => answer(EMPTY_RESPONSE),
+    },
+    {
+      when: 'a node wants to log out, whatever else the request says',
+      holds: ({ wantsOut }) => wantsOut,
+      decide: ({ known }) => this.#logOut(known as NodeRecord),
+    },
+    {
+      when: 'a client of a node that is in starts again',
+      holds: ({ known, expired }) => known !== undefined && !expired,
+      decide: ({ known, wish }) => answer(this.#keep(known as NodeRecord, wish)),
+    },
+    {
+      when: 'there is an auth key',
+      holds: ({ authKey }) => authKey !== '',
+      decide: (situation) => answer(this.#admitByKey(situation)),
+    },
+    {
+      when: 'the login of the node has expired',
+      holds: ({ known }) => known !== undefined,
+      decide: () => answer(KEY_EXPIRED),
+    },
+    {
+      // Without a policy nobody may choose tags: to let the machine in without them would leave it with a person's rights.
+      when: 'a login wants tags',
+      holds: ({ tags }) => tags.length > 0,
+      decide: ({ tags }) =>
+        answer(refusal(`requested tags [${tags.join(', ')}] are invalid or not permitted`)),
+    },
+    {
+      when: 'it is a new login',
+      holds: () => true,
+      decide: () => ({ kind: 'ask' }),
+    },
+  ]
+
   /** Decides one request without a followup. `machineKey` is what Noise proved. */
   decide(machineKey: string, request: RegisterRequest): RegisterDecision {
     const known = this.#options.network.nodeByKey(request.NodeKey)
-    if (isZeroKey(request.NodeKey)) return answer(refusal('the node key is missing'))
-    if (known && known.machineKey !== machineKey)
-      return answer(refusal('node exists with a different machine key'))
-    if (this.#isLogout(request)) return this.#logOut(known)
-    const expired = known !== undefined && isExpired(known, this.#wall())
-    if (known && !expired) return answer(this.#keep(known, request))
-    const authKey = request.Auth?.AuthKey ?? ''
-    if (authKey !== '') return answer(this.#admitWithKey(machineKey, request, authKey))
-    if (known) return answer({ ...EMPTY_RESPONSE, NodeKeyExpired: true })
-    const tags = checkHostinfo(request.Hostinfo ?? {}).RequestTags ?? []
-    // Without a policy nobody may choose tags: to let the machine in without them would leave it with a person's rights.
-    if (tags.length > 0)
-      return answer(refusal(`requested tags [${tags.join(', ')}] are invalid or not permitted`))
-    return { kind: 'ask' }
+    const wish = parseTime(request.Expiry)
+    const situation: Situation = {
+      machineKey,
+      request,
+      known,
+      expired: known !== undefined && isExpired(known, this.#wall()),
+      wish,
+      wantsOut: wish !== undefined && wish < this.#wall(),
+      authKey: request.Auth?.AuthKey ?? '',
+      tags: checkHostinfo(request.Hostinfo ?? {}).RequestTags ?? [],
+    }
+    const row = this.#table.find(({ holds }) => holds(situation)) as Row
+    return row.decide(situation)
   }
 
   /** Lets a node in that a person approved for a user. */
   approve(machineKey: string, request: RegisterRequest, user: number): RegisterResponse {
-    return this.#admit(machineKey, request, {
-      user,
-      tags: [],
-      method: 'approved',
-      preAuthKey: undefined,
-      ephemeral: request.Ephemeral === true,
-      consume: () => undefined,
-    })
+    const ephemeral = request.Ephemeral === true
+    return this.#admit(machineKey, request, { user, tags: [], method: 'approved', key: undefined, ephemeral })
   }
 
-  /** Returns the answer for a node that is in. */
-  success(node: NodeRecord): RegisterResponse {
-    const user = node.user === undefined ? undefined : this.#options.network.user(node.user)
-    const profile = selfProfile(node, user, this.#options.baseDomain)
-    const { ID, LoginName, DisplayName } = profile
+  /** Returns the answer to a login that waited and was decided; `undefined` when it was forgotten instead. */
+  outcome(machineKey: string, request: RegisterRequest): RegisterResponse | undefined {
+    const node = this.#options.network.nodeByKey(request.NodeKey)
+    return node?.machineKey === machineKey ? this.#success(node) : undefined
+  }
+
+  #success(node: NodeRecord): RegisterResponse {
+    const { network, baseDomain } = this.#options
+    const { ID, LoginName, DisplayName } = selfProfile(node, network.user(node.user), baseDomain)
     return {
       ...EMPTY_RESPONSE,
       User: { ID, DisplayName },
@@ -119,44 +185,32 @@ export class Registrar {
     }
   }
 
-  /** An Expiry of the past asks to log out, whatever else the request says. */
-  #isLogout(request: RegisterRequest): boolean {
-    const expiry = parseTime(request.Expiry)
-    return expiry !== undefined && expiry < this.#wall()
-  }
-
   /** The client's own Expiry is an epoch of 1970; what is remembered is the moment of the logout. */
-  #logOut(known: NodeRecord | undefined): RegisterDecision {
-    if (!known) return answer(EMPTY_RESPONSE)
+  #logOut(known: NodeRecord): RegisterDecision {
     if (known.ephemeral) this.#options.network.removeNode(known.id)
     else if (!isExpired(known, this.#wall()))
       this.#options.network.updateNode(known.id, { expiresAt: this.#wall() })
-    return { kind: 'answer', response: { ...EMPTY_RESPONSE, NodeKeyExpired: true }, loggedOut: known.id }
+    return { kind: 'answer', response: KEY_EXPIRED, loggedOut: known.id }
   }
 
-  /** A plain restart of a client: nothing is checked again, but the client may shorten its key's life. */
-  #keep(known: NodeRecord, request: RegisterRequest): RegisterResponse {
-    const wish = parseTime(request.Expiry)
+  /** Nothing is checked again, but the client may shorten its key's life. */
+  #keep(known: NodeRecord, wish: number | undefined): RegisterResponse {
     const shorter = wish !== undefined && (known.expiresAt === undefined || wish < known.expiresAt)
-    return this.success(shorter ? this.#options.network.updateNode(known.id, { expiresAt: wish }) : known)
+    return this.#success(shorter ? this.#options.network.updateNode(known.id, { expiresAt: wish }) : known)
   }
 
-  #admitWithKey(machineKey: string, request: RegisterRequest, text: string): RegisterResponse {
-    const { store, hash } = this.#options
-    const prefix = authKeyPrefix(text)
-    const key = prefix === undefined ? undefined : store.preAuthKeyByPrefix(prefix)
-    if (!key || !authKeyMatches(text, key.secretHash, hash)) return refusal('invalid authkey')
+  #admitByKey({ machineKey, request, authKey }: Situation): RegisterResponse {
+    const { network, hash } = this.#options
+    const key = network.preAuthKeyByPrefix(authKeyPrefix(authKey) ?? '')
+    if (!key || !authKeyMatches(authKey, key.secretHash, hash)) return refusal('invalid authkey')
     const unfit = this.#whyUnfit(key, request)
     if (unfit) return refusal(unfit)
     return this.#admit(machineKey, request, {
       user: key.tags.length > 0 ? undefined : key.user,
       tags: key.tags,
       method: 'auth-key',
-      preAuthKey: key.id,
+      key,
       ephemeral: key.ephemeral || request.Ephemeral === true,
-      consume: () => {
-        if (!store.consumePreAuthKey(key.id, this.#wall())) throw new Refusal('authkey already used')
-      },
     })
   }
 
@@ -170,36 +224,32 @@ export class Registrar {
 
   /** The same machine and owner is the same node with a new key; anything else is a new node (control §3.1.3). */
   #admit(machineKey: string, request: RegisterRequest, admission: Admission): RegisterResponse {
-    const same = this.#options.network
+    const { network } = this.#options
+    const same = network
       .nodesOfMachine(machineKey)
       .find((node) => node.user === admission.user && node.tags.length > 0 === admission.tags.length > 0)
-    const holder = this.#options.network.nodeByKey(request.NodeKey)
+    const holder = network.nodeByKey(request.NodeKey)
     // The key is that of another owner's node on this machine: one key never names two nodes, so ask for a fresh one.
-    if (holder && holder.id !== same?.id) return { ...EMPTY_RESPONSE, NodeKeyExpired: true }
-    try {
-      return this.success(
-        same ? this.#rekey(same, request, admission) : this.#add(machineKey, request, admission),
-      )
-    } catch (error) {
-      if (error instanceof Refusal) return refusal(error.message)
-      throw error
-    }
+    if (holder && holder.id !== same?.id) return KEY_EXPIRED
+    const node = same ? this.#rekey(same, request, admission) : this.#add(machineKey, request, admission)
+    const { key } = admission
+    if (key && key.usedAt === undefined) network.state.put('preAuthKeys', { ...key, usedAt: this.#wall() })
+    return this.#success(node)
   }
 
   #rekey(node: NodeRecord, request: RegisterRequest, admission: Admission): NodeRecord {
-    const change = {
+    return this.#options.network.updateNode(node.id, {
       nodeKey: request.NodeKey,
       expiresAt: this.#expiryFor(request, admission),
       registerMethod: admission.method,
-      preAuthKey: admission.preAuthKey,
+      preAuthKey: admission.key?.id,
       ephemeral: admission.ephemeral,
       capVersion: request.Version,
-    }
-    return this.#options.network.updateNode(node.id, change, admission.consume)
+    })
   }
 
   #add(machineKey: string, request: RegisterRequest, admission: Admission): NodeRecord {
-    const draft = {
+    return this.#options.network.addNode({
       stableId: `n${randomHex(this.#options.random, 8)}`,
       machineKey,
       nodeKey: request.NodeKey,
@@ -208,16 +258,14 @@ export class Registrar {
       tags: admission.tags,
       expiresAt: this.#expiryFor(request, admission),
       registerMethod: admission.method,
-      preAuthKey: admission.preAuthKey,
+      preAuthKey: admission.key?.id,
       ephemeral: admission.ephemeral,
       hostinfo: checkHostinfo(request.Hostinfo ?? {}),
       endpoints: [],
       approvedRoutes: [],
       capVersion: request.Version,
       createdAt: this.#wall(),
-      lastSeen: undefined,
-    }
-    return this.#options.network.addNode(draft, admission.consume)
+    })
   }
 
   /** Tagged nodes never expire; a user's may ask for less than the usual life, not for more. */

@@ -21,6 +21,7 @@ const NO_ROUTES: NodeRoutes = { served: [], primary: [] }
 
 interface Router {
   readonly offers: readonly string[]
+  readonly primary: readonly string[]
   readonly isThere: boolean
 }
 
@@ -50,47 +51,52 @@ export function servableRoutes(record: NodeRecord): readonly string[] {
   return (record.hostinfo.RoutableIPs ?? []).filter((route) => approved.has(route))
 }
 
-/** Knows who serves what, and chooses primaries. */
+/** Returns what goes to a node. */
+export function routesOf(record: NodeRecord): NodeRoutes {
+  const offers = servableRoutes(record)
+  if (offers.length === 0) return NO_ROUTES
+  return { primary: record.primaryRoutes, served: [...record.primaryRoutes, ...offers.filter(isExitRoute)] }
+}
+
+/** Knows who offers what, and elects primaries. Who was elected is part of the records, so that all servers agree. */
 export class RouteTable {
   readonly #routers = new Map<number, Router>()
-  readonly #primaries = new Map<string, number>()
+  #contested = new Set<string>()
 
-  /**
-   * Takes how a node stands now; without offers it is no router.
-   *
-   * @returns The nodes whose routes changed by it, itself or others.
-   */
-  update(id: number, offers: readonly string[], isThere: boolean): ReadonlySet<number> {
+  /** Takes how a node stands now; `undefined` for one that is gone. */
+  update(id: number, record: NodeRecord | undefined, isThere: boolean): void {
     const before = this.#routers.get(id)
-    const changed = new Set<number>()
-    if (before?.isThere === isThere && before.offers.join() === offers.join()) return changed
-    if (offers.length > 0) this.#routers.set(id, { offers, isThere })
+    const offers = record ? servableRoutes(record).filter((route) => !isExitRoute(route)) : []
+    const primary = record?.primaryRoutes ?? []
+    if (!before && offers.length === 0 && primary.length === 0) return
+    if (offers.length > 0 || primary.length > 0) this.#routers.set(id, { offers, primary, isThere })
     else this.#routers.delete(id)
-    if (before?.offers.join() !== offers.join()) changed.add(id)
-    for (const route of new Set([...(before?.offers ?? []), ...offers])) this.#elect(route, changed)
-    return changed
+    for (const route of [...(before?.offers ?? []), ...(before?.primary ?? []), ...offers, ...primary])
+      this.#contested.add(route)
   }
 
-  /** Returns what goes to a node. */
-  routesOf(id: number): NodeRoutes {
-    const router = this.#routers.get(id)
-    if (!router) return NO_ROUTES
-    const primary = router.offers.filter((route) => this.#primaries.get(route) === id)
-    return { primary, served: [...primary, ...router.offers.filter(isExitRoute)] }
+  /** Elects where something changed. Returns the nodes whose primary routes are others now, with those. */
+  elect(): ReadonlyMap<number, readonly string[]> {
+    const elected = new Map<number, readonly string[]>()
+    const contested = this.#contested
+    if (contested.size === 0) return elected
+    this.#contested = new Set()
+    const winners = new Map(Array.from(contested, (route) => [route, this.#winner(route)]))
+    for (const [id, { offers, primary }] of this.#routers) {
+      const wins = (route: string): boolean =>
+        contested.has(route) ? winners.get(route) === id : primary.includes(route)
+      const next = offers.filter(wins)
+      if (next.join() !== primary.join()) elected.set(id, next)
+    }
+    return elected
   }
 
   /** The primary stays while it is there; when nobody is, it stays too: traffic rather waits than leaks elsewhere. */
-  #elect(route: string, changed: Set<number>): void {
-    if (isExitRoute(route)) return
-    const current = this.#primaries.get(route)
-    const able = [...this.#routers].filter(([, router]) => router.offers.includes(route))
-    const isAble = able.some(([id]) => id === current)
-    if (isAble && this.#routers.get(current as number)?.isThere) return
-    const next = able.find(([, router]) => router.isThere)?.[0] ?? (isAble ? current : able[0]?.[0])
-    if (next === current) return
-    if (next === undefined) this.#primaries.delete(route)
-    else this.#primaries.set(route, next)
-    for (const id of [current, next]) if (id !== undefined) changed.add(id)
+  #winner(route: string): number | undefined {
+    const able = [...this.#routers].filter(([, { offers }]) => offers.includes(route))
+    const holder = able.find(([, { primary }]) => primary.includes(route))
+    if (holder?.[1].isThere) return holder[0]
+    return (able.find(([, { isThere }]) => isThere) ?? holder ?? able[0])?.[0]
   }
 }
 

@@ -1,51 +1,70 @@
-// The seat of whatever remembers the coordinator's records. Calls are synchronous: a registration is then one
-// uninterrupted step, and no two of them can both see a single-use key unused (threat 1).
+// The seat of whatever remembers the coordinator's records. A network is a set of records and a version that goes up by
+// one with every transaction. Whoever writes first hears what others wrote, so every decision is taken on the newest
+// state, whichever server takes it: a single-use key is checked and used, an address chosen and given, in one
+// transaction (threat 1).
 
-import type { NodeRecord, PreAuthKeyRecord, UserRecord } from './records.ts'
+import type { Kind, Records } from './records.ts'
 
-/**
- * Remembers users, pre-auth keys and nodes. Every write is durable when the call returns, and happens as a whole or not
- * at all. Ids are given by the store, start at 1 and are never given twice, not even after a deletion.
- */
+/** The records that changed, by kind and id; `undefined` for one that is gone. */
+export type Changes = { readonly [K in Kind]?: ReadonlyMap<number, Records[K] | undefined> }
+
+/** What is counted up and never used twice: the last id of each kind, and the last address given. */
+export type Counters = Readonly<Record<Kind | 'address', number>>
+
+/** What one transaction writes. */
+export interface Writes {
+  /** The records as they are to be. */
+  readonly changes: Changes
+  /** The counters as they are to be. */
+  readonly counters: Counters
+}
+
+/** What changed since a version. */
+export interface News extends Writes {
+  /** The version it leads to. */
+  readonly version: number
+  /** Whether it is everything there is, so that a record which is not in it is gone. */
+  readonly whole: boolean
+}
+
+/** What a server hears when it says that it is alive. */
+export interface Attendance {
+  /** The servers that said so lately, the asking one too. */
+  readonly servers: readonly string[]
+  /** The newest version. */
+  readonly version: number
+}
+
+/** Remembers the records of one network, for one server or several at once. */
 export interface Store {
-  /** Runs `work` as one transaction: when it throws, none of its writes happened, and the error comes out. */
-  transact<T>(work: () => T): T
+  /** Returns what changed after a version; everything for 0 or less, or when the way from there is not known any more. */
+  since(version: number): Promise<News>
 
-  /** Returns all users in the order of their ids. */
-  users(): UserRecord[]
-  /** Adds a user. Throws {@link ControlError} `ERR_CONTROL_USER_EXISTS` when the name is taken. */
-  insertUser(user: Omit<UserRecord, 'id'>): UserRecord
-  /** Replaces the user with the record's id. Throws as {@link Store.insertUser}, or when there is none. */
-  updateUser(user: UserRecord): void
   /**
-   * Removes a user and their pre-auth keys; nodes that came in with such a key forget it. Returns false when there is
-   * none. Throws while nodes belong to them.
+   * Runs one transaction, which no other of this network overlaps. `decide` is called once, with what others wrote after
+   * version `known`, if anything; what it returns is written as a whole, and is durable when the promise resolves.
+   *
+   * @param decide - Must not wait for anything. When it returns nothing, nothing is written; when it throws, neither,
+   * and the error comes out.
+   * @returns The version that `known`, the news and the writes add up to.
+   * @throws ControlError `ERR_CONTROL_STORE` when it could not be written; then nothing was, unless the connection was
+   * lost in the moment of writing: {@link Store.since} tells. `ERR_CONTROL_CONFLICT` when two records would share what
+   * only one may have: a node key, an address, a name.
    */
-  deleteUser(id: number): boolean
+  transact(known: number, decide: (news: News | undefined) => Writes | undefined): Promise<number>
 
-  /** Returns all pre-auth keys in the order of their ids. */
-  preAuthKeys(): PreAuthKeyRecord[]
-  /** Returns the pre-auth key with this prefix. */
-  preAuthKeyByPrefix(prefix: string): PreAuthKeyRecord | undefined
-  /** Adds a pre-auth key. */
-  insertPreAuthKey(key: Omit<PreAuthKeyRecord, 'id'>): PreAuthKeyRecord
+  /** Says that a server is alive. Called every few seconds. */
+  attend(server: string): Promise<Attendance>
+  /** Says that a server ends. */
+  leave(server: string): Promise<void>
+
   /**
-   * Marks a key used if it may be used: compare and set in one step. Returns false, and writes nothing, when the key is
-   * unknown, or is for a single use and was used.
+   * Calls `listener` soon after somebody else wrote. It may miss some: {@link Store.attend} tells the version.
+   *
+   * @returns A function that stops it.
    */
-  consumePreAuthKey(id: number, at: number): boolean
-  /** Makes a key expire at the given time. Returns false when it is unknown. */
-  expirePreAuthKey(id: number, at: number): boolean
+  watch(listener: () => void): () => void
 
-  /** Returns all nodes in the order of their ids. */
-  nodes(): NodeRecord[]
-  /** Adds a node. Throws when its node key, given name or an address is another node's. */
-  insertNode(node: Omit<NodeRecord, 'id'>): NodeRecord
-  /** Replaces the node with the record's id. Throws when there is none. */
-  updateNode(node: NodeRecord): void
-  /** Removes a node. Returns false when there is none. */
-  deleteNode(id: number): boolean
-
-  /** Lets go of the file or connection behind it. Idempotent. */
-  close(): void
+  /** Lets go of the file or connections behind it. Idempotent. */
+  close(): Promise<void>
 }

@@ -91,7 +91,7 @@ test('control 31: an update ends at once and leaves the stream alone', () => {
   const machine = joined(world, 1)
   const stream = machine.stream()
   const update = machine.tell({ Endpoints: ['198.51.100.1:1'] })
-  expect(world.said(update)).toEqual([{ kind: 'end', exchange: update }])
+  expect(world.said(update)).toEqual([{ kind: 'taken', exchange: update }])
   expect(world.said(stream).every((output) => output.kind === 'map-response')).toBe(true)
 })
 

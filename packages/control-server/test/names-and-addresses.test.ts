@@ -41,18 +41,20 @@ test('equal names are told apart by a number', () => {
 
 test('addresses go up from 100.64.0.1, and IPv6 carries the low bytes of IPv4', () => {
   const none = (): boolean => false
-  expect(nextAddresses(undefined, none)).toEqual({ ipv4: '100.64.0.1', ipv6: 'fd7a:115c:a1e0::40:1' })
-  expect(nextAddresses('100.64.0.1', (ipv4) => ipv4 === '100.64.0.2')?.ipv4).toBe('100.64.0.3')
-  expect(nextAddresses('100.64.0.254', none)).toEqual({ ipv4: '100.64.1.1', ipv6: 'fd7a:115c:a1e0::40:101' })
-  expect(nextAddresses('100.64.255.254', none)).toEqual({ ipv4: '100.65.0.1', ipv6: 'fd7a:115c:a1e0::41:1' })
+  expect(nextAddresses(0, none)).toEqual({ number: 1, ipv4: '100.64.0.1', ipv6: 'fd7a:115c:a1e0::40:1' })
+  expect(nextAddresses(1, (ipv4) => ipv4 === '100.64.0.2')?.ipv4).toBe('100.64.0.3')
+  expect(nextAddresses(254, none)).toMatchObject({ ipv4: '100.64.1.1', ipv6: 'fd7a:115c:a1e0::40:101' })
+  expect(nextAddresses(65_534, none)).toMatchObject({ ipv4: '100.65.0.1', ipv6: 'fd7a:115c:a1e0::41:1' })
 })
 
 test('reserved addresses are never given, and the pool goes round', () => {
   const none = (): boolean => false
-  expect(nextAddresses('100.100.99.254', none)?.ipv4).toBe('100.100.101.1')
-  expect(nextAddresses('100.115.91.254', none)?.ipv4).toBe('100.115.94.1')
-  expect(nextAddresses('100.127.255.254', none)?.ipv4).toBe('100.64.0.1')
-  expect(nextAddresses('100.127.255.254', () => true)).toBeUndefined()
+  const after = (high: number, middle: number, low: number): string | undefined =>
+    nextAddresses(((high - 64) << 16) + (middle << 8) + low, none)?.ipv4
+  expect(after(100, 99, 254)).toBe('100.100.101.1')
+  expect(after(115, 91, 254)).toBe('100.115.94.1')
+  expect(after(127, 255, 254)).toBe('100.64.0.1')
+  expect(nextAddresses(2 ** 22 - 2, () => true)).toBeUndefined()
 })
 
 test('deadlines come out in any order when due, and never too late', () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { MapResponse } from '@mesh/wire/control'
 import { BATCH_INTERVAL, OFFLINE_GRACE } from '../src/index.ts'
-import { normalRoute, RouteTable } from '../src/routes.ts'
+import { normalRoute } from '../src/routes.ts'
 import { joined, type MachineFake, World } from './support.ts'
 
 const settle = (world: World): void => world.advance(BATCH_INTERVAL)
@@ -79,17 +79,23 @@ test('control 46: of two routers one is the primary; the other takes over when i
 })
 
 test('a router that is alone keeps its routes while it is away, so that traffic does not leak elsewhere', () => {
-  const table = new RouteTable()
-  expect([...table.update(1, ['10.0.0.0/8'], true)]).toEqual([1])
-  expect(table.update(1, ['10.0.0.0/8'], false).size).toBe(0)
-  expect(table.routesOf(1).primary).toEqual(['10.0.0.0/8'])
-  expect(table.update(2, ['10.0.0.0/8'], false)).toEqual(new Set([2]))
-  expect(table.update(2, ['10.0.0.0/8'], true)).toEqual(new Set([1, 2]))
-  expect(table.routesOf(2)).toEqual({ primary: ['10.0.0.0/8'], served: ['10.0.0.0/8'] })
-  expect(table.update(2, [], true)).toEqual(new Set([1, 2]))
-  expect(table.routesOf(1).primary).toEqual(['10.0.0.0/8'])
-  table.update(1, [], true)
-  for (const id of [1, 2]) expect(table.routesOf(id)).toEqual({ primary: [], served: [] })
+  const world = new World()
+  const first = router(world, 1, ['10.0.0.0/8'])
+  world.coordinator.approveRoutes(1, ['10.0.0.0/8'], world.now)
+  const served = (): (readonly string[])[] =>
+    world.coordinator.nodes().map(({ servedRoutes }) => servedRoutes)
+  first.gone(first.stream())
+  world.advance(OFFLINE_GRACE)
+  expect(served()).toEqual([['10.0.0.0/8']])
+  const second = router(world, 2, ['10.0.0.0/8'])
+  world.coordinator.approveRoutes(2, ['10.0.0.0/8'], world.now)
+  expect(served()).toEqual([['10.0.0.0/8'], []])
+  second.stream()
+  expect(served()).toEqual([[], ['10.0.0.0/8']])
+  second.tell({ Hostinfo: { Hostname: 'box-2', OS: 'linux' } })
+  expect(served()).toEqual([['10.0.0.0/8'], []])
+  first.tell({ Hostinfo: { Hostname: 'box-1', OS: 'linux' } })
+  expect(served()).toEqual([[], []])
 })
 
 test('routes among the nodes own addresses, and what is no route, are not approved', () => {

@@ -1,28 +1,32 @@
 // A coordinator under a clock one turns, and machines that talk to it without sockets.
 
 import { createHash } from 'node:crypto'
-import { drain, seededRandom } from '@mesh/sansio'
+import { seededRandom } from '@mesh/sansio'
 import type { DERPMap, MapRequest, MapResponse, RegisterRequest, RegisterResponse } from '@mesh/wire/control'
 import { decodeMapRequest, decodeRegisterRequest, LOGOUT_EXPIRY } from '@mesh/wire/control'
-import type { CoordinatorOptions, CoordinatorOutput, Store } from '../src/index.ts'
+import type { CoordinatorOptions, CoordinatorOutput } from '../src/index.ts'
 import { Coordinator, MemoryStore, relayMap } from '../src/index.ts'
 
 export const DERP_MAP: DERPMap = relayMap([{ host: '127.0.0.1', port: 3340, stunPort: 3478, insecure: true }])
 /** 2026-01-01T00:00:00Z */
 const EPOCH = Date.UTC(2026, 0, 1)
 
-/** A coordinator, its clock, and what it said. */
+/** A coordinator, its clock, its store that never fails, and what it said. Worlds with one store are servers of one network. */
 export class World {
-  readonly store: Store
   readonly coordinator: Coordinator
+  readonly #store: MemoryStore
   readonly outputs: CoordinatorOutput[] = []
   now = 1000
   #exchange = 0
 
-  constructor(options: Partial<CoordinatorOptions> = {}) {
-    this.store = options.store ?? new MemoryStore()
+  constructor({
+    store = new MemoryStore(),
+    ...options
+  }: Partial<CoordinatorOptions> & { store?: MemoryStore } = {}) {
+    this.#store = store
     this.coordinator = new Coordinator({
-      store: this.store,
+      records: store.read(0),
+      server: 'here',
       serverUrl: 'http://127.0.0.1:8080',
       derpMap: DERP_MAP,
       baseDomain: 'mesh.internal',
@@ -38,19 +42,48 @@ export class World {
     return EPOCH + this.now
   }
 
+  /** The store, with everything in it that was changed. */
+  get store(): MemoryStore {
+    this.#commit()
+    return this.#store
+  }
+
   /** Turns the clock, doing on the way what is due. */
   advance(by: number): void {
+    const { coordinator } = this
     const end = this.now + by
-    for (let at = this.coordinator.pollTimeout(); at <= end; at = this.coordinator.pollTimeout()) {
+    const next = (): number => Math.min(coordinator.pollTimeout(), coordinator.streams.pollTimeout())
+    this.collect()
+    for (let at = next(); at <= end; at = next()) {
       this.now = Math.max(this.now, at)
-      this.coordinator.handleTimeout(this.now)
+      if (coordinator.pollTimeout() <= this.now) coordinator.handleTimeout(this.now)
+      this.collect()
+      if (coordinator.streams.pollTimeout() <= this.now) coordinator.streams.handleTimeout(this.now)
       this.collect()
     }
     this.now = end
   }
 
+  /** Stores what was changed, and notes what came out; a stream that wants its snapshot gets it. */
   collect(): void {
-    this.outputs.push(...drain(this.coordinator))
+    this.#commit()
+    for (let output = this.coordinator.poll(); output; output = this.coordinator.poll()) {
+      const response = output.kind === 'open' && this.coordinator.streams.snapshot(output.exchange, this.now)
+      if (output.kind !== 'open') this.outputs.push(output)
+      else if (response) this.outputs.push({ kind: 'map-response', exchange: output.exchange, response })
+    }
+  }
+
+  /** Takes what other worlds with the same store changed. */
+  catchUp(): void {
+    this.#commit()
+    this.coordinator.takeNews(this.#store.read(this.coordinator.version), this.now)
+    this.collect()
+  }
+
+  #commit(): void {
+    const writes = this.coordinator.writes()
+    if (writes) this.coordinator.confirm(this.#store.write(writes))
   }
 
   user(name: string): void {
@@ -138,7 +171,9 @@ export class MachineFake {
 
   /** Opens the map stream; returns its exchange. */
   stream(change: Record<string, unknown> = {}): number {
-    return this.map({ Stream: true, ...change })
+    const exchange = this.map({ Stream: true, ...change })
+    this.world.collect()
+    return exchange
   }
 
   /** Tells the server something. */

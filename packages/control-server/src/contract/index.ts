@@ -1,6 +1,9 @@
 /**
- * What every filling of the Store seat must do, as tests.
+ * The tests that every filling of the Store seat passes, and a PostgreSQL server to run them on.
  *
  * @packageDocumentation
  */
+export { startPostgres } from './postgres-server.ts'
+export type { PostgresServer } from './postgres-server.ts'
 export { storeContract } from './store-contract.ts'
+export type { StoreUnderTest } from './store-contract.ts'

@@ -2,20 +2,10 @@
 
 import type { ServerHttp2Stream } from 'node:http2'
 import { constants as http2 } from 'node:http2'
-import { zstdCompressSync, constants as zlib } from 'node:zlib'
-import type { MapResponse, Zstd } from '@mesh/wire/control'
-import { encodeJson, encodeMapResponse, KEEP_ALIVE_RESPONSE } from '@mesh/wire/control'
+import { encodeJson } from '@mesh/wire/control'
 
 /** A client that lets this much pile up reads no more: its stream is cut, and it will come back for a snapshot. */
 const MAX_QUEUED = 4 << 20
-/** Speed matters more than size here; every message is a frame of its own. */
-const ZSTD_LEVEL = 1
-
-const zstd: Pick<Zstd, 'compress'> = {
-  compress: (bytes) => zstdCompressSync(bytes, { params: { [zlib.ZSTD_c_compressionLevel]: ZSTD_LEVEL } }),
-}
-const PLAIN_KEEP_ALIVE = encodeMapResponse(KEEP_ALIVE_RESPONSE)
-const PACKED_KEEP_ALIVE = encodeMapResponse(KEEP_ALIVE_RESPONSE, zstd as Zstd)
 
 /** Answers a request whose body is not, or no longer, wanted: the client is told to stop sending it. */
 export function turnAway(stream: ServerHttp2Stream, status: number, text: string): void {
@@ -25,13 +15,18 @@ export function turnAway(stream: ServerHttp2Stream, status: number, text: string
 
 /** Writes the answers of one exchange. Writing to a stream that is gone does nothing. */
 export class Exchange {
+  /** Whether the client asked for zstd. */
+  readonly packed: boolean
   readonly #stream: ServerHttp2Stream
-  readonly #packed: boolean
 
-  /** @param packed - Whether the client asked for zstd. */
   constructor(stream: ServerHttp2Stream, packed: boolean) {
     this.#stream = stream
-    this.#packed = packed
+    this.packed = packed
+  }
+
+  /** Whether its client is there no more. */
+  get isGone(): boolean {
+    return this.#stream.destroyed || this.#stream.closed
   }
 
   /** Answers with one JSON document. */
@@ -40,20 +35,28 @@ export class Exchange {
     this.#stream.end(encodeJson(value))
   }
 
-  /** Answers with a sentence. */
+  /** Answers with a sentence; an answer that has begun is cut off instead. */
   sendText(status: number, text: string): void {
-    if (!this.#open(status, 'text/plain; charset=utf-8')) return
-    this.#stream.end(`${text}\n`)
+    if (this.#stream.headersSent) this.#stream.close(http2.NGHTTP2_INTERNAL_ERROR)
+    else if (this.#open(status, 'text/plain; charset=utf-8')) this.#stream.end(`${text}\n`)
   }
 
-  /** Writes one message of the map stream. Returns false when the client stopped reading and was cut off. */
-  sendMap(response: MapResponse): boolean {
-    if (!this.#open(200, 'application/octet-stream')) return true
+  /**
+   * Writes one message of the map stream. Returns false when the client stopped reading and was cut off.
+   *
+   * @param onWritten - Called once when the message is on its way, or never will be.
+   */
+  sendMap(message: Uint8Array, onWritten?: () => void): boolean {
+    if (!this.#open(200, 'application/octet-stream')) {
+      onWritten?.()
+      return true
+    }
     if (this.#stream.writableLength > MAX_QUEUED) {
+      onWritten?.()
       this.#stream.close(http2.NGHTTP2_CANCEL)
       return false
     }
-    this.#stream.write(this.#encode(response))
+    this.#stream.write(message, onWritten)
     return true
   }
 
@@ -63,13 +66,8 @@ export class Exchange {
   }
 
   #open(status: number, type: string): boolean {
-    if (this.#stream.destroyed || this.#stream.closed || this.#stream.writableEnded) return false
+    if (this.isGone || this.#stream.writableEnded) return false
     if (!this.#stream.headersSent) this.#stream.respond({ ':status': status, 'content-type': type })
     return true
-  }
-
-  #encode(response: MapResponse): Uint8Array {
-    if (response === KEEP_ALIVE_RESPONSE) return this.#packed ? PACKED_KEEP_ALIVE : PLAIN_KEEP_ALIVE
-    return this.#packed ? encodeMapResponse(response, zstd as Zstd) : encodeMapResponse(response)
   }
 }

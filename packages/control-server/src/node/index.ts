@@ -1,5 +1,5 @@
 /**
- * The coordinator over real sockets, with its store in a SQLite file, for Node.
+ * The coordinator over real sockets, with its store in a SQLite file or in PostgreSQL, for Node.
  *
  * @packageDocumentation
  */
@@ -19,4 +19,6 @@ export { listenControl } from './listen-control.ts'
 export type { Guest } from './guest.ts'
 export type { ControlListener, ControlOptions, ServerCertificate } from './listen-control.ts'
 export type { ControlLogger } from './logger.ts'
-export { SqliteStore } from './sqlite-store.ts'
+export { missingPostgresSteps, openPostgresStore } from './postgres-store.ts'
+export type { PostgresOptions } from './postgres-store.ts'
+export { missingSqliteSteps, openSqliteStore } from './sqlite-store.ts'

@@ -4,15 +4,15 @@
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import { hostname } from 'node:os'
 import { publicKeyOf } from '@mesh/keys'
 import type { Crypto } from '@mesh/noise'
 import { nodeCrypto } from '@mesh/noise/node'
-import { drive, type Machine } from '@mesh/sansio'
 import { systemClock, systemRandom } from '@mesh/sansio/node'
 import { Coordinator } from '../coordinator.ts'
-import type { CoordinatorOutput } from '../coordinator-output.ts'
 import type { CoordinatorOptions } from '../options.ts'
 import type { PingKind, PingOutcome } from '../pings.ts'
+import type { Store } from '../store.ts'
 import type { AdminCommand, AdminResult } from './admin-command.ts'
 import { nodeNamed, performAdmin } from './admin-command.ts'
 import { hashSecret } from './hash-secret.ts'
@@ -22,6 +22,7 @@ import { silentLogger } from './logger.ts'
 import { MachineSessions } from './machine-sessions.ts'
 import { NoiseDoor } from './noise-door.ts'
 import { outerRoutes } from './outer-routes.ts'
+import { Steward } from './steward.ts'
 
 /** Time for a stranger to send the headers of a request, milliseconds. */
 const HEADERS_TIMEOUT = 10_000
@@ -32,8 +33,6 @@ const LIMITS = {
   maxHeaderSize: 16 << 10,
 }
 const TLS_LIMITS = { handshakeTimeout: HEADERS_TIMEOUT, minVersion: 'TLSv1.2' } as const
-/** How long to wait after a failure of the store, milliseconds. */
-const RETRY_AFTER = 1000
 /** The most connections at once. */
 const MAX_CONNECTIONS = 16_384
 
@@ -47,7 +46,14 @@ export interface ServerCertificate {
 
 /** How a control server is started. */
 export interface ControlOptions
-  extends Omit<CoordinatorOptions, 'serverUrl' | 'wallClock' | 'random' | 'hash' | 'now'> {
+  extends Omit<
+    CoordinatorOptions,
+    'serverUrl' | 'wallClock' | 'random' | 'hash' | 'now' | 'records' | 'server' | 'servers'
+  > {
+  /** Where everything is remembered. */
+  readonly store: Store
+  /** The name of this server among those that share the store; one made up when left out. */
+  readonly server?: string
   /** The address to listen on. */
   readonly host: string
   /** The port to listen on; 0 for any. */
@@ -72,8 +78,11 @@ export interface ControlListener {
   readonly url: string
   /** The address clients are told, without a trailing slash. */
   readonly serverUrl: string
-  /** Does an administrator's command; connected clients hear of what it changes at once. Throws `ControlError`. */
-  admin<C extends AdminCommand>(command: C): AdminResult<C>
+  /**
+   * Does an administrator's command. Resolves when what it changed is stored; connected clients hear of it at once.
+   * Rejects with `ControlError`.
+   */
+  admin<C extends AdminCommand>(command: C): Promise<AdminResult<C>>
   /**
    * Asks a node whether it is there. Resolves with the milliseconds it took, or `undefined` when it did not answer in
    * time. Rejects with `ControlError` when it is unknown or not connected.
@@ -106,20 +115,38 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
   })
   const url = urlOf(secure ? 'https' : 'http', host, (server.address() as AddressInfo).port)
   const serverUrl = (options.serverUrl ?? url).replace(/\/+$/, '')
+  const { store } = options
+  const name = options.server ?? nameServer()
   let coordinator: Coordinator
   try {
+    const { servers } = await store.attend(name)
+    const records = await store.since(0)
     const system = { wallClock: Date.now, random: systemRandom, hash: hashSecret, now: systemClock.now() }
-    coordinator = new Coordinator({ ...rest, ...system, serverUrl })
+    coordinator = new Coordinator({ ...rest, ...system, serverUrl, records, server: name, servers })
   } catch (error) {
     server.close()
     throw error
   }
-  const wake = (): void => driver.wake()
   const now = (): number => systemClock.now()
+  const wake = (): void => steward.wake()
   const waiting = new Map<string, (outcome: PingOutcome) => void>()
   const onPong = (outcome: PingOutcome): void => waiting.get(outcome.id)?.(outcome)
-  const sessions = new MachineSessions({ coordinator, now, wake, logger, onPong })
-  const driver = drive(steadfast(coordinator, logger), systemClock, (output) => sessions.perform(output))
+  const sessions = new MachineSessions({
+    coordinator,
+    now,
+    wake,
+    logger,
+    onPong,
+    queue: () => steward.queue,
+  })
+  const steward = new Steward({
+    coordinator,
+    store,
+    server: name,
+    logger,
+    clock: systemClock,
+    perform: (output) => sessions.perform(output),
+  })
   const door = new NoiseDoor({ privateKey, crypto, onConnection: (connection) => sessions.serve(connection) })
   const takeHead = (id: string): boolean => {
     const expected = coordinator.handlePong(id, 'head', undefined, now())
@@ -136,11 +163,11 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
   return {
     url,
     serverUrl,
-    admin(command) {
+    async admin(command) {
       try {
-        return performAdmin(coordinator, command, systemClock.now())
+        return await steward.queue.run((at) => performAdmin(coordinator, command, at))
       } finally {
-        driver.wake()
+        wake()
       }
     },
     admits: (nodeKey) => coordinator.admits(nodeKey),
@@ -162,31 +189,18 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve())
       })
-      driver.close()
       door.close()
       sessions.close()
       server.closeAllConnections()
       await closed
+      await steward.close()
     },
   }
 }
 
-/** A store that fails for a while (a full disk) must not end the server: what was due is tried again a little later. */
-function steadfast(coordinator: Coordinator, logger: ControlLogger): Machine<CoordinatorOutput> {
-  let notBefore = -Infinity
-  return {
-    handleTimeout(now) {
-      if (now < notBefore) return
-      try {
-        coordinator.handleTimeout(now)
-      } catch (error) {
-        notBefore = now + RETRY_AFTER
-        logger.error({ error: error instanceof Error ? error.message : String(error) }, 'what was due failed')
-      }
-    },
-    poll: () => coordinator.poll(),
-    pollTimeout: () => Math.max(coordinator.pollTimeout(), notBefore),
-  }
+/** A name that no other server has, and that people can tell it by. */
+function nameServer(): string {
+  return `${hostname()}-${Buffer.from(systemRandom(4)).toString('hex')}`
 }
 
 function urlOf(scheme: string, host: string, port: number): string {

@@ -4,6 +4,8 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import { performServerHandshake } from 'node:http2'
 import { decodeJson, decodeMapRequest, decodeRegisterRequest, parseJson } from '@mesh/wire/control'
+import type { MapResponse } from '@mesh/wire/control'
+import type { CommandQueue } from '../command-queue.ts'
 import type { CoordinatorOutput } from '../coordinator-output.ts'
 import type { Coordinator } from '../coordinator.ts'
 import { answerMachineCall } from '../machine-calls.ts'
@@ -12,9 +14,11 @@ import type { PingOutcome } from '../pings.ts'
 import type { NoiseConnection } from './accept-noise.ts'
 import { Exchange, turnAway } from './exchange.ts'
 import type { ControlLogger } from './logger.ts'
+import { MapEncoder } from './map-encoder.ts'
 import type { NoiseStream } from './noise-stream.ts'
 import { NoteLimit } from './note-limit.ts'
 import { BodyBudget, readBody } from './request-body.ts'
+import { Snapshots } from './snapshots.ts'
 import { Strangers } from './strangers.ts'
 
 /** A long poll, held logins, updates and replies may all be open at once (control §5.7). */
@@ -26,6 +30,8 @@ const STRANGER_IDLE_TIMEOUT = 30_000
 /** What sessions need from the one who owns the coordinator. */
 export interface MachineSessionsOptions {
   readonly coordinator: Coordinator
+  /** Where requests that may change records go. */
+  readonly queue: () => CommandQueue
   readonly now: () => number
   /** Takes how a ping ended. */
   readonly onPong: (outcome: PingOutcome) => void
@@ -55,6 +61,11 @@ export class MachineSessions {
   readonly #strangers = new Strangers()
   readonly #notes = new NoteLimit()
   readonly #bodies = BodyBudget.together()
+  readonly #encoder = new MapEncoder()
+  readonly #snapshots = new Snapshots({
+    mayMake: () => !this.#options.queue().isWriting,
+    make: (exchange, onWritten) => this.#sendSnapshot(exchange, onWritten),
+  })
   #lastExchange = 0
 
   constructor(options: MachineSessionsOptions) {
@@ -108,11 +119,12 @@ export class MachineSessions {
       case 'register-response':
         return exchange.sendJson(output.response)
       case 'map-response':
-        if (!exchange.sendMap(output.response))
-          this.#options.logger.warn({}, 'a client stopped reading its map')
-        return
+        return void this.#sendMap(exchange, output.response)
+      case 'open':
+        return this.#snapshots.add(output.exchange)
       case 'refuse':
         return exchange.sendText(output.status, output.text)
+      case 'taken':
       case 'end':
         return exchange.end()
     }
@@ -120,6 +132,7 @@ export class MachineSessions {
 
   /** Ends all connections. */
   close(): void {
+    this.#snapshots.close()
     for (const connection of this.#connections) connection.destroy()
   }
 
@@ -188,29 +201,51 @@ export class MachineSessions {
   ): void {
     // A client that cancelled while its body was read wants nothing any more (control §3.2).
     if (stream.destroyed) return
-    const { coordinator, now, wake, logger } = this.#options
+    const { coordinator, queue, now, wake, logger } = this.#options
     const id = (this.#lastExchange += 1)
     const exchange = new Exchange(stream, packed)
     this.#exchanges.set(id, { exchange, link })
     stream.on('close', () => {
       this.#exchanges.delete(id)
+      this.#snapshots.delete(id)
       coordinator.handleGone(id, now())
       wake()
     })
-    try {
-      handle(id, now())
-    } catch (error) {
+    const work = queue().run((at) => {
+      if (!exchange.isGone) handle(id, at)
+    })
+    work.then(wake, (error: unknown) => {
       logger.error({ error: error instanceof Error ? error.message : String(error) }, 'a request failed')
-      exchange.sendText(500, 'internal error')
+      exchange.sendText(503, 'the server cannot do this right now')
+      wake()
+    })
+  }
+
+  #sendMap(exchange: Exchange, response: MapResponse, onWritten?: () => void): number {
+    const message = this.#encoder.encode(response, exchange.packed)
+    if (!exchange.sendMap(message, onWritten))
+      this.#options.logger.warn({}, 'a client stopped reading its map')
+    return message.length
+  }
+
+  #sendSnapshot(id: number, onWritten: () => void): number {
+    const { coordinator, now, wake } = this.#options
+    const open = this.#exchanges.get(id)
+    const response = open && coordinator.streams.snapshot(id, now())
+    if (!response) {
+      onWritten()
+      return 0
     }
+    const bytes = this.#sendMap(open.exchange, response, onWritten)
     wake()
+    return bytes
   }
 }
 
 /** Only a machine that is in the network gets these; a login that waits or was refused proves nothing. */
 function isProof(output: CoordinatorOutput): boolean {
   if (output.kind === 'register-response') return output.response.MachineAuthorized
-  return output.kind === 'map-response' || output.kind === 'end'
+  return output.kind === 'open' || output.kind === 'map-response' || output.kind === 'taken'
 }
 
 /** Calls `run` when nothing held it for a while: a short while until it is extended. */

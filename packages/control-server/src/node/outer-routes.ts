@@ -54,7 +54,7 @@ function sendKey(response: ServerResponse, version: string | null, keys: object)
 }
 
 function sendLoginPage(response: ServerResponse, id: string, coordinator: Coordinator): void {
-  const pending = coordinator.pendingRegistration(id)
+  const pending = coordinator.waitingLogin(id)
   if (!pending)
     return sendPage(response, 404, '<h1>No login waits here</h1><p>It was approved, or it expired.</p>')
   const machine = escapeHtml(pending.request.Hostinfo?.Hostname ?? 'a machine')

@@ -1,211 +1,81 @@
-// The Store seat filled with one SQLite file. WAL with full synchronisation: a transaction that returned is on disk, and
-// a process killed between two statements leaves none of a half transaction behind.
+// The Store seat in one SQLite file, which needs no setting up. WAL with full synchronisation: what was committed is on
+// disk, and a process killed between two statements leaves none of a half transaction behind.
 
-import { chmodSync, closeSync, openSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, openSync, statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
-import type { SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite'
-import { decodeHostinfo } from '@mesh/wire/control'
+import type { SQLInputValue, StatementSync } from 'node:sqlite'
+import { Kysely, sql, SqliteDialect } from 'kysely'
 import { ControlError } from '../errors.ts'
-import type { ControlErrorCode } from '../errors.ts'
-import type { NodeRecord, PreAuthKeyRecord, UserRecord } from '../records.ts'
 import type { Store } from '../store.ts'
-import { migrate } from './schema.ts'
-
-type Row = Record<string, SQLOutputValue>
-
-const INSERT_USER = 'INSERT INTO users (name, display_name, created_at) VALUES (?, ?, ?)'
-const UPDATE_USER = 'UPDATE users SET name = ?, display_name = ?, created_at = ? WHERE id = ?'
-const FORGET_KEYS = `UPDATE nodes SET pre_auth_key_id = NULL
-  WHERE pre_auth_key_id IN (SELECT id FROM pre_auth_keys WHERE user_id = ?)`
-const INSERT_KEY = `INSERT INTO pre_auth_keys
-  (prefix, secret_hash, user_id, reusable, ephemeral, tags, created_at, expires_at, used_at)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
-const CONSUME_KEY = `UPDATE pre_auth_keys SET used_at = coalesce(used_at, ?)
-  WHERE id = ? AND (reusable = 1 OR used_at IS NULL)`
-const NODE_COLUMNS = [
-  'stable_id',
-  'machine_key',
-  'node_key',
-  'disco_key',
-  'user_id',
-  'tags',
-  'given_name',
-  'ipv4',
-  'ipv6',
-  'expires_at',
-  'register_method',
-  'pre_auth_key_id',
-  'ephemeral',
-  'hostinfo',
-  'endpoints',
-  'cap_version',
-  'created_at',
-  'last_seen',
-  'approved_routes',
-] as const
-const INSERT_NODE = `INSERT INTO nodes (${NODE_COLUMNS.join(', ')}) VALUES (${NODE_COLUMNS.map(() => '?').join(', ')})`
-const UPDATE_NODE = `UPDATE nodes SET ${NODE_COLUMNS.map((column) => `${column} = ?`).join(', ')} WHERE id = ?`
+import { migrate, missingSteps } from './migrate.ts'
+import { reasonOf, SqlStore } from './sql-store.ts'
+import type { SqlEngine } from './sql-store.ts'
+import type { Tables } from './sql-tables.ts'
 
 /** How long to wait for another process that holds the file, milliseconds. */
 const BUSY_TIMEOUT = 5000
+/** The name under which the one network of a database is kept when none is said. */
+export const DEFAULT_NETWORK = 'default'
 
-/** Remembers everything in one file. */
-export class SqliteStore implements Store {
-  readonly #database: DatabaseSync
-  readonly #statements = new Map<string, StatementSync>()
-  #depth = 0
+/**
+ * Opens a SQLite file as a store for one server. Makes the file (mode 0600) when there is none, and brings an older one
+ * up to date, after saving it beside itself.
+ *
+ * @param path - A file's path, or `:memory:`.
+ * @throws ControlError `ERR_CONTROL_STORE` when the file is damaged, cannot be used, or was written by a later version;
+ * it is then as it was.
+ */
+export async function openSqliteStore(path: string): Promise<Store> {
+  await checkFile(path)
+  const file = openFile(path, false)
+  const database = kyselyOver(file)
+  try {
+    file.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON')
+    await migrate(database, () => Promise.resolve(backUp(file, `${path}.before-migration`)))
+    await database.deleteFrom('servers').execute()
+    return await SqlStore.open(engineOver(file, database), DEFAULT_NETWORK)
+  } catch (cause) {
+    file.close()
+    throw unusable(path, cause)
+  }
+}
 
-  /**
-   * Opens the file, makes it (mode 0600) when there is none, and brings its tables up to date.
-   *
-   * @param path - A file's path, or `:memory:`.
-   * @throws ControlError `ERR_CONTROL_STORE` when the file cannot be used, or was written by a later version.
-   */
-  constructor(path: string) {
-    try {
-      if (path !== ':memory:') keepPrivate(path)
-      this.#database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT })
-      this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON')
-      migrate(this.#database)
-    } catch (cause) {
-      if (cause instanceof ControlError) throw cause
-      const reason = cause instanceof Error ? cause.message : String(cause)
-      throw new ControlError('ERR_CONTROL_STORE', `The database ${path} cannot be used: ${reason}.`, {
-        cause,
-      })
+/** Returns the names of the migrations that opening the file would run. The file is only read. */
+export async function missingSqliteSteps(path: string): Promise<readonly string[]> {
+  if (path === ':memory:' || !existsSync(path) || statSync(path).size === 0)
+    return missingSteps(kyselyOver(openFile(':memory:', false)))
+  return checkFile(path)
+}
+
+/** Looks at a file without writing to it: is it whole, and of a version that is known. */
+async function checkFile(path: string): Promise<readonly string[]> {
+  if (path === ':memory:' || !existsSync(path) || statSync(path).size === 0) return []
+  let file: DatabaseSync | undefined
+  try {
+    file = openFile(path, true)
+    const found = file.prepare('PRAGMA quick_check(1)').get()?.['quick_check']
+    if (found !== 'ok') {
+      const message = `The database ${path} is damaged (${String(found).replaceAll('\n', ' ')}): restore a backup of it.`
+      throw new ControlError('ERR_CONTROL_STORE', message)
     }
-  }
-
-  /** Runs `work` as one transaction. */
-  transact<T>(work: () => T): T {
-    if (this.#depth > 0) return work()
-    this.#database.exec('BEGIN IMMEDIATE')
-    this.#depth += 1
-    try {
-      const result = work()
-      this.#database.exec('COMMIT')
-      return result
-    } catch (error) {
-      this.#database.exec('ROLLBACK')
-      throw error
-    } finally {
-      this.#depth -= 1
+    if (Number(file.prepare('PRAGMA user_version').get()?.['user_version']) > 0) {
+      const message = `The database ${path} was written by a version before the first release: move it away to begin anew.`
+      throw new ControlError('ERR_CONTROL_STORE', message)
     }
+    return await missingSteps(kyselyOver(file))
+  } catch (cause) {
+    throw unusable(path, cause)
+  } finally {
+    file?.close()
   }
+}
 
-  /** Returns all users. */
-  users(): UserRecord[] {
-    return this.#all('SELECT * FROM users ORDER BY id').map(toUser)
-  }
-
-  /** Adds a user. */
-  insertUser(user: Omit<UserRecord, 'id'>): UserRecord {
-    const { name, displayName, createdAt } = user
-    const insert = (): number => this.#insert(INSERT_USER, name, displayName, createdAt)
-    return { ...user, id: refusing(insert, 'ERR_CONTROL_USER_EXISTS', nameTaken(name)) }
-  }
-
-  /** Replaces a user. */
-  updateUser({ id, name, displayName, createdAt }: UserRecord): void {
-    const update = (): boolean => this.#change(UPDATE_USER, name, displayName, createdAt, id)
-    const found = refusing(update, 'ERR_CONTROL_USER_EXISTS', nameTaken(name))
-    if (!found) throw new ControlError('ERR_CONTROL_STORE', `There is no user ${id}.`)
-  }
-
-  /** Removes a user. */
-  deleteUser(id: number): boolean {
-    const remove = (): boolean => {
-      this.#change(FORGET_KEYS, id)
-      this.#change('DELETE FROM pre_auth_keys WHERE user_id = ?', id)
-      return this.#change('DELETE FROM users WHERE id = ?', id)
-    }
-    return this.transact(() => refusing(remove, 'ERR_CONTROL_STORE', `User ${id} has nodes.`))
-  }
-
-  /** Returns all pre-auth keys. */
-  preAuthKeys(): PreAuthKeyRecord[] {
-    return this.#all('SELECT * FROM pre_auth_keys ORDER BY id').map(toKey)
-  }
-
-  /** Returns the pre-auth key with this prefix. */
-  preAuthKeyByPrefix(prefix: string): PreAuthKeyRecord | undefined {
-    return this.#all('SELECT * FROM pre_auth_keys WHERE prefix = ?', prefix).map(toKey)[0]
-  }
-
-  /** Adds a pre-auth key. */
-  insertPreAuthKey(key: Omit<PreAuthKeyRecord, 'id'>): PreAuthKeyRecord {
-    const id = this.#insert(
-      INSERT_KEY,
-      key.prefix,
-      key.secretHash,
-      key.user ?? null,
-      Number(key.reusable),
-      Number(key.ephemeral),
-      JSON.stringify(key.tags),
-      key.createdAt,
-      key.expiresAt ?? null,
-      key.usedAt ?? null,
-    )
-    return { ...key, id }
-  }
-
-  /** Marks a key used if it may be used. */
-  consumePreAuthKey(id: number, at: number): boolean {
-    return this.#change(CONSUME_KEY, at, id)
-  }
-
-  /** Makes a key expire. */
-  expirePreAuthKey(id: number, at: number): boolean {
-    return this.#change('UPDATE pre_auth_keys SET expires_at = ? WHERE id = ?', at, id)
-  }
-
-  /** Returns all nodes. */
-  nodes(): NodeRecord[] {
-    return this.#all('SELECT * FROM nodes ORDER BY id').map(toNode)
-  }
-
-  /** Adds a node. */
-  insertNode(node: Omit<NodeRecord, 'id'>): NodeRecord {
-    const insert = (): number => this.#insert(INSERT_NODE, ...nodeValues(node))
-    return { ...node, id: refusing(insert, 'ERR_CONTROL_STORE', DOUBLE) }
-  }
-
-  /** Replaces a node. */
-  updateNode(node: NodeRecord): void {
-    const update = (): boolean => this.#change(UPDATE_NODE, ...nodeValues(node), node.id)
-    const found = refusing(update, 'ERR_CONTROL_STORE', DOUBLE)
-    if (!found) throw new ControlError('ERR_CONTROL_STORE', `There is no node ${node.id}.`)
-  }
-
-  /** Removes a node. */
-  deleteNode(id: number): boolean {
-    return this.#change('DELETE FROM nodes WHERE id = ?', id)
-  }
-
-  /** Closes the file. Idempotent. */
-  close(): void {
-    this.#statements.clear()
-    if (this.#database.isOpen) this.#database.close()
-  }
-
-  #all(sql: string, ...values: SQLInputValue[]): Row[] {
-    return this.#prepare(sql).all(...values)
-  }
-
-  #insert(sql: string, ...values: SQLInputValue[]): number {
-    return Number(this.#prepare(sql).run(...values).lastInsertRowid)
-  }
-
-  #change(sql: string, ...values: SQLInputValue[]): boolean {
-    return Number(this.#prepare(sql).run(...values).changes) > 0
-  }
-
-  #prepare(sql: string): StatementSync {
-    const known = this.#statements.get(sql)
-    if (known) return known
-    const statement = this.#database.prepare(sql)
-    this.#statements.set(sql, statement)
-    return statement
+function openFile(path: string, readOnly: boolean): DatabaseSync {
+  try {
+    if (path !== ':memory:' && !readOnly) keepPrivate(path)
+    return new DatabaseSync(path, { timeout: BUSY_TIMEOUT, readOnly })
+  } catch (cause) {
+    throw unusable(path, cause)
   }
 }
 
@@ -215,104 +85,57 @@ function keepPrivate(path: string): void {
   chmodSync(path, 0o600)
 }
 
-const DOUBLE = 'Another node has this key, name or address already.'
-
-function nameTaken(name: string): string {
-  return `There is a user named ${name} already.`
+/** Writes a whole copy of the file. */
+function backUp(file: DatabaseSync, copy: string): void {
+  keepPrivate(copy)
+  file.prepare('VACUUM INTO ?').run(copy)
 }
 
-/** Runs a write; what the tables forbid comes out as the given refusal. */
-function refusing<T>(write: () => T, code: ControlErrorCode, message: string): T {
-  try {
-    return write()
-  } catch (cause) {
-    if (!isConstraint(cause)) throw cause
-    throw new ControlError(code, message, { cause })
+function unusable(path: string, cause: unknown): ControlError {
+  if (cause instanceof ControlError) return cause
+  return new ControlError('ERR_CONTROL_STORE', `The database ${path} cannot be used: ${reasonOf(cause)}.`, {
+    cause,
+  })
+}
+
+/** Kysely asks for statements in the form of better-sqlite3. */
+function kyselyOver(file: DatabaseSync): Kysely<Tables> {
+  const statements = new Map<string, StatementSync>()
+  const prepare = (text: string): StatementSync => {
+    const statement = statements.get(text) ?? file.prepare(text)
+    if (statements.size < 100) statements.set(text, statement)
+    return statement
   }
+  return new Kysely<Tables>({
+    dialect: new SqliteDialect({
+      database: {
+        close: () => file.close(),
+        prepare: (text) => {
+          const statement = prepare(text)
+          return {
+            reader: statement.columns().length > 0,
+            all: (values) => statement.all(...(values as SQLInputValue[])),
+            run: (values) => statement.run(...(values as SQLInputValue[])),
+            iterate: (values) => statement.iterate(...(values as SQLInputValue[])),
+          }
+        },
+      },
+    }),
+  })
 }
 
-function isConstraint(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === 19
-}
-
-function nodeValues(node: Omit<NodeRecord, 'id'>): SQLInputValue[] {
-  return [
-    node.stableId,
-    node.machineKey,
-    node.nodeKey,
-    node.discoKey,
-    node.user ?? null,
-    JSON.stringify(node.tags),
-    node.givenName,
-    node.ipv4,
-    node.ipv6,
-    node.expiresAt ?? null,
-    node.registerMethod,
-    node.preAuthKey ?? null,
-    Number(node.ephemeral),
-    JSON.stringify(node.hostinfo),
-    JSON.stringify(node.endpoints),
-    node.capVersion,
-    node.createdAt,
-    node.lastSeen ?? null,
-    JSON.stringify(node.approvedRoutes),
-  ]
-}
-
-function toUser(row: Row): UserRecord {
+function engineOver(file: DatabaseSync, database: Kysely<Tables>): SqlEngine {
   return {
-    id: Number(row['id']),
-    name: String(row['name']),
-    displayName: String(row['display_name']),
-    createdAt: Number(row['created_at']),
+    database,
+    clock: sql<number>`cast(unixepoch('subsec') * 1000 as integer)`,
+    isConflict: (error) =>
+      error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === 19,
+    // There is one server to a file, and it knows what it wrote.
+    notify: () => Promise.resolve(),
+    watch: () => () => undefined,
+    close: async () => {
+      await database.destroy()
+      if (file.isOpen) file.close()
+    },
   }
-}
-
-function toKey(row: Row): PreAuthKeyRecord {
-  return {
-    id: Number(row['id']),
-    prefix: String(row['prefix']),
-    secretHash: new Uint8Array(row['secret_hash'] as Uint8Array),
-    user: optionalNumber(row['user_id']),
-    reusable: row['reusable'] === 1,
-    ephemeral: row['ephemeral'] === 1,
-    tags: toTexts(row['tags']),
-    createdAt: Number(row['created_at']),
-    expiresAt: optionalNumber(row['expires_at']),
-    usedAt: optionalNumber(row['used_at']),
-  }
-}
-
-function toNode(row: Row): NodeRecord {
-  return {
-    id: Number(row['id']),
-    stableId: String(row['stable_id']),
-    machineKey: String(row['machine_key']),
-    nodeKey: String(row['node_key']),
-    discoKey: String(row['disco_key']),
-    user: optionalNumber(row['user_id']),
-    tags: toTexts(row['tags']),
-    givenName: String(row['given_name']),
-    ipv4: String(row['ipv4']),
-    ipv6: String(row['ipv6']),
-    expiresAt: optionalNumber(row['expires_at']),
-    registerMethod: row['register_method'] === 'approved' ? 'approved' : 'auth-key',
-    preAuthKey: optionalNumber(row['pre_auth_key_id']),
-    ephemeral: row['ephemeral'] === 1,
-    hostinfo: decodeHostinfo(JSON.parse(String(row['hostinfo']))) ?? {},
-    endpoints: toTexts(row['endpoints']),
-    capVersion: Number(row['cap_version']),
-    createdAt: Number(row['created_at']),
-    lastSeen: optionalNumber(row['last_seen']),
-    approvedRoutes: toTexts(row['approved_routes']),
-  }
-}
-
-function optionalNumber(value: SQLOutputValue | undefined): number | undefined {
-  return value === null || value === undefined ? undefined : Number(value)
-}
-
-function toTexts(value: SQLOutputValue | undefined): string[] {
-  const texts: unknown = JSON.parse(String(value))
-  return Array.isArray(texts) ? texts.map(String) : []
 }

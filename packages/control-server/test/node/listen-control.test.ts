@@ -7,7 +7,7 @@ import { nodeCrypto } from '@mesh/noise/node'
 import { systemRandom } from '@mesh/sansio/node'
 import { encodeInitiation } from '@mesh/wire/control'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { MemoryStore, type NodeRecord, relayMap } from '../../src/index.ts'
+import { MemoryStore, relayMap, type Writes } from '../../src/index.ts'
 import { listenControl } from '../../src/node/index.ts'
 import type { ControlListener, ControlOptions } from '../../src/node/index.ts'
 import { type MapStream, post, RawMachine, serverKey, until, upgrade } from './raw-client.ts'
@@ -42,9 +42,9 @@ function start(change: Partial<ControlOptions> = {}): Promise<ControlListener> {
 class FullStore extends MemoryStore {
   full = false
 
-  override updateNode(node: NodeRecord): void {
+  override write(writes: Writes): number {
     if (this.full) throw new Error('disk full')
-    super.updateNode(node)
+    return super.write(writes)
   }
 }
 
@@ -55,15 +55,18 @@ async function open(machine: RawMachine): Promise<ClientHttp2Session> {
   return session
 }
 
-function authKey(): string {
-  if (control.admin({ verb: 'users list' }).length === 0) control.admin({ verb: 'users create', name: 'ann' })
-  return control.admin({ verb: 'preauthkeys create', user: 'ann', reusable: true }).key
+async function authKey(): Promise<string> {
+  const users = await control.admin({ verb: 'users list' })
+  if (users.length === 0)
+    // Of several that ask at once one is first.
+    await control.admin({ verb: 'users create', name: 'ann' }).catch(() => undefined)
+  return (await control.admin({ verb: 'preauthkeys create', user: 'ann', reusable: true })).key
 }
 
 async function joined(): Promise<{ machine: RawMachine; session: ClientHttp2Session }> {
   const machine = new RawMachine()
   const session = await open(machine)
-  const reply = await machine.register(session, { Auth: { AuthKey: authKey() } })
+  const reply = await machine.register(session, { Auth: { AuthKey: await authKey() } })
   expect(JSON.parse(reply.body.toString())).toMatchObject({ Error: '', MachineAuthorized: true })
   return { machine, session }
 }
@@ -257,8 +260,8 @@ test('a client that asks for no compression gets plain JSON', async () => {
 })
 
 test('threat 1: of 50 machines with one single-use key, over 50 connections at once, one gets in', async () => {
-  control.admin({ verb: 'users create', name: 'ann' })
-  const { key } = control.admin({ verb: 'preauthkeys create', user: 'ann' })
+  await control.admin({ verb: 'users create', name: 'ann' })
+  const { key } = await control.admin({ verb: 'preauthkeys create', user: 'ann' })
   const answers = await Promise.all(
     Array.from({ length: 50 }, async () => {
       const machine = new RawMachine()
@@ -268,7 +271,7 @@ test('threat 1: of 50 machines with one single-use key, over 50 connections at o
   )
   expect(answers.filter((answer) => answer.MachineAuthorized)).toHaveLength(1)
   expect(answers.filter((answer) => answer.Error === 'authkey already used')).toHaveLength(49)
-  expect(control.admin({ verb: 'nodes list' })).toHaveLength(1)
+  expect(await control.admin({ verb: 'nodes list' })).toHaveLength(1)
 })
 
 test('threat 4: on every route another machine with the same node key is refused', async () => {
@@ -278,7 +281,7 @@ test('threat 4: on every route another machine with the same node key is refused
   const session = await open(thief)
   expect((await thief.map(session, { Stream: true })).status).toBe(404)
   expect((await thief.map(session, { OmitPeers: true })).status).toBe(404)
-  const register = await thief.register(session, { Auth: { AuthKey: authKey() } })
+  const register = await thief.register(session, { Auth: { AuthKey: await authKey() } })
   expect(JSON.parse(register.body.toString())).toMatchObject({
     Error: expect.stringContaining('machine key') as unknown,
   })
@@ -358,7 +361,7 @@ test('a relay that asks is told to serve the nodes of the network whose login ho
   const about = (NodePublic: unknown): string => JSON.stringify({ NodePublic, Source: '192.0.2.1' })
   expect(await ask(about(machine.nodeKey))).toEqual([200, '{"Allow":true}'])
   expect(await ask(about(new RawMachine().nodeKey))).toEqual([200, '{"Allow":false}'])
-  control.admin({ verb: 'nodes expire', node: '1' })
+  await control.admin({ verb: 'nodes expire', node: '1' })
   expect(await ask(about(machine.nodeKey))).toEqual([200, '{"Allow":false}'])
   for (const bad of ['', '{', 'null', about(7), about('nodekey:0'), about('x'.repeat(5000))]) {
     expect((await ask(bad))[0]).toBe(400)
@@ -367,7 +370,7 @@ test('a relay that asks is told to serve the nodes of the network whose login ho
 })
 
 test('control 16: an interactive login shows a page, waits, and ends within a second of the approval', async () => {
-  control.admin({ verb: 'users create', name: 'ann' })
+  await control.admin({ verb: 'users create', name: 'ann' })
   const machine = new RawMachine()
   const session = await open(machine)
   const Hostinfo = { Hostname: '<script>alert(1)</script>' }
@@ -384,7 +387,7 @@ test('control 16: an interactive login shows a page, waits, and ends within a se
     new Promise((resolve) => setTimeout(resolve, 100, 'held')),
   ])
   expect(stillOpen).toBe('held')
-  control.admin({ verb: 'nodes register', key: id, user: 'ann' })
+  await control.admin({ verb: 'nodes register', key: id, user: 'ann' })
   expect(JSON.parse((await held).body.toString())).toMatchObject({ MachineAuthorized: true, AuthURL: '' })
   expect((await fetch(AuthURL)).status).toBe(404)
 })
@@ -464,25 +467,25 @@ test('control 35: who hangs up without a word is still online within the grace',
   await until(() => stream.messages.length === 1, 'the snapshot')
   session.destroy()
   await new Promise((resolve) => setTimeout(resolve, 100))
-  expect(control.admin({ verb: 'nodes list' })).toMatchObject([{ online: true }])
+  expect(await control.admin({ verb: 'nodes list' })).toMatchObject([{ online: true }])
 })
 
 test('control 36: a deleted node is told so and its stream ends', async () => {
   const { machine, session } = await joined()
   const stream = machine.stream(session)
   await until(() => stream.messages.length === 1, 'the snapshot')
-  control.admin({ verb: 'nodes delete', node: 'box' })
+  await control.admin({ verb: 'nodes delete', node: 'box' })
   await until(() => stream.ended, 'the end')
   expect(stream.messages.at(-1)?.Node).toMatchObject({ Expired: true })
 })
 
-test('a store that fails is a 500, not an empty 200', async () => {
+test('control 43: a store that fails is a 503, not an empty 200', async () => {
   await control.close()
   const store = new FullStore()
   control = await start({ store })
   const { machine, session } = await joined()
   store.full = true
-  expect((await machine.map(session, { Stream: true, Version: 139 })).status).toBe(500)
+  expect((await machine.map(session, { Stream: true, Version: 139 })).status).toBe(503)
   expect(errors.splice(0)).toHaveLength(1)
 })
 

@@ -4,85 +4,79 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, describe, expect, test } from 'vitest'
 import { storeContract } from '../../src/contract/index.ts'
-import type { NodeRecord } from '../../src/index.ts'
-import { SqliteStore } from '../../src/node/index.ts'
-
-const NODE: Omit<NodeRecord, 'id'> = {
-  stableId: 'n1',
-  machineKey: 'mkey:1',
-  nodeKey: 'nodekey:1',
-  discoKey: '',
-  user: undefined,
-  tags: ['tag:a'],
-  givenName: 'box',
-  ipv4: '100.64.0.1',
-  ipv6: 'fd7a:115c:a1e0::40:1',
-  expiresAt: undefined,
-  registerMethod: 'auth-key',
-  preAuthKey: undefined,
-  ephemeral: false,
-  hostinfo: {},
-  endpoints: [],
-  approvedRoutes: [],
-  capVersion: 138,
-  createdAt: 1,
-  lastSeen: undefined,
-}
+import type { Store } from '../../src/index.ts'
+import { missingSqliteSteps, openSqliteStore } from '../../src/node/index.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mesh-store-'))
 let files = 0
 const freshPath = (): string => join(folder, `${(files += 1)}.sqlite`)
+const addAnn = (store: Store): Promise<number> =>
+  store.transact(0, () => ({
+    changes: { users: new Map([[1, { id: 1, name: 'ann', displayName: 'Ann', createdAt: 1 }]]) },
+    counters: { users: 1, preAuthKeys: 0, nodes: 0, logins: 0, address: 0 },
+  }))
 
 afterAll(() => rmSync(folder, { recursive: true }))
 
 describe('the SQLite store', () => {
-  storeContract(test, () => new SqliteStore(freshPath()))
+  storeContract(test, async () => ({ store: await openSqliteStore(freshPath()) }))
 
-  test('remembers across a close', () => {
+  test('remembers across a close', async () => {
     const path = freshPath()
-    const first = new SqliteStore(path)
-    const user = first.insertUser({ name: 'ann', displayName: 'Ann', createdAt: 1 })
-    first.close()
-    const second = new SqliteStore(path)
-    expect(second.users()).toEqual([user])
-    second.close()
+    const first = await openSqliteStore(path)
+    await addAnn(first)
+    const before = await first.since(0)
+    await first.close()
+    const second = await openSqliteStore(path)
+    expect(await second.since(0)).toEqual(before)
+    await second.close()
   })
 
-  test('brings a file of the first version up to date, keeping what is in it', () => {
-    const path = freshPath()
-    const first = new SqliteStore(path)
-    const node = first.insertNode(NODE)
-    first.close()
-    const database = new DatabaseSync(path)
-    database.exec('ALTER TABLE nodes DROP COLUMN approved_routes; PRAGMA user_version = 1')
-    database.close()
-    const second = new SqliteStore(path)
-    expect(second.nodes()).toEqual([node])
-    second.close()
-  })
-
-  test('threat 8: keeps its files from other users, also when they were made too open', () => {
+  test('threat 8: keeps its files from other users, also when they were made too open', async () => {
     const path = freshPath()
     writeFileSync(path, '')
     chmodSync(path, 0o644)
-    const store = new SqliteStore(path)
-    store.insertUser({ name: 'ann', displayName: 'Ann', createdAt: 1 })
+    const store = await openSqliteStore(path)
+    await addAnn(store)
     for (const file of [path, `${path}-wal`]) expect(statSync(file).mode & 0o777).toBe(0o600)
-    store.close()
+    await store.close()
   })
 
-  test('says in one sentence that a file is no database', () => {
+  test('says in one sentence that a file is no database, and leaves it alone', async () => {
     const path = freshPath()
-    writeFileSync(path, 'this is no database, but it is long enough to be looked at as one\n'.repeat(20))
-    expect(() => new SqliteStore(path)).toThrow(/cannot be used: file is not a database\.$/)
-    expect(readFileSync(path, 'utf8')).toMatch(/^this is no database/)
+    const text = 'this is no database, but it is long enough to be looked at as one\n'.repeat(20)
+    writeFileSync(path, text)
+    await expect(openSqliteStore(path)).rejects.toThrow(/cannot be used: file is not a database\.$/)
+    expect(readFileSync(path, 'utf8')).toBe(text)
   })
 
-  test('refuses a file from a later version', () => {
+  test('refuses a damaged file with the remedy, and leaves it alone', async () => {
     const path = freshPath()
+    const store = await openSqliteStore(path)
+    await addAnn(store)
+    await store.close()
+    const bytes = readFileSync(path)
+    bytes.fill(0xff, 4096, 4096 + 2048)
+    writeFileSync(path, bytes)
+    await expect(openSqliteStore(path)).rejects.toThrow(/is damaged .*restore a backup|malformed/)
+    expect(readFileSync(path)).toEqual(bytes)
+  })
+
+  test('refuses a file from a later version with the remedy, and leaves it alone', async () => {
+    const path = freshPath()
+    await (await openSqliteStore(path)).close()
     const database = new DatabaseSync(path)
-    database.exec('PRAGMA user_version = 1000')
+    database.exec("INSERT INTO mesh_migrations VALUES ('999-later', '2030-01-01')")
     database.close()
-    expect(() => new SqliteStore(path)).toThrow(/later version/)
+    const before = readFileSync(path)
+    await expect(openSqliteStore(path)).rejects.toThrow(/later version .*999-later.*run that version/)
+    expect(readFileSync(path)).toEqual(before)
+  })
+
+  test('says which migrations are missing without running them', async () => {
+    const path = freshPath()
+    expect(await missingSqliteSteps(path)).toEqual(['001-records'])
+    await (await openSqliteStore(path)).close()
+    expect(await missingSqliteSteps(path)).toEqual([])
   })
 })

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { SqliteStore } from '../../src/node/index.ts'
+import { openSqliteStore } from '../../src/node/index.ts'
 import { RawMachine, until } from './raw-client.ts'
 
 interface Child {
@@ -80,13 +80,14 @@ test('control 41, threat 35: killed in the middle of registrations, the file is 
   await Promise.race(logins)
   await kill(child)
   const answers = await Promise.all(logins)
-  const store = new SqliteStore(join(folder, 'control.sqlite'))
-  const used = store.preAuthKeys().filter((key) => key.usedAt !== undefined)
-  const nodes = store.nodes()
-  expect(new Set(nodes.map((node) => node.preAuthKey))).toEqual(new Set(used.map((key) => key.id)))
+  const store = await openSqliteStore(join(folder, 'control.sqlite'))
+  const { changes } = await store.since(0)
+  const used = [...(changes.preAuthKeys?.values() ?? [])].filter((key) => key?.usedAt !== undefined)
+  const nodes = [...(changes.nodes?.values() ?? [])].filter((node) => node !== undefined)
+  expect(new Set(nodes.map((node) => node.preAuthKey))).toEqual(new Set(used.map((key) => key?.id)))
   expect(nodes).toHaveLength(used.length)
   expect(nodes.length).toBeGreaterThanOrEqual(answers.filter((answer) => answer?.MachineAuthorized).length)
-  store.close()
+  await store.close()
   const again = await start()
   expect(await login(new RawMachine(), again.url, again.keys[0])).toMatchObject({ MachineAuthorized: true })
 })

@@ -1,0 +1,166 @@
+// Between the coordinator and its store: commands wait here, and those that wait together become one transaction. What
+// the coordinator says in it is done only when it is stored, so that nothing is acknowledged that could be lost; when it
+// cannot be stored, everything is taken back and every command of it fails. While writes are under way nothing goes out
+// to map streams, for they must not tell what may yet be taken back.
+
+import type { CoordinatorOutput } from './coordinator-output.ts'
+import type { Coordinator } from './coordinator.ts'
+import { ControlError } from './errors.ts'
+import type { Store } from './store.ts'
+
+/** The most commands of one transaction: enough to share its cost, few enough for others to have their turn. */
+const MAX_TOGETHER = 256
+
+/** What a queue works with. */
+export interface CommandQueueOptions {
+  readonly coordinator: Coordinator
+  readonly store: Store
+  /** Does one output. */
+  readonly perform: (output: CoordinatorOutput) => void
+  /** Returns monotonic milliseconds. */
+  readonly now: () => number
+}
+
+interface Command {
+  readonly run: (now: number) => void
+  readonly done: () => void
+  readonly failed: (reason: unknown) => void
+}
+
+/** Runs commands, one after the other, each in a transaction. */
+export class CommandQueue {
+  readonly #options: CommandQueueOptions
+  #waiting: Command[] = []
+  #running: Promise<void> | undefined
+  #isWriting = false
+
+  constructor(options: CommandQueueOptions) {
+    this.#options = options
+  }
+
+  /** Whether records are changed that are not stored yet. */
+  get isWriting(): boolean {
+    return this.#isWriting
+  }
+
+  /**
+   * Runs `work`, which may change records but must not wait. Resolves with what it returned when its changes are stored
+   * and what came of them is done. Rejects with what it threw, or with why its changes could not be stored; then none of
+   * them happened.
+   */
+  run<T>(work: (now: number) => T): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      let result: T
+      this.#waiting.push({
+        run: (now) => {
+          result = work(now)
+        },
+        done: () => resolve(result),
+        failed: reject,
+      })
+      this.#start()
+    })
+  }
+
+  /** Takes what others wrote. Rejects when the store cannot be asked. */
+  async catchUp(): Promise<void> {
+    while (this.#running) await this.#running
+    const turn = this.#readNews()
+    this.#running = turn.then(
+      () => this.#rest(),
+      () => this.#rest(),
+    )
+    await turn
+  }
+
+  /** Waits until nothing is under way. */
+  async settle(): Promise<void> {
+    while (this.#running) await this.#running
+  }
+
+  #start(): void {
+    this.#running ??= Promise.resolve()
+      .then(() => this.#runTogether())
+      .finally(() => this.#rest())
+  }
+
+  #rest(): void {
+    this.#running = undefined
+    if (this.#waiting.length > 0) this.#start()
+  }
+
+  async #readNews(): Promise<void> {
+    const { coordinator, store, now } = this.#options
+    const news = await store.since(coordinator.version)
+    if (news.version === coordinator.version) return
+    coordinator.takeNews(news, now())
+    this.#perform(this.#take())
+  }
+
+  async #runTogether(): Promise<void> {
+    const { coordinator, store, now } = this.#options
+    const commands = this.#waiting.splice(0, MAX_TOGETHER)
+    const stored: Command[] = []
+    const heard: CoordinatorOutput[] = []
+    const held: CoordinatorOutput[] = []
+    try {
+      const version = await store.transact(coordinator.version, (news) => {
+        this.#isWriting = true
+        if (news) coordinator.takeNews(news, now())
+        heard.push(...this.#take())
+        for (const command of commands) if (this.#attempt(command, held)) stored.push(command)
+        return coordinator.writes()
+      })
+      coordinator.confirm(version)
+    } catch (error) {
+      coordinator.undo(now())
+      if (isConflict(error)) coordinator.distrust()
+      this.#isWriting = false
+      this.#perform(heard)
+      // Streams that ended stay ended: their clients come back. Nobody hears of anything else that came out.
+      this.#perform([...held, ...this.#take()].filter(holdsAnyway))
+      for (const { failed } of commands) failed(error)
+      return
+    }
+    this.#isWriting = false
+    this.#perform([...heard, ...held])
+    for (const { done } of stored) done()
+  }
+
+  /** Runs one command; one that throws has changed nothing, and the others go on. */
+  #attempt(command: Command, held: CoordinatorOutput[]): boolean {
+    const { coordinator, now } = this.#options
+    const mark = coordinator.mark()
+    try {
+      command.run(now())
+      held.push(...this.#take())
+      return true
+    } catch (error) {
+      coordinator.undo(now(), mark)
+      held.push(...this.#take().filter(holdsAnyway))
+      command.failed(error)
+      return false
+    }
+  }
+
+  #take(): CoordinatorOutput[] {
+    const { coordinator } = this.#options
+    const outputs: CoordinatorOutput[] = []
+    for (let output = coordinator.poll(); output; output = coordinator.poll()) outputs.push(output)
+    return outputs
+  }
+
+  #perform(outputs: readonly CoordinatorOutput[]): void {
+    for (const output of outputs) this.#options.perform(output)
+  }
+}
+
+/** Tells whether an output stands though the records were taken back. */
+function holdsAnyway({ kind }: CoordinatorOutput): boolean {
+  return kind === 'end' || kind === 'pong'
+}
+
+/** Tells whether what the coordinator knows is not what is stored. */
+function isConflict(error: unknown): boolean {
+  return error instanceof ControlError && error.code === 'ERR_CONTROL_CONFLICT'
+}

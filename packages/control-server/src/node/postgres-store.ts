@@ -1,0 +1,162 @@
+// The Store seat in PostgreSQL, for several servers that serve one network. What one of them writes the others hear of
+// by NOTIFY, sent in the transaction and so delivered when it commits. A notification may be missed while the
+// connection that listens is down: it is made anew, and then everybody looks.
+
+import { Kysely, PostgresDialect, sql } from 'kysely'
+import pg from 'pg'
+import { ControlError } from '../errors.ts'
+import type { Store } from '../store.ts'
+import { migrate, missingSteps } from './migrate.ts'
+import { reasonOf, SqlStore } from './sql-store.ts'
+import type { SqlEngine } from './sql-store.ts'
+import { DEFAULT_NETWORK } from './sqlite-store.ts'
+import type { Tables } from './sql-tables.ts'
+
+const CHANNEL = 'mesh_control'
+/** One at a time writes; the others read, and say that this server is alive. */
+const MAX_CONNECTIONS = 4
+/** How long anything of the database may take, milliseconds: map streams wait for it. */
+const TIMEOUTS = {
+  connectionTimeoutMillis: 5000,
+  query_timeout: 10_000,
+  statement_timeout: 8000,
+  idle_in_transaction_session_timeout: 8000,
+} as const
+/** How long to wait before the connection that listens is made anew, milliseconds. */
+const RETRY_AFTER = 500
+
+/** How a network in PostgreSQL is opened. */
+export interface PostgresOptions {
+  /** `postgres://user:password@host:port/database`. */
+  readonly url: string
+  /** Which of the networks in the database; one named `default` when left out. */
+  readonly network?: string
+  /** Saves what is in the tables before a migration changes them: called with all rows, by table. */
+  readonly onMigration?: (rows: Readonly<Record<string, readonly object[]>>) => Promise<void>
+}
+
+/**
+ * Opens a network in a PostgreSQL database, and brings the tables up to date.
+ *
+ * @throws ControlError `ERR_CONTROL_STORE` when the database cannot be reached, or was written by a later version.
+ */
+export async function openPostgresStore(options: PostgresOptions): Promise<Store> {
+  const { url, network = DEFAULT_NETWORK, onMigration } = options
+  const database = connect(url)
+  try {
+    await migrate(database, async () => onMigration?.(await allRows(database)))
+    return await SqlStore.open(engineOver(url, database), network)
+  } catch (cause) {
+    await database.destroy()
+    if (cause instanceof ControlError) throw cause
+    const message = `The database ${shown(url)} cannot be used: ${reasonOf(cause)}.`
+    throw new ControlError('ERR_CONTROL_STORE', message, { cause })
+  }
+}
+
+/** Returns the names of the migrations that opening the database would run. It is only read. */
+export async function missingPostgresSteps(url: string): Promise<readonly string[]> {
+  const database = connect(url)
+  try {
+    return await missingSteps(database)
+  } finally {
+    await database.destroy()
+  }
+}
+
+function connect(url: string): Kysely<Tables> {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: MAX_CONNECTIONS,
+    application_name: 'mesh-control',
+    keepAlive: true,
+    ...TIMEOUTS,
+  })
+  // An idle connection broke: the pool makes another one when one is needed.
+  pool.on('error', () => undefined)
+  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+}
+
+async function allRows(database: Kysely<Tables>): Promise<Readonly<Record<string, readonly object[]>>> {
+  const rows: Record<string, readonly object[]> = {}
+  for (const { name } of await database.introspection.getTables())
+    rows[name] = await database
+      .selectFrom(name as 'nodes')
+      .selectAll()
+      .execute()
+  return rows
+}
+
+function engineOver(url: string, database: Kysely<Tables>): SqlEngine {
+  return {
+    database,
+    clock: sql<number>`cast(extract(epoch from clock_timestamp()) * 1000 as bigint)`,
+    isConflict: (error) => error instanceof pg.DatabaseError && error.code?.startsWith('23') === true,
+    notify: async (transaction, network) => {
+      await sql`select pg_notify(${CHANNEL}, ${String(network)})`.execute(transaction)
+    },
+    watch: (network, listener) => {
+      const ear = new Ear(url, network, listener)
+      return () => ear.close()
+    },
+    close: () => database.destroy(),
+  }
+}
+
+/** A connection that listens, made anew whenever it breaks. */
+class Ear {
+  readonly #url: string
+  readonly #network: string
+  readonly #listener: () => void
+  #client: pg.Client | undefined
+  #timer: NodeJS.Timeout | undefined
+  #closed = false
+
+  constructor(url: string, network: number, listener: () => void) {
+    this.#url = url
+    this.#network = String(network)
+    this.#listener = listener
+    void this.#listen()
+  }
+
+  close(): void {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    void this.#client?.end().catch(() => undefined)
+  }
+
+  async #listen(): Promise<void> {
+    const client = new pg.Client({
+      connectionString: this.#url,
+      connectionTimeoutMillis: TIMEOUTS.connectionTimeoutMillis,
+      keepAlive: true,
+      application_name: 'mesh-control listener',
+    })
+    this.#client = client
+    client.on('notification', ({ payload }) => {
+      if (payload === this.#network) this.#listener()
+    })
+    client.on('error', () => this.#again(client))
+    client.on('end', () => this.#again(client))
+    try {
+      await client.connect()
+      await client.query(`LISTEN ${CHANNEL}`)
+      // Whatever was said while nobody listened.
+      if (!this.#closed) this.#listener()
+    } catch {
+      this.#again(client)
+    }
+  }
+
+  #again(client: pg.Client): void {
+    if (this.#closed || this.#client !== client) return
+    this.#client = undefined
+    void client.end().catch(() => undefined)
+    this.#timer = setTimeout(() => void this.#listen(), RETRY_AFTER).unref()
+  }
+}
+
+/** A URL without its password, for messages. */
+function shown(url: string): string {
+  return url.replace(/\/\/([^:@/]*):[^@/]*@/, '//$1:***@')
+}

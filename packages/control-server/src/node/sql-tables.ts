@@ -1,0 +1,129 @@
+// The tables, for both engines. What the database enforces or looks up is a column; the record itself is one JSON
+// document beside it, so that a new field is no new schema. Every row carries the version that wrote it: what changed
+// since a version is one indexed question. Everything hangs on a network, of which a database may hold several.
+
+import type { ColumnType, Kysely } from 'kysely'
+import type { Migration } from 'kysely/migration'
+import type { Kind, Records } from '../records.ts'
+
+/** A 64-bit number: PostgreSQL's driver gives it as text. */
+type Big = ColumnType<number | string, number, number>
+
+/** What every table of records has. */
+export interface RecordRow {
+  network_id: number
+  id: number
+  version: Big
+  record: string
+}
+
+/** The tables by name. */
+export interface Tables {
+  networks: { id: number; name: string; version: Big; oldest: Big; counters: string }
+  servers: { network_id: number; name: string; seen_at: Big }
+  gone: { network_id: number; kind: string; id: number; version: Big }
+  users: RecordRow & { name: string }
+  pre_auth_keys: RecordRow & { prefix: string }
+  nodes: RecordRow & {
+    stable_id: string
+    machine_key: string
+    node_key: string
+    given_name: string
+    ipv4: string
+    ipv6: string
+  }
+  logins: RecordRow & { login_key: string }
+}
+
+/** The name of a table of records. */
+export type RecordTable = 'users' | 'pre_auth_keys' | 'nodes' | 'logins'
+
+/** Where the records of each kind are. */
+export const TABLE_OF: Readonly<Record<Kind, RecordTable>> = {
+  users: 'users',
+  preAuthKeys: 'pre_auth_keys',
+  nodes: 'nodes',
+  logins: 'logins',
+}
+
+/** What of a record is a column of its own. */
+export const COLUMNS_OF: { readonly [K in Kind]: (record: Records[K]) => Readonly<Record<string, string>> } =
+  {
+    users: ({ name }) => ({ name }),
+    preAuthKeys: ({ prefix }) => ({ prefix }),
+    nodes: (node) => ({
+      stable_id: node.stableId,
+      machine_key: node.machineKey,
+      node_key: node.nodeKey,
+      given_name: node.givenName,
+      ipv4: node.ipv4,
+      ipv6: node.ipv6,
+    }),
+    logins: ({ key }) => ({ login_key: key }),
+  }
+
+/** The columns of each table that are looked up, and those that no two rows of a network share. */
+const LAYOUT: Readonly<
+  Record<RecordTable, { readonly unique: readonly string[]; readonly plain: readonly string[] }>
+> = {
+  users: { unique: ['name'], plain: [] },
+  pre_auth_keys: { unique: ['prefix'], plain: [] },
+  nodes: { unique: ['stable_id', 'node_key', 'given_name', 'ipv4', 'ipv6'], plain: ['machine_key'] },
+  logins: { unique: ['login_key'], plain: [] },
+}
+
+/** The steps from an empty database to this version's, by name and in the order of their names. */
+export const MIGRATIONS: Readonly<Record<string, Migration>> = {
+  '001-records': { up: makeTables },
+}
+
+async function makeTables(database: Kysely<never>): Promise<void> {
+  const { schema } = database as unknown as Kysely<Tables>
+  await schema
+    .createTable('networks')
+    .addColumn('id', 'integer', (column) => column.primaryKey())
+    .addColumn('name', 'text', (column) => column.notNull().unique())
+    .addColumn('version', 'bigint', (column) => column.notNull())
+    .addColumn('oldest', 'bigint', (column) => column.notNull())
+    .addColumn('counters', 'text', (column) => column.notNull())
+    .execute()
+  await schema
+    .createTable('servers')
+    .addColumn('network_id', 'integer', (column) => column.notNull().references('networks.id'))
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addColumn('seen_at', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('servers_pkey', ['network_id', 'name'])
+    .execute()
+  await schema
+    .createTable('gone')
+    .addColumn('network_id', 'integer', (column) => column.notNull().references('networks.id'))
+    .addColumn('kind', 'text', (column) => column.notNull())
+    .addColumn('id', 'integer', (column) => column.notNull())
+    .addColumn('version', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('gone_pkey', ['network_id', 'kind', 'id'])
+    .execute()
+  await schema.createIndex('gone_version').on('gone').columns(['network_id', 'version']).execute()
+  for (const table of Object.values(TABLE_OF)) await makeRecordTable(database, table)
+}
+
+async function makeRecordTable(database: Kysely<never>, table: RecordTable): Promise<void> {
+  const { unique, plain } = LAYOUT[table]
+  const { schema } = database as unknown as Kysely<Tables>
+  let builder = schema
+    .createTable(table)
+    .addColumn('network_id', 'integer', (column) => column.notNull().references('networks.id'))
+    .addColumn('id', 'integer', (column) => column.notNull())
+    .addColumn('version', 'bigint', (column) => column.notNull())
+    .addColumn('record', 'text', (column) => column.notNull())
+    .addPrimaryKeyConstraint(`${table}_pkey`, ['network_id', 'id'])
+  for (const name of [...unique, ...plain])
+    builder = builder.addColumn(name as never, 'text', (column) => column.notNull())
+  for (const name of unique)
+    builder = builder.addUniqueConstraint(`${table}_${name}`, ['network_id', name as never])
+  await builder.execute()
+  await schema
+    .createIndex(`${table}_version`)
+    .on(table)
+    .columns(['network_id', 'version'] as never)
+    .execute()
+}

@@ -1,0 +1,81 @@
+import pg from 'pg'
+import { afterAll, describe, expect, test } from 'vitest'
+import { startPostgres, storeContract } from '../../src/contract/index.ts'
+import type { Store } from '../../src/index.ts'
+import { missingPostgresSteps, openPostgresStore } from '../../src/node/index.ts'
+
+const server = await startPostgres()
+if (typeof server === 'string') console.warn(`skipped: the PostgreSQL store, ${server}`)
+let networks = 0
+
+afterAll(async () => {
+  if (typeof server !== 'string') await server.close()
+})
+
+describe.skipIf(typeof server === 'string')('the PostgreSQL store', () => {
+  const { url, kill, start } = bound()
+
+  storeContract(test, async () => {
+    const network = `network-${(networks += 1)}`
+    const again = (): Promise<Store> => openPostgresStore({ url, network })
+    return { store: await again(), again }
+  })
+
+  test('keeps networks in one database apart', async () => {
+    const [one, two] = (await Promise.all(
+      ['one', 'two'].map((network) => openPostgresStore({ url, network })),
+    )) as [Store, Store]
+    const user = { id: 1, name: 'ann', displayName: 'Ann', createdAt: 1 }
+    const counters = { users: 1, preAuthKeys: 0, nodes: 0, logins: 0, address: 0 }
+    for (const store of [one, two])
+      await store.transact(0, () => ({ changes: { users: new Map([[1, user]]) }, counters }))
+    await one.transact(1, () => ({ changes: { users: new Map([[1, undefined]]) }, counters }))
+    expect((await one.since(0)).changes.users?.size).toBe(0)
+    expect((await two.since(0)).changes.users?.size).toBe(1)
+    await Promise.all([one.close(), two.close()])
+  })
+
+  test('says in one sentence that a database cannot be reached, without its password', async () => {
+    const away = openPostgresStore({ url: 'postgres://mesh:secret@127.0.0.1:1/mesh' })
+    await expect(away).rejects.toThrow(
+      /^The database postgres:\/\/mesh:\*\*\*@127.0.0.1:1\/mesh cannot be used: /,
+    )
+  })
+
+  test('survives its database being killed, and hears again what is written', {
+    timeout: 60_000,
+  }, async () => {
+    const [one, two] = (await Promise.all(
+      [1, 2].map(() => openPostgresStore({ url, network: 'killed' })),
+    )) as [Store, Store]
+    const calls: true[] = []
+    two.watch(() => void calls.push(true))
+    await kill()
+    await expect(one.since(0)).rejects.toMatchObject({ code: 'ERR_CONTROL_STORE' })
+    await start()
+    const counters = { users: 0, preAuthKeys: 0, nodes: 7, logins: 0, address: 0 }
+    const end = Date.now() + 20_000
+    while ((await one.since(0).catch(() => undefined)) === undefined && Date.now() < end) continue
+    const before = calls.length
+    await one.transact(0, () => ({ changes: {}, counters }))
+    while (calls.length <= before && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 10))
+    expect(calls.length).toBeGreaterThan(before)
+    expect((await two.since(0)).counters.nodes).toBe(7)
+    await Promise.all([one.close(), two.close()])
+  })
+
+  test('refuses a database from a later version, and says which steps are missing', async () => {
+    expect(await missingPostgresSteps(url)).toEqual([])
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    await client.query("INSERT INTO mesh_migrations VALUES ('999-later', '2030-01-01')")
+    await expect(openPostgresStore({ url })).rejects.toThrow(/later version .*999-later/)
+    await client.query("DELETE FROM mesh_migrations WHERE name = '999-later'")
+    await client.end()
+  })
+})
+
+function bound(): { url: string; kill: () => Promise<void>; start: () => Promise<void> } {
+  if (typeof server === 'string') return { url: '', kill: async () => {}, start: async () => {} }
+  return { url: server.url, kill: () => server.kill(), start: () => server.start() }
+}
