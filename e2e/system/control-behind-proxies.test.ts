@@ -29,13 +29,13 @@ async function serve(options: Partial<ControlOptions> = {}): Promise<ControlList
     ...options,
   })
   open.push(control)
-  control.admin({ verb: 'users create', name: 'ann' })
+  await control.admin({ verb: 'users create', name: 'ann' })
   return control
 }
 
 /** Returns how a login goes: the first map, or the first trouble. */
-function login(control: ControlListener, serverUrl: string, ca?: string): Promise<ControlEvent> {
-  const { key } = control.admin({ verb: 'preauthkeys create', user: 'ann' })
+async function login(control: ControlListener, serverUrl: string, ca?: string): Promise<ControlEvent> {
+  const { key } = await control.admin({ verb: 'preauthkeys create', user: 'ann' })
   return new Promise((resolve) => {
     const connection = connectControl({
       serverUrl,

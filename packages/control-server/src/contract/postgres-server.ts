@@ -4,9 +4,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { connect, createServer, type AddressInfo } from 'node:net'
+import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import pg from 'pg'
 
 /** A running server. */
 export interface PostgresServer {
@@ -60,7 +61,6 @@ class Server implements PostgresServer {
   readonly #command: readonly [string, readonly string[]]
   readonly #folder: string
   readonly #user: Runner
-  readonly #port: number
   #process: ChildProcess | undefined
 
   constructor(bin: string, data: string, folder: string, user: Runner, port: number) {
@@ -70,7 +70,6 @@ class Server implements PostgresServer {
     this.#command = [join(bin, 'postgres'), ['-D', data, '-p', String(port), ...flags]]
     this.#folder = folder
     this.#user = user
-    this.#port = port
   }
 
   async start(): Promise<void> {
@@ -83,7 +82,7 @@ class Server implements PostgresServer {
       detached: true,
     })
     const end = Date.now() + START_TIMEOUT
-    while (!(await answers(this.#port))) {
+    while (!(await answers(this.url))) {
       if (Date.now() > end || this.#process.exitCode !== null) throw new Error('PostgreSQL does not start')
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
@@ -133,16 +132,15 @@ async function freePort(): Promise<number> {
   return port
 }
 
-/** An SSL request is answered with one byte as soon as the server takes connections. */
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-    socket.on('connect', () => socket.write(Uint8Array.of(0, 0, 0, 8, 4, 210, 22, 47)))
-    socket.on('data', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.on('error', () => resolve(false))
-    socket.on('close', () => resolve(false))
-  })
+async function answers(url: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: url })
+  client.on('error', () => undefined)
+  try {
+    await client.connect()
+    return true
+  } catch {
+    return false
+  } finally {
+    await client.end().catch(() => undefined)
+  }
 }

@@ -60,19 +60,20 @@ export class SqlStore implements Store {
   static async open(engine: SqlEngine, name: string): Promise<SqlStore> {
     const { database } = engine
     const fresh = { name, version: 0, oldest: 0, counters: JSON.stringify(NOTHING.counters) }
-    const last = (): ReturnType<typeof sql<number>> =>
-      sql<number>`(select coalesce(max(id), 0) + 1 from networks)`
-    await database
-      .insertInto('networks')
-      .values({ id: last(), ...fresh })
-      .onConflict((conflict) => conflict.column('name').doNothing())
-      .execute()
-    const { id } = await database
-      .selectFrom('networks')
-      .select('id')
-      .where('name', '=', name)
-      .executeTakeFirstOrThrow()
-    return new SqlStore(engine, id)
+    for (;;) {
+      const known = await database
+        .selectFrom('networks')
+        .select('id')
+        .where('name', '=', name)
+        .executeTakeFirst()
+      if (known) return new SqlStore(engine, known.id)
+      // Another server may take this name, or this number, at the same moment: then it is looked for again.
+      await database
+        .insertInto('networks')
+        .values({ id: sql<number>`(select coalesce(max(id), 0) + 1 from networks)`, ...fresh })
+        .onConflict((conflict) => conflict.doNothing())
+        .execute()
+    }
   }
 
   /** Returns what changed after a version. */

@@ -83,8 +83,8 @@ async function connect(machine: RawMachine): Promise<ClientHttp2Session> {
 }
 
 test('control 10: a machine registers over a WebSocket, on which no early payload is sent', async () => {
-  control.admin({ verb: 'users create', name: 'ann' })
-  const { key } = control.admin({ verb: 'preauthkeys create', user: 'ann' })
+  await control.admin({ verb: 'users create', name: 'ann' })
+  const { key } = await control.admin({ verb: 'preauthkeys create', user: 'ann' })
   const machine = new RawMachine()
   const http2 = await connect(machine)
   const { status, body } = await machine.register(http2, { Auth: { AuthKey: key } })
