@@ -1,13 +1,21 @@
 // `pnpm interop relay`: is our client at home on a real derper, do real clients and real probes take our relay for one,
 // and do the two kinds of relay make one mesh?
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join as joinPath } from 'node:path'
 import type { RelayRegion } from '@mesh/derp-client'
 import { eventually, type Started } from '../netns/lab.ts'
-import type { InteropCase } from './case.ts'
-import { joinTailscaled, kernelPing, pathIs } from './nodes.ts'
-import { connectOurs, exchange, startDerper, startOurs, startPlainDerper, writeSecret } from './relays.ts'
-import { startControl } from './servers.ts'
+import type { InteropCase, Trail } from './case.ts'
+import { joinMeshd, joinTailscaled, kernelPing, pathIs } from './nodes.ts'
+import {
+  connectOurs,
+  exchange,
+  startDerper,
+  startOurs,
+  startPlainDerper,
+  turnedAway,
+  writeSecret,
+} from './relays.ts'
+import { startAskingDerper, startControl } from './servers.ts'
 import { buildSite, type Place, type Site } from './site.ts'
 
 const TAILSCALE = ['tailscaled', 'tailscale']
@@ -27,6 +35,32 @@ export const relay: readonly InteropCase[] = [
       await trail('pong', () => alice.program.waitFor(/^pong$/m))
       await bob.program.stop()
       await trail('departure told', () => alice.program.waitFor(new RegExp(`^gone ${bob.key} 0$`, 'm')))
+      const otherPin = `sha256-raw:${'0'.repeat(64)}`
+      await trail('another pin: not believed', () =>
+        turnedAway(b, withNode(region, { CertName: otherPin }), 'ERR_DERP_CERTIFICATE'),
+      )
+      await trail('no pin: not believed', () =>
+        turnedAway(b, withNode(region, { CertName: '' }), 'ERR_DERP_CERTIFICATE'),
+      )
+      await trail('another port: not reached', () =>
+        turnedAway(b, withNode(region, { DERPPort: 3341 }), 'ERR_DERP_UNREACHABLE'),
+      )
+    },
+  },
+  {
+    name: 'C4, C5 our client on a region whose first real derper is away, and when the second one was',
+    peers: ['derper'],
+    run: async (lab, trail, peer) => {
+      const { hub, a, b, other } = await triangle(lab)
+      const started = await trail('derper up', () => startDerper(other, peer('derper')))
+      const Nodes = [{ Name: '901x', HostName: hub.address, DERPPort: 3340 }, ...(started.region.Nodes ?? [])]
+      const region = { ...started.region, Nodes }
+      const [alice, bob] = [await connectOurs(a, region), await connectOurs(b, region)]
+      await trail('by the second: packets both ways', () => exchange(alice, bob))
+      await started.program.stop()
+      await trail('it went: noticed', () => alice.program.waitFor(/^disconnected ERR_DERP_/m))
+      await startDerper(other, peer('derper'))
+      await trail('and came: packets both ways', () => exchange(alice, bob))
     },
   },
   {
@@ -119,6 +153,38 @@ export const relay: readonly InteropCase[] = [
     },
   },
   {
+    name: 'S19 our relay asks the real tailscaled beside it whom to serve',
+    peers: TAILSCALE,
+    run: (lab, trail, peer) => servesWhomADaemonKnows(lab, trail, peer, joinTailscaled, 'ts.sock'),
+  },
+  {
+    name: 'S19 our relay asks our meshd beside it whom to serve',
+    peers: TAILSCALE,
+    run: (lab, trail, peer) => servesWhomADaemonKnows(lab, trail, peer, joinMeshd, 'm.sock'),
+  },
+  {
+    name: 'S19 a real derper asks our control whom to serve',
+    peers: [...TAILSCALE, 'derper'],
+    run: async (lab, trail, peer) => {
+      const { hub, nodes } = await buildSite(lab, ['a', 'b', 's'], 'hub-only')
+      const [a, b, stranger] = three(nodes)
+      const address = startAskingDerper(hub, peer('derper'))
+      const control = await trail('servers up', () => startControl(hub, address))
+      const region = {
+        RegionID: 900,
+        Nodes: [{ Name: '900a', HostName: hub.address, DERPPort: 3340, InsecureForTests: true }],
+      }
+      await trail('a stranger turned away', () => turnedAway(stranger, region, 'ERR_DERP_CLOSED'))
+      const [one, two] = [
+        await joinTailscaled(a, control, 'ts-0', peer),
+        await joinTailscaled(b, control, 'ts-1', peer),
+      ]
+      await trail('two nodes: ping', () => kernelPing(one, two))
+      await trail('relayed', () => pathIs(one, two, /via DERP/))
+      await trail('the stranger still turned away', () => turnedAway(stranger, region, 'ERR_DERP_CLOSED'))
+    },
+  },
+  {
     name: 'S16 our relay and a real derper as one mesh',
     peers: ['derper'],
     run: async (lab, trail, peer) => {
@@ -151,14 +217,45 @@ export const relay: readonly InteropCase[] = [
   },
 ]
 
+/** A relay that admits whom a daemon in its own place knows: two tailscaled, which cannot meet elsewhere, and no stranger. */
+async function servesWhomADaemonKnows(
+  lab: Parameters<InteropCase['run']>[0],
+  trail: Trail,
+  peer: (program: string) => string,
+  join: typeof joinTailscaled,
+  socket: string,
+): Promise<void> {
+  const { hub, nodes } = await buildSite(lab, ['a', 'b', 's'], 'hub-only')
+  const [a, b, stranger] = three(nodes)
+  const verify = ['--verify-clients', '--socket', joinPath(hub.folder, socket)]
+  const { pin, region } = await startOurs(hub, undefined, hub.address, verify)
+  await trail('no daemon yet: nobody comes in', () => turnedAway(stranger, region, 'ERR_DERP_CLOSED'))
+  const control = await trail('control up', () =>
+    startControl(hub, `https://${hub.address}:3340,cert=${pin}`),
+  )
+  await trail('the relay’s daemon Running', () => join(hub, control, 'hub', peer))
+  const one = await joinTailscaled(a, control, 'ts-0', peer)
+  const two = await trail('two nodes Running', () => joinTailscaled(b, control, 'ts-1', peer))
+  await trail('ping', () => kernelPing(one, two))
+  await trail('relayed', () => pathIs(one, two, /via DERP/))
+  await trail('a stranger turned away', () => turnedAway(stranger, region, 'ERR_DERP_CLOSED'))
+}
+
+function withNode(region: RelayRegion, change: object): RelayRegion {
+  return { ...region, Nodes: region.Nodes?.map((node) => ({ ...node, ...change })) ?? [] }
+}
+
+function three([a, b, c]: readonly Place[]): [Place, Place, Place] {
+  if (a === undefined || b === undefined || c === undefined) throw new RangeError('a triangle needs three')
+  return [a, b, c]
+}
+
 /** A hub with the relay, two nodes around it, and one more place for another relay. */
 async function triangle(
   lab: Parameters<InteropCase['run']>[0],
 ): Promise<{ hub: Place; a: Place; b: Place; other: Place }> {
   const site: Site = await buildSite(lab, ['a', 'b', 'r'])
-  const [a, b, other] = site.nodes
-  if (a === undefined || b === undefined || other === undefined)
-    throw new RangeError('a triangle needs three')
+  const [a, b, other] = three(site.nodes)
   return { hub: site.hub, a, b, other }
 }
 
@@ -172,7 +269,7 @@ function startProbe(
   derpprobe: string,
   args: readonly string[],
 ): Started {
-  const [map, hosts] = [join(place.folder, 'map.json'), join(place.folder, 'hosts')]
+  const [map, hosts] = [joinPath(place.folder, 'map.json'), joinPath(place.folder, 'hosts')]
   const Nodes = region.Nodes?.map((node) => ({ ...node, CertName: '', IPv4: hub.address }))
   writeFileSync(map, JSON.stringify({ Regions: { [region.RegionID]: { ...region, Nodes } } }))
   writeFileSync(hosts, `${hub.address} ${PROBED_NAME}\n`)

@@ -63,6 +63,7 @@ export async function startOurs(
   place: Place,
   mesh?: Mesh,
   hostname: string = place.address,
+  more: readonly string[] = [],
 ): Promise<RunningRelay & { certificate: string }> {
   const program = place.namespace.startNode(
     RELAY,
@@ -73,6 +74,7 @@ export async function startOurs(
     `--hostname=${hostname}`,
     '--http-port=-1',
     ...(mesh === undefined ? [] : ['--mesh-psk-file', mesh.secretFile, '--mesh-with', mesh.siblings]),
+    ...more,
   )
   const [, json = '{}'] = await program.waitFor(/DERP map region (.*)\n/)
   const region = JSON.parse(json) as RelayRegion
@@ -103,6 +105,20 @@ export async function connectOurs(
   const [, key = ''] = await program.waitFor(/^key (\w+)$/m)
   await program.waitFor(/^connected$/m)
   return { key, program }
+}
+
+/** Starts our client in a place and waits until it has been turned away, for the reason of this code. */
+export async function turnedAway(
+  place: Place,
+  region: RelayRegion,
+  code: string,
+  options: object = {},
+): Promise<void> {
+  const program = place.namespace.startNode(CLIENT, JSON.stringify({ region, ...options }))
+  await program.waitFor(/^(connected|disconnected .*)$/m)
+  const [said = ''] = /^(connected|disconnected .*)$/m.exec(program.output) ?? []
+  await program.stop()
+  if (!said.startsWith(`disconnected ${code} `)) throw new Error(`instead of ${code}: ${said}`)
 }
 
 let exchanges = 0

@@ -112,6 +112,6 @@ export function scratch(): Disposable & { readonly path: string; file(name: stri
   return {
     path,
     file: (name) => join(path, name),
-    [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }),
+    [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true, maxRetries: 5 }),
   }
 }
