@@ -10,6 +10,7 @@ import { controlNodes } from './control-nodes.ts'
 import { first } from './first.ts'
 import { headscale } from './headscale.ts'
 import { localapi } from './localapi.ts'
+import { magicsock } from './magicsock.ts'
 import { relay } from './relay.ts'
 
 const GROUPS: Readonly<Record<string, readonly InteropCase[]>> = {
@@ -17,6 +18,7 @@ const GROUPS: Readonly<Record<string, readonly InteropCase[]>> = {
   control: [...control, ...controlNodes],
   headscale,
   localapi,
+  magicsock,
   relay,
 }
 

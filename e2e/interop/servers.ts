@@ -72,10 +72,22 @@ export function startAskingDerper(hub: Place, derper: string): string {
   return `http://${hub.address}:3340`
 }
 
+/** What differs from the usual headscale. */
+export interface HeadscaleOptions {
+  /** Who may what; without it everybody reaches everybody. */
+  readonly policy?: object
+  /** Relay regions besides its own, as its files name them. */
+  readonly regions?: object
+}
+
 /** Starts a real headscale in the hub with its embedded relay, and makes a user and a reusable key. */
-export async function startHeadscale(hub: Place, headscale: string): Promise<AdminControl> {
+export async function startHeadscale(
+  hub: Place,
+  headscale: string,
+  options: HeadscaleOptions = {},
+): Promise<AdminControl> {
   const config = join(hub.folder, 'config.yaml')
-  writeFileSync(config, headscaleConfig(hub))
+  writeFileSync(config, headscaleConfig(hub, options))
   chmodSync(config, 0o600)
   let server: Started
   const start = async (): Promise<void> => {
@@ -102,8 +114,15 @@ export async function startHeadscale(hub: Place, headscale: string): Promise<Adm
   }
 }
 
-function headscaleConfig(hub: Place): string {
+/** JSON is YAML, but that keys are numbers must be seen from their having no quotes. */
+function yamlOf(value: object): string {
+  return JSON.stringify(value).replaceAll(/"(\d+)":/g, '$1: ')
+}
+
+function headscaleConfig(hub: Place, { policy, regions }: HeadscaleOptions): string {
   const at = (name: string): string => join(hub.folder, name)
+  if (policy !== undefined) writeFileSync(at('policy.json'), JSON.stringify(policy))
+  if (regions !== undefined) writeFileSync(at('derp.yaml'), yamlOf({ regions }))
   return JSON.stringify({
     server_url: `http://${hub.address}:8080`,
     listen_addr: `${hub.address}:8080`,
@@ -123,11 +142,12 @@ function headscaleConfig(hub: Place): string {
         ipv4: hub.address,
       },
       urls: [],
-      paths: [],
+      paths: regions === undefined ? [] : [at('derp.yaml')],
       auto_update_enabled: false,
     },
     disable_check_updates: true,
     database: { type: 'sqlite', sqlite: { path: at('db.sqlite') } },
+    ...(policy === undefined ? {} : { policy: { mode: 'file', path: at('policy.json') } }),
     dns: { magic_dns: true, base_domain: 'mesh.test', override_local_dns: false },
     unix_socket: at('headscale.sock'),
     unix_socket_permission: '0700',

@@ -45,6 +45,7 @@ export async function buildSite(
   return { hub, nodes }
 }
 
-function place(namespace: Namespace, address: string): Place {
+/** Returns a place in a namespace, with a folder of its own. */
+export function place(namespace: Namespace, address: string): Place {
   return { namespace, address, folder: mkdtempSync(join(scratch, 'node-')) }
 }

@@ -145,7 +145,7 @@ async function play(streets: Streets): Promise<ReadonlyMap<string, Outcome>> {
   const outcomes = new Map<string, Outcome>()
   const seen = new Map<Street, ReadonlyMap<number, number>>()
   await Promise.all(
-    [...streets.values()].map(async (street) => seen.set(street, await witnessed(street.host))),
+    [...streets.values()].map(async (street) => seen.set(street, await witnessed(street.host.edge))),
   )
   for (const { cell, one, two } of sides) {
     const both = [one, two]

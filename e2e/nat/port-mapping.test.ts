@@ -54,7 +54,7 @@ test.for([
         street.order({ order: 'burst', cell: CELL, length: WITNESSED_MIN, count: BURST })
       }
       await eventually('the burst to be seen', async () => {
-        const seen = await Promise.all([mapped, other].map(async ({ host }) => witnessed(host)))
+        const seen = await Promise.all([mapped, other].map(async ({ host }) => witnessed(host.edge)))
         return seen.every((lengths) => (lengths.get(WITNESSED_MIN) ?? 0) >= BURST) || undefined
       })
     } finally {

@@ -1,7 +1,7 @@
 // A town in namespaces: one internet, which is a bridge; servers on it; and homes, each a router of some kind with a
 // host behind it. What a router's outside sees is counted by the kernel, so that nobody has to be believed.
 import type { Lab, Namespace } from '../netns/lab.ts'
-import { type NatKind, natRules } from './nat-rules.ts'
+import { type NatKind, natRules, type Quirks } from './nat-rules.ts'
 
 /** A host somewhere in the town. */
 export interface Host {
@@ -13,18 +13,46 @@ export interface Host {
   readonly edge: Namespace
 }
 
+/** A router, and the network behind it. */
+export interface Router {
+  readonly edge: Namespace
+  /** The first three numbers of its IPv4 network. */
+  readonly network: string
+  /** The first four groups of its IPv6 network, as text; none where it has no IPv6. */
+  readonly v6Network: string | undefined
+}
+
 /** Where a home stands and how. */
 export interface HomeSettings {
   /** Its name, unique in the town. */
   readonly name: string
-  /** The router's address on the internet. */
+  /** The router's address outside. */
   readonly outside: string
   /** The first three numbers of the network behind the router. */
   readonly network: string
   /** What the router does; nothing but filtering when `undefined`. */
   readonly kind: NatKind | undefined
   /** Prefixes that others have without translation, and the router to each. */
-  readonly routes: readonly string[]
+  readonly routes?: readonly string[]
+}
+
+/** Where a router stands and how. */
+export interface RouterSettings extends HomeSettings {
+  /** The router that it is behind itself; none on the internet. */
+  readonly behind?: Router
+  readonly quirks?: Quirks
+  /** Its IPv6 address outside, and the first four groups of its IPv6 network inside. */
+  readonly v6?: { readonly outside: string; readonly network: string }
+}
+
+/** How a host stands behind its router. */
+export interface BehindOptions {
+  /** The last number of its address. Default 11. */
+  readonly number?: number
+  /** The network carries nothing between it and other isolated hosts: guests of a Wi-Fi. */
+  readonly isolated?: boolean
+  /** Which families it has. Default: those of the router. */
+  readonly families?: readonly (4 | 6)[]
 }
 
 /** Datagrams of this many bytes and more, up to {@link WITNESSED_MAX}, are counted by length at each edge. */
@@ -54,36 +82,59 @@ export class Town {
   }
 
   /** Makes a host with public addresses. */
-  async host(name: string, addresses: readonly string[], routes: readonly string[]): Promise<Host> {
+  async host(name: string, addresses: readonly string[], routes: readonly string[] = []): Promise<Host> {
     const inside = await this.#lab.namespace(name)
     await this.#plug(inside, addresses, routes)
-    await witness(inside)
+    await witness(inside, 'wan')
     return { name, inside, edge: inside }
   }
 
   /** Makes a router and one host behind it. */
-  async home({ name, outside, network, kind, routes }: HomeSettings): Promise<Host> {
-    const [edge, inside] = await Promise.all([
-      this.#lab.namespace(`${name}-r`),
-      this.#lab.namespace(`${name}-h`),
-    ])
-    await this.#plug(edge, [outside], routes)
+  async home(settings: HomeSettings): Promise<Host> {
+    return this.behind(await this.router(settings), settings.name)
+  }
+
+  /** Makes a router, on the internet or behind another. */
+  async router(settings: RouterSettings): Promise<Router> {
+    const { name, outside, network, kind, routes = [], behind, quirks, v6 } = settings
+    const edge = await this.#lab.namespace(`${name}-r`)
+    if (behind === undefined) {
+      await this.#plug(edge, [outside, ...(v6 === undefined ? [] : [v6.outside])], routes)
+    } else await attach(behind, edge, 'wan', outside)
     await shell(
       edge,
-      'sysctl -qw net.ipv4.ip_forward=1',
-      `ip link add lan type veth peer name eth0 netns ${inside.name}`,
+      'sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1',
+      'ip link add lan type bridge',
       `ip address add ${network}.1/24 dev lan`,
       'ip link set lan up',
-      `nft -f - <<'RULES'\n${natRules(kind, outside)}\nRULES`,
+      ...(v6 === undefined ? [] : [`ip address add ${v6.network}::1/64 dev lan nodad`]),
+      `nft -f - <<'RULES'\n${natRules(kind, outside, quirks)}\n${v6 === undefined ? '' : FIREWALL_V6}\nRULES`,
     )
-    await shell(
-      inside,
-      `ip address add ${network}.11/24 dev eth0`,
-      'ip link set eth0 up',
-      `ip route add default via ${network}.1`,
-    )
-    await witness(edge)
-    return { name, inside, edge }
+    await witness(edge, 'wan')
+    return { edge, network, v6Network: v6?.network }
+  }
+
+  /** Makes a host behind a router. */
+  async behind(router: Router, name: string, options: BehindOptions = {}): Promise<Host> {
+    const inside = await this.#lab.namespace(`${name}-h`)
+    await this.move(inside, router, options)
+    await witness(inside, 'eth0')
+    return { name, inside, edge: router.edge }
+  }
+
+  /** Plugs a host in behind a router, and out where it was. */
+  async move(host: Namespace, router: Router, options: BehindOptions = {}): Promise<void> {
+    const { number = 11, isolated = false, families = [4, 6] } = options
+    await shell(host, 'ip link delete eth0 2>/dev/null || true')
+    const v4 = families.includes(4) ? `${router.network}.${number}` : undefined
+    await attach(router, host, 'eth0', v4, isolated)
+    if (router.v6Network !== undefined && families.includes(6)) {
+      await shell(
+        host,
+        `ip address add ${router.v6Network}::${number}/64 dev eth0 nodad`,
+        `ip -6 route replace default via ${router.v6Network}::1`,
+      )
+    }
   }
 
   async #plug(host: Namespace, addresses: readonly string[], routes: readonly string[]): Promise<void> {
@@ -95,16 +146,58 @@ export class Town {
     )
     await shell(
       host,
-      ...addresses.map((address) => `ip address add ${address}/24 dev wan`),
+      ...addresses.map((address) =>
+        address.includes(':')
+          ? `ip address add ${address}/64 dev wan nodad`
+          : `ip address add ${address}/24 dev wan`,
+      ),
       'ip link set wan up',
-      ...routes.map((route) => `ip route add ${route}`),
+      ...routes.map((route) => `ip ${route.includes(':') ? '-6 ' : ''}route add ${route}`),
     )
   }
 }
 
-/** Returns how many UDP datagrams came in from the internet, by the length of what they carry. */
-export async function witnessed(host: Host): Promise<ReadonlyMap<number, number>> {
-  const { stdout } = await host.edge.run('nft', '-j', 'list', 'set', 'ip', 'witness', 'seen')
+let cables = 0
+
+/** Plugs a namespace into a router's inside network, with a default route through it when it gets an address. */
+async function attach(
+  router: Router,
+  host: Namespace,
+  device: string,
+  address: string | undefined,
+  isolated = false,
+): Promise<void> {
+  const socket = `cable${(cables += 1)}`
+  await shell(
+    router.edge,
+    `ip link add ${socket} type veth peer name ${device} netns ${host.name}`,
+    `ip link set ${socket} master lan up`,
+    ...(isolated ? [`ip link set ${socket} type bridge_slave isolated on`] : []),
+  )
+  await shell(
+    host,
+    ...(address === undefined ? [] : [`ip address add ${address}/24 dev ${device}`]),
+    `ip link set ${device} up`,
+    ...(address === undefined ? [] : [`ip route replace default via ${router.network}.1`]),
+  )
+}
+
+/** IPv6 is not translated; only what answers is let in. */
+const FIREWALL_V6 = `table ip6 fire_lab {
+  chain forward { type filter hook forward priority filter; policy drop;
+    iifname lan oifname wan accept
+    ct state established,related accept
+  }
+  chain input { type filter hook input priority filter; policy drop;
+    iifname != wan accept
+    ct state established,related accept
+    meta l4proto ipv6-icmp accept
+  }
+}`
+
+/** Returns how many UDP datagrams came in to a router or host from outside, by the length of what they carry. */
+export async function witnessed(where: Namespace): Promise<ReadonlyMap<number, number>> {
+  const { stdout } = await where.run('nft', '-j', 'list', 'set', 'inet', 'witness', 'seen')
   const { nftables } = JSON.parse(stdout) as { nftables: { set?: { elem?: WitnessedElement[] } }[] }
   const elements = nftables.flatMap(({ set }) => set?.elem ?? [])
   return new Map(elements.map(({ elem }) => [elem.val - UDP_HEADER_LENGTH, elem.counter.packets]))
@@ -114,15 +207,15 @@ interface WitnessedElement {
   readonly elem: { readonly val: number; readonly counter: { readonly packets: number } }
 }
 
-async function witness(edge: Namespace): Promise<void> {
+async function witness(where: Namespace, device: string): Promise<void> {
   const lengths = `${WITNESSED_MIN + UDP_HEADER_LENGTH}-${WITNESSED_MAX + UDP_HEADER_LENGTH}`
   await shell(
-    edge,
+    where,
     `nft -f - <<'RULES'
-table ip witness {
+table inet witness {
   set seen { typeof udp length; size 1024; flags dynamic; counter; }
   chain inwards { type filter hook prerouting priority raw;
-    iifname wan udp length ${lengths} update @seen { udp length }
+    iifname ${device} udp length ${lengths} update @seen { udp length }
   }
 }
 RULES`,
