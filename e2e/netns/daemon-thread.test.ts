@@ -166,6 +166,27 @@ describe.skipIf(reason !== undefined)(
       expect((await relayed()) - then).toBeLessThanOrEqual(1)
     })
 
+    test('a node whose address changes is found at the new one, and is back at relay and control', async () => {
+      await mesh.exec('a', 'ip', 'address', 'delete', '10.77.0.2/24', 'dev', 'eth0')
+      await mesh.exec('a', 'ip', 'address', 'add', '10.77.0.22/24', 'dev', 'eth0')
+      await eventually(
+        'the relay',
+        async () => ((await mesh.ping('b', 'a', 'relay', 500)).Err === '' ? true : undefined),
+        20_000,
+      )
+      await eventually('the new address', async () =>
+        (await peerOf('b')).Addrs.some((one) => one.startsWith('10.77.0.22:')) ? true : undefined,
+      )
+      await eventually(
+        'a direct path to it',
+        async () => {
+          await ping('b', 'a', '-c', '2', '-i', '0.2')
+          return (await peerOf('b')).CurAddr.startsWith('10.77.0.22:') ? true : undefined
+        },
+        20_000,
+      )
+    })
+
     test('a packet thread that dies is replaced, knows rules and paths again, and packets move within a second', async () => {
       await sleep(5_100) // no initiation is sent within five seconds of another
       const before = await peerOf('a')

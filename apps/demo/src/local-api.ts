@@ -20,6 +20,7 @@ export interface PeerStatus {
   readonly Online: boolean
   readonly Relay: string
   readonly CurAddr: string
+  readonly Addrs: readonly string[]
   readonly TxBytes: number
   readonly RxBytes: number
   /** Sealed datagrams by path. */

@@ -66,6 +66,18 @@ export const TUN_F_USO6 = 0x40
 export const AF_INET = 2
 /** Internet protocol 6. */
 export const AF_INET6 = 10
+/** The kernel's own family, for its settings and news of them. */
+export const AF_NETLINK = 16
+/** Raw messages. */
+export const SOCK_RAW = 3
+/** Netlink: group of news of IPv4 addresses. */
+export const RTMGRP_IPV4_IFADDR = 0x10
+/** Netlink: group of news of IPv6 addresses. */
+export const RTMGRP_IPV6_IFADDR = 0x100
+/** Netlink: an interface has an address. */
+export const RTM_NEWADDR = 20
+/** Netlink: an interface has an address no more. */
+export const RTM_DELADDR = 21
 /** Datagrams. */
 export const SOCK_DGRAM = 2
 /** Level of options: sockets. */

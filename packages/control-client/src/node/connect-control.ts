@@ -56,6 +56,8 @@ export interface ControlConnection {
   report(report: Report): void
   /** Tries again now, if it is waiting: the network came back. */
   hurry(): void
+  /** Connects anew at once: the network is another one, and a connection over the one before is dead without a word. */
+  reconnect(): void
   /**
    * Ends the login at the server, then closes. Rejects with a ControlError when the server did not take note. Asked
    * twice, it is done once, and both hear of it.
@@ -129,6 +131,15 @@ class ControlShell implements ControlConnection {
 
   hurry(): void {
     this.#feed((now) => this.#client.hurry(now))
+  }
+
+  reconnect(): void {
+    if (this.#link !== undefined) {
+      void this.#disconnect()
+      const error = new ControlError('ERR_CONTROL_LOST', 'the network of this machine has changed')
+      this.#feed((now) => this.#client.handleDisconnected(error, now))
+    }
+    this.hurry()
   }
 
   logout(): Promise<void> {

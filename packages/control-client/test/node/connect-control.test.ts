@@ -134,6 +134,17 @@ describe('the way in', () => {
   })
 })
 
+test('a client that is told to connect anew follows its map again at once', async () => {
+  const server = await serve()
+  const node = join(server.url)
+  await node.next('following')
+  const lost = node.next('trouble')
+  node.connection.reconnect()
+  expect((await lost).error.code).toBe('ERR_CONTROL_LOST')
+  const { following } = await node.next('following')
+  expect(following).toBe(true)
+})
+
 describe('whom the client trusts', () => {
   test('threat 30: the key is told at first contact, and a server that shows another is refused', async () => {
     const first = await serve()

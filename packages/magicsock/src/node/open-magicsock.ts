@@ -54,6 +54,10 @@ export interface OpenMagicSockOptions {
   readonly onPacket: (bytes: Uint8Array, peer: PeerId, source: number) => void
   /** Takes news. */
   readonly onEvent?: (event: MagicSockEvent) => void
+  /** Hears that this machine has other addresses now; with `isLost` that one is gone, and what was connected from it dead. */
+  readonly onNetworkChange?: (isLost: boolean) => void
+  /** Hears that the sockets could not be opened again after the network had changed; it is tried again every few seconds. */
+  readonly onRebindFailed?: (error: Error) => void
   /** Sockets to use instead of the system's own. */
   readonly sockets?: DatagramSocket
   /**
@@ -126,6 +130,11 @@ export interface MagicSockHandle {
   sendToSource(source: number, datagram: Uint8Array): void
   /** Says which peer relay this node runs (`openPeerRelay`), for peers that may use it and for itself; none to stop. */
   setPeerRelay(grantor: TunnelGrantor | undefined): void
+  /**
+   * Says that the system's addresses have changed, before the next look at them. When one that peers were told of is among
+   * those `lost`, paths are looked for anew and the sockets opened again, also if it has come back meanwhile.
+   */
+  noteAddressChange(lost: readonly IpAddress[]): Promise<void>
   /** Pings a peer by disco, over every path that may work or its relay alone; the first answer is the result. */
   ping(peer: PeerId, over?: PingWay): Promise<PingResult>
   /** Runs a netcheck and returns its report. */

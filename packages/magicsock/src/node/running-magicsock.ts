@@ -2,7 +2,7 @@
 import { generatePrivateKey } from '@mesh/keys'
 import { type Clock, drive, type Driver, type RandomSource } from '@mesh/sansio'
 import { systemClock, systemRandom } from '@mesh/sansio/node'
-import { type Endpoint, formatAddress, type IpAddress } from '@mesh/wire/ip'
+import { addressesEqual, type Endpoint, formatAddress, type IpAddress } from '@mesh/wire/ip'
 import type { DatagramSocket, SocketPorts, SocketTrouble } from '../datagram-socket.ts'
 import type { DropCounters } from '../drops.ts'
 import type { LocalEndpoint } from '../endpoints.ts'
@@ -167,6 +167,13 @@ export class RunningMagicSock implements MagicSockHandle {
     this.#machine.setPeerRelay(grantor)
   }
 
+  async noteAddressChange(lost: readonly IpAddress[]): Promise<void> {
+    if (this.#closed) return
+    const isOurs = (address: IpAddress): boolean =>
+      this.#addresses.some((own) => addressesEqual(own, address))
+    await this.#pollInterfaces(lost.some(isOurs))
+  }
+
   ping(peer: PeerId, over: PingWay = 'any'): Promise<PingResult> {
     if (this.#closed) return Promise.resolve({ ok: false, reason: 'closed' })
     const result = new Promise<PingResult>((resolve) => {
@@ -305,7 +312,12 @@ export class RunningMagicSock implements MagicSockHandle {
   }
 
   async #rebind(): Promise<void> {
-    await this.#sockets.rebind().catch(() => undefined)
+    try {
+      await this.#sockets.rebind()
+    } catch (error) {
+      // The next look at the interfaces tries again.
+      this.#options.onRebindFailed?.(error instanceof Error ? error : new Error(String(error)))
+    }
     if (this.#closed) return
     this.#machine.setLocalAddresses(this.#addresses, this.#sockets.ports, this.#clock.now())
     this.#wake()
@@ -337,13 +349,15 @@ export class RunningMagicSock implements MagicSockHandle {
   }
 
   /** New addresses are news; a lost one means another network, and sockets that may be bound to nothing. */
-  async #pollInterfaces(): Promise<void> {
+  async #pollInterfaces(isLost = false): Promise<void> {
+    if (this.#sockets.ports.v4 === undefined) return this.#rebind()
     const before = new Set(this.#addresses.map(formatAddress))
     const addresses = this.#addressesNow()
     const after = new Set(addresses.map(formatAddress))
-    const lost = [...before].some((address) => !after.has(address))
+    const lost = isLost || [...before].some((address) => !after.has(address))
     if (!lost && before.size === after.size) return
     this.#addresses = addresses
+    this.#options.onNetworkChange?.(lost)
     if (!lost) {
       this.#machine.setLocalAddresses(addresses, this.#sockets.ports, this.#clock.now())
       return this.#wake()

@@ -12,6 +12,7 @@ import { Engine, type EngineOptions, type EngineUnderlay } from '../engine.ts'
 import type { PathsRoom } from '../reconcile.ts'
 import type { DataPlaneStatus, PingResult } from '../status.ts'
 import type { OverlayHost } from '../userspace-host.ts'
+import { watchAddresses } from './address-watch.ts'
 import { localPlane } from './data-plane.ts'
 import { forwardQuery } from './forward-query.ts'
 import type { HostEnd } from './host-end.ts'
@@ -30,6 +31,8 @@ export interface DataSideOptions
   readonly host: HostEnd
   readonly dns: DnsResolver
   readonly onPaths: (event: MagicSockEvent) => void
+  /** Hears that this machine has other addresses; with `isLost` that one is gone. */
+  readonly onNetworkChange: (isLost: boolean) => void
   /** Hears what happens with the packet thread. */
   readonly onThread: (event: LinuxDataPlaneEvent) => void
 }
@@ -45,6 +48,7 @@ export class DataSide {
   readonly sock: MagicSockHandle
   readonly relays: RelayLinks
   readonly #mover: Mover
+  readonly #stopWatching: (() => void) | undefined
 
   private constructor(
     engine: Engine,
@@ -58,6 +62,10 @@ export class DataSide {
     this.sock = sock
     this.relays = relays
     this.#mover = mover
+    this.#stopWatching = watchAddresses((changes) => {
+      const lost = changes.filter(({ isLost }) => isLost)
+      void sock.noteAddressChange(lost.map(({ address }) => address))
+    })
   }
 
   /** Opens sockets and joins the parts. Rejects with the system's error when the port cannot be had. */
@@ -78,6 +86,11 @@ export class DataSide {
       allowLoopback,
       connectRelay: (region, handlers) => relays.connect(region, handlers),
       measureRelay: (region) => measureRegion(relays.derpMap?.Regions?.[String(region)], plainRelays),
+      onNetworkChange: (isLost) => {
+        relays.renew(isLost)
+        options.onNetworkChange(isLost)
+      },
+      onRebindFailed: (error) => log?.('warn', `the UDP port cannot be opened again: ${error.message}`),
       checkCaptivePortal: () => checkCaptivePortal(relays.derpMap),
       portMapping,
       onPacket: (bytes, _peer, source) => engine?.fromUnderlay(bytes, source),
@@ -165,6 +178,7 @@ export class DataSide {
 
   /** Wipes the keys and closes the sockets: last, since a thread may still be at them. */
   async close(): Promise<void> {
+    this.#stopWatching?.()
     this.engine.close()
     await this.peerRelay.setPort(undefined)
     await this.#mover.thread?.close()

@@ -328,6 +328,7 @@ export class MeshNode implements MeshNodeApi {
       host: this.#host,
       dns: this.#dns,
       onPaths: (event) => this.#handlePaths(event),
+      onNetworkChange: (isLost) => (isLost ? this.#control?.reconnect() : this.#control?.hurry()),
       onThread: (event) => this.#handleThread(event),
     }).then((data) => {
       void data.peerRelay.setPort(this.#relayServerPort)

@@ -37,10 +37,8 @@ export class PacketThread {
   /** The plane; its sockets are to be magicsock's. */
   readonly plane: LinuxDataPlane
   readonly #drops = new SharedArrayBuffer(GateDrops.byteLength)
-  readonly #onEvent: (event: LinuxDataPlaneEvent) => void
   readonly #paths = new Map<PeerId, Endpoint>()
   #neighbours: ThreadNeighbours | undefined
-  #settings: GateSettings = {}
   #stopChecking: (() => void) | undefined
 
   /**
@@ -49,7 +47,6 @@ export class PacketThread {
    * @throws Error with the system's `code` when the port cannot be had.
    */
   constructor(tun: OffloadTun, port: number, onEvent: (event: LinuxDataPlaneEvent) => void) {
-    this.#onEvent = onEvent
     this.plane = new LinuxDataPlane({
       tun,
       port,
@@ -57,7 +54,7 @@ export class PacketThread {
       judge: { module: JUDGE.href, options: this.#drops },
       onEndpoint: (peer, endpoint) => this.#neighbours?.sock.attributeEndpoint(endpoint, peer),
       onPacket: (packet, peer) => this.#neighbours?.engine.takeUp(packet, peer),
-      onEvent: (event) => this.#hear(event),
+      onEvent,
     })
   }
 
@@ -88,15 +85,15 @@ export class PacketThread {
     this.#neighbours = neighbours
   }
 
-  /** Tells the gate on the thread. */
+  /** Tells the gate on the thread, and the one on a thread that replaces it. */
   tellGate(change: GateSettings): void {
-    this.#settings = { ...this.#settings, ...change }
-    this.plane.tellJudge(change)
+    for (const [topic, value] of Object.entries(change)) this.plane.tellJudge({ [topic]: value }, topic)
   }
 
-  /** Hears that magicsock has chosen another path, or none. */
+  /** Hears that magicsock has chosen another path, or none. The one before is left at once; traffic brings up the next. */
   notePathChange(peer: PeerId): void {
-    this.#setPath(peer, this.#neighbours?.sock.status(peer)?.endpoint)
+    const before = this.#paths.get(peer)
+    if (before && this.#neighbours?.sock.status(peer)?.endpoint !== before) this.#setPath(peer, undefined)
   }
 
   /** Packets dropped by the gate, by reason. */
@@ -146,11 +143,5 @@ export class PacketThread {
       for (const peer of this.#paths.keys()) this.notePathChange(peer)
       if (this.#paths.size > 0) this.#stopChecking ??= this.#checkLater()
     })
-  }
-
-  /** A thread that was begun anew knows no settings: until it has them it lets nothing in that needs a rule. */
-  #hear(event: LinuxDataPlaneEvent): void {
-    if (event.event === 'restarted') this.plane.tellJudge(this.#settings)
-    this.#onEvent(event)
   }
 }

@@ -42,6 +42,14 @@ export class RelayLinks {
     for (const [region, link] of this.#links) link.use(this.#regionOf(region))
   }
 
+  /**
+   * Makes connections anew since the network is another one: all of them when those before are dead without a word
+   * (`isLost`), else those that are trying.
+   */
+  renew(isLost: boolean): void {
+    for (const link of this.#links.values()) if (isLost || !link.connected) link.renew()
+  }
+
   /** The relays of the map. */
   get derpMap(): DERPMap | undefined {
     return this.#derpMap
@@ -67,7 +75,9 @@ class Link implements RelayLink {
   readonly #handlers: RelayHandlers
   readonly #onTrouble: (region: string, message: string) => void
   readonly #onClose: () => void
-  #region: string | undefined
+  #region: DERPRegion | undefined
+  /** The region as text, to tell whether it has changed. */
+  #text: string | undefined
   #connection: DerpConnection | undefined
   #preferred = false
 
@@ -89,10 +99,17 @@ class Link implements RelayLink {
 
   use(region: DERPRegion | undefined): void {
     const text = region && JSON.stringify(region)
-    if (text === this.#region) return
-    this.#region = text
+    if (text === this.#text) return
+    this.#text = text
+    this.#region = region
     this.#connection?.close()
     this.#connection = region && this.#open(region)
+  }
+
+  renew(): void {
+    this.#connection?.close()
+    this.#handlers.onLost()
+    this.#connection = this.#region && this.#open(this.#region)
   }
 
   send(to: Uint8Array, bytes: Uint8Array): void {
