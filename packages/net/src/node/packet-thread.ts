@@ -87,7 +87,8 @@ export class PacketThread {
 
   /** Tells the gate on the thread, and the one on a thread that replaces it. */
   tellGate(change: GateSettings): void {
-    for (const [topic, value] of Object.entries(change)) this.plane.tellJudge({ [topic]: value }, topic)
+    const topics: Readonly<Record<string, unknown>> = { ...change }
+    for (const [topic, value] of Object.entries(topics)) this.plane.tellJudge({ [topic]: value }, topic)
   }
 
   /** Hears that magicsock has chosen another path, or none. The one before is left at once; traffic brings up the next. */
