@@ -19,7 +19,7 @@ export const relayFreezeBench: Bench = {
   summary: "the others' latency while a tenth of our relay's readers are frozen, and its memory",
   async run({ say }) {
     // Frozen readers are kept: being cut off after two seconds would make it easy.
-    const relay = await startOurs('--tcp-write-timeout=0')
+    const relay = await startOurs({ flags: ['--tcp-write-timeout=0'] })
     try {
       const samples = { healthy: [] as number[], frozen: [] as number[], resident: [] as number[] }
       for (let i = 0; i < ROUNDS; i += 1) {

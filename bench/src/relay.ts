@@ -1,31 +1,35 @@
-// `pnpm bench relay --peer PATH_TO_DERPER`: packets through our relay and through derper by the same load, in turn. What
-// counts is packets for a second of the relay's processor time, all its threads together, because a machine's cores are
-// what a relay is paid for; and how long a packet takes at half of what the slower of the two can carry, or at
-// 20,000 a second where that is more than the load can time.
+// `pnpm bench relay --peer PATH_TO_DERPER`: packets through our relay and through derper by the same load, in turn.
+//
+// Throughput: two threads of clients keep a fixed number of packets on their way. The relay runs with less right to the
+// processor than the load (`nice`), so that on a machine that both fill it is always the relay that is waited for. What
+// counts is packets for a second of the relay's processor time, all its threads together, because cores are what a relay is
+// paid for.
+//
+// Latency: at half of what the slower of the two carried, the same for both, how long a packet takes from client to client.
+// Here the relay has the same right as the load, which is one thread, so that a core is free for the relay.
 import type { Bench, Figures } from './bench.ts'
 import { round } from './machine.ts'
-import { LoadClient } from './relay/load-client.ts'
+import { Load } from './relay/load.ts'
 import { type MeasuredRelay, startDerper, startOurs } from './relay/servers.ts'
 import { median } from './rounds.ts'
 
-interface Load {
+interface LoadShape {
   readonly name: string
   readonly clients: number
   readonly packetLength: number
 }
 
-const LOADS: readonly Load[] = [
+const LOADS: readonly LoadShape[] = [
   { name: 'packets1400', clients: 20, packetLength: 1_400 },
   { name: 'packets200', clients: 20, packetLength: 200 },
   { name: 'clients100', clients: 100, packetLength: 1_400 },
 ]
 
 const ROUNDS = 3
+const LATENCY_ROUNDS = 7
 const WARM_UP_MS = 1_500
-const SLICE_MS = 2_500
-
-/** Packets a second that one thread can send, stamp and time without falling behind. */
-const MOST_PACED = 20_000
+const SLICE_MS = 2_000
+const LOAD_THREADS = 2
 
 /** Packets on their way from each client: fewer than a receiver's queue holds, so that none has to be dropped. */
 const IN_FLIGHT = 24
@@ -41,28 +45,36 @@ export const relayBench: Bench = {
   summary: 'packets a core and latency through our relay and through derper (--peer PATH_TO_DERPER)',
   async run({ peer, say }) {
     if (peer === undefined) throw new Error('say by --peer where derper is')
-    const contestants = [
-      { name: 'ours', relay: await startOurs() },
-      { name: 'derper', relay: await startDerper(peer) },
-    ] as const
-    try {
-      const results: Record<string, Record<string, number>> = { ours: {}, derper: {} }
-      for (const load of LOADS) {
-        await measureLoad(load, contestants, results, say)
-      }
-      await measureLatency(contestants, results, say)
-      return compare(results['ours'] ?? {}, results['derper'] ?? {})
-    } finally {
-      for (const { relay } of contestants) await relay.close()
-    }
+    const results: Results = { ours: {}, derper: {} }
+    await withBoth(peer, true, async (contestants) => {
+      for (const load of LOADS) await measureLoad(load, contestants, results, say)
+    })
+    await withBoth(peer, false, (contestants) => measureLatency(contestants, results, say))
+    return compare(results['ours'] ?? {}, results['derper'] ?? {})
   },
+}
+
+async function withBoth(
+  peer: string,
+  nice: boolean,
+  measure: (contestants: Contestants) => Promise<void>,
+): Promise<void> {
+  const contestants = [
+    { name: 'ours', relay: await startOurs({ nice }) },
+    { name: 'derper', relay: await startDerper(peer, { nice }) },
+  ]
+  try {
+    await measure(contestants)
+  } finally {
+    for (const { relay } of contestants) await relay.close()
+  }
 }
 
 type Contestants = readonly { readonly name: string; readonly relay: MeasuredRelay }[]
 type Results = Record<string, Record<string, number>>
 
 async function measureLoad(
-  load: Load,
+  load: LoadShape,
   contestants: Contestants,
   results: Results,
   say: (line: string) => void,
@@ -85,31 +97,23 @@ async function measureLoad(
 }
 
 /** Keeps a fixed number of packets on their way between pairs of clients, both ways. */
-async function saturate(relay: MeasuredRelay, { clients, packetLength }: Load): Promise<Measured> {
-  const all = await Promise.all(Array.from({ length: clients }, () => LoadClient.connect(relay.port)))
-  try {
-    for (const [i, client] of all.entries()) {
-      const partner = all[i ^ 1]!
-      const frame = LoadClient.frame(partner.key, packetLength)
-      const burst = Buffer.concat(Array.from({ length: IN_FLIGHT }, () => frame))
-      // What arrives at the partner makes room for as much to be sent.
-      partner.onPackets = (count) =>
-        client.socket.write(burst.subarray(0, Math.min(count, IN_FLIGHT) * frame.length))
-      client.socket.write(burst)
-    }
-    await sleep(WARM_UP_MS)
-    const [cpu, packets, start] = [relay.cpuSeconds(), total(all), performance.now()]
-    await sleep(SLICE_MS)
-    const seconds = (performance.now() - start) / 1_000
-    const [count, spent] = [total(all) - packets, relay.cpuSeconds() - cpu]
-    return {
-      packetsPerSecond: count / seconds,
-      packetsPerCore: count / spent,
-      cpuMicroseconds: (spent / count) * 1e6,
-    }
-  } finally {
-    for (const { socket } of all) socket.destroy()
-    await sleep(100)
+async function saturate(relay: MeasuredRelay, { clients, packetLength }: LoadShape): Promise<Measured> {
+  const load = await Load.start(LOAD_THREADS, {
+    port: relay.port,
+    clients,
+    packetLength,
+    inFlight: IN_FLIGHT,
+  })
+  await sleep(WARM_UP_MS)
+  const [cpu, packets, start] = [relay.cpuSeconds(), load.packets, performance.now()]
+  await sleep(SLICE_MS)
+  const seconds = (performance.now() - start) / 1_000
+  const [count, spent] = [load.packets - packets, relay.cpuSeconds() - cpu]
+  await load.stop()
+  return {
+    packetsPerSecond: count / seconds,
+    packetsPerCore: count / spent,
+    cpuMicroseconds: (spent / count) * 1e6,
   }
 }
 
@@ -119,10 +123,9 @@ async function measureLatency(
   say: (line: string) => void,
 ): Promise<void> {
   const rates = contestants.map(({ name }) => results[name]?.['packets1400PerSecond'] ?? 0)
-  // Half of what the slower carried, but never so much that the load itself, one thread for all clients, is what waits.
-  const rate = Math.min(Math.min(...rates) / 2, MOST_PACED)
+  const rate = Math.min(...rates) / 2
   const samples = new Map(contestants.map(({ name }) => [name, [] as { p50: number; p99: number }[]]))
-  for (let i = 0; i < ROUNDS; i += 1) {
+  for (let i = 0; i < LATENCY_ROUNDS; i += 1) {
     for (const { name, relay } of contestants) samples.get(name)?.push(await pace(relay, rate))
   }
   for (const [name, list] of samples) {
@@ -136,37 +139,15 @@ async function measureLatency(
 }
 
 /** Sends at a fixed rate whatever comes back, and returns how long packets took. */
-async function pace(relay: MeasuredRelay, rate: number): Promise<{ p50: number; p99: number }> {
-  const load = LOADS[0]!
-  const all = await Promise.all(Array.from({ length: load.clients }, () => LoadClient.connect(relay.port)))
-  const times: number[] = []
-  const warm = performance.now() + WARM_UP_MS
-  for (const client of all) {
-    client.onStamp = (stamp) => {
-      if (stamp > warm) times.push(performance.now() - stamp)
-    }
-  }
-  const end = warm + SLICE_MS
-  const start = performance.now()
-  let sent = 0
-  while (performance.now() < end) {
-    const due = Math.floor(((performance.now() - start) / 1_000) * rate)
-    // What is due together leaves together, as from any busy sender.
-    const began = sent
-    if (sent < due) for (const { socket } of all) socket.cork()
-    for (; sent < due; sent += 1) {
-      const from = sent % all.length
-      const frame = LoadClient.frame(all[from ^ 1]!.key, load.packetLength, performance.now())
-      all[from]!.socket.write(frame)
-    }
-    if (sent > began) for (const { socket } of all) socket.uncork()
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-  await sleep(200)
-  for (const { socket } of all) socket.destroy()
-  times.sort((a, b) => a - b)
-  const at = (share: number): number => times[Math.floor(times.length * share)] ?? Number.NaN
-  return { p50: at(0.5), p99: at(0.99) }
+async function pace(relay: MeasuredRelay, perSecond: number): Promise<{ p50: number; p99: number }> {
+  const { clients, packetLength } = LOADS[0]!
+  const paced = { perSecond, warmUpMs: WARM_UP_MS, ms: SLICE_MS }
+  const load = await Load.start(1, { port: relay.port, clients, packetLength, paced })
+  const latencies = await load.latencies()
+  await load.stop()
+  if (latencies.sent < 0.97 * latencies.due)
+    throw new Error(`the load could send ${latencies.sent} of ${latencies.due} packets only`)
+  return latencies
 }
 
 function compare(ours: Figures, peer: Figures): { ours: Figures; peer: Figures; ratio: Figures } {
@@ -183,10 +164,6 @@ function compare(ours: Figures, peer: Figures): { ours: Figures; peer: Figures; 
       p99: ratio('p99Milliseconds'),
     },
   }
-}
-
-function total(clients: readonly LoadClient[]): number {
-  return clients.reduce((sum, { received }) => sum + received, 0)
 }
 
 function sleep(ms: number): Promise<void> {

@@ -20,6 +20,10 @@ import {
 const UPGRADE = 'GET /derp HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\nUpgrade: DERP\r\n\r\n'
 const HEADER = 5
 const STAMP = HEADER + 32
+const NOTHING = new Uint8Array(0)
+
+/** What all connections of a thread read into, one after the other: nothing to allocate, nothing to collect. */
+const SHARED = new Uint8Array(65_536)
 
 /** One connection of the load. */
 export class LoadClient {
@@ -31,26 +35,37 @@ export class LoadClient {
   onPackets: (count: number) => void = () => undefined
   /** Is told the stamp of each packet; costs time, so it is left out where only the rate counts. */
   onStamp: ((stamp: number) => void) | undefined
+  readonly #privateKey = generatePrivateKey(systemRandom)
+  #take: (bytes: Uint8Array) => void = () => undefined
   #toSkip = 0
   #header = new Uint8Array(STAMP + 8)
   #inHeader = 0
 
-  private constructor(socket: TLSSocket, key: Uint8Array) {
-    this.socket = socket
-    this.key = key
+  private constructor(port: number) {
+    this.key = publicKeyOf(this.#privateKey)
+    const callback = (length: number): boolean => {
+      this.#take(SHARED.subarray(0, length))
+      return true
+    }
+    // The types do not know that a TLS socket takes `onread` as any socket does.
+    const options = {
+      port,
+      host: '127.0.0.1',
+      rejectUnauthorized: false,
+      onread: { buffer: SHARED, callback },
+    }
+    this.socket = connect(options)
   }
 
   /** Connects by TLS and logs in. */
   static async connect(port: number): Promise<LoadClient> {
-    const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false })
-    await once(socket, 'secureConnect')
-    socket.setNoDelay(true)
-    socket.write(UPGRADE)
-    const privateKey = generatePrivateKey(systemRandom)
-    const client = new LoadClient(socket, publicKeyOf(privateKey))
-    await logIn(socket, privateKey)
-    socket.on('error', () => undefined)
-    socket.on('data', (chunk: Buffer) => client.#walk(chunk))
+    const client = new LoadClient(port)
+    await once(client.socket, 'secureConnect')
+    client.socket.setNoDelay(true)
+    client.socket.write(UPGRADE)
+    await client.#logIn()
+    client.socket.on('error', () => undefined)
+    client.#take = (bytes) => client.#walk(bytes)
     return client
   }
 
@@ -59,6 +74,31 @@ export class LoadClient {
     const packet = new Uint8Array(length)
     new DataView(packet.buffer).setFloat64(0, stamp)
     return encodeSendPacket({ destination: to, packet })
+  }
+
+  async #logIn(): Promise<void> {
+    const reader = new FrameReader(clientFrameLimit)
+    let head: Buffer | undefined = Buffer.alloc(0)
+    await new Promise<void>((resolve, reject) => {
+      this.socket.once('close', () => reject(new Error('the relay hung up during the login')))
+      this.#take = (chunk) => {
+        let bytes = chunk
+        if (head !== undefined) {
+          head = Buffer.concat([head, chunk])
+          const end = head.indexOf('\r\n\r\n')
+          if (end === -1) return
+          bytes = head.subarray(end + 4)
+          head = undefined
+        }
+        reader.feed(bytes)
+        for (let frame = reader.read(); frame !== undefined; frame = reader.read()) {
+          if (frame.type === FRAME_SERVER_KEY) this.socket.write(clientInfo(this.#privateKey, frame.payload))
+          if (frame.type === FRAME_SERVER_INFO) return resolve()
+        }
+        // What is left of a frame must not lie where the next chunk goes.
+        reader.feed(NOTHING)
+      }
+    })
   }
 
   // Frames are cut by chunks anywhere: a header is gathered, the rest is passed over.
@@ -93,34 +133,6 @@ export class LoadClient {
     this.received += packets
     if (packets > 0) this.onPackets(packets)
   }
-}
-
-async function logIn(socket: TLSSocket, privateKey: Uint8Array): Promise<void> {
-  const reader = new FrameReader(clientFrameLimit)
-  let head: Buffer | undefined = Buffer.alloc(0)
-  await new Promise<void>((resolve, reject) => {
-    const fail = (): void => reject(new Error('the relay hung up during the login'))
-    const take = (chunk: Buffer): void => {
-      let bytes: Uint8Array = chunk
-      if (head !== undefined) {
-        head = Buffer.concat([head, chunk])
-        const end = head.indexOf('\r\n\r\n')
-        if (end === -1) return
-        bytes = head.subarray(end + 4)
-        head = undefined
-      }
-      reader.feed(bytes)
-      for (let frame = reader.read(); frame !== undefined; frame = reader.read()) {
-        if (frame.type === FRAME_SERVER_KEY) socket.write(clientInfo(privateKey, frame.payload))
-        if (frame.type !== FRAME_SERVER_INFO) continue
-        socket.off('data', take)
-        socket.off('close', fail)
-        return resolve()
-      }
-    }
-    socket.on('data', take)
-    socket.on('close', fail)
-  })
 }
 
 function clientInfo(privateKey: Uint8Array, greeting: Uint8Array): Uint8Array {

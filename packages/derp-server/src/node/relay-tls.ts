@@ -1,6 +1,6 @@
 // TLS for a relay: what its HTTPS server is to be told.
-import { randomBytes } from 'node:crypto'
-import type { TlsOptions } from 'node:tls'
+import { constants, randomBytes } from 'node:crypto'
+import { DEFAULT_CIPHERS, type TlsOptions } from 'node:tls'
 import { type CertificatePair, metaCertificate } from './certificates.ts'
 
 /**
@@ -10,12 +10,21 @@ import { type CertificatePair, metaCertificate } from './certificates.ts'
  */
 const KEY_AGREEMENTS = 'X25519:prime256v1:X25519MLKEM768'
 
+/**
+ * AES-128 before AES-256, as derper has it: it is faster, takes 2 KiB less a connection, and nobody is known to break it.
+ * A client that has no hardware for AES says ChaCha20 first, and gets that.
+ */
+const CIPHERS = `TLS_AES_128_GCM_SHA256:${DEFAULT_CIPHERS.replace('TLS_AES_128_GCM_SHA256:', '')}`
+
 /** How long a TLS handshake may take. */
 const HANDSHAKE_TIMEOUT = 30_000
 
 /** What {@link relayTls} returns: plain values, to be passed to `https.createServer` and across threads. */
 export interface RelayTls
-  extends Pick<TlsOptions, 'cert' | 'key' | 'minVersion' | 'handshakeTimeout' | 'ecdhCurve' | 'ticketKeys'> {
+  extends Pick<
+    TlsOptions,
+    'cert' | 'key' | 'minVersion' | 'handshakeTimeout' | 'ecdhCurve' | 'ciphers' | 'secureOptions' | 'ticketKeys'
+  > {
   readonly ALPNProtocols: string[]
 }
 
@@ -34,6 +43,8 @@ export function relayTls(certificate: CertificatePair, publicKey: Uint8Array): R
     ALPNProtocols: ['http/1.1'],
     handshakeTimeout: HANDSHAKE_TIMEOUT,
     ecdhCurve: KEY_AGREEMENTS,
+    ciphers: CIPHERS,
+    secureOptions: constants.SSL_OP_PRIORITIZE_CHACHA,
     ticketKeys: randomBytes(48),
   }
 }
