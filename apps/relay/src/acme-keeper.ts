@@ -3,12 +3,11 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { CertificatePair } from '@mesh/derp-server/node'
+import type { CertificatePair, ServedRelay } from '@mesh/derp-server/node'
 import type { Authority } from './authority.ts'
 import { Failure, reasonOf } from './failure.ts'
 import { createPrivateFile, readIfThere, replacePrivateFile } from './private-file.ts'
 import { LOOK_AGAIN, renewalTime, retryDelay } from './renewal.ts'
-import type { TlsServer } from './tls-server.ts'
 
 /** Which certificate, from whom, and where it is kept. */
 export interface CertificateOrder {
@@ -17,9 +16,12 @@ export interface CertificateOrder {
   readonly authority: Authority
 }
 
+/** What of a relay is needed to get a certificate, and to present it. */
+export type CertificateHolder = Pick<ServedRelay, 'setCertificate' | 'setChallenge'>
+
 /** Who gets the certificate. */
 export interface Keeping extends CertificateOrder {
-  readonly server: TlsServer
+  readonly server: CertificateHolder
   /** Is told what people should know. */
   readonly say: (line: string) => void
 }
@@ -85,10 +87,10 @@ async function renew({ hostname, directory, authority, server, say }: Keeping): 
     hostname,
     authority,
     accountKey: (make) => accountKey(join(directory, 'acme-account.key'), make),
-    answer: (challenge) => server.challenge(challenge),
+    answer: (challenge) => server.setChallenge(challenge),
   })
   replacePrivateFile(certificatePath({ hostname, directory }), `${pair.key.trim()}\n${pair.cert.trim()}\n`)
-  server.present(pair)
+  server.setCertificate(pair)
   const certificate = new X509Certificate(pair.cert)
   say(`got a certificate for ${hostname} from ${nameOf(authority)}, valid until ${certificate.validTo}`)
   // Or it would be asked for one after the other.

@@ -22,7 +22,7 @@ export interface Order {
   /** Returns the key of the account, PEM; it is made once and kept. */
   readonly accountKey: (make: () => Promise<string>) => Promise<string>
   /** Presents this certificate to who asks for `acme-tls/1`; nothing when it is over. */
-  readonly answer: (challenge: CertificatePair | undefined) => void
+  readonly answer: (challenge: CertificatePair | undefined) => Promise<void>
 }
 
 /** Obtains a certificate. Rejects with the authority's words when there is none to be had. */
@@ -63,9 +63,9 @@ async function ask({ hostname, authority, accountKey, answer }: Order): Promise<
     skipChallengeVerification: true,
     challengeCreateFn: async (authorization, _challenge, proof) => {
       const [challengeKey, challenge] = await crypto.createAlpnCertificate(authorization, proof)
-      answer({ key: challengeKey.toString(), cert: challenge.toString() })
+      await answer({ key: challengeKey.toString(), cert: challenge.toString() })
     },
-    challengeRemoveFn: async () => answer(undefined),
+    challengeRemoveFn: () => answer(undefined),
   })
   return { key: key.toString(), cert }
 }

@@ -2,7 +2,7 @@
 // addresses are told to whoever asks (data-plane §2.12).
 import { createHash } from 'node:crypto'
 import { lookup, resolveTxt } from 'node:dns/promises'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { PageAnswer, PageRequest } from '@mesh/derp-server/node'
 
 /** How old answers become: 10 min. */
 const REFRESH_INTERVAL = 600_000
@@ -67,16 +67,16 @@ export class BootstrapDns {
   }
 
   /** Answers a request: the one hidden name that it asks for, else all that are published. */
-  answer(request: IncomingMessage, response: ServerResponse): void {
-    const wanted = new URLSearchParams((request.url ?? '').split('?')[1]).get('q') ?? ''
+  answer({ url, source }: PageRequest): PageAnswer {
+    const wanted = new URLSearchParams(url.split('?')[1]).get('q') ?? ''
     const hidden = this.#hidden.get(wanted)
     const told =
-      hidden !== undefined && isAmong(request.socket.remoteAddress ?? '', hidden.percent)
+      hidden !== undefined && isAmong(source, hidden.percent)
         ? { [wanted]: hidden.addresses }
         : Object.fromEntries(this.#known)
     // Nobody asks twice: clients pick another relay each time.
-    response.writeHead(200, { 'Content-Type': 'application/json', Connection: 'close' })
-    response.end(JSON.stringify(told))
+    const headers = { 'Content-Type': 'application/json', Connection: 'close' }
+    return { status: 200, headers, body: JSON.stringify(told) }
   }
 
   async #refresh(): Promise<void> {

@@ -4,12 +4,11 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { dirname, join } from 'node:path'
 import { type CertificatePair, certificatePin, selfSignedCertificate } from '@mesh/derp-server/node'
-import { keepCertificate, keptCertificate } from './acme-keeper.ts'
+import { type CertificateHolder, keepCertificate, keptCertificate } from './acme-keeper.ts'
 import { authorityOf } from './authority.ts'
 import { Failure, reasonOf, USAGE } from './failure.ts'
 import { createPrivateFile, readIfThere } from './private-file.ts'
 import type { Settings } from './settings.ts'
-import type { TlsServer } from './tls-server.ts'
 
 /** A certificate in use. */
 export interface Certificate extends CertificatePair {
@@ -22,7 +21,7 @@ export interface CertificateSource {
   /** Returns the certificate to present now, read anew. Throws Failure when there is none that could be. */
   load(): Certificate
   /** Keeps a server's certificate fresh; returns the way to stop. Absent where nobody but an administrator renews it. */
-  keepFresh?(server: TlsServer, say: (line: string) => void): () => void
+  keepFresh?(server: CertificateHolder, say: (line: string) => void): () => void
 }
 
 /** Returns where the settings say that certificates come from. */

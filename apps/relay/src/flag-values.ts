@@ -1,4 +1,5 @@
 // What may stand behind a flag: each reader takes the text and returns its value, or says how to write it.
+import { availableParallelism } from 'node:os'
 import { isIP } from 'node:net'
 import { InvalidArgumentError } from 'commander'
 import { parseSibling, type SiblingAddress } from './mesh.ts'
@@ -64,6 +65,13 @@ export function siblings(text: string): SiblingAddress[] {
       throw new InvalidArgumentError('Write it as relay.example or relay.example:443/192.0.2.1')
     return sibling
   })
+}
+
+/** Reads a number of threads, or `all` for as many as there are cores. */
+export function workerCount(text: string): number {
+  const number = text === 'all' ? availableParallelism() : /^\d+$/.test(text) ? Number(text) : 0
+  if (number < 1 || number > 256) throw new InvalidArgumentError('Write all, or a number from 1 to 256')
+  return number
 }
 
 /** Reads a number above 0, or `+Inf`. */

@@ -12,6 +12,7 @@ import {
   siblings,
   truth,
   webUrl,
+  workerCount,
 } from './flag-values.ts'
 
 /** Ways to come by a certificate. */
@@ -63,6 +64,9 @@ const GROUPS: readonly (readonly [heading: string, options: () => Option[]])[] =
       flag('--stun-port <port>', 'UDP port of STUN; 0 takes a free one').argParser(port).default(3478),
       toggle('stun', 'whether to answer STUN, on the address of -a', true),
       toggle('derp', 'whether to relay', true),
+      flag('--workers <count>', 'threads that relay, on one port; "all" is one for each core')
+        .argParser(workerCount)
+        .default(1),
       toggle('dev', 'development mode: port 3340, no TLS, and without -c a key that is forgotten', false),
     ],
   ],

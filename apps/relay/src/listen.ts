@@ -55,7 +55,8 @@ export async function openStun(host: string, port: number): Promise<StunListener
   }
 }
 
-function cannotListen(transport: string, host: string, port: number, cause: unknown): Failure {
+/** Returns the failure that says why a port cannot be listened on. */
+export function cannotListen(transport: string, host: string, port: number, cause: unknown): Failure {
   const where = `${transport} port ${port}${host === '' ? '' : ` of ${host}`}`
   switch (systemCodeOf(cause)) {
     case 'EADDRINUSE':

@@ -1,22 +1,26 @@
 // Puts the relay, its STUN answerer and its HTTP servers together, and takes them down again.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
 import type { ReceiveLimit } from '@mesh/derp-server'
-import { createRelay, limitAccepts, type RelayServer, refuseUpgrade } from '@mesh/derp-server/node'
+import {
+  type PageAnswer,
+  type PageRequest,
+  type RelayServer,
+  type ServedRelay,
+  serveRelay,
+} from '@mesh/derp-server/node'
 import { generatePrivateKey } from '@mesh/keys'
-import { nodeCrypto } from '@mesh/noise/node'
 import { systemRandom } from '@mesh/sansio/node'
 import { admissionOf } from './admission.ts'
 import { BootstrapDns } from './bootstrap-dns.ts'
 import { type Certificate, type CertificateSource, certificateSource } from './certificate.ts'
 import { describe } from './describe.ts'
-import { Failure, USAGE } from './failure.ts'
+import { Failure, reasonOf, USAGE } from './failure.ts'
 import { loadOrCreateKey } from './key-file.ts'
-import { listen, type OpenServer, openStun } from './listen.ts'
+import { cannotListen, listen, openStun } from './listen.ts'
 import { loadMeshKey, meshWith } from './mesh.ts'
 import { receiveLimitOf } from './rate-config.ts'
 import type { Settings } from './settings.ts'
-import { createTlsServer, type TlsServer } from './tls-server.ts'
-import { answerHome, answerPlain } from './web.ts'
+import { answerPlain, homePage } from './web.ts'
 
 /** A relay that serves. */
 export interface RunningRelay {
@@ -54,80 +58,74 @@ export function prepare(settings: Settings): Prepared {
 /** Starts serving; `say` is told what happens meanwhile. Throws Failure when something is in the way; then nothing is left listening. */
 export async function serve(settings: Settings, say: (line: string) => void): Promise<RunningRelay> {
   const prepared = prepare(settings)
-  const relay = relayFor(settings, prepared)
-  const ends: (() => unknown)[] = []
-  const listening: OpenServer[] = []
+  const dns = new BootstrapDns(settings.bootstrapDnsNames, settings.unpublishedBootstrapDnsNames, say)
+  const served = await openRelay(settings, prepared, dns, say)
+  const ends: (() => unknown)[] = [() => dns.close()]
   const close = async (): Promise<void> => {
-    for (const server of listening) server.stopListening()
-    await relay.drain(settings.drainTime)
-    for (const end of ends.splice(0)) end()
-    await Promise.all(listening.splice(0).map((server) => server.close()))
+    await served.drain(settings.drainTime)
+    await Promise.all(ends.splice(0).map((end) => end()))
   }
   try {
-    const dns = new BootstrapDns(settings.bootstrapDnsNames, settings.unpublishedBootstrapDnsNames, say)
-    ends.push(() => dns.close())
     void dns.start()
-    const { server, tls } = serverFor(settings, relay, dns, prepared.certificate)
-    const open = await listen(server, settings.a.host, settings.a.port)
-    listening.push(open)
-    if (tls !== undefined && settings.httpPort !== -1)
-      listening.push(await listen(createServer(answerPlain), settings.a.host, settings.httpPort))
+    if (prepared.certificate !== undefined && settings.httpPort !== -1) {
+      const plain = await listen(createServer(answerPlain), settings.a.host, settings.httpPort)
+      ends.push(() => plain.close())
+    }
     const stun = settings.stun ? await openStun(settings.a.host, settings.stunPort) : undefined
     ends.push(() => stun?.close())
-    ends.push(...joinMesh(settings, relay, prepared, say))
-    const stopRenewing = tls && prepared.certificates?.keepFresh?.(tls, say)
+    ends.push(...joinMesh(settings, served.relay, prepared, say))
+    const stopRenewing = prepared.certificates?.keepFresh?.(served, say)
     if (stopRenewing !== undefined) ends.push(stopRenewing)
     const reload = (): void => {
       const next = { limit: receiveLimitOf(settings), certificate: prepared.certificates?.load() }
-      relay.setReceiveLimit(next.limit)
-      if (next.certificate !== undefined) tls?.present(next.certificate)
+      served.setReceiveLimit(next.limit)
+      if (next.certificate !== undefined) served.setCertificate(next.certificate)
     }
-    return { ...describe(settings, open.port, stun?.port, prepared.certificate), close, reload }
+    return { ...describe(settings, served.port, stun?.port, prepared.certificate), close, reload }
   } catch (error) {
     await close()
     throw error
   }
 }
 
-function relayFor(settings: Settings, { privateKey, meshKey, receiveLimit }: Prepared): RelayServer {
+async function openRelay(
+  settings: Settings,
+  { privateKey, meshKey, receiveLimit, certificate }: Prepared,
+  dns: BootstrapDns,
+  say: (line: string) => void,
+): Promise<ServedRelay> {
+  const { a, acceptConnectionLimit: perSecond, acceptConnectionBurst: burst, derp, workers } = settings
   const verifyClient = admissionOf(settings)
-  return createRelay({
-    privateKey,
-    writeTimeout: settings.tcpWriteTimeout,
-    debug: true,
-    x25519: nodeCrypto,
-    ...(verifyClient === undefined ? {} : { verifyClient }),
-    ...(meshKey === undefined ? {} : { meshKey }),
-    ...(receiveLimit === undefined ? {} : { receiveLimit }),
-  })
+  try {
+    return await serveRelay({
+      ...a,
+      privateKey,
+      derp,
+      workers,
+      writeTimeout: settings.tcpWriteTimeout,
+      debug: true,
+      acceptLimit: { perSecond, ...(burst === undefined ? {} : { burst }) },
+      page: (request) => pageOf(request, settings, dns),
+      onWorkerDeath: (error) => say(`a thread died, another takes its place: ${reasonOf(error)}`),
+      ...(certificate === undefined ? {} : { certificate }),
+      ...(verifyClient === undefined ? {} : { verifyClient }),
+      ...(meshKey === undefined ? {} : { meshKey }),
+      ...(receiveLimit === undefined ? {} : { receiveLimit }),
+    })
+  } catch (cause) {
+    throw cannotListen('TCP', a.host, a.port, cause)
+  }
+}
+
+function pageOf(request: PageRequest, settings: Settings, dns: BootstrapDns): PageAnswer {
+  if (/^\/bootstrap-dns(\?|$)/.test(request.url)) return dns.answer(request)
+  return homePage(settings.home, request)
 }
 
 function keyFor(settings: Settings): Uint8Array {
   if (settings.c !== undefined) return loadOrCreateKey(settings.c)
   if (settings.dev) return generatePrivateKey(systemRandom)
   throw new Failure("Say by -c where the file with the relay's key is or should be, or use --dev.", USAGE)
-}
-
-function serverFor(
-  settings: Settings,
-  relay: RelayServer,
-  dns: BootstrapDns,
-  certificate: Certificate | undefined,
-): { server: Server; tls: TlsServer | undefined } {
-  const answer = (request: IncomingMessage, response: ServerResponse): void => {
-    if (relay.handleRequest(request, response)) return
-    if (/^\/bootstrap-dns(\?|$)/.test(request.url ?? '')) return dns.answer(request, response)
-    answerHome(settings.home, request, response)
-  }
-  const tls = certificate && createTlsServer(certificate, relay.publicKey, answer)
-  const server = tls?.server ?? createServer(answer)
-  server.on('upgrade', (request, socket, head) => {
-    if (settings.derp) return relay.handleUpgrade(request, socket, head)
-    refuseUpgrade(socket, '404 Not Found', 'This relay answers STUN only')
-  })
-  const { acceptConnectionLimit: perSecond, acceptConnectionBurst: burst } = settings
-  limitAccepts(server, { perSecond, ...(burst === undefined ? {} : { burst }) })
-  return { server, tls }
 }
 
 function joinMesh(

@@ -19,6 +19,7 @@ export interface Settings {
   readonly c?: string
   readonly dev: boolean
   readonly derp: boolean
+  readonly workers: number
   readonly stun: boolean
   readonly stunPort: number
   readonly httpPort: number

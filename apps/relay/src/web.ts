@@ -1,6 +1,6 @@
 // What people and machines see who come by browser: the page at the root, and the plain HTTP port beside HTTPS.
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { answerNoContent } from '@mesh/derp-server/node'
+import { answerNoContent, type PageAnswer, type PageRequest } from '@mesh/derp-server/node'
 
 const PAGE = `<!doctype html>
 <meta charset="utf-8">
@@ -16,18 +16,17 @@ const HEADERS = {
   'Referrer-Policy': 'no-referrer',
 } as const
 
-/** Answers the root as `home` says (a page, nothing, or another address) and every other path with 404. */
-export function answerHome(home: string, request: IncomingMessage, response: ServerResponse): void {
-  if (request.url !== '/') {
-    response.writeHead(404, { ...HEADERS, 'Content-Type': 'text/plain; charset=utf-8' }).end('Not found\n')
-    return
-  }
-  if (home !== '' && home !== 'blank') {
-    response.writeHead(302, { ...HEADERS, Location: home }).end()
-    return
-  }
-  response.writeHead(200, { ...HEADERS, 'Content-Type': 'text/html; charset=utf-8' })
-  response.end(home === 'blank' ? '' : PAGE)
+/** Returns the page at the root as `home` says (a page, nothing, or another address), and for every other path 404. */
+export function homePage(home: string, { url }: PageRequest): PageAnswer {
+  if (url !== '/')
+    return {
+      status: 404,
+      headers: { ...HEADERS, 'Content-Type': 'text/plain; charset=utf-8' },
+      body: 'Not found\n',
+    }
+  if (home !== '' && home !== 'blank') return { status: 302, headers: { ...HEADERS, Location: home } }
+  const headers = { ...HEADERS, 'Content-Type': 'text/html; charset=utf-8' }
+  return { status: 200, headers, body: home === 'blank' ? '' : PAGE }
 }
 
 /** Answers on the plain port beside HTTPS: the captive-portal check, and the way to HTTPS for everything else. */

@@ -31,7 +31,11 @@ async function asking(
   const said: string[] = []
   const dns = new BootstrapDns(published, unpublished, (line) => said.push(line), lookUp)
   await dns.start()
-  const server = createServer((request, response) => dns.answer(request, response)).listen(0, '127.0.0.1')
+  const server = createServer(({ url = '', headers, socket }, response) => {
+    const source = socket.remoteAddress ?? ''
+    const answer = dns.answer({ method: 'GET', url, headers, source })
+    response.writeHead(answer.status, { ...answer.headers }).end(answer.body)
+  }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/bootstrap-dns`
   return {

@@ -23,7 +23,14 @@ const HANDSHAKE_TIMEOUT = 30_000
 export interface RelayTls
   extends Pick<
     TlsOptions,
-    'cert' | 'key' | 'minVersion' | 'handshakeTimeout' | 'ecdhCurve' | 'ciphers' | 'secureOptions' | 'ticketKeys'
+    | 'cert'
+    | 'key'
+    | 'minVersion'
+    | 'handshakeTimeout'
+    | 'ecdhCurve'
+    | 'ciphers'
+    | 'secureOptions'
+    | 'ticketKeys'
   > {
   readonly ALPNProtocols: string[]
 }

@@ -1,5 +1,6 @@
 // A relay that listens by itself, on as many cores as it is given: a part of it in this thread, and one in each worker
 // thread, all on the same port. The system shares out the connections; clients cannot tell the parts from one relay.
+import { nodeCrypto } from '@mesh/noise/node'
 import type { ReceiveLimit } from '../allowance.ts'
 import type { RelayStats } from '../stats.ts'
 import { sumStats } from '../sum-stats.ts'
@@ -92,7 +93,7 @@ class Served implements ServedRelay {
     this.#count = count
     this.#receiveLimit = options.receiveLimit
     // Its own pages would show the counters of one part.
-    this.relay = createRelay({ ...options, debug: false, parts: count > 1 })
+    this.relay = createRelay({ x25519: nodeCrypto, ...options, debug: false, parts: count > 1 })
     this.#tls = options.certificate && relayTls(options.certificate, this.relay.publicKey)
   }
 
