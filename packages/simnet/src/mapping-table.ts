@@ -39,7 +39,7 @@ export class MappingTable {
   readonly #random: RandomSource
   readonly #byInside = new Map<Key, Map<Key, Mapping>>()
   readonly #byPort = new Map<number, Mapping[]>()
-  /** Forwards by the endpoint inside; an answer to somebody who came in by one leaves by it. */
+  /** Forwards by the endpoint inside. */
   readonly #forwards = new Map<Key, Mapping>()
 
   constructor(rules: MappingRules, clock: Clock, random: RandomSource) {
@@ -48,17 +48,18 @@ export class MappingTable {
     this.#random = random
   }
 
-  /** Returns the mapping for a datagram that goes out, made or refreshed; `undefined` when no port is left. */
+  /**
+   * Returns the mapping for a datagram that goes out, made or refreshed; `undefined` when no port is left. What has a
+   * forward leaves by it, whereto it may go (RFC 6887 section 11).
+   */
   outbound(inside: Endpoint, destination: Endpoint): Mapping | undefined {
     const now = this.#clock.now()
-    const until = now + this.#rules.timeout
     const forward = this.#forwards.get(endpointKey(inside))
-    const isAnswer =
-      forward !== undefined && now < forward.expiresAt && forward.permissions.allows(destination, now)
-    const mapping = isAnswer ? forward : this.#mappingFor(inside, destination, now)
+    if (forward !== undefined && now < forward.expiresAt) return forward
+    const mapping = this.#mappingFor(inside, destination, now)
     if (mapping === undefined) return undefined
-    if (!mapping.isForward) mapping.expiresAt = until
-    mapping.permissions.permit(destination, until)
+    mapping.expiresAt = now + this.#rules.timeout
+    mapping.permissions.permit(destination, mapping.expiresAt)
     return mapping
   }
 
@@ -70,21 +71,27 @@ export class MappingTable {
     if (alive.length === 0) return 'no-mapping'
     const mapping = alive.find((each) => each.isForward || each.permissions.allows(source, now))
     if (mapping === undefined) return 'filtered'
-    if (mapping.isForward) mapping.permissions.permit(source, until)
-    else if (this.#rules.inboundRefresh) {
+    if (this.#rules.inboundRefresh && !mapping.isForward) {
       mapping.expiresAt = until
       mapping.permissions.permit(source, until)
     }
     return mapping
   }
 
-  /** Opens a port to an endpoint inside for everybody until `expiresAt`, whoever had it before. */
+  /** Opens a port to an endpoint inside for everybody until `expiresAt`; what that endpoint had before ends. */
   forward(port: number, inside: Endpoint, expiresAt: number): void {
+    const key = endpointKey(inside)
+    const before = this.#forwards.get(key)
+    if (before?.port === port && this.#clock.now() < before.expiresAt) {
+      before.expiresAt = expiresAt
+      return
+    }
     this.unforward(inside)
-    const permissions = new Permissions('address-and-port-dependent')
+    for (const mapping of this.#byInside.get(key)?.values() ?? []) mapping.expiresAt = -Infinity
+    const permissions = new Permissions('endpoint-independent')
     const mapping: Mapping = { inside, port, permissions, towards: '', isForward: true, expiresAt }
     this.#byPort.set(port, [mapping])
-    this.#forwards.set(endpointKey(inside), mapping)
+    this.#forwards.set(key, mapping)
   }
 
   /** Takes the forward to an endpoint inside back. */
@@ -108,17 +115,19 @@ export class MappingTable {
   }
 
   #mappingFor(inside: Endpoint, destination: Endpoint, now: number): Mapping | undefined {
-    const key = endpointKey(inside)
     const towards = distinction(this.#rules.mapping, destination)
-    const mine = this.#byInside.get(key) ?? new Map<Key, Mapping>()
-    this.#byInside.set(key, mine)
-    const known = mine.get(towards)
-    if (known !== undefined && now < known.expiresAt) return known
+    const known = this.#byInside.get(endpointKey(inside))?.get(towards)
+    return known !== undefined && now < known.expiresAt ? known : this.#make(inside, towards, now)
+  }
+
+  #make(inside: Endpoint, towards: Key, now: number): Mapping | undefined {
     const port = this.#choosePort(inside.port, towards)
     if (port === undefined) return undefined
     const permissions = new Permissions(this.#rules.filtering)
     const mapping: Mapping = { inside, port, permissions, towards, isForward: false, expiresAt: now }
-    mine.set(towards, mapping)
+    const key = endpointKey(inside)
+    const mine = this.#byInside.get(key) ?? new Map<Key, Mapping>()
+    this.#byInside.set(key, mine.set(towards, mapping))
     const others = (this.#byPort.get(port) ?? []).filter((other) => now < other.expiresAt)
     this.#byPort.set(port, [...others, mapping])
     return mapping

@@ -75,7 +75,7 @@ export class SimNat implements Place {
     this.nextAddress = options.mapping === 'none' ? () => outside.nextAddress() : inside.nextAddress
     this.link = new Link(world, options.link ?? {})
     this.realm = new Realm(world, (datagram) => this.#outbound(datagram))
-    if (options.isolated === true) this.realm.blocks = ({ source }) => this.realm.has(source.address)
+    if (options.isolated === true) this.realm.blocks = (datagram) => this.#isAmongGuests(datagram)
     if (options.mapping !== 'none')
       outside.plug(
         address,
@@ -125,6 +125,12 @@ export class SimNat implements Place {
 
   #translates(address: IpAddress): boolean {
     return address.length === 4 && this.#options.mapping !== 'none'
+  }
+
+  #isAmongGuests({ source, destination }: SimDatagram): boolean {
+    const isGateway = ({ address }: Endpoint): boolean =>
+      this.gateway !== undefined && addressesEqual(address, this.gateway)
+    return this.realm.has(source.address) && !isGateway(source) && !isGateway(destination)
   }
 
   #fromOutside(handle: Receiver): Receiver {

@@ -9,6 +9,9 @@ export type PortMappingProtocol = 'nat-pmp' | 'pcp'
 /** The UDP port of a gateway at which both protocols are spoken. */
 export const PORT_MAPPING_PORT = 5351
 
+/** A gateway has been up for a day when the network begins: one that has only just started could not be told from itself. */
+const UPTIME = 86_400_000
+
 const NAT_PMP_VERSION = 0
 const PCP_VERSION = 2
 const ANSWER = 0x80
@@ -33,7 +36,7 @@ export class PortMappingServer {
     this.#table = table
     this.#external = external
     this.#clock = clock
-    this.#startedAt = clock.now()
+    this.#startedAt = clock.now() - UPTIME
   }
 
   /** Begins its epoch anew. */

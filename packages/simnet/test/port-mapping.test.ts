@@ -7,9 +7,9 @@ import { listen } from './support.ts'
 const hex = (bytes: Uint8Array | undefined): string =>
   bytes === undefined ? '' : Buffer.from(bytes).toString('hex')
 
-function home(portMapping: 'nat-pmp' | 'pcp') {
+function home(portMapping: 'nat-pmp' | 'pcp', isolated = false) {
   const net = new SimNet()
-  const nat = net.nat({ portMapping })
+  const nat = net.nat({ portMapping, isolated })
   const host = net.host({ behind: nat })
   const server = listen(host, 41_641)
   return { net, nat, host, server, socket: host.socket(), stranger: listen(net.host(), 9) }
@@ -33,13 +33,13 @@ describe('NAT-PMP', () => {
   test('tells the outside address and its epoch in seconds', () => {
     const { net, nat, socket } = home('nat-pmp')
     net.clock.advanceBy(5_000)
-    expect(hex(request(net, socket, gatewayOf(nat), '00 00'))).toBe('0080000000000005cb007101')
+    expect(hex(request(net, socket, gatewayOf(nat), '00 00'))).toBe('0080000000015185cb007101')
   })
 
   test('maps the port asked for, lets strangers in by it, and sends the answers out by it', () => {
     const { net, nat, server, socket, stranger } = home('nat-pmp')
     const answer = request(net, socket, gatewayOf(nat), '00 01 0000 a2a9 c350 00001c20')!
-    expect(hex(answer)).toBe('0081000000000000a2a9c35000001c20')
+    expect(hex(answer)).toBe('0081000000015180a2a9c35000001c20')
     const mapped = { address: nat.address, port: portAt(answer, 10) }
     stranger.say(mapped, 'hello')
     net.clock.advanceBy(100)
@@ -72,9 +72,14 @@ describe('NAT-PMP', () => {
     expect(hex(request(net, socket, gatewayOf(nat), '00 00'))).toMatch(/^0080000000000000/)
   })
 
+  test('is spoken to guests that may not speak to each other', () => {
+    const { net, nat, socket } = home('nat-pmp', true)
+    expect(hex(request(net, socket, gatewayOf(nat), '00 00'))).toMatch(/^0080000000015180/)
+  })
+
   test('refuses PCP by its version', () => {
     const { net, nat, socket } = home('nat-pmp')
-    expect(hex(request(net, socket, gatewayOf(nat), '02 00'.padEnd(68, '0')))).toBe('0080000100000000')
+    expect(hex(request(net, socket, gatewayOf(nat), '02 00'.padEnd(68, '0')))).toBe('0080000100015180')
   })
 })
 
@@ -85,12 +90,12 @@ describe('PCP', () => {
   test('announces itself, and maps', () => {
     const { net, nat, server, socket, stranger } = home('pcp')
     const announced = request(net, socket, gatewayOf(nat), `02 00 0000 00000000 ${CLIENT}`)
-    expect(hex(announced)).toBe(`02800000${'0'.repeat(40)}`)
+    expect(hex(announced)).toBe(`028000000000000000015180${'0'.repeat(24)}`)
     const any = '00000000000000000000ffff00000000'
     const asked = `02 01 0000 00001c20 ${CLIENT} ${NONCE} 11000000 a2a9 c350 ${any}`
     const answer = request(net, socket, gatewayOf(nat), asked)!
     expect(hex(answer)).toBe(
-      `0281000000001c20${'0'.repeat(32)}${NONCE}11000000a2a9c35000000000000000000000ffffcb007101`,
+      `0281000000001c2000015180${'0'.repeat(24)}${NONCE}11000000a2a9c35000000000000000000000ffffcb007101`,
     )
     stranger.say({ address: nat.address, port: 50_000 }, 'hello')
     net.clock.advanceBy(100)

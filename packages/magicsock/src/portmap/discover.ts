@@ -35,8 +35,10 @@ export function* discover(setting: Setting): Dialogue<Discovered> {
   while (setting.now() < until && !(found.natPmp && found.pcp && found.devices.length > 0)) {
     const happening = yield { kind: 'answer', until }
     if (happening.kind === 'nat-pmp' && happening.response.kind === 'address') {
-      found.natPmp = happening.response.result === 0
-      found.external = found.natPmp ? happening.response.address : undefined
+      // A no after a yes is for PCP: a gateway of the older protocol refuses its version in the same words (RFC 6886
+      // section 3.5).
+      if (happening.response.result === 0) found.external = happening.response.address
+      found.natPmp = found.external !== undefined
     } else if (happening.kind === 'pcp') {
       found.pcp = happening.response.result === PCP_RESULT_OK
     } else if (happening.kind === 'upnp') {

@@ -11,7 +11,15 @@ export const PORT = 41_641
 
 /** How a gateway behaves. Unset: it does not speak that. */
 export interface Manners {
-  natPmp?: { lifetime?: number; result?: number; external?: Uint8Array; port?: number; silentMap?: boolean }
+  natPmp?: {
+    lifetime?: number
+    result?: number
+    external?: Uint8Array
+    port?: number
+    silentMap?: boolean
+    /** Answers what is not its version as RFC 6886 section 3.5 wants it. */
+    refusesPcp?: boolean
+  }
   pcp?: { result?: number; badNonce?: boolean }
   upnp?: {
     location?: string
@@ -145,7 +153,8 @@ export class Home {
 
   #pcp(bytes: Uint8Array): void {
     this.asked.push(bytes[1] === 0 ? 'pcp announce' : `pcp map ${new DataView(bytes.buffer).getUint32(4)}`)
-    const { pcp } = this.manners
+    const { natPmp, pcp } = this.manners
+    if (natPmp?.refusesPcp === true) this.#answer(Uint8Array.of(0, 0x80, 0, 1, 0, 0, 0, 0), 5351)
     if (pcp === undefined) return
     const answer = bytes.slice()
     const view = new DataView(answer.buffer)

@@ -14,6 +14,12 @@ describe('a gateway that speaks something', () => {
     expect(home.mapper.services).toEqual({ natPmp: true, pcp: false, upnp: false })
   })
 
+  test('a NAT-PMP gateway that refuses PCP by its version is still used', () => {
+    const home = new Home({ natPmp: { refusesPcp: true } })
+    home.run(300)
+    expect(home.mapper.mapping?.service).toBe('nat-pmp')
+  })
+
   test('PCP alone gives one too', () => {
     const home = new Home({ pcp: {} })
     home.run(300)

@@ -1,0 +1,5 @@
+// The thread that runs a share of the seeds.
+import { parentPort, workerData } from 'node:worker_threads'
+import { runEvery, type Share } from './fuzz-share.ts'
+
+parentPort?.postMessage(runEvery(workerData as Share))
