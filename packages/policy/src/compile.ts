@@ -1,10 +1,11 @@
-// The compiler: policy and nodes in, one answer a node out. Today's only policy allows everything; the written
-// language takes its place behind the same function, as another member of the Policy union.
-
-import { parseAddress } from '@mesh/wire/ip'
-import type { FilterRule } from '@mesh/wire/control'
-import { parseRules, rulesAccept } from './rules.ts'
-import type { RuleSet } from './rules.ts'
+// The compiler: policy and network in, one answer a node out.
+import type { FilterRule, SSHPolicy } from '@mesh/wire/control'
+import { compileWritten } from './compiled-policy.ts'
+import type { Capabilities } from './language/access-rules.ts'
+import type { PolicyNode, PolicyUser } from './network.ts'
+import { type FlowQuestion, NOT_A_FLOW, type NodePolicy, readFlow, type Verdict } from './node-policy.ts'
+import { parseRules, type RuleSet, rulesAccept } from './rules.ts'
+import type { WrittenPolicy } from './written-policy.ts'
 
 /** Everybody may reach everybody on every port: what a network without a written policy means (control §7.1). */
 export interface AllowAllPolicy {
@@ -12,54 +13,7 @@ export interface AllowAllPolicy {
 }
 
 /** A policy, before it is compiled. */
-export type Policy = AllowAllPolicy
-
-/** What the compiler needs to know of a node. */
-export interface PolicyNode {
-  /** The node's number; the answers are keyed by it. */
-  readonly id: number
-  /** The number of the user who owns it, or `undefined` when tags own it. */
-  readonly user: number | undefined
-  /** Its tags, each as `tag:name`. */
-  readonly tags: readonly string[]
-  /** Its own addresses, as text without a prefix length. */
-  readonly addresses: readonly string[]
-  /** The subnet routes approved for it, in CIDR text. */
-  readonly routes: readonly string[]
-}
-
-/** One flow somebody asks about. */
-export interface FlowQuestion {
-  /** The source address, as text. */
-  readonly source: string
-  /** The destination address, as text. */
-  readonly destination: string
-  /** The IP protocol number: 6 for TCP, 17 for UDP, 1 and 58 for ICMP. */
-  readonly protocol: number
-  /** The destination port; 0 for protocols that have none. */
-  readonly port: number
-}
-
-/** The answer to a {@link FlowQuestion}, and why. */
-export interface Verdict {
-  /** Whether the flow may be opened. */
-  readonly allowed: boolean
-  /** One sentence naming the rule that decided. */
-  readonly reason: string
-}
-
-/** What the policy means for one node. */
-export interface NodePolicy {
-  /**
-   * The rules this node enforces on what comes in. The same array comes back as long as nothing changed, so a reader
-   * may compare by reference.
-   */
-  readonly packetFilter: readonly FilterRule[]
-  /** Tells whether this node sees the given peer in its map. Seeing is mutual. */
-  sees(peer: number): boolean
-  /** Decides one flow towards this node. */
-  verdict(flow: FlowQuestion): Verdict
-}
+export type Policy = AllowAllPolicy | WrittenPolicy
 
 /** The compiled policy: one answer a node. */
 export interface CompiledPolicy {
@@ -72,14 +26,24 @@ export const ALLOW_ALL_RULES: readonly FilterRule[] = [
   { SrcIPs: ['*'], DstPorts: [{ IP: '*', Ports: { First: 0, Last: 65535 } }] },
 ]
 
+/** Nobody logs in by SSH unless a policy says so. */
+const NO_SSH: SSHPolicy = { rules: [] }
+const NO_ATTRIBUTES: Capabilities = {}
+
 /**
- * Returns what the policy means for each node. The result is immutable: compile again when the policy, a node's
- * owner, tags, addresses or approved routes change.
+ * Returns what the policy means for each node. The result is immutable: compile again when the policy, a user, or a node's
+ * owner, tags, addresses or approved routes change. A node's answer is worked out when it is first asked for.
  */
-export function compile(policy: Policy, nodes: readonly PolicyNode[]): CompiledPolicy {
+export function compile(
+  policy: Policy,
+  nodes: readonly PolicyNode[],
+  users: readonly PolicyUser[] = [],
+): CompiledPolicy {
   switch (policy.kind) {
     case 'allow-all':
       return compileAllowAll(nodes)
+    case 'written':
+      return { forNode: compileWritten(policy, nodes, users) }
   }
 }
 
@@ -90,6 +54,9 @@ function compileAllowAll(nodes: readonly PolicyNode[]): CompiledPolicy {
   for (const { id } of nodes) {
     answers.set(id, {
       packetFilter: ALLOW_ALL_RULES,
+      sshPolicy: NO_SSH,
+      attributes: NO_ATTRIBUTES,
+      approved: () => [],
       sees: (peer) => peer !== id && ids.has(peer),
       verdict: (flow) => judge(rules, flow),
     })
@@ -98,12 +65,9 @@ function compileAllowAll(nodes: readonly PolicyNode[]): CompiledPolicy {
 }
 
 function judge(rules: RuleSet, flow: FlowQuestion): Verdict {
-  const source = parseAddress(flow.source)
-  const destination = parseAddress(flow.destination)
-  if (!source || !destination || source.length !== destination.length) {
-    return { allowed: false, reason: 'The source and the destination are not two addresses of one family.' }
-  }
-  const allowed = rulesAccept(rules, source, destination, flow.protocol, flow.port)
+  const read = readFlow(flow)
+  if (!read) return { allowed: false, reason: NOT_A_FLOW }
+  const allowed = rulesAccept(rules, read.source, read.destination, flow.protocol, flow.port)
   return allowed
     ? { allowed, reason: 'The network has no policy, so everything is allowed.' }
     : { allowed, reason: `No rule names protocol ${flow.protocol}.` }

@@ -78,6 +78,19 @@ export function rulesAccept(
   })
 }
 
+/** Returns the ports that a source may reach at a destination by a protocol; ranges may overlap. */
+export function allowedPorts(
+  rules: RuleSet,
+  source: Uint8Array,
+  destination: Uint8Array,
+  protocol: number,
+): readonly { readonly first: number; readonly last: number }[] {
+  return rules
+    .filter((rule) => rule.protocols.has(protocol) && inRanges(rule.sources, source, 0, source.length))
+    .flatMap((rule) => rule.destinations)
+    .filter(({ ranges }) => inRanges(ranges, destination, 0, destination.length))
+}
+
 /** Decides one packet: source and destination are read at their offsets, nothing is allocated. */
 export function rulesAcceptPacket(
   rules: RuleSet,

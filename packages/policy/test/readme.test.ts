@@ -12,6 +12,13 @@ test('the example of the README runs and prints what it says', async () => {
   expect(log.mock.calls).toEqual([[true, false], [true], ['accept'], ['not-local']])
 })
 
+test('the example of the written language runs and prints what it says', async () => {
+  expect(read('README.md')).toContain(`\`\`\`ts\n${read('examples/written.ts')}\`\`\``)
+  const log = vi.spyOn(console, 'log').mockReturnValue()
+  await import('../examples/written.ts')
+  expect(log.mock.calls).toEqual([[['100.64.0.1']], ['It is allowed by acls[0].']])
+})
+
 test('the README opens with the words of the package documentation', () => {
   const [, story = ''] = /\/\*\*\n \* (.+?)\n \*\n/s.exec(read('src/index.ts')) ?? []
   expect(read('README.md').split('\n\n')[1]).toBe(story.replaceAll('\n * ', '\n'))

@@ -1,0 +1,55 @@
+// What a compiled policy answers about one node.
+import type { FilterRule, SSHPolicy } from '@mesh/wire/control'
+import { type IpAddress, parseAddress } from '@mesh/wire/ip'
+import type { Capabilities } from './language/access-rules.ts'
+
+/** One flow somebody asks about. */
+export interface FlowQuestion {
+  /** The source address, as text. */
+  readonly source: string
+  /** The destination address, as text. */
+  readonly destination: string
+  /** The IP protocol number: 6 for TCP, 17 for UDP, 1 and 58 for ICMP. */
+  readonly protocol: number
+  /** The destination port; 0 for protocols that have none. */
+  readonly port: number
+}
+
+/** The answer to a {@link FlowQuestion}, and why. */
+export interface Verdict {
+  /** Whether the flow may be opened. */
+  readonly allowed: boolean
+  /** One sentence naming the rule that decided. */
+  readonly reason: string
+}
+
+/** What the policy means for one node. */
+export interface NodePolicy {
+  /**
+   * The rules this node enforces on what comes in. The same array comes back as long as nothing changed, so a reader
+   * may compare by reference.
+   */
+  readonly packetFilter: readonly FilterRule[]
+  /** What this node's SSH server goes by. The same object comes back as long as nothing changed. */
+  readonly sshPolicy: SSHPolicy
+  /** The capabilities this node has for itself, beside those that every node has. */
+  readonly attributes: Capabilities
+  /** Returns those of the routes it offers, in CIDR text, that the policy approves; an exit node's are two of them. */
+  approved(offered: readonly string[]): readonly string[]
+  /** Tells whether this node sees the given peer in its map. Seeing is mutual. */
+  sees(peer: number): boolean
+  /** Decides one flow towards this node. */
+  verdict(flow: FlowQuestion): Verdict
+}
+
+/** What a verdict says of a question that is none. */
+export const NOT_A_FLOW = 'The source and the destination are not two addresses of one family.'
+
+/** Reads the addresses of a flow; `undefined` when they are not two of one family. */
+export function readFlow(
+  flow: FlowQuestion,
+): { readonly source: IpAddress; readonly destination: IpAddress } | undefined {
+  const source = parseAddress(flow.source)
+  const destination = parseAddress(flow.destination)
+  return source && destination && source.length === destination.length ? { source, destination } : undefined
+}

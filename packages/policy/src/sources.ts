@@ -1,0 +1,57 @@
+// The left side of a rule: where packets may come from, as the text of filter rules and as the nodes that are meant.
+import { formatPrefix, type Prefix } from '@mesh/wire/ip'
+import { addressText, type Selector } from './language/selector.ts'
+import { type Member, type Network, overlap } from './network.ts'
+
+/** What `*` means as a source: the addresses of nodes, without the block that some systems keep for themselves. */
+const EVERY_NODE = [
+  '100.64.0.0-100.115.91.255',
+  '100.115.94.0-100.127.255.255',
+  'fd7a:115c:a1e0::/48',
+] as const
+
+/** The sources of one rule. */
+export interface Sources {
+  /** Sorted as text, each once. */
+  readonly texts: readonly string[]
+  /** Tells whether a node is meant, by its address or by what is behind it. */
+  has(member: Member): boolean
+}
+
+/** Returns what selectors mean as sources. */
+export function sourcesOf(selectors: readonly Selector[], network: Network): Sources {
+  const texts = new Set<string>()
+  const members = new Set<Member>()
+  const prefixes: Prefix[] = []
+  let isAny = false
+  for (const selector of selectors) {
+    if (selector.kind === 'any') {
+      isAny = true
+      for (const text of [...EVERY_NODE, ...subnetTexts(network)]) texts.add(text)
+    } else if (selector.kind === 'addresses') {
+      prefixes.push(selector.prefix)
+      texts.add(selector.text)
+    } else if (selector.kind === 'autogroup' && selector.name === 'danger-all') {
+      isAny = true
+      texts.add('*')
+    } else {
+      for (const member of network.identified(selector) ?? []) {
+        members.add(member)
+        for (const address of member.addresses) texts.add(addressText(address))
+      }
+    }
+  }
+  return {
+    texts: [...texts].toSorted(),
+    has: (member) =>
+      isAny ||
+      members.has(member) ||
+      prefixes.some((prefix) => [...member.addresses, ...member.subnets].some((own) => overlap(prefix, own))),
+  }
+}
+
+function subnetTexts(network: Network): readonly string[] {
+  return Array.from(network.members.values(), ({ subnets }) =>
+    subnets.map((subnet) => formatPrefix(subnet)),
+  ).flat()
+}
