@@ -1,6 +1,5 @@
 // `pnpm interop relay`: is our client at home on a real derper, do real clients and real probes take our relay for one,
 // and do the two kinds of relay make one mesh?
-import { writeFileSync } from 'node:fs'
 import { join as joinPath } from 'node:path'
 import type { RelayRegion } from '@mesh/derp-client'
 import { eventually, type Started } from '../netns/lab.ts'
@@ -15,8 +14,9 @@ import {
   turnedAway,
   writeSecret,
 } from './relays.ts'
+import { allGood, PROBES, startNamed, startProbe } from './relay-probes.ts'
 import { startAskingDerper, startControl } from './servers.ts'
-import { buildSite, type Place, type Site } from './site.ts'
+import { blockUdp, buildSite, type Place } from './site.ts'
 
 const TAILSCALE = ['tailscaled', 'tailscale']
 
@@ -95,20 +95,12 @@ export const relay: readonly InteropCase[] = [
     peers: ['derpprobe'],
     run: async (lab, trail, peer) => {
       const { hub, a } = await triangle(lab)
-      const started = await trail('relay up', () => startOurs(hub, undefined, PROBED_NAME))
-      const probe = (...args: readonly string[]): Started =>
-        startProbe(a, hub, started, peer('derpprobe'), args)
+      const started = await trail('relay up', () => startNamed(hub, 'relay.test'))
+      const probe = (...args: readonly string[]): Started => startProbe(a, [started], peer('derpprobe'), args)
       const once = probe('-once', '-bw-interval=1s', '-bw-probe-size-bytes=1000000')
-      await eventually('derpprobe to end', async () => once.ended || undefined, 60_000)
-      for (const [stage, name] of [
-        ['TLS', 'tls'],
-        ['STUN', 'udp'],
-        ['mesh', 'mesh'],
-        ['bandwidth', 'bw'],
-      ] as const) {
+      await allGood(once)
+      for (const [stage, name] of PROBES)
         await trail(stage, () => once.waitFor(new RegExp(`^\\S+ \\S+ good: derp/\\S+/${name}: .*`, 'm')))
-      }
-      if (/ bad: /.test(once.output)) throw new Error(once.output)
       // This one never ends by itself, so it is asked how it goes.
       probe('-listen=127.0.0.1:8030', '-qd-packets-per-second=50')
       await trail('queueing delay', () =>
@@ -123,6 +115,25 @@ export const relay: readonly InteropCase[] = [
           60_000,
         ),
       )
+    },
+  },
+  {
+    name: 'S16 derpprobe on two of our relays as one mesh',
+    peers: ['derpprobe'],
+    run: async (lab, trail, peer) => {
+      const { hub, a, other } = await triangle(lab)
+      const secretFile = writeSecret(hub)
+      // Each has to know the other's pin: the first start makes the certificate.
+      const first = [await startNamed(hub, 'a.test'), await startNamed(other, 'b.test')] as const
+      for (const { program } of first) await program.stop()
+      const siblings = first.map(({ name, at, pin }) => `${name}:3340/${at.address}#${pin}`).join(',')
+      const mesh = { secretFile, siblings }
+      const relays = [await startNamed(hub, 'a.test', mesh), await startNamed(other, 'b.test', mesh)]
+      for (const { program } of relays) await trail('meshed', () => program.waitFor(/meshed with/))
+      const once = startProbe(a, relays, peer('derpprobe'), ['-once'])
+      await allGood(once)
+      for (const pair of ['1a/1b', '1b/1a', '1a/1a', '1b/1b'])
+        await trail(pair, () => once.waitFor(new RegExp(` good: derp/\\S+/${pair}/mesh: `)))
     },
   },
   {
@@ -254,40 +265,13 @@ function three([a, b, c]: readonly Place[]): [Place, Place, Place] {
 async function triangle(
   lab: Parameters<InteropCase['run']>[0],
 ): Promise<{ hub: Place; a: Place; b: Place; other: Place }> {
-  const site: Site = await buildSite(lab, ['a', 'b', 'r'])
+  const site = await buildSite(lab, ['a', 'b', 'r'])
   const [a, b, other] = three(site.nodes)
   return { hub: site.hub, a, b, other }
-}
-
-/** The name under which probes know our relay: they ask for names in TLS, and pins mean nothing to them. */
-const PROBED_NAME = 'relay.test'
-
-function startProbe(
-  place: Place,
-  hub: Place,
-  { region, certificate }: { region: RelayRegion; certificate: string },
-  derpprobe: string,
-  args: readonly string[],
-): Started {
-  const [map, hosts] = [joinPath(place.folder, 'map.json'), joinPath(place.folder, 'hosts')]
-  const Nodes = region.Nodes?.map((node) => ({ ...node, CertName: '', IPv4: hub.address }))
-  writeFileSync(map, JSON.stringify({ Regions: { [region.RegionID]: { ...region, Nodes } } }))
-  writeFileSync(hosts, `${hub.address} ${PROBED_NAME}\n`)
-  // What is mounted here only this program sees.
-  const script = 'mount --bind "$0" /etc/hosts && export SSL_CERT_FILE="$1" && shift && exec "$@"'
-  const program = [derpprobe, `-derp-map=file://${map}`, '-spread=false', ...args]
-  return place.namespace.start('sh', '-c', script, hosts, certificate, ...program)
 }
 
 /** Fetches a page from within a namespace. */
 async function fetchIn({ namespace }: Place, url: string): Promise<string> {
   const script = 'fetch(process.argv[1]).then((answer) => answer.text()).then(console.log)'
   return (await namespace.run(process.execPath, '-e', script, url)).stdout
-}
-
-/** Lets no UDP out of a place: what is left is TCP to the relay. */
-async function blockUdp({ namespace }: Place): Promise<void> {
-  await namespace.run('nft', 'add table inet guard')
-  await namespace.run('nft', 'add chain inet guard out { type filter hook output priority 0 ; }')
-  await namespace.run('nft', 'add rule inet guard out oifname != "tailscale0" meta l4proto udp drop')
 }

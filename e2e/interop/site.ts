@@ -45,6 +45,14 @@ export async function buildSite(
   return { hub, nodes }
 }
 
+/** Lets no UDP out of a place but into the mesh: what is left is TCP to the relay. */
+export async function blockUdp({ namespace }: Place): Promise<void> {
+  await namespace.run('nft', 'add table inet guard')
+  await namespace.run('nft', 'add chain inet guard out { type filter hook output priority 0 ; }')
+  const rule = 'add rule inet guard out oifname != { "tailscale0", "mesh0" } meta l4proto udp drop'
+  await namespace.run('nft', rule)
+}
+
 /** Returns a place in a namespace, with a folder of its own. */
 export function place(namespace: Namespace, address: string): Place {
   return { namespace, address, folder: mkdtempSync(join(scratch, 'node-')) }

@@ -39,7 +39,7 @@ test('a relay is measured over TLS when it is who it should be, and not otherwis
   expect(await measureRelayByHttps(impostor)).toBeUndefined()
 })
 
-test('D15: where no STUN server answers, what HTTPS measures makes a home', async () => {
+test('D15, S1: where no STUN server answers, what HTTPS measures makes a home', async () => {
   await using relay = await openRelay()
   const connected: number[] = []
   const sock = await openMagicSock({
