@@ -28,7 +28,11 @@ export interface ArenaDataPlaneOptions {
 
 /** What {@link loadArenaDataPlane} found. */
 export type ArenaPlaneLoad =
-  | { readonly kind: 'loaded'; readonly open: (outputs: DataPlaneOutputs, mtu: number) => ArenaDataPlane }
+  | {
+      readonly kind: 'loaded'
+      /** Opens one data plane over the arena. */
+      readonly open: (outputs: DataPlaneOutputs, mtu: number) => ArenaDataPlane
+    }
   | { readonly kind: 'missing'; readonly reason: string }
 
 /** Keys of a plane that was loaded: two for each of three sessions of a peer. */

@@ -23,8 +23,11 @@ export interface DescriptorTun {
 
 /** Any other packet device, such as `openTun` or `createTunPair` of `@mesh/tun` give. */
 export interface BatchTun {
+  /** The longest packet it takes, bytes. */
   readonly mtu: number
+  /** Says who takes the packets that the host sends; the buffer is lent for the call. */
   onPackets(sink: (batch: PacketBatch) => void): void
+  /** Gives packets to the host. The buffer is the caller's again when it returns. */
   write(batch: PacketBatch): unknown
 }
 
