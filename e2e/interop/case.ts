@@ -9,6 +9,8 @@ export interface InteropCase {
   readonly name: string
   /** Programs of other projects that must lie in `MESH_PEERS`. */
   readonly peers: readonly string[]
+  /** Programs of the distribution that must be installed. */
+  readonly programs?: readonly string[]
   /** Goes through the stages; throws with the reason where it stops. `peer` gives a program's path. */
   readonly run: (lab: Lab, trail: Trail, peer: (program: string) => string) => Promise<void>
 }

@@ -3,7 +3,7 @@
 // ran and stopped short makes the exit code 1.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { Lab } from '../netns/lab.ts'
+import { isOnPath, Lab } from '../netns/lab.ts'
 import type { InteropCase, Trail } from './case.ts'
 import { control } from './control.ts'
 import { controlNodes } from './control-nodes.ts'
@@ -12,6 +12,7 @@ import { headscale } from './headscale.ts'
 import { localapi } from './localapi.ts'
 import { magicsock } from './magicsock.ts'
 import { relay } from './relay.ts'
+import { wireguard } from './wireguard.ts'
 
 const GROUPS: Readonly<Record<string, readonly InteropCase[]>> = {
   first,
@@ -20,6 +21,7 @@ const GROUPS: Readonly<Record<string, readonly InteropCase[]>> = {
   localapi,
   magicsock,
   relay,
+  wireguard,
 }
 
 type Outcome = 'reached' | 'stopped' | 'skipped'
@@ -67,11 +69,13 @@ async function attempt(one: InteropCase): Promise<Outcome> {
   }
 }
 
-function skipReason(one: InteropCase): string | undefined {
+function skipReason({ peers, programs = [] }: InteropCase): string | undefined {
   const folder = process.env['MESH_PEERS']
-  if (folder === undefined) return 'MESH_PEERS names no folder with the peers'
-  const missing = one.peers.filter((program) => !existsSync(join(folder, program)))
+  if (folder === undefined && peers.length > 0) return 'MESH_PEERS names no folder with the peers'
+  const missing = peers.filter((program) => !existsSync(join(folder ?? '', program)))
   if (missing.length > 0) return `MESH_PEERS has no ${missing.join(', ')}`
+  const absent = programs.filter((program) => !isOnPath(program))
+  if (absent.length > 0) return `not installed: ${absent.join(', ')}`
   if (process.platform !== 'linux' || process.getuid?.() !== 0)
     return 'network namespaces need Linux and root'
   return undefined

@@ -8,6 +8,7 @@ import {
   spawn,
 } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import type { Writable } from 'node:stream'
 
 /** What a finished program said. */
@@ -195,6 +196,12 @@ export class Started {
     await this.#exited
     clearTimeout(force)
   }
+}
+
+/** Tells whether a program can be started by its name. */
+export function isOnPath(program: string): boolean {
+  const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin']
+  return folders.some((folder) => folder !== '' && existsSync(`${folder}/${program}`))
 }
 
 /** Tries something until it returns a value, and throws when it takes too long. */

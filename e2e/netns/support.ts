@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { tunUnsupportedReason } from '@mesh/tun/node'
 import { test, type TestAPI } from 'vitest'
-import { Lab } from './lab.ts'
+import { isOnPath, Lab } from './lab.ts'
 
 export { eventually, Lab, Namespace, type RunResult, Started } from './lab.ts'
 
@@ -29,11 +29,6 @@ export function netnsSkipReason(programs: readonly string[]): string | undefined
   if (missing.length > 0) return `not installed: ${missing.join(', ')}`
   if (process.getuid?.() !== 0) return 'network namespaces need root'
   return namespacesFail() ?? tunUnsupportedReason()
-}
-
-function isOnPath(program: string): boolean {
-  const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin']
-  return folders.some((folder) => folder !== '' && existsSync(`${folder}/${program}`))
 }
 
 /** Root inside a container may still not make namespaces: try. */

@@ -39,6 +39,7 @@ async function serve(): Promise<void> {
         event: 'status',
         rss: process.memoryUsage().rss,
         ...node.device.counters(),
+        losses: node.losses,
         handshakes: node.device.handshakeDrops,
       })
   })

@@ -12,7 +12,7 @@ export {
   linuxDataPlaneUnsupportedReason,
 } from './linux-data-plane.ts'
 export { parseConfig } from '../plain/config-file.ts'
-export { type Underlay } from './underlay.ts'
+export type { Losses, Underlay } from './underlay.ts'
 export { serveUapi, type UapiServer, type UapiTarget } from './uapi-server.ts'
 export {
   type BatchTun,

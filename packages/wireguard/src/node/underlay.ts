@@ -8,6 +8,8 @@ import { type PacketBatch, packetOf } from '../packet-batch.ts'
 export interface Underlay {
   /** The port it is bound to. */
   readonly port: number
+  /** What was lost outside the device: datagrams the system would not send, packets the host would not take. */
+  readonly losses: Losses
   /** Sends datagrams (lent) in order. What the system refuses is lost, as anything may be on the way. */
   send(batch: PacketBatch, to: Endpoint): void
   /** Opens the sockets anew on another port, 0 for any. Rejects, and goes on as before, when it cannot be had. */
@@ -16,6 +18,12 @@ export interface Underlay {
   setMark(mark: number): Promise<void>
   /** Closes the sockets. Harmless when repeated. */
   close(): Promise<void>
+}
+
+/** Packets lost outside the device, whose own drops are in its counters. */
+export interface Losses {
+  readonly sendErrors: number
+  readonly hostDrops: number
 }
 
 /** Takes a datagram, lent until it returns. */
@@ -42,6 +50,7 @@ class UdpUnderlay implements Underlay {
   readonly #sink: DatagramSink
   readonly #senders = new Map<string, Endpoint>()
   #sockets: readonly Socket[] = []
+  #sendErrors = 0
 
   constructor(address: string | undefined, sink: DatagramSink) {
     this.#address = address
@@ -52,13 +61,17 @@ class UdpUnderlay implements Underlay {
     return this.#sockets[0]?.address().port ?? 0
   }
 
+  get losses(): Losses {
+    return { sendErrors: this.#sendErrors, hostDrops: 0 }
+  }
+
   send(batch: PacketBatch, to: Endpoint): void {
     const family = to.address.length === 4 ? 'IPv4' : 'IPv6'
     const socket = this.#sockets.find((one) => one.address().family === family)
     const address = formatAddress(to.address)
     // The batch is lent and the socket sends later: each datagram is copied.
     for (let i = 0; i < batch.count; i += 1) {
-      socket?.send(packetOf(batch, i).slice(), to.port, address, () => undefined)
+      socket?.send(packetOf(batch, i).slice(), to.port, address, this.#countError)
     }
   }
 
@@ -76,6 +89,10 @@ class UdpUnderlay implements Underlay {
     const closing = this.#sockets
     this.#sockets = []
     await Promise.all(closing.map((socket) => new Promise<void>((resolve) => void socket.close(resolve))))
+  }
+
+  readonly #countError = (error: Error | null): void => {
+    if (error !== null) this.#sendErrors += 1
   }
 
   async #open(port: number): Promise<Socket[]> {

@@ -13,7 +13,7 @@ import { type PlainEvent, PlainWireGuard } from '../plain/plain-wireguard.ts'
 import { changeFor, type InterfaceSettings, type PeerSettings, readKey } from '../plain/settings.ts'
 import { loadWasmCrypto } from '../wasm/index.ts'
 import { LinuxDataPlane, type LinuxDataPlaneEvent } from './linux-data-plane.ts'
-import { type DatagramSink, openUdpUnderlay, type Underlay, unsupported } from './underlay.ts'
+import { type DatagramSink, type Losses, openUdpUnderlay, type Underlay, unsupported } from './underlay.ts'
 
 /** A TUN with virtio headers, such as `openOffloadTun` of `@mesh/tun/node` opens: the Linux data plane moves its packets. */
 export interface DescriptorTun {
@@ -106,6 +106,11 @@ export class WireGuardNode {
   /** The counters of the device inside. */
   get device(): PlainWireGuard['device'] {
     return this.#core.device
+  }
+
+  /** What was lost outside the device, which counts its own drops. */
+  get losses(): Losses {
+    return this.#underlay.losses
   }
 
   /** Sends an IP packet (copied) to whichever peer its destination belongs to. */
@@ -237,6 +242,11 @@ class PlaneUnderlay implements Underlay {
   get port(): number {
     const { v4, v6 } = this.#plane.sockets.ports
     return v4 ?? v6 ?? 0
+  }
+
+  get losses(): Losses {
+    const { sendErrors, hostDrops } = this.#plane.losses
+    return { sendErrors, hostDrops }
   }
 
   send(batch: PacketBatch, to: Endpoint): void {
