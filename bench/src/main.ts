@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { aeadBench } from './aead.ts'
 import type { Bench, BenchResult } from './bench.ts'
 import { daemonBench } from './daemon.ts'
+import { controlBench } from './control.ts'
 import { dataplaneBench } from './dataplane.ts'
 import { handshakeBench } from './handshake.ts'
 import { watchMachine } from './machine.ts'
@@ -13,6 +14,7 @@ import { relayBench } from './relay.ts'
 
 const benches: Readonly<Record<string, Bench>> = {
   aead: aeadBench,
+  control: controlBench,
   handshake: handshakeBench,
   dataplane: dataplaneBench,
   daemon: daemonBench,
