@@ -8,7 +8,7 @@ import { parseDuration } from './durations.ts'
 import { addRelay } from './relay-flag.ts'
 import type { ListenAddress, ServeFlags } from './serve.ts'
 import { addNodes } from './node-verbs.ts'
-import { defaultStateDirectory } from './state-directory.ts'
+import { claim, defaultStateDirectory, stateDirectory } from './state-directory.ts'
 import { addKeys, addUsers } from './user-verbs.ts'
 import { print } from './verbs.ts'
 import { VERSION } from './version.ts'
@@ -22,6 +22,23 @@ function program(): Command {
   addUsers(root.command('users').description('Manage the people who own nodes.'))
   addKeys(root.command('preauthkeys').description('Manage the keys that let machines in unattended.'))
   addNodes(root.command('nodes').description('Manage the machines of the mesh.'))
+  root
+    .command('migrate')
+    .description('Bring the database up to date, which serve does too.')
+    .option('--state-dir <path>', "the server's directory", defaultStateDirectory())
+    .option('--database <url>', 'PostgreSQL, postgres://…, instead of the file in the directory', databaseUrl)
+    .option('--dry-run', 'only say what would be done')
+    .action(async (flags: { stateDir: string; database?: string; dryRun?: boolean }) => {
+      const { missingSteps, openStore } = await import('./database.ts')
+      const state = stateDirectory(flags.stateDir)
+      const missing = await missingSteps(flags.database, state)
+      if (!flags.dryRun) {
+        claim(state)
+        await (await openStore(flags.database, state)).close()
+      }
+      const done = flags.dryRun ? 'would run' : 'ran'
+      print(missing.length === 0 ? 'The database is up to date.' : `${done} ${missing.join(', ')}`)
+    })
   root
     .command('version')
     .description('Show the version.')
@@ -59,6 +76,12 @@ function addServe(root: Command): void {
       parseDuration,
       0,
     )
+    .option(
+      '--database <url>',
+      'keep everything in PostgreSQL, postgres://…, which servers may share',
+      databaseUrl,
+    )
+    .option('--private-key <file>', "the server's key; servers that share a database need the same one")
     .option('--verbose', 'log more')
     .action(async (flags: ServeFlags) => {
       // Loaded only here: the other verbs need nothing of it, and start faster without.
@@ -74,6 +97,11 @@ function append(text: string, before: readonly string[]): readonly string[] {
 function serverUrl(text: string): string {
   if (/^https?:\/\/[^/\s]+\/*$/.test(text)) return text.replace(/\/+$/, '')
   throw new InvalidArgumentError('Write it as https://host or http://host:port.')
+}
+
+function databaseUrl(text: string): string {
+  if (/^postgres(ql)?:\/\/\S+$/.test(text)) return text
+  throw new InvalidArgumentError('Write it as postgres://user:password@host:port/database.')
 }
 
 function stunAddress(text: string): ListenAddress | 'off' {

@@ -1,18 +1,14 @@
 // `mesh-control serve`: puts the state directory, the listener and the command socket together, and ends them in order.
 
 import type { Server } from 'node:http'
-import {
-  type ControlListener,
-  listenControl,
-  loadControlKey,
-  openSqliteStore,
-} from '@mesh/control-server/node'
+import { type ControlListener, listenControl, loadControlKey } from '@mesh/control-server/node'
 import type { RelayEntry, Store } from '@mesh/control-server'
 import pino from 'pino'
 import { listenForCommands } from './admin-socket.ts'
 import { keepCertificateFresh, readCertificate } from './certificate.ts'
 import { CommandError, reasonOf, systemCodeOf } from './command-error.ts'
 import { type EmbeddedRelay, startEmbeddedRelay, stunBeside } from './embedded-relay.ts'
+import { openStore } from './database.ts'
 import { readRelays } from './relays.ts'
 import { claim, stateDirectory } from './state-directory.ts'
 import { VERSION } from './version.ts'
@@ -32,6 +28,8 @@ export interface ServeFlags {
   readonly tlsCert?: string
   readonly tlsKey?: string
   readonly nodeExpiry: number
+  readonly database?: string
+  readonly privateKey?: string
   readonly verbose?: boolean
 }
 
@@ -51,8 +49,8 @@ export async function serve(flags: ServeFlags): Promise<void> {
   const tls = readCertificate(flags)
   const state = stateDirectory(flags.stateDir)
   claim(state)
-  const privateKey = loadControlKey(state.privateKey)
-  const store = await openSqliteStore(state.database)
+  const privateKey = loadControlKey(flags.privateKey ?? state.privateKey)
+  const store = await openStore(flags.database, state)
   let control: ControlListener | undefined
   const relay = await embed(flags, state.relayKey, (nodeKey) => control?.admits(nodeKey) ?? false)
   const derpMap = relay ? relay.addTo(relays) : relays

@@ -51,10 +51,10 @@ export async function startHeadscale(program: string): Promise<MeasuredControl> 
   const folder = mkdtempSync(join(tmpdir(), 'mesh-bench-'))
   const [port, metrics, grpc] = [await freePort(), await freePort(), await freePort()]
   const at = (name: string): string => join(folder, name)
-  const derp = at('derp.json')
+  const derp = at('derp.yaml')
   writeFileSync(
     derp,
-    JSON.stringify({ regions: { 900: { regionid: 900, regioncode: 'x', regionname: 'x', nodes: [] } } }),
+    'regions:\n  900:\n    regionid: 900\n    regioncode: x\n    regionname: x\n    nodes: []\n',
   )
   const config = at('config.yaml')
   writeFileSync(

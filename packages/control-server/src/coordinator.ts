@@ -339,15 +339,19 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     if (node) this.#out.push({ kind: 'event', event: 'registered', node: node.id })
   }
 
-  /** Takes what a request says of its node. A stream says nothing new but a first disco key (control §3.2). */
+  /**
+   * Takes what a request says of its node. Only an update reports; a stream, or one who wants a snapshot, says nothing new
+   * but a first disco key (control §3.2).
+   */
   #update(node: NodeRecord, request: MapRequest): void {
     const discoKey = isZeroKey(request.DiscoKey) ? '' : (request.DiscoKey ?? '')
     const change: { -readonly [K in keyof NodeChange]: NodeChange[K] } = {}
-    if (discoKey !== '' && discoKey !== node.discoKey && (!request.Stream || node.discoKey === '')) {
+    const reports = request.OmitPeers === true && request.Stream !== true
+    if (discoKey !== '' && discoKey !== node.discoKey && (reports || node.discoKey === '')) {
       change.discoKey = discoKey
     }
     if (request.Version !== node.capVersion) change.capVersion = request.Version
-    if (!request.Stream) Object.assign(change, reportedChange(node, request))
+    if (reports) Object.assign(change, reportedChange(node, request))
     if (Object.keys(change).length > 0) this.#network.updateNode(node.id, change)
   }
 

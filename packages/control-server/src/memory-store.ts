@@ -28,6 +28,11 @@ export class MemoryStore implements Store {
   #counters: Counters = NOTHING.counters
   #version = 0
 
+  /** The newest version. */
+  get version(): number {
+    return this.#version
+  }
+
   /** Returns what changed after a version. */
   since(version: number): Promise<News> {
     return Promise.resolve(this.read(version))

@@ -56,6 +56,7 @@ export class World {
     this.collect()
     for (let at = next(); at <= end; at = next()) {
       this.now = Math.max(this.now, at)
+      this.catchUp()
       if (coordinator.pollTimeout() <= this.now) coordinator.handleTimeout(this.now)
       this.collect()
       if (coordinator.streams.pollTimeout() <= this.now) coordinator.streams.handleTimeout(this.now)
@@ -77,6 +78,7 @@ export class World {
   /** Takes what other worlds with the same store changed. */
   catchUp(): void {
     this.#commit()
+    if (this.#store.version === this.coordinator.version) return
     this.coordinator.takeNews(this.#store.read(this.coordinator.version), this.now)
     this.collect()
   }

@@ -1,0 +1,26 @@
+// Which database a server keeps its records in: the file of its state directory, or PostgreSQL, which servers share.
+
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Store } from '@mesh/control-server'
+import {
+  missingPostgresSteps,
+  missingSqliteSteps,
+  openPostgresStore,
+  openSqliteStore,
+} from '@mesh/control-server/node'
+import type { StateDirectory } from './state-directory.ts'
+
+/** Opens the database at a URL, or the file of the directory when there is none. */
+export function openStore(url: string | undefined, state: StateDirectory): Promise<Store> {
+  if (url === undefined) return openSqliteStore(state.database)
+  const backup = join(state.path, 'database.before-migration.json')
+  const onMigration = async (rows: object): Promise<void> =>
+    writeFileSync(backup, JSON.stringify(rows), { mode: 0o600 })
+  return openPostgresStore({ url, onMigration })
+}
+
+/** Returns the migrations that opening it would run, without running them. */
+export function missingSteps(url: string | undefined, state: StateDirectory): Promise<readonly string[]> {
+  return url === undefined ? missingSqliteSteps(state.database) : missingPostgresSteps(url)
+}
