@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process'
 import { unlink } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import type { DeviceChoice } from './device.ts'
-import { isAnswered } from './socket-path.ts'
+import { isAnswered } from './listen-socket.ts'
 
 const run = promisify(execFile)
 

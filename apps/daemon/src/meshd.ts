@@ -4,14 +4,22 @@
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { memoryStore, type StateStore } from '@mesh/net'
-import { DATA_PLANES, type DataPlaneChoice, mapFile, MeshNode, openFileStore } from '@mesh/net/node'
+import {
+  DATA_PLANES,
+  type DataPlaneChoice,
+  mapFile,
+  MeshNode,
+  openFileStore,
+  whyNoThread,
+} from '@mesh/net/node'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import pino from 'pino'
 import { Backend, type NodeRequest } from './backend.ts'
 import { cleanUp } from './cleanup.ts'
 import { checkDevice, type DeviceChoice, deviceOptions } from './device.ts'
 import { createLocalApi } from './local-api.ts'
-import { defaultSocketPath, defaultStateDirectory, listenOnSocket } from './socket-path.ts'
+import { listenOnSocket } from './listen-socket.ts'
+import { defaultSocketPath, defaultStateDirectory } from './socket-path.ts'
 import { lockState } from './state-lock.ts'
 import { VERSION } from './version.ts'
 
@@ -77,6 +85,7 @@ async function main(): Promise<void> {
     for (const what of await cleanUp(flags.socket, device)) process.stderr.write(`removed ${what}\n`)
     return
   }
+  whyNoThread(flags.dataPlane, device.kind === 'tun') // refuses what cannot be had, before anything is begun
   const level = flags.verbose >= 2 ? 'trace' : flags.verbose === 1 ? 'debug' : 'info'
   const log = pino({ base: null, level }, pino.destination({ fd: 2, sync: true }))
   const statePath = flags.state === 'mem:' ? undefined : (flags.state ?? join(flags.statedir, 'meshd.state'))

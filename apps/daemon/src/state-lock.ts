@@ -1,9 +1,9 @@
 // One daemon a state file: two would overwrite each other's keys and be one node in two places. Node has no file lock
 // of its own, but SQLite has: the system lets go of it when the process ends, however it ends.
 import { chmodSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { makeFolder } from '@mesh/net/node'
 
 /** A lock that is held; it goes with the process. */
 export interface StateLock {
@@ -23,7 +23,7 @@ export async function lockState(path: string): Promise<StateLock> {
   const file = `${path}.lock`
   let opened: DatabaseSync | undefined
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    await makeFolder(dirname(path), 0o700)
     const database = new DatabaseSync(file)
     opened = database
     database.exec('PRAGMA journal_mode = MEMORY; PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE')

@@ -88,6 +88,12 @@ describe('meshd', () => {
     [['--nonsense'], /unknown option '--nonsense'/],
     [['--port=70000'], /must be a port number/],
     [['--verbose=loud'], /must be 0, 1 or 2/],
+    [['--data-plane=fast'], /Allowed choices are auto, linux, wasm, portable/],
+    [
+      ['--data-plane=linux', '--tun=userspace-networking', '--state=mem:'],
+      /There is no linux data plane here: it needs a TUN device\.$/,
+    ],
+    [['--tun=userspace-networking', '--state=/proc/x/y'], /state file .* cannot be locked \(ENOENT\)\.$/],
   ])('refuses %j in one sentence', async (args, pattern) => {
     expect(await meshd(...args)).toMatch(pattern)
   })

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Backend } from '../src/backend.ts'
 import { createLocalApi } from '../src/local-api.ts'
 import { LocalClient } from '../src/local-client.ts'
-import { listenOnSocket } from '../src/socket-path.ts'
+import { listenOnSocket } from '../src/listen-socket.ts'
 import { FakeNode } from './fake-node.ts'
 
 let directory = ''

@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createWriteStream, type WriteStream } from 'node:fs'
+import { guardGroup, releaseGroup } from './guard.ts'
 
 /** How a program is started. */
 export interface ChildOptions {
@@ -49,9 +50,12 @@ export class Child {
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => this.#take(text))
     }
+    const { pid } = this.#process
+    if (pid !== undefined) guardGroup(pid)
     this.ended = new Promise((resolve) => {
       const end = (how: number | string): void => {
         this.#hasEnded = true
+        if (pid !== undefined) releaseGroup(pid)
         this.#log?.end()
         resolve(how)
       }

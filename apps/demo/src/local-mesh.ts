@@ -1,16 +1,7 @@
 // A whole mesh on one machine out of this project's own programs: a control server, a relay and any number of
 // daemons, each a child process run from its sources. The demo and the system tests both stand on it.
 import { createHash } from 'node:crypto'
-import {
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdirSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -68,7 +59,6 @@ export class LocalMesh {
     this.directory = options.directory
     this.host = options.host ?? '127.0.0.1'
     mkdirSync(join(this.directory, 'log'), { recursive: true, mode: 0o700 })
-    this.#endOrphans()
   }
 
   /** Address of the control server. */
@@ -293,7 +283,6 @@ export class LocalMesh {
     const children = [...this.#children.values()]
     await Promise.all(children.filter((child) => !isServer(child)).map((child) => child.stop()))
     await Promise.all(children.filter(isServer).map((child) => child.stop()))
-    rmSync(this.#pidFile, { force: true })
     if (this.#shortDirectory !== this.directory) rmSync(this.#shortDirectory, { force: true })
   }
 
@@ -322,10 +311,6 @@ export class LocalMesh {
     return link
   }
 
-  get #pidFile(): string {
-    return join(this.directory, 'pids.json')
-  }
-
   #needPorts(): Ports {
     if (!this.#ports) throw new Error('choosePorts() comes first')
     return this.#ports
@@ -350,40 +335,10 @@ export class LocalMesh {
 
   #keep(child: Child): Child {
     this.#children.set(child.name, child)
-    const pids = [...this.#children.values()].filter((one) => one.running).map((one) => one.pid)
-    writeFileSync(this.#pidFile, JSON.stringify(pids))
     return child
   }
 
   #explain(name: string, said: string): Error {
     return this.#children.get(name)?.error(`could not be brought up: ${said}`) ?? new ChildError(said)
-  }
-
-  /** Ends what a demo that was itself killed left running here: known by number and by its command line. */
-  #endOrphans(): void {
-    let pids: unknown = []
-    try {
-      pids = JSON.parse(readFileSync(this.#pidFile, 'utf8'))
-    } catch {
-      return
-    }
-    for (const pid of Array.isArray(pids) ? pids : []) {
-      if (typeof pid !== 'number' || !isOurs(pid, [this.directory, this.#shortDirectory])) continue
-      try {
-        process.kill(pid, 'SIGKILL')
-      } catch {
-        // It is gone already.
-      }
-    }
-    rmSync(this.#pidFile, { force: true })
-  }
-}
-
-function isOurs(pid: number, marks: readonly string[]): boolean {
-  try {
-    const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-    return marks.some((mark) => commandLine.includes(mark))
-  } catch {
-    return false
   }
 }

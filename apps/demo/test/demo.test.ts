@@ -43,7 +43,7 @@ test('shows two nodes reaching each other, relayed and directly, and finds them 
 test('keeps keys in files for the owner alone (threat 8)', () => {
   for (const name of ['a.state', 'b.state', 'auth.key'])
     expect(statSync(join(directory, name)).mode & 0o777).toBe(0o600)
-  expect(readdirSync(directory).filter((name) => name.endsWith('.sock') || name === 'pids.json')).toEqual([])
+  expect(readdirSync(directory).filter((name) => name.endsWith('.sock'))).toEqual([])
 })
 
 test('writes no secret into any log (threat 7)', () => {

@@ -58,6 +58,19 @@ export function describeStatus(sources: StatusSources): Omit<Status, 'Version'> 
   }
 }
 
+/** Returns where a node with this map stands: whether control refuses it, its host has the addresses, and it has a home relay. */
+export function stateOf(
+  map: NetworkMap | undefined,
+  { isRefused, hostIsSet, isHome }: Readonly<Record<'isRefused' | 'hostIsSet' | 'isHome', boolean>>,
+): BackendState {
+  if (!map) return 'Starting'
+  if (map.self.expired || isRefused) return 'NeedsLogin'
+  if (map.self.source.MachineAuthorized === false) return 'NeedsMachineAuth'
+  if (!hostIsSet) return 'Starting'
+  const hasRelays = Object.keys(map.derpMap?.Regions ?? {}).length > 0
+  return !hasRelays || isHome ? 'Running' : 'Starting'
+}
+
 /** Returns a node's addresses as text, IPv4 first. */
 export function addressesOf(node: MapNode): readonly string[] {
   const sorted = [...node.addresses].sort((a, b) => a.address.length - b.address.length)

@@ -1,7 +1,8 @@
 // The state file: one JSON object, mode 0600, replaced whole. A crash at any moment leaves the old file or the new.
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { NetError } from '../errors.ts'
+import { makeFolder } from './make-folder.ts'
 import type { StateStore } from '../state-store.ts'
 
 /**
@@ -34,7 +35,7 @@ export async function openFileStore(path: string): Promise<StateStore> {
 export async function replaceFile(path: string, text: string): Promise<void> {
   const draft = `${path}.tmp`
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    await makeFolder(dirname(path), 0o700)
     await rm(draft, { force: true })
     const file = await open(draft, 'wx', 0o600)
     try {

@@ -3,8 +3,9 @@
  *
  * @packageDocumentation
  */
-export { DATA_PLANES, type DataPlaneChoice } from './data-plane.ts'
+export { DATA_PLANES, type DataPlaneChoice, whyNoThread } from './data-plane.ts'
 export { openFileStore, replaceFile } from './file-store.ts'
+export { makeFolder } from './make-folder.ts'
 export { mapFile } from './map-file.ts'
 export { MeshNode } from './mesh-node.ts'
 export { MeshStream } from './mesh-stream.ts'

@@ -1,18 +1,16 @@
 // A whole node on the system's sockets: control tells who the peers are, magicsock finds the paths, the engine
 // carries the packets. This file introduces them to each other; what each must do on a new map is in reconcile.
-import { once } from 'node:events'
 import type { ControlError, ControlEvent } from '@mesh/control-client'
 import { type ControlConnection, connectControl } from '@mesh/control-client/node'
 import { DnsResolver } from '@mesh/dns'
 import { formatDiscoKey, publicKeyOf } from '@mesh/keys'
 import { formatHop, type MagicSockEvent } from '@mesh/magicsock'
-import { type MapChanges, type MapNode, nodeByAddress, nodeByName, type NetworkMap } from '@mesh/netmap'
+import { type MapChanges, type MapNode, nodeByName, type NetworkMap } from '@mesh/netmap'
 import { systemClock, systemRandom } from '@mesh/sansio/node'
 import type { DERPMap } from '@mesh/wire/control'
 import { formatEndpoint, parseAddress } from '@mesh/wire/ip'
 import type { LinuxDataPlaneEvent } from '@mesh/wireguard/node'
-import { addressesOf, describeStatus, nameOf, whoIs } from '../describe-status.ts'
-import { describePath } from '../describe-path.ts'
+import { addressesOf, describeStatus, stateOf, whoIs } from '../describe-status.ts'
 import type { HostRoutes } from '../eligible-routes.ts'
 import type { MapOwner } from '../map-cache.ts'
 import { NetError } from '../errors.ts'
@@ -30,9 +28,9 @@ import { PeerTable } from '../peer-table.ts'
 import { EVERYTHING, reconcile } from '../reconcile.ts'
 import { memoryStore, type StateStore } from '../state-store.ts'
 import type { BackendState, NetcheckReport, PathReport, PingResult, Status } from '../status.ts'
-import { TUNNEL_PING_TIMEOUT } from '../tunnel-pings.ts'
 import type { UserspaceHost } from '../userspace-host.ts'
 import { DataSide } from './data-side.ts'
+import { dial } from './dial.ts'
 import { HostEnd } from './host-end.ts'
 import { hostInfo } from './host-info.ts'
 import { MapMemory } from './map-memory.ts'
@@ -40,6 +38,7 @@ import { MeshStream } from './mesh-stream.ts'
 import { explain } from './node-error.ts'
 import { loadKeys, type NodeKeys, pinControlKey, pinnedControlKey, saveKeys } from './node-keys.ts'
 import type { NodeOptions } from './node-options.ts'
+import { explainPeer, type Knowledge, noPeer, pingPeer } from './peer-questions.ts'
 import { within } from './within.ts'
 
 /** How long the end waits for what is under way, in milliseconds. */
@@ -182,37 +181,11 @@ export class MeshNode implements MeshNodeApi {
   }
 
   explain(target: string): PathReport {
-    const map = this.#map
-    const node = map && findNode(map, target)
-    const peer = node && this.#peers.of(node)?.peer
-    const explanation = peer === undefined ? undefined : this.#data?.sock.explainPath(peer)
-    if (!map || !node || !explanation) throw noPeer(target)
-    const owner = { name: nameOf(map, node), address: addressesOf(node)[0] ?? '' }
-    return describePath(explanation, owner, map.derpMap, systemClock.now())
+    return explainPeer(target, this.#knowledge)
   }
 
-  async ping(target: string, options: PingOptions = {}): Promise<PingResult> {
-    const map = this.#map
-    const data = this.#data
-    const node = map && findNode(map, target)
-    if (!map || !data || !node) {
-      throw noPeer(target)
-    }
-    const NodeIP = addressesOf(node)[0] ?? ''
-    const address = parseAddress(target) ?? parseAddress(NodeIP)
-    const base = {
-      ...NO_ANSWER,
-      IP: parseAddress(target) ? target : NodeIP,
-      NodeIP,
-      NodeName: nameOf(map, node),
-    }
-    if (node === map.self) return { ...base, IsLocalIP: true }
-    const numbered = this.#peers.of(node)
-    if (!numbered || !address) return { ...base, Err: 'the peer has no address' }
-    const { type = 'disco', over = 'any', timeoutMs = TUNNEL_PING_TIMEOUT } = options
-    return type === 'disco'
-      ? { ...base, ...(await data.pingPath(map, numbered.peer, over)) }
-      : { ...base, ...(await data.pingThrough(map, type, address, timeoutMs)) }
+  ping(target: string, options: PingOptions = {}): Promise<PingResult> {
+    return pingPeer(target, options, this.#knowledge)
   }
 
   resolve(name: string): readonly string[] | undefined {
@@ -233,17 +206,7 @@ export class MeshNode implements MeshNodeApi {
     const host = this.#stack()
     const address = parseAddress(target) ? target : this.resolve(target)?.[0]
     if (!address) throw noPeer(target)
-    const stream = new MeshStream()
-    stream.attach(host.connectTcp(address, port, stream.events()))
-    try {
-      await once(stream, 'connect')
-      return stream
-    } catch (cause) {
-      const refused = (cause as NodeJS.ErrnoException).code === 'ECONNREFUSED'
-      throw refused
-        ? new NetError('ERR_REFUSED', `${target} refuses connections to port ${port}.`, { cause })
-        : new NetError('ERR_NO_ANSWER', `${target} does not answer on port ${port}.`, { cause })
-    }
+    return dial(host, target, address, port)
   }
 
   /**
@@ -477,6 +440,10 @@ export class MeshNode implements MeshNodeApi {
     }
   }
 
+  get #knowledge(): Knowledge {
+    return { map: this.#map, data: this.#data, peers: this.#peers }
+  }
+
   #stack(): UserspaceHost {
     if (this.#host.userspace) return this.#host.userspace
     throw new TypeError(
@@ -495,13 +462,8 @@ export class MeshNode implements MeshNodeApi {
   }
 
   #state(): BackendState {
-    const { self, derpMap } = this.#map ?? {}
-    if (!self) return 'Starting'
-    if (self.expired || this.#refused) return 'NeedsLogin'
-    if (self.source.MachineAuthorized === false) return 'NeedsMachineAuth'
-    if (!this.#hostIsSet) return 'Starting'
-    const hasRelays = Object.keys(derpMap?.Regions ?? {}).length > 0
-    return !hasRelays || (this.#data?.sock.homeRelay ?? 0) > 0 ? 'Running' : 'Starting'
+    const isHome = (this.#data?.sock.homeRelay ?? 0) > 0
+    return stateOf(this.#map, { isRefused: this.#refused, hostIsSet: this.#hostIsSet, isHome })
   }
 
   /** Ends the attempt to join; a node that is in already only says so. */
@@ -532,26 +494,4 @@ export class MeshNode implements MeshNodeApi {
     await this.#host.close()
     this.#settle.reject(new NetError('ERR_CLOSED', 'The node was closed.'))
   }
-}
-
-const NO_ANSWER: PingResult = {
-  IP: '',
-  NodeIP: '',
-  NodeName: '',
-  Err: '',
-  LatencySeconds: 0,
-  Endpoint: '',
-  PeerRelay: '',
-  DERPRegionID: 0,
-  DERPRegionCode: '',
-  IsLocalIP: false,
-}
-
-function noPeer(target: string): NetError {
-  return new NetError('ERR_NO_PEER', `No machine in the mesh is called "${target}" or has that address.`)
-}
-
-function findNode(map: NetworkMap, target: string): MapNode | undefined {
-  const address = parseAddress(target)
-  return address ? nodeByAddress(map, address) : nodeByName(map, target)
 }

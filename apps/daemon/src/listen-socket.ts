@@ -1,0 +1,52 @@
+// How a daemon takes the place where it is asked, without stealing it.
+import { chmodSync } from 'node:fs'
+import { unlink } from 'node:fs/promises'
+import { connect, type Server } from 'node:net'
+import { dirname } from 'node:path'
+import { makeFolder } from '@mesh/net/node'
+
+/** The longest socket path that Linux and macOS both take, in bytes. */
+const LONGEST_PATH = 103
+
+/**
+ * Makes `server` listen at `path` for its owner alone. A socket that nobody answers is what a killed daemon left
+ * behind, and is replaced.
+ *
+ * @throws Error with one sentence when another daemon answers there, or the place cannot be used.
+ */
+export async function listenOnSocket(server: Server, path: string): Promise<void> {
+  if (Buffer.byteLength(path) > LONGEST_PATH) {
+    throw new Error(
+      `The socket path is ${Buffer.byteLength(path)} bytes long and may have ${LONGEST_PATH}: choose a shorter --socket.`,
+    )
+  }
+  await makeFolder(dirname(path), 0o755).catch((cause: NodeJS.ErrnoException) => {
+    throw new Error(`The folder of the socket ${path} cannot be made (${cause.code}).`, { cause })
+  })
+  if (await isAnswered(path)) {
+    throw new Error(`Another meshd is running on ${path}: stop it, or choose another --socket.`)
+  }
+  await unlink(path).catch(() => {})
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      reject(new Error(`The socket ${path} cannot be opened (${cause.code}).`, { cause }))
+    })
+    // The mask closes the moment between bind and chmod.
+    const mask = process.umask(0o177)
+    server.listen(path, resolve)
+    process.umask(mask)
+  })
+  chmodSync(path, 0o600)
+}
+
+/** Tells whether somebody accepts connections at `path`. */
+export function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+}
