@@ -134,6 +134,12 @@ const GROUPS: readonly (readonly [heading: string, options: () => Option[]])[] =
       )
         .argParser(duration)
         .default(2_000, '2s'),
+      flag(
+        '--tcp-user-timeout <duration>',
+        'a client that acknowledges nothing for so long has vanished; 0 is as long as the system waits (Linux)',
+      )
+        .argParser(duration)
+        .default(15_000, '15s'),
       flag('--drain-time <duration>', 'how long the end may wait for what is still to be sent')
         .argParser(duration)
         .default(5_000, '5s'),

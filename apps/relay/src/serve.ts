@@ -103,6 +103,7 @@ async function openRelay(
       derp,
       workers,
       writeTimeout: settings.tcpWriteTimeout,
+      userTimeout: settings.tcpUserTimeout,
       debug: true,
       acceptLimit: { perSecond, ...(burst === undefined ? {} : { burst }) },
       page: (request) => pageOf(request, settings, dns),

@@ -11,6 +11,7 @@ import { type AcceptCounter, type AcceptLimit, limitAccepts } from './limit-acce
 import { type PageAnswer, type PageRequest, pageRequestOf, writePage } from './page.ts'
 import { refuseUpgrade } from './refuse-upgrade.ts'
 import type { RelayTls } from './relay-tls.ts'
+import { setUserTimeout } from './user-timeout.ts'
 
 /** How long a request and its headers may take; upgraded connections are not concerned. */
 const REQUEST_TIMEOUT = 30_000
@@ -36,6 +37,8 @@ export interface PartServerOptions {
   readonly acceptLimit?: Omit<AcceptLimit, 'clock'> | undefined
   /** Whether to relay at all; without it, upgrades get 404. */
   readonly derp: boolean
+  /** How long TCP waits for an acknowledgement, in milliseconds; absent or 0, as long as the system does. */
+  readonly userTimeout?: number | undefined
 }
 
 /** Answers what the relay itself does not. */
@@ -81,6 +84,7 @@ export class PartServer {
     const address = host === '' ? { port } : { port, host }
     server.listen({ ...address, reusePort: options.shared })
     await once(server, 'listening')
+    if (options.userTimeout) setUserTimeout(server, options.userTimeout)
     return new PartServer(server, accepts, sockets, proof)
   }
 

@@ -26,6 +26,11 @@ export interface ServeRelayOptions extends Omit<RelayServerOptions, 'parts'> {
   readonly workers?: number
   /** How many connections are taken, by all threads together: each takes its share. */
   readonly acceptLimit?: Omit<AcceptLimit, 'clock'>
+  /**
+   * A client that acknowledges nothing for so many milliseconds has vanished, and its connection ends; 0 unless given, which
+   * is as long as the system waits. On Linux with `node:ffi` only.
+   */
+  readonly userTimeout?: number
   /** Whether to relay at all; `true` unless given. */
   readonly derp?: boolean
   /** Answers requests for what is not the relay's; 404 unless given. Asked in this thread, whichever took the request. */
@@ -168,12 +173,13 @@ class Served implements ServedRelay {
   }
 
   #serverOptions(port: number): PartServerOptions {
-    const { host = '', derp = true, acceptLimit } = this.#options
+    const { host = '', derp = true, acceptLimit, userTimeout } = this.#options
     return {
       host,
       port,
       derp,
       shared: this.#count > 1,
+      userTimeout,
       tls: this.#tls,
       acceptLimit: acceptLimit && this.#share(acceptLimit),
     }
