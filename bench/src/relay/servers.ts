@@ -52,9 +52,13 @@ function buildOurs(): void {
   if (status !== 0) throw new Error(`our relay cannot be built: ${stderr}`)
 }
 
+/** What `apps/relay/systemd/mesh-relay.service` sets. */
+const ENVIRONMENT = { ...process.env, MALLOC_MMAP_THRESHOLD_: '60000' }
+
 // By a program of its own: what is asked of a process that runs does not hold for its threads.
 function start(program: string, args: readonly string[], nice: boolean): ChildProcess {
-  return nice ? spawn('nice', ['-n', '10', program, ...args]) : spawn(program, args)
+  const options = { env: ENVIRONMENT }
+  return nice ? spawn('nice', ['-n', '10', program, ...args], options) : spawn(program, args, options)
 }
 
 /** Starts a derper. */

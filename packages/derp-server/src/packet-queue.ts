@@ -7,14 +7,18 @@ export interface QueuedFrame<S> {
   readonly frame: Uint8Array
 }
 
+const NONE: never[] = []
+
 /** A bounded first-in-first-out line that drops its head when full. */
 export class PacketQueue<S> {
-  readonly #slots: (QueuedFrame<S> | undefined)[]
+  readonly #capacity: number
+  /** Made when the first frame waits: most clients are idle, and there are thousands. */
+  #slots: (QueuedFrame<S> | undefined)[] = NONE
   #head = 0
   #length = 0
 
   constructor(capacity: number) {
-    this.#slots = Array.from({ length: capacity }, () => undefined)
+    this.#capacity = capacity
   }
 
   get length(): number {
@@ -23,9 +27,10 @@ export class PacketQueue<S> {
 
   /** Adds a frame at the end; returns whether the oldest had to leave for it. */
   push(entry: QueuedFrame<S>): boolean {
-    const full = this.#length === this.#slots.length
+    if (this.#slots === NONE) this.#slots = Array.from({ length: this.#capacity }, () => undefined)
+    const full = this.#length === this.#capacity
     if (full) this.shift()
-    this.#slots[(this.#head + this.#length) % this.#slots.length] = entry
+    this.#slots[(this.#head + this.#length) % this.#capacity] = entry
     this.#length += 1
     return full
   }
@@ -35,7 +40,7 @@ export class PacketQueue<S> {
     if (this.#length === 0) return undefined
     const entry = this.#slots[this.#head]
     this.#slots[this.#head] = undefined
-    this.#head = (this.#head + 1) % this.#slots.length
+    this.#head = (this.#head + 1) % this.#capacity
     this.#length -= 1
     return entry
   }

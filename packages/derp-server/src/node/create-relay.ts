@@ -20,6 +20,7 @@ import { PartLink } from './part-link.ts'
 import {
   type RelayStream,
   type RelayStreamEvents,
+  destroyOnError,
   originOf,
   socketStream,
   webSocketStream,
@@ -185,7 +186,7 @@ class MountedRelay implements RelayServer {
   }
 
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
-    socket.on('error', () => socket.destroy())
+    destroyOnError(socket)
     if (this.#ending) return refuseUpgrade(socket, '503 Service Unavailable', 'The relay is closing')
     if (pathOf(request) !== '/derp')
       return refuseUpgrade(socket, '404 Not Found', 'There is nothing to upgrade to here')
@@ -305,6 +306,10 @@ class MountedRelay implements RelayServer {
         this.#relay.handleBytes(id, bytes, this.#clock.now())
         this.#driver.wake()
       },
+      taken: (length) => {
+        this.#relay.handleWritten(id, length, this.#clock.now())
+        this.#driver.wake()
+      },
       closed: () => {
         this.#links.delete(id)
         this.#relay.handleClosed(id, this.#clock.now())
@@ -375,11 +380,7 @@ class MountedRelay implements RelayServer {
     if (link === undefined || link.pending.length === 0) return
     const chunks = link.pending
     link.pending = []
-    const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-    link.stream.write(chunks, () => {
-      this.#relay.handleWritten(id, length, this.#clock.now())
-      this.#driver.wake()
-    })
+    link.stream.write(chunks)
   }
 }
 

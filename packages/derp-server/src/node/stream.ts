@@ -3,14 +3,15 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { Origin } from '../connection.ts'
+import { PieceWriter } from './piece-writer.ts'
 
 /** Between TCP keep-alive probes on a quiet connection: 10 min (data-plane §2.6). */
 const TCP_KEEP_ALIVE = 600_000
 
 /** A stream of bytes to one client. */
 export interface RelayStream {
-  /** Writes the chunks in order; calls `done` when the platform has passed them on. The chunks are the stream's from now on. */
-  write(chunks: readonly Uint8Array[], done: () => void): void
+  /** Writes the chunks in order, and tells piece by piece what was passed on. The chunks are the stream's from now on. */
+  write(chunks: readonly Uint8Array[]): void
   /** Stops reading until {@link RelayStream.resume}. */
   pause(): void
   resume(): void
@@ -21,6 +22,8 @@ export interface RelayStream {
 /** Who is told what comes out of a {@link RelayStream}. */
 export interface RelayStreamEvents {
   bytes(bytes: Uint8Array): void
+  /** So many more of the bytes written have been passed on. */
+  taken(length: number): void
   closed(): void
 }
 
@@ -41,11 +44,12 @@ export function socketStream(socket: Duplex, head: Uint8Array, events: RelayStre
   // Before there is a listener: then it comes out with the rest, and not from within this call.
   if (head.length > 0) socket.unshift(head)
   socket.on('data', (chunk: Buffer) => events.bytes(bytesOf(chunk)))
-  socket.on('error', () => socket.destroy())
   socket.on('close', () => events.closed())
-  socket.on('end', () => socket.destroy())
+  // One function for all sockets: there are thousands. Errors have it already, from before the upgrade.
+  socket.on('end', destroyThis)
+  const pieces = new PieceWriter((chunks, done) => writeAll(socket, chunks, done), events)
   return {
-    write: (chunks, done) => writeAll(socket, chunks, done),
+    write: (chunks) => pieces.write(chunks),
     pause: () => socket.pause(),
     resume: () => socket.resume(),
     destroy: () => socket.destroy(),
@@ -60,12 +64,22 @@ export function webSocketStream(webSocket: WebSocket, events: RelayStreamEvents)
   })
   webSocket.on('error', () => webSocket.terminate())
   webSocket.on('close', () => events.closed())
+  const pieces = new PieceWriter((chunks, done) => webSocket.send(Buffer.concat(chunks), done), events)
   return {
-    write: (chunks, done) => webSocket.send(Buffer.concat(chunks), () => done()),
+    write: (chunks) => pieces.write(chunks),
     pause: () => webSocket.pause(),
     resume: () => webSocket.resume(),
     destroy: () => webSocket.terminate(),
   }
+}
+
+/** Makes an error the end of a socket. */
+export function destroyOnError(socket: Duplex): void {
+  socket.on('error', destroyThis)
+}
+
+function destroyThis(this: Duplex): void {
+  this.destroy()
 }
 
 /** WebSocket close code for a message of a kind not taken here. */
@@ -85,14 +99,13 @@ function bytesOf(chunk: Buffer): Uint8Array {
   return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length)
 }
 
-// Corked, so that a burst of frames becomes one system call; the last chunk's callback speaks for all.
+// Corked, so that what belongs together becomes one system call; the last chunk's callback speaks for all.
 function writeAll(socket: Duplex, chunks: readonly Uint8Array[], done: () => void): void {
   if (socket.destroyed || socket.writableEnded) return
+  if (chunks.length === 1) return void socket.write(chunks[0]!, done)
   socket.cork()
   const last = chunks.length - 1
-  chunks.forEach((chunk, i) => {
-    if (i === last) socket.write(chunk, () => done())
-    else socket.write(chunk)
-  })
+  for (let i = 0; i < last; i += 1) socket.write(chunks[i]!)
+  socket.write(chunks[last]!, done)
   socket.uncork()
 }
