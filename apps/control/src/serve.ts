@@ -66,6 +66,8 @@ export async function serve(flags: ServeFlags): Promise<void> {
     nodeKeyLifetime: flags.nodeExpiry,
     ...(tls ? { tls } : {}),
     ...(relay ? { guest: relay.guest } : {}),
+    // Alone, it has one name for ever: nodes that come back after a restart are where they were.
+    ...(flags.database === undefined ? { server: 'main' } : {}),
     ...(flags.serverUrl === undefined ? {} : { serverUrl: flags.serverUrl }),
   })
   const commands = await listenForCommands(state.socket, control)

@@ -38,6 +38,14 @@ export class NoiseStream extends Duplex {
     else done(new Error('the connection has used up its nonces'))
   }
 
+  /** HTTP/2 hands over a frame's header and what is in it together: they are one record and one write. */
+  override _writev(
+    chunks: readonly { readonly chunk: Uint8Array }[],
+    done: (error?: Error | null) => void,
+  ): void {
+    this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), 'buffer', done)
+  }
+
   override _final(done: (error?: Error | null) => void): void {
     this.#socket.end(done)
   }
