@@ -8,8 +8,10 @@ import { KEEP_ALIVE_RESPONSE } from '@mesh/wire/control'
 import type { MapResponse } from '@mesh/wire/control'
 import {
   BATCH_INTERVAL,
+  FLUSH_SPACING,
   KEEP_ALIVE_INTERVAL,
   KEEP_ALIVE_JITTER,
+  MAX_FLUSH_SPACING,
   MAX_SESSIONS_PER_NODE,
 } from './coordinator-limits.ts'
 import type { StreamOutput } from './coordinator-output.ts'
@@ -43,6 +45,7 @@ export class MapStreams implements Machine<StreamOutput> {
   readonly #once = new Map<number, MapSession>()
   #open = 0
   #flushAt = Infinity
+  #notBefore = -Infinity
 
   constructor(options: MapStreamsOptions) {
     this.#options = options
@@ -130,7 +133,8 @@ export class MapStreams implements Machine<StreamOutput> {
       for (const exchange of this.#byNode.get(id) ?? [])
         if (this.#sessions.get(exchange)?.nodeKey !== nodeKey) this.#end(exchange, now)
     }
-    if (this.#sessions.size > 0) this.#flushAt = Math.min(this.#flushAt, now + BATCH_INTERVAL)
+    if (this.#sessions.size === 0 || this.#flushAt !== Infinity) return
+    this.#flushAt = Math.max(now + BATCH_INTERVAL, this.#notBefore)
   }
 
   /** Does what is due at `now`. */
@@ -152,6 +156,7 @@ export class MapStreams implements Machine<StreamOutput> {
   #flush(now: number): void {
     const { views } = this.#options
     this.#flushAt = Infinity
+    this.#notBefore = now + Math.min(this.#open * FLUSH_SPACING, MAX_FLUSH_SPACING)
     const batch = new Batch(views.advance())
     for (const [exchange, session] of this.#sessions) {
       if (!session.isOpen) continue
