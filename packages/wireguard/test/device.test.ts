@@ -1,3 +1,4 @@
+import { seededRandom } from '@mesh/sansio'
 import { describe, expect, test } from 'vitest'
 import { PortableDataPlane, type SessionKeys, WireGuardDevice } from '../src/index.ts'
 import { A, B, marks, packet, prefix, typeOf, Wire } from './support.ts'
@@ -122,6 +123,23 @@ describe('refusing', () => {
     }
     expect(wire.log.length).toBe(before)
     wire.fromA(5) // threat 21: and data goes on
+    expect(marks(wire.b.received)).toEqual([0, 5])
+  })
+
+  test('W3 datagrams of every length, of every type there is or is not, bring forth nothing', () => {
+    const wire = new Wire()
+    wire.fromA()
+    const before = wire.log.length
+    for (let length = 0; length <= 300; length += 1) {
+      for (let type = 0; type < 8; type += 1) {
+        const bytes = new Uint8Array(length).fill(length & 255)
+        bytes.set(Uint8Array.of(type, 0, 0, 0).subarray(0, length))
+        wire.b.device.handleDatagram(bytes, 7, 0)
+      }
+    }
+    wire.settle()
+    expect([wire.log.length, wire.b.events.length]).toEqual([before, 1])
+    wire.fromA(5)
     expect(marks(wire.b.received)).toEqual([0, 5])
   })
 
@@ -292,6 +310,44 @@ describe('rekeying', () => {
     for (const bytes of late) wire.a.device.handleDatagram(bytes, 7, wire.now)
     expect(new Set(marks(wire.a.received))).toEqual(new Set([1, 3, 4]))
     expect(marks(wire.b.received)).toEqual([0, 2])
+  })
+
+  test('W9 ten years of a packet now and then: every one arrives, and nothing is left over in between', {
+    timeout: 120_000,
+  }, () => {
+    const wire = new Wire()
+    const random = seededRandom(10)
+    const DAY = 86_400_000
+    let sent = 0
+    while (wire.now < 3_653 * DAY) {
+      const [a = 0, b = 0, c = 0] = random(3)
+      // From a second to a week: within a session, at its end, and long after it.
+      wire.advance(1_000 * 2 ** ((a / 255) * 19) + b)
+      wire.log.length = 0
+      if (c & 1) wire.fromA(sent & 255)
+      else wire.fromB(sent & 255)
+      sent += 1
+      wire.advance(6_000) // where the other side had given its session up, a retry
+      expect(wire.a.received.length + wire.b.received.length).toBe(sent)
+    }
+    expect(sent).toBeGreaterThan(7_000)
+    wire.advance(1_000_000)
+    expect([wire.a.device.pollTimeout(), wire.b.device.pollTimeout()]).toEqual([Infinity, Infinity])
+    expect(wire.a.device.counters().drops).toMatchObject({ 'no-session': 0, replayed: 0, forged: 0 })
+  })
+
+  test('threat 17: no counter is sent twice under one key, through rekeys and resets', () => {
+    const wire = new Wire()
+    for (let second = 0; second < 900; second += 1) {
+      if (second % 100 === 50) wire.a.device.resetPeer(B, wire.now)
+      wire.fromA(second & 255)
+      wire.fromB(second & 255)
+      wire.advance(1_000)
+    }
+    const sealed = wire.log.filter(({ bytes }) => typeOf(bytes) === 4)
+    const nonces = sealed.map(({ from, bytes }) => `${from.name} ${bytes.subarray(4, 16).join('.')}`)
+    expect(new Set(nonces).size).toBe(sealed.length)
+    expect(sealed.length).toBeGreaterThan(1_700)
   })
 
   test('a session kept busy for an hour loses nothing', { timeout: 60_000 }, () => {

@@ -1,8 +1,9 @@
 import { nodeCrypto } from '@mesh/noise/node'
-import { hasMac2, nobleCrypto, openCookieReply, macKeysOf, mac1Of } from '@mesh/noise'
+import { type Crypto, hasMac2, nobleCrypto, openCookieReply, macKeysOf, mac1Of } from '@mesh/noise'
 import { seededRandom } from '@mesh/sansio'
 import { describe, expect, test } from 'vitest'
 import { type PeerConfig, WireGuard, type WireGuardOutput } from '../src/index.ts'
+import { Peer } from '../src/peer.ts'
 
 const WALL = 1_700_000_000_000
 
@@ -191,6 +192,86 @@ describe('threat 23: one flooder', () => {
     bob.handleTimeout(10)
     expect(transmits(drain(bob)).length).toBe(30)
   })
+})
+
+describe('W3 what a bad initiation costs', () => {
+  /** The crypto of Node, with a list of what it was asked for. */
+  function counted(): { readonly crypto: Crypto; readonly calls: string[] } {
+    const calls: string[] = []
+    const note =
+      <T extends unknown[], R>(name: string, call: (...args: T) => R) =>
+      (...args: T): R => {
+        calls.push(name)
+        return call(...args)
+      }
+    const { x25519, x25519Public, blake2s, hmac, seal, open, xseal, xopen } = nodeCrypto
+    const crypto: Crypto = {
+      name: 'counted',
+      x25519: note('agreement', x25519),
+      x25519Public: note('agreement', x25519Public),
+      blake2s: note('hash', blake2s),
+      hmac: note('hmac', hmac),
+      seal: note('seal', seal),
+      open: note('open', open),
+      xseal: note('seal', xseal),
+      xopen: note('open', xopen),
+    }
+    return { crypto, calls }
+  }
+
+  test('with a bad MAC1 one hash and nothing else; an agreement only once MAC1 is right', () => {
+    const { crypto, calls } = counted()
+    const options = { privateKey: new Uint8Array(32).fill(2), random: seededRandom(2), wallClock: () => WALL }
+    const bob = new WireGuard({ ...options, crypto })
+    bob.setPeers([peer(8, machine(1).publicKey)], 0)
+    const good = stranger(bob, 200, 0)
+    calls.length = 0
+    for (const at of [4, 20, 100, 116, 131]) {
+      bob.handleDatagram(good.with(at, (good[at] ?? 0) ^ 1), 5, name(5), 0)
+      expect(calls.splice(0)).toEqual(['hash'])
+    }
+    expect([drain(bob), bob.drops['bad-mac1']]).toEqual([[], 5])
+    bob.handleDatagram(good, 5, name(5), 0)
+    expect(calls).toContain('agreement')
+    expect(drain(bob)).toEqual([])
+  })
+})
+
+describe('W5 a restart', () => {
+  test('a machine begun anew is answered, for its timestamps go by the clock; one whose clock went back is not', () => {
+    const bob = machine(2)
+    bob.setPeers([peer(8, machine(1).publicKey)], 0)
+    const initiationAt = (wall: number): Uint8Array => {
+      const alice = machine(1, () => wall)
+      alice.setPeers([peer(7, bob.publicKey)], 0)
+      alice.handleActivity(7, 32, 0)
+      return transmits(drain(alice))[0] ?? new Uint8Array()
+    }
+    const answers = [0, 17, -3_600_000, 16, 34].map((wall, index) => {
+      bob.handleDatagram(initiationAt(wall), 5, name(5), 1_000 * index)
+      return transmits(drain(bob)).length
+    })
+    expect(answers).toEqual([1, 1, 0, 0, 1])
+    expect(bob.drops.replayed).toBe(2)
+  })
+})
+
+test('W16 what a peer keeps of keys is overwritten, not only forgotten', () => {
+  const known = new Peer(nodeCrypto, new Uint8Array(32).fill(1), peer(1, machine(2).publicKey))
+  const shared = known.staticShared ?? new Uint8Array()
+  expect(shared.some((byte) => byte !== 0)).toBe(true)
+  known.wipe()
+  expect(shared).toEqual(new Uint8Array(32))
+})
+
+test('no more than 65,536 peers are taken', () => {
+  const one = peer(1, machine(1).publicKey)
+  expect(() =>
+    machine(2).setPeers(
+      Array.from({ length: 65_537 }, () => one),
+      0,
+    ),
+  ).toThrow(RangeError)
 })
 
 describe('W4 too many of one', () => {

@@ -1,4 +1,5 @@
-import { type Prefix, prefixContains } from '@mesh/wire/ip'
+import { seededRandom } from '@mesh/sansio'
+import { maskPrefix, type Prefix, prefixContains } from '@mesh/wire/ip'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { PrefixTable } from '../src/index.ts'
@@ -35,6 +36,31 @@ test('finds what a scan of all prefixes finds, the last one where two are the sa
     ),
     { numRuns: 300 },
   )
+})
+
+test('finds the longest of 100,000 prefixes of both families', () => {
+  const random = seededRandom(5)
+  const table = new PrefixTable()
+  const byLength = new Map<string, number>()
+  const keyOf = ({ address, bits }: Prefix): string =>
+    `${bits} ${maskPrefix({ address, bits }).address.join('.')}`
+  const prefixes = Array.from({ length: 100_000 }, (_, value) => {
+    const length = value % 3 === 0 ? 16 : 4
+    const address = random(length)
+    address[0] = (address[0] ?? 0) & 15 // close together, so that they nest
+    const prefix = { address, bits: 8 + ((random(1)[0] ?? 0) % (length * 8 - 7)) }
+    table.insert(prefix, value)
+    byLength.set(keyOf(prefix), value)
+    return prefix
+  })
+  for (let i = 0; i < 20_000; i += 1) {
+    const address = (prefixes[(i * 7_919) % prefixes.length]?.address ?? random(4)).slice()
+    if (i % 2 === 0) address[address.length - 1] = i & 255
+    let want = -1
+    for (let bits = address.length * 8; bits >= 0 && want < 0; bits -= 1)
+      want = byLength.get(keyOf({ address, bits })) ?? -1
+    expect(table.lookup(address, 0, address.length)).toBe(want)
+  }
 })
 
 test('reads the address where it stands in a packet', () => {
