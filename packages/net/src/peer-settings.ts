@@ -3,7 +3,8 @@ import type { DnsRecords } from '@mesh/dns'
 import type { PeerConfig } from '@mesh/magicsock'
 import { magicDnsSuffix, type MapNode, type NetworkMap } from '@mesh/netmap'
 import { capabilitiesBetween } from '@mesh/policy'
-import { formatPrefix, parseAddress } from '@mesh/wire/ip'
+import { encodeIpPacket, formatPrefix, parseAddress, PROTOCOL_TSMP } from '@mesh/wire/ip'
+import { encodeTsmp } from '@mesh/wire/tsmp'
 import type { NumberedPeer } from './peer-table.ts'
 
 /** Who has it toward us may have our peer relay serve it; who has the other toward us may be asked to serve. */
@@ -41,6 +42,18 @@ function grantsOf(node: MapNode, map: NetworkMap): ReadonlySet<string> {
 }
 
 const NO_GRANTS: ReadonlySet<string> = new Set()
+
+/**
+ * Returns the packet that opens every session with a peer and tells it our disco key, from our address to its first one;
+ * none for a peer that is WireGuard and nothing else.
+ */
+export function openingPacket(node: MapNode, map: NetworkMap, discoKey: Uint8Array): Uint8Array | undefined {
+  const destination = node.addresses[0]?.address
+  const own = map.self.addresses.find((prefix) => prefix.address.length === destination?.length)
+  if (destination === undefined || own === undefined || node.source.IsWireGuardOnly === true) return undefined
+  const header = { source: own.address, destination, protocol: PROTOCOL_TSMP }
+  return encodeIpPacket(header, encodeTsmp({ kind: 'disco-key', discoKey }))
+}
 
 /** Returns the prefixes that count as this node: the filter lets nothing in for any other destination. */
 export function localPrefixes(map: NetworkMap): readonly string[] {

@@ -5,7 +5,7 @@ import type { MapChanges, NetworkMap } from '@mesh/netmap'
 import type { PeerConfig as WireGuardPeer } from '@mesh/wireguard'
 import { eligiblePrefixes, type HostRoutes, hostRoutes } from './eligible-routes.ts'
 import type { GateSettings } from './packet-gate.ts'
-import { dnsRecords, localPrefixes, magicsockPeer } from './peer-settings.ts'
+import { dnsRecords, localPrefixes, magicsockPeer, openingPacket } from './peer-settings.ts'
 import type { NumberedPeer, PeerTable } from './peer-table.ts'
 
 /** The room of keys and allowed IPs. */
@@ -28,6 +28,8 @@ export interface Rooms {
   readonly peers: PeerTable
   /** Takes the peers with keys and addresses. */
   readonly wireguard: WireGuardRoom
+  /** This node's disco public key, which opens every session (data-plane.md 1.9). */
+  readonly discoKey: Uint8Array
   /** Takes the peers with endpoints and relays. */
   readonly paths: PathsRoom
   /** Takes the rules, and what counts as this node. */
@@ -63,15 +65,17 @@ export function reconcile(map: NetworkMap, changes: MapChanges, rooms: Rooms): v
   if (changes.paths || changes.filter) {
     rooms.paths.setPeers(peers.map((numbered) => magicsockPeer(numbered, map)))
   }
-  if (changes.wireguard) rooms.wireguard.setPeers(peers.flatMap(wireguardPeer))
+  if (changes.wireguard)
+    rooms.wireguard.setPeers(peers.flatMap((peer) => wireguardPeer(peer, map, rooms.discoKey)))
   if (changes.filter) rooms.setFilter({ localPrefixes: localPrefixes(map), rules: map.packetFilter })
   if (changes.dns) rooms.dns.setRecords(dnsRecords(map))
   if (changes.routes || changes.self) rooms.onHostRoutes(hostRoutes(map))
 }
 
 /** A peer whose key has ended, or that has no address that counts here, does not exist for WireGuard. */
-function wireguardPeer({ peer, node }: NumberedPeer): WireGuardPeer[] {
+function wireguardPeer({ peer, node }: NumberedPeer, map: NetworkMap, discoKey: Uint8Array): WireGuardPeer[] {
   const allowedIps = eligiblePrefixes(node)
   if (node.expired || allowedIps.length === 0) return []
-  return [{ id: peer, publicKey: node.nodeKey, allowedIps }]
+  const priorityPacket = openingPacket(node, map, discoKey)
+  return [{ id: peer, publicKey: node.nodeKey, allowedIps, ...(priorityPacket ? { priorityPacket } : {}) }]
 }

@@ -3,7 +3,9 @@ import { formatDiscoKey, formatNodeKey } from '@mesh/keys'
 import type { RelayMap } from '@mesh/magicsock'
 import { applyMapResponse, type MapUpdate } from '@mesh/netmap'
 import type { MapResponse, Node } from '@mesh/wire/control'
-import { formatPrefix } from '@mesh/wire/ip'
+import { decodeIpPacket, formatAddress, formatPrefix } from '@mesh/wire/ip'
+import { decodeTsmp } from '@mesh/wire/tsmp'
+import type { PeerConfig as WireGuardPeer } from '@mesh/wireguard'
 import { describe, expect, test } from 'vitest'
 import { describeStatus, PeerTable, reconcile, type Rooms } from '../src/index.ts'
 
@@ -44,6 +46,7 @@ function makeRooms(): { rooms: Rooms; told: string[] } {
   const told: string[] = []
   const rooms: Rooms = {
     peers: new PeerTable(),
+    discoKey: key(99),
     wireguard: {
       setPeers: (peers) => {
         const list = peers.map((peer) => `${peer.id}:${peer.allowedIps.map(formatPrefix).join('+')}`)
@@ -92,6 +95,24 @@ describe('reconcile', () => {
       'dns mesh.test 3 1',
       'host 100.64.0.1/32 fd7a:115c:a1e0::1/128 > 100.100.100.100/32 100.64.0.2/32 100.64.0.3/32 fd7a:115c:a1e0::/48',
     ])
+  })
+
+  test('W18 every session is opened by our disco key, from our address to the first of the peer’s; none for plain WireGuard', () => {
+    const { rooms } = makeRooms()
+    let peers: readonly WireGuardPeer[] = []
+    const wireguard = { setPeers: (told: readonly WireGuardPeer[]) => void (peers = told) }
+    const Peers = [node(2), node(3, { IsWireGuardOnly: true })]
+    const { map, changes } = apply(undefined, { ...SNAPSHOT, Peers })
+    reconcile(map, changes, { ...rooms, wireguard })
+    const [first, plain] = peers.map(({ priorityPacket }) => priorityPacket)
+    expect(plain).toBeUndefined()
+    const packet = decodeIpPacket(first ?? new Uint8Array())
+    expect([
+      formatAddress(packet?.source ?? key(0)),
+      formatAddress(packet?.destination ?? key(0)),
+      packet?.protocol,
+    ]).toEqual(['100.64.0.1', '100.64.0.2', 99])
+    expect(decodeTsmp(packet?.payload ?? key(0))).toEqual({ kind: 'disco-key', discoKey: key(99) })
   })
 
   test('leaves a relay that has only a DNS name to be looked up, so that STUN can find it', () => {

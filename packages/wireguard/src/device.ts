@@ -70,6 +70,7 @@ export class WireGuardDevice implements Machine<WireGuardEvent> {
   readonly #plane: DataPlane
   readonly #events: WireGuardEvent[] = []
   readonly #singletons: Singleton[] = []
+  readonly #priorities = new Map<PeerId, Uint8Array>()
 
   /** @throws RangeError when the private key is not 32 bytes. */
   constructor(options: DeviceOptions) {
@@ -105,6 +106,8 @@ export class WireGuardDevice implements Machine<WireGuardEvent> {
    */
   setPeers(peers: readonly PeerConfig[], now: number): void {
     this.#machine.setPeers(peers, now)
+    const kept = new Set(peers.map(({ id }) => id))
+    for (const id of this.#priorities.keys()) if (!kept.has(id)) this.#priorities.delete(id)
     this.#perform(now) // the old sessions end before the new routes begin
     this.#plane.setRoutes(
       peers.map(({ id, allowedIps, excludedIps = [], routes = allowedIps }) => ({
@@ -114,6 +117,7 @@ export class WireGuardDevice implements Machine<WireGuardEvent> {
         routes,
       })),
     )
+    for (const { id, priorityPacket } of peers) this.#setPriorityPacket(id, priorityPacket)
   }
 
   /**
@@ -124,6 +128,7 @@ export class WireGuardDevice implements Machine<WireGuardEvent> {
    */
   setPrivateKey(privateKey: Uint8Array, now: number): void {
     this.#machine.setPrivateKey(privateKey)
+    this.#priorities.clear()
     this.#perform(now)
     this.#plane.setRoutes([])
   }
@@ -138,11 +143,6 @@ export class WireGuardDevice implements Machine<WireGuardEvent> {
   resetPeer(peer: PeerId, now: number): void {
     this.#machine.resetPeer(peer)
     this.#perform(now)
-  }
-
-  /** Sets the packet that opens every session with this peer, or none (data-plane.md 1.9). It is copied. */
-  setPriorityPacket(peer: PeerId, packet: Uint8Array | undefined): void {
-    this.#plane.setPriorityPacket(peer, packet)
   }
 
   /** Takes packets from the overlay. Any batch of that shape will do, a TUN device's too. */
@@ -207,6 +207,16 @@ export class WireGuardDevice implements Machine<WireGuardEvent> {
     this.#plane.setRoutes([])
   }
 
+  /** A data plane may be a thread away: it is told of what is new only. */
+  #setPriorityPacket(peer: PeerId, packet: Uint8Array | undefined): void {
+    const before = this.#priorities.get(peer)
+    if (packet === undefined ? before === undefined : before !== undefined && sameBytes(packet, before))
+      return
+    if (packet === undefined) this.#priorities.delete(peer)
+    else this.#priorities.set(peer, packet.slice())
+    this.#plane.setPriorityPacket(peer, packet)
+  }
+
   /** A batch that no call is using at the moment. */
   #singleton(packet: Uint8Array, source: number): Singleton {
     return (this.#singletons.pop() ?? new Singleton()).hold(packet, source)
@@ -251,6 +261,10 @@ export class WireGuardDevice implements Machine<WireGuardEvent> {
         this.#events.push(output)
     }
   }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i])
 }
 
 /** A batch of one, around bytes that are there already. */

@@ -16,6 +16,8 @@ export interface PeerConfig {
   readonly excludedIps?: readonly Prefix[]
   /** Destinations that are sent to it; the same as `allowedIps` when left out. */
   readonly routes?: readonly Prefix[]
+  /** The packet that opens every session with it, ahead of all others (data-plane.md 1.9). Copied; left out for none. */
+  readonly priorityPacket?: Uint8Array
   /** Milliseconds of silence after which an empty packet is sent, to keep a NAT open; 0 or left out for never. */
   readonly keepalive?: number
 }

@@ -490,8 +490,17 @@ describe('what is inside', () => {
 
   test('W18 the priority packet goes first in every session, ahead of what waits', () => {
     const wire = new Wire()
-    wire.a.device.setPriorityPacket(B, packet('100.64.0.1', '100.64.0.2', 40, 77))
-    wire.b.device.setPriorityPacket(A, packet('100.64.0.2', '100.64.0.1', 40, 88))
+    const opening = (mark: number) => ({
+      priorityPacket: packet(`100.64.0.${mark & 1 ? 1 : 2}`, `100.64.0.${mark & 1 ? 2 : 1}`, 40, mark),
+    })
+    wire.a.device.setPeers(
+      wire.a.peers.map((peer) => ({ ...peer, ...opening(77) })),
+      0,
+    )
+    wire.b.device.setPeers(
+      wire.b.peers.map((peer) => ({ ...peer, ...opening(88) })),
+      0,
+    )
     wire.fromA(1)
     expect(marks(wire.b.received)).toEqual([77, 1])
     expect(marks(wire.a.received)).toEqual([88])
@@ -499,6 +508,10 @@ describe('what is inside', () => {
     wire.fromA(2)
     expect(marks(wire.b.received)).toEqual([77, 1, 2, 77])
     expect(marks(wire.a.received)).toEqual([88, 88])
+    wire.a.device.setPeers(wire.a.peers, wire.now)
+    wire.advance(121_000)
+    wire.fromA(3)
+    expect(marks(wire.b.received)).toEqual([77, 1, 2, 77, 3])
   })
 })
 

@@ -378,6 +378,7 @@ export class MeshNode implements MeshNodeApi {
     reconcile(map, changes, {
       peers: this.#peers,
       wireguard: { setPeers: (peers) => data.engine.wireguard.setPeers(peers, systemClock.now()) },
+      discoKey: data.sock.discoKey,
       paths: data.paths,
       setFilter: (settings) => data.engine.setFilter(settings),
       dns: this.#dns,
