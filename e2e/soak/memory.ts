@@ -36,16 +36,17 @@ export interface MemoryReport {
 }
 
 /**
- * Flat is what grew by no more than this between the two: a leak of one byte a packet would be more in minutes. A short run
- * ends while compilers and arenas still warm up.
+ * Flat is what grew by no more than this and a tenth between the two: a leak of one byte a packet would be more in minutes.
+ * A short run ends while compilers and arenas still warm up.
  */
 const SLACK_MB = 12
+const SLACK_SHARE = 0.1
 const SLACK_WARM_UP_MB = 60
 const WARM_UP_SECONDS = 240
 
 /** Tells whether memory did not grow in a run of so many seconds. */
 export function isFlat({ earlyMb, lateMb }: MemoryReport, seconds: number): boolean {
-  return lateMb <= earlyMb + (seconds < WARM_UP_SECONDS ? SLACK_WARM_UP_MB : SLACK_MB)
+  return lateMb <= earlyMb + (seconds < WARM_UP_SECONDS ? SLACK_WARM_UP_MB : SLACK_MB + earlyMb * SLACK_SHARE)
 }
 
 /** Returns the resident memory of a process in MiB. */

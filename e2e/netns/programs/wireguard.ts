@@ -37,7 +37,7 @@ async function serve(): Promise<void> {
     if (line === 'status')
       say({
         event: 'status',
-        rss: process.memoryUsage().rss,
+        memory: process.memoryUsage(),
         ...node.device.counters(),
         losses: node.losses,
         handshakes: node.device.handshakeDrops,

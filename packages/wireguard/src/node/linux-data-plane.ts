@@ -57,7 +57,10 @@ export interface LinuxDataPlaneOptions {
   readonly now?: () => number
   /** A module whose export `createJudge(options)` makes the packet filter of the thread. */
   readonly judge?: { readonly module: string; readonly options: unknown }
-  /** Whether authentic data moves a peer's path, as in plain WireGuard: its answers go there at once. */
+  /**
+   * Whether this is plain WireGuard: authentic data moves a peer's path, and its answers go there at once; what is no message
+   * of WireGuard is dropped.
+   */
   readonly roams?: boolean
   /** `wasm` to leave Node's OpenSSL alone. */
   readonly aead?: 'wasm'

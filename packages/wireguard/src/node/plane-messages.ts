@@ -14,7 +14,10 @@ export interface PlaneStart {
   readonly wakeUp: number
   /** The overlay's MTU. */
   readonly mtu: number
-  /** Whether authentic data moves a peer's path at once, before the control thread has heard of it. */
+  /**
+   * Whether this is plain WireGuard: authentic data moves a peer's path at once, before the control thread has heard of it,
+   * and nothing but WireGuard's messages is of use.
+   */
   readonly roams: boolean
   /** Words shared between the two, see {@link SHARED_MESSAGES}. */
   readonly shared: SharedArrayBuffer

@@ -7,6 +7,7 @@ import { type Coalescer, MAX_PIECES } from '../linux/coalescer.ts'
 import type { PacketJudge } from '../linux/packet-judge.ts'
 import { PlaneCore, type PlaneCoreOutputs } from '../linux/plane-core.ts'
 import type { Trains } from '../linux/trains.ts'
+import { messageType } from '@mesh/wire/wireguard'
 import { VIRTIO_LENGTH } from '../linux/virtio-header.ts'
 import type { PeerRoutes } from '../data-plane.ts'
 import type { PeerId } from '../packet-batch.ts'
@@ -34,6 +35,8 @@ export const THREAD_SCRATCH = IOVECS + MAX_PIECES * 16
 
 /** The largest datagram, and the largest super-packet with its header: one byte less would cut it off. */
 const MAX_RECEIVE = 65_535
+/** The longest datagram that is for the control thread: handshakes, disco and STUN are shorter by far. */
+const MAX_CONTROL = 2_048
 const MAX_READ = VIRTIO_LENGTH + 65_535
 /** Sources remembered by number; beyond it the memory begins anew. */
 const MAX_SOURCES = 4_096
@@ -178,7 +181,12 @@ export class PlaneThread implements PlaneCoreOutputs {
     this.#report.packet(packet, peer)
   }
 
+  /** What the control thread cannot want is dropped here: in a flood each copy of junk would be memory to clean up after. */
   onDatagram(datagram: Uint8Array, source: number): void {
+    const plain = this.#start.roams
+    if (datagram.length > MAX_CONTROL || (plain && messageType(datagram) === undefined)) {
+      return this.#core.counters.drop('not-wireguard')
+    }
     this.#report.datagram(datagram, this.#sourceOf(source))
   }
 
