@@ -1,53 +1,8 @@
-// Which pairs of NATs get a direct path, and which stay on the relay: every mapping and filtering of RFC 4787 on
-// both sides.
-import { type NatBehaviour, type NatOptions, SimNet, type SimNetOptions } from '@mesh/simnet'
+// Two nodes behind NATs, beyond who can be direct with whom (which is `sim-nat.test.ts`): the same NAT, moves, mappings
+// that must be kept alive, both families.
+import { type NatOptions, SimNet, type SimNetOptions } from '@mesh/simnet'
 import { describe, expect, test } from 'vitest'
 import { introduce, Node, regionOf } from './magicsock-support.ts'
-
-const BEHAVIOURS: readonly NatBehaviour[] = [
-  'endpoint-independent',
-  'address-dependent',
-  'address-and-port-dependent',
-]
-
-interface Kind {
-  readonly mapping: NatBehaviour
-  readonly filtering: NatBehaviour
-}
-
-const KINDS: readonly Kind[] = BEHAVIOURS.flatMap((mapping) =>
-  BEHAVIOURS.map((filtering) => ({ mapping, filtering })),
-)
-
-/** The NAT shows one port to all. */
-const isEasy = (nat: Kind): boolean => nat.mapping === 'endpoint-independent'
-/** The NAT lets in only who was sent to, to the port. */
-const isStrict = (nat: Kind): boolean => nat.filtering === 'address-and-port-dependent'
-
-/**
- * Whether a ping arrives that goes to where STUN saw `to`. An easy NAT has that very port open towards the pinger, if it
- * is where it was expected or the address suffices; another NAT has it open to the STUN server only, or to all.
- */
-function pingArrives(from: Kind, to: Kind): boolean {
-  return isEasy(to) ? !isStrict(to) || isEasy(from) : to.filtering === 'endpoint-independent'
-}
-
-/** Whether an answer comes back in: it does unless it leaves by another port than was pinged, and that matters. */
-function answerArrives(from: Kind, to: Kind): boolean {
-  return !isStrict(to) || isEasy(from)
-}
-
-/** Whether `one` finds a path: by its own pings, or by pinging back where the other's came from. */
-function findsPath(one: Kind, other: Kind): boolean {
-  if (pingArrives(one, other) && answerArrives(other, one)) return true
-  const isStable = other.mapping !== 'address-and-port-dependent'
-  return pingArrives(other, one) && answerArrives(one, other) && (!isStrict(one) || isStable || isEasy(one))
-}
-
-function short({ mapping, filtering }: Kind): string {
-  const letters = (behaviour: NatBehaviour): string => behaviour.replace(/([a-z])[a-z]*-?/g, '$1')
-  return `${letters(mapping)}/${letters(filtering)}`
-}
 
 function pair(a: NatOptions | undefined, b: NatOptions | undefined, options: SimNetOptions = {}) {
   const net = new SimNet(options)
@@ -78,20 +33,6 @@ function ipv6(last: number): Uint8Array {
 }
 
 describe('two nodes', () => {
-  for (const a of KINDS) {
-    for (const b of KINDS) {
-      const direct = findsPath(a, b) && findsPath(b, a)
-      test(`D2: behind NATs ${short(a)} and ${short(b)} ${direct ? 'go direct' : 'stay on the relay'}`, () => {
-        const { net, one, two, relay } = pair(a, b)
-        const tookAt = talk({ net, one, two, relay }, 12_000)
-        expect(tookAt !== undefined && tookAt <= 6_000).toBe(direct)
-        // Either way nothing was lost: every packet came, by one way or both.
-        const numbers = new Set(two.arrivals.map((arrival) => arrival.number))
-        expect(numbers.size).toBe(24)
-      })
-    }
-  }
-
   test('without NATs go direct with the second packet', () => {
     expect(talk(pair(undefined, undefined), 3_000)).toBe(500)
   })

@@ -1,8 +1,10 @@
 // `pnpm sim NAME`: what the simulator proves of magicsock. Exit code 1 when it does not.
 import { parseArgs } from 'node:util'
 import { fuzz } from './fuzz.ts'
+import { nat } from './nat.ts'
 
 const USAGE = `usage: pnpm sim NAME, where NAME is one of
+  nat                                         every pair of NATs, against what it should be
   fuzz [--seeds N] [--seed S] [--threads T]   random networks and events against a model of what must hold`
 
 interface Numbers {
@@ -12,6 +14,7 @@ interface Numbers {
 }
 
 const COMMANDS: Readonly<Record<string, (numbers: Numbers) => number | Promise<number>>> = {
+  nat: () => nat(),
   fuzz: ({ seed, seeds, threads }) => fuzz({ first: seed, count: seeds, threads }),
 }
 

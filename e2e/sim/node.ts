@@ -2,6 +2,7 @@
 // host's sockets and at the relays. Only what the kernel and control would do is done here.
 import {
   type Gateway,
+  type Hop,
   MagicSock,
   type MagicSockEvent,
   type MagicSockOutput,
@@ -13,7 +14,7 @@ import {
 import { nodeCrypto } from '@mesh/noise/node'
 import { drive, type Driver, seededRandom } from '@mesh/sansio'
 import type { RelayPort, SimHost, SimNet, SimRelay, SimSocket } from '@mesh/simnet'
-import { encodeIpPacket, type Endpoint, PROTOCOL_UDP } from '@mesh/wire/ip'
+import { encodeIpPacket, PROTOCOL_UDP } from '@mesh/wire/ip'
 import { type PacketBatch, packetOf, WireGuardDevice } from '@mesh/wireguard'
 import { keyPair, rememberedX25519 } from './keys.ts'
 import { SleepyClock } from './sleepy-clock.ts'
@@ -30,6 +31,8 @@ export interface SimNodeOptions {
   readonly relayMap: RelayMap
   /** Whether it asks its gateway for a port mapping. */
   readonly mapsPorts?: boolean
+  /** Whether it searches for the ports of hard NATs, and opens doors behind one. */
+  readonly opensDoors?: boolean
 }
 
 /** Hears what a node does. */
@@ -64,6 +67,7 @@ export class SimNode {
   readonly #mapper: PortMapper | undefined
   readonly #socket: SimSocket
   readonly #mapperSocket: SimSocket
+  readonly #doors = new Map<number, SimSocket>()
   readonly #links = new Map<number, RelayPort>()
   readonly #wanted = new Set<number>()
   readonly #drivers: Driver[] = []
@@ -85,11 +89,12 @@ export class SimNode {
       nodeKey: publicKey,
       discoPrivateKey: keyPair(2 * id + 1).privateKey,
       underlay: {
-        sendDatagram: (to, bytes) => this.#socket.send(to, bytes),
+        sendDatagram: (to, bytes) => this.#socketFor(to).send(to, bytes),
         sendRelay: (region, to, bytes) => this.#linkTo(region)?.send(to, bytes),
       },
       random,
       x25519: rememberedX25519,
+      canOpenDoors: options.opensDoors === true,
       now: this.clock.now(),
     })
     this.#device = this.#openDevice(privateKey)
@@ -194,11 +199,23 @@ export class SimNode {
   #toUnderlay(peer: number, batch: PacketBatch): void {
     for (let index = 0; index < batch.count; index += 1) {
       const datagram = packetOf(batch, index)
-      this.#watch.onSent?.(this, peer, datagram, this.sock.send(peer, datagram, this.clock.now()))
+      const sent = this.sock.send(peer, datagram, this.clock.now())
+      this.#watch.onSent?.(this, peer, datagram, sent)
     }
   }
 
-  #receive(bytes: Uint8Array, from: Endpoint): void {
+  /** The usual socket, or the one of a door, which its first datagram opens. */
+  #socketFor({ door }: Hop): SimSocket {
+    if (door === undefined) return this.#socket
+    const known = this.#doors.get(door)
+    if (known !== undefined) return known
+    const socket = this.host.socket()
+    this.#doors.set(door, socket)
+    socket.onDatagram = (bytes, from) => this.#receive(bytes, { ...from, door })
+    return socket
+  }
+
+  #receive(bytes: Uint8Array, from: Hop): void {
     const taken = this.sock.handleDatagram(bytes, from, this.clock.now())
     if (taken !== 'consumed') this.#toWireGuard(bytes, 'udp')
     this.wake()
@@ -220,7 +237,10 @@ export class SimNode {
   #perform(output: MagicSockOutput): void {
     switch (output.kind) {
       case 'datagram':
-        return this.#socket.send(output.to, output.bytes)
+        return this.#socketFor(output.to).send(output.to, output.bytes)
+      case 'close-door':
+        this.#doors.get(output.door)?.close()
+        return void this.#doors.delete(output.door)
       case 'relay':
         return this.#linkTo(output.region)?.send(output.to, output.bytes)
       case 'connect-relay':
@@ -233,7 +253,6 @@ export class SimNode {
       case 'event':
         return this.#watch.onNews?.(this, output)
       case 'rebind':
-      case 'close-door':
       case 'measure-relay':
       case 'check-captive-portal':
         throw new Error(`nothing in here makes a node ask for ${output.kind}`)

@@ -15,6 +15,8 @@ export interface TownOptions {
   readonly seed: number
   readonly onEvent?: (event: SimEvent) => void
   readonly watch?: NodeWatch
+  /** Whether nodes search for the ports of hard NATs. */
+  readonly opensDoors?: boolean
 }
 
 /** A live topology. */
@@ -26,7 +28,7 @@ export class Town {
   #introduced = false
   #addresses = 0
 
-  constructor(topology: Topology, { seed, onEvent, watch = {} }: TownOptions) {
+  constructor(topology: Topology, { seed, onEvent, watch = {}, opensDoors = false }: TownOptions) {
     this.net = new SimNet({ seed, ...(onEvent ? { onEvent } : {}) })
     this.relays = new Map(topology.relays.map((latency, n) => [n + 1, this.net.relay({ latency })]))
     const relayMap = this.#openStunServers(topology.relays)
@@ -44,7 +46,7 @@ export class Town {
       const { net, relays } = this
       const { mapsPorts } = machine
       return new SimNode(
-        { id: n + 1, net, host: this.#settle(machine), relays, relayMap, mapsPorts },
+        { id: n + 1, net, host: this.#settle(machine), relays, relayMap, mapsPorts, opensDoors },
         listening,
       )
     })

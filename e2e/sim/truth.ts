@@ -10,6 +10,8 @@ export interface Situation {
   readonly machines: Machine[]
   /** Machines that have been elsewhere, by position. */
   readonly roamed: Set<number>
+  /** Whether nodes search for the ports of hard NATs. */
+  readonly opensDoors: boolean
   /** Boxes that let no UDP through, by number. */
   readonly blocked: Set<number>
   /** Pairs of ways out that do not reach each other across the Internet: see {@link wayOut}. */
@@ -17,17 +19,52 @@ export interface Situation {
 }
 
 /** Returns the situation a topology begins with. */
-export function situationOf({ boxes, machines }: Topology): Situation {
-  return { boxes, machines: [...machines], roamed: new Set(), blocked: new Set(), parted: new Set() }
+export function situationOf({ boxes, machines }: Topology, opensDoors = false): Situation {
+  return {
+    boxes,
+    machines: [...machines],
+    roamed: new Set(),
+    opensDoors,
+    blocked: new Set(),
+    parted: new Set(),
+  }
 }
 
 /** Tells whether the machines with these numbers (from 0) can be direct; `perhaps` where it takes luck. */
 export function canBeDirect(now: Situation, a: number, b: number): boolean | 'perhaps' {
-  const hasRoamed = now.roamed.has(a) || now.roamed.has(b)
-  const promised = now.boxes.map((box) => withMapping(box, promise(box, hasRoamed)))
+  const promised = promises(now, a, b)
   if (isDirectBy({ ...now, boxes: promised }, a, b)) return true
+  const hasRoamed = now.roamed.has(a) || now.roamed.has(b)
   const lucky = now.boxes.map((box) => withMapping(box, fortune(box, hasRoamed)))
-  return isDirectBy({ ...now, boxes: lucky }, a, b) ? 'perhaps' : false
+  if (isDirectBy({ ...now, boxes: lucky }, a, b)) return 'perhaps'
+  return now.opensDoors && canBeSearched(now, a, b) ? 'perhaps' : false
+}
+
+/**
+ * Whether it takes only the port that the NATs of one side have drawn for the other, which has one port for all: a search
+ * finds it sooner or later.
+ */
+export function canBeSearched(now: Situation, a: number, b: number): boolean {
+  const boxes = promises(now, a, b)
+  return [
+    [a, b],
+    [b, a],
+  ].some(([hard, easy]) => {
+    const [theirs, ours] = [hard!, easy!].map((n) => chainOf(boxes, now.machines[n]!.behind)) as [
+      Chain,
+      Chain,
+    ]
+    if (kindOf({ ...now, boxes }, ours).mapping !== OPEN.mapping) return false
+    const known = boxes.map((box, n) =>
+      theirs.includes(n) && box.mapping !== 'none' ? withMapping(box, OPEN.mapping) : box,
+    )
+    return isDirectBy({ ...now, boxes: known }, a, b)
+  })
+}
+
+function promises(now: Situation, a: number, b: number): Middlebox[] {
+  const hasRoamed = now.roamed.has(a) || now.roamed.has(b)
+  return now.boxes.map((box) => withMapping(box, promise(box, hasRoamed)))
 }
 
 function withMapping(box: Middlebox, mapping: Middlebox['mapping']): Middlebox {
