@@ -4,7 +4,7 @@ import { type Names, parseAddresses } from './names.ts'
 
 /** The groups that the language makes by itself. */
 const AUTOGROUPS = ['member', 'tagged', 'self', 'internet', 'danger-all'] as const
-/** One of {@link AUTOGROUPS}. */
+/** A group that the language makes by itself, without its `autogroup:`. */
 export type Autogroup = (typeof AUTOGROUPS)[number]
 
 /** What a word stands for. */
