@@ -10,7 +10,7 @@ import { ADMIN_HOST, readAll } from './admin-client.ts'
 import { CommandError, reasonOf, systemCodeOf } from './command-error.ts'
 
 /** The longest command, bytes. */
-const MAX_COMMAND = 64 << 10
+const MAX_COMMAND = 16 << 20
 
 /** Answers commands on the socket; an old socket in the way is removed, since its owner is gone. */
 export async function listenForCommands(path: string, control: ControlListener): Promise<Server> {

@@ -8,6 +8,7 @@ import { parseDuration } from './durations.ts'
 import { addRelay } from './relay-flag.ts'
 import type { ListenAddress, ServeFlags } from './serve.ts'
 import { addNodes } from './node-verbs.ts'
+import { addPolicy } from './policy-verbs.ts'
 import { claim, defaultStateDirectory, stateDirectory } from './state-directory.ts'
 import { addKeys, addUsers } from './user-verbs.ts'
 import { print } from './verbs.ts'
@@ -22,6 +23,7 @@ function program(): Command {
   addUsers(root.command('users').description('Manage the people who own nodes.'))
   addKeys(root.command('preauthkeys').description('Manage the keys that let machines in unattended.'))
   addNodes(root.command('nodes').description('Manage the machines of the mesh.'))
+  addPolicy(root.command('policy').description('Manage what the network allows.'))
   root
     .command('migrate')
     .description('Bring the database up to date, which serve does too.')

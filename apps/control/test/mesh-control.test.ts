@@ -137,7 +137,7 @@ describe('a running server', () => {
         users: new Map([[1, { id: 1, name: 'ann', displayName: 'Ann', createdAt: 1 }]]),
         nodes: new Map([[1, NODE]]),
       },
-      counters: { users: 1, preAuthKeys: 0, nodes: 1, logins: 0, address: 1 },
+      counters: { users: 1, preAuthKeys: 0, nodes: 1, logins: 0, policies: 0, address: 1 },
     }))
     await store.close()
     await serve()

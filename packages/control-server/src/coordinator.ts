@@ -21,8 +21,9 @@ import { checkOptions, dnsConfigOf, EPHEMERAL_TIMEOUT } from './options.ts'
 import type { CoordinatorOptions } from './options.ts'
 import { Pings } from './pings.ts'
 import type { PingKind } from './pings.ts'
+import { Policies } from './policies.ts'
 import { Presence } from './presence.ts'
-import type { LoginRecord, NodeRecord, PreAuthKeyRecord, UserRecord } from './records.ts'
+import type { LoginRecord, NodeRecord, PolicyRecord, PreAuthKeyRecord, UserRecord } from './records.ts'
 import { askAt, refusal, Registrar } from './registration.ts'
 import { routesOf, RouteTable } from './routes.ts'
 import type { News, Writes } from './store.ts'
@@ -43,6 +44,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   readonly #logins: WaitingLogins
   readonly #pings: Pings
   readonly #presence: Presence
+  readonly #policies: Policies
   readonly #routes = new RouteTable()
   readonly #out: CoordinatorOutput[] = []
   /** Exchanges that waited for a login which was forgotten: they are sent to a new page. */
@@ -62,7 +64,9 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     this.#logins = new WaitingLogins(network, random, wallClock)
     this.#registrar = new Registrar({ network, baseDomain, wallClock, random, hash, nodeKeyLifetime })
     const dnsConfig = dnsConfigOf(options)
-    const views = new MapViews({ network, policy, derpMap, dnsConfig, baseDomain, wallClock })
+    const policies = new Policies(network, policy)
+    this.#policies = policies
+    const views = new MapViews({ network, policies, derpMap, dnsConfig, baseDomain, wallClock })
     const onSilent = (node: number, now: number): void => this.#presence.left(node, now)
     this.streams = new MapStreams({ network, views, random, onSilent })
     const listens = (node: number): boolean => this.streams.listens(node)
@@ -276,6 +280,25 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     this.#absorb(now)
   }
 
+  /** Returns the policy in force, as it was written; `undefined` when none was. */
+  policy(): PolicyRecord | undefined {
+    return this.#network.policy()
+  }
+
+  /** Throws {@link ControlError} `ERR_CONTROL_POLICY` when a policy could not be put in force. Changes nothing. */
+  checkPolicy(text: string): void {
+    this.#policies.check(text)
+  }
+
+  /** Puts a policy in force. Throws {@link ControlError} `ERR_CONTROL_POLICY`; then the one before stays. */
+  setPolicy(text: string, now: number): PolicyRecord {
+    this.#policies.check(text)
+    const record = this.#network.addPolicy({ text, createdAt: this.#wall() })
+    for (const node of this.#network.nodes()) this.#approveByPolicy(node)
+    this.#absorb(now)
+    return record
+  }
+
   /** Asks a node whether it is there. Returns the id under which a `pong` tells how that ended. */
   ping(id: number, kind: PingKind, now: number): string {
     const node = this.#changes.known(id)
@@ -336,7 +359,9 @@ export class Coordinator implements Machine<CoordinatorOutput> {
 
   #noteRegistered(nodeKey: string): void {
     const node = this.#network.nodeByKey(nodeKey)
-    if (node) this.#out.push({ kind: 'event', event: 'registered', node: node.id })
+    if (!node) return
+    this.#approveByPolicy(node)
+    this.#out.push({ kind: 'event', event: 'registered', node: node.id })
   }
 
   /**
@@ -352,7 +377,15 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     }
     if (request.Version !== node.capVersion) change.capVersion = request.Version
     if (reports) Object.assign(change, reportedChange(node, request))
-    if (Object.keys(change).length > 0) this.#network.updateNode(node.id, change)
+    if (Object.keys(change).length === 0) return
+    const changed = this.#network.updateNode(node.id, change)
+    if (change.hostinfo) this.#approveByPolicy(changed)
+  }
+
+  /** What was approved once stays approved, whatever a later policy says: it may be an administrator's word. */
+  #approveByPolicy(node: NodeRecord): void {
+    const approvedRoutes = this.#policies.approvedRoutes(node)
+    if (approvedRoutes) this.#network.updateNode(node.id, { approvedRoutes })
   }
 
   #openSession(exchange: number, id: number, now: number): void {

@@ -19,7 +19,15 @@ export { MemoryStore } from './memory-store.ts'
 export { PING_TIMEOUT } from './pings.ts'
 export type { PingKind, PingOutcome } from './pings.ts'
 export { OFFLINE_GRACE, RECONNECT_GRACE } from './presence.ts'
-export type { Kind, LoginRecord, NodeRecord, PreAuthKeyRecord, Records, UserRecord } from './records.ts'
+export type {
+  Kind,
+  LoginRecord,
+  NodeRecord,
+  PolicyRecord,
+  PreAuthKeyRecord,
+  Records,
+  UserRecord,
+} from './records.ts'
 export { CommandQueue } from './command-queue.ts'
 export type { CommandQueueOptions } from './command-queue.ts'
 export { MapStreams } from './map-streams.ts'

@@ -9,6 +9,7 @@ import type {
   MapResponse,
   Node,
   PeerChange,
+  SSHPolicy,
   UserProfile,
 } from '@mesh/wire/control'
 import type { MapView, PeerUpdate, PeerView } from './map-views.ts'
@@ -42,6 +43,7 @@ export class MapSession {
   #blind = false
   #self: Node | undefined
   #packetFilter: readonly FilterRule[] | undefined
+  #sshPolicy: SSHPolicy | undefined
   #derpMap: DERPMap | undefined
   #dnsConfig: DNSConfig | undefined
 
@@ -69,6 +71,7 @@ export class MapSession {
     this.#blind = view.blind
     this.#self = view.self
     this.#packetFilter = view.packetFilter
+    this.#sshPolicy = view.sshPolicy
     this.#derpMap = view.derpMap
     this.#dnsConfig = view.dnsConfig
     return {
@@ -80,7 +83,7 @@ export class MapSession {
       CollectServices: false,
       PacketFilters: { base: view.packetFilter },
       UserProfiles: profiles,
-      SSHPolicy: { rules: [] },
+      SSHPolicy: view.sshPolicy,
       ControlTime: view.controlTime,
       Debug: { DisableLogTail: true },
     }
@@ -106,11 +109,13 @@ export class MapSession {
       this.#packetFilter = view.packetFilter
       delta.PacketFilters = { base: view.packetFilter }
     }
+    if (view.sshPolicy !== this.#sshPolicy) delta.SSHPolicy = this.#sshPolicy = view.sshPolicy
     if (view.derpMap !== this.#derpMap) delta.DERPMap = this.#derpMap = view.derpMap
     if (view.dnsConfig !== this.#dnsConfig) delta.DNSConfig = this.#dnsConfig = view.dnsConfig
     if (Object.keys(delta).length === 0) return undefined
     const response = (): MapResponse => ({ ...delta, ControlTime: view.controlTime })
-    const isShared = seesAll && justPeers && !delta.Node && !delta.PacketFilters && !delta.DERPMap
+    const isShared =
+      seesAll && justPeers && !delta.Node && !delta.PacketFilters && !delta.SSHPolicy && !delta.DERPMap
     return isShared && !delta.DNSConfig ? batch.share(response) : response()
   }
 

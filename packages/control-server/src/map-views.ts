@@ -4,19 +4,19 @@
 // n views, not n². Whether one node sees another depends on these two alone, so a change is looked at only for pairs
 // that it is part of.
 
-import { compile } from '@mesh/policy'
-import type { CompiledPolicy, NodePolicy, Policy } from '@mesh/policy'
-import type { DERPMap, DNSConfig, Node, PeerChange, UserProfile } from '@mesh/wire/control'
+import type { CompiledPolicy, NodePolicy } from '@mesh/policy'
+import type { DERPMap, DNSConfig, Node, PeerChange, SSHPolicy, UserProfile } from '@mesh/wire/control'
 import { formatTime } from '@mesh/wire/control'
 import type { Network } from './network.ts'
 import { isExpired, ownerProfile, patchBetween, peerNode, selfNode, selfProfile } from './node-view.ts'
+import type { Policies } from './policies.ts'
 import type { NodeRecord, UserRecord } from './records.ts'
 import { routesOf, servableRoutes } from './routes.ts'
 
 /** What views are made from. */
 export interface MapViewsOptions {
   readonly network: Network
-  readonly policy: Policy
+  readonly policies: Policies
   readonly derpMap: DERPMap
   readonly dnsConfig: DNSConfig
   readonly baseDomain: string
@@ -56,6 +56,8 @@ export interface MapView {
   saw(id: number): boolean
   /** The rules it enforces. */
   readonly packetFilter: NodePolicy['packetFilter']
+  /** What its SSH server goes by. */
+  readonly sshPolicy: SSHPolicy
   /** The relays. */
   readonly derpMap: DERPMap
   /** How it resolves names. */
@@ -75,6 +77,8 @@ export class MapViews {
   readonly #staleSelves = new Set<number>()
   readonly #profiles = new Map<number | undefined, UserProfile>()
   readonly #shapes = new Map<number, string>()
+  readonly #filters = new Map<number, NodePolicy['packetFilter']>()
+  readonly #ssh = new Map<number, SSHPolicy>()
   #reshaped = new Set<number>()
   #policy: CompiledPolicy | undefined
   #toldPolicy: CompiledPolicy | undefined
@@ -105,7 +109,7 @@ export class MapViews {
       const after = this.#look(id, before)
       if (after) this.#told.set(id, after)
       else this.#told.delete(id)
-      if (!after) this.#selves.delete(id)
+      if (!after) this.#forget(id)
       if (before === after) continue
       updates.push({ id, before, after, patch: before && after && patchBetween(before.node, after.node) })
     }
@@ -133,13 +137,14 @@ export class MapViews {
     const toldPolicy = this.#toldPolicy?.forNode(id)
     return {
       id,
-      self: this.#self(record),
+      self: this.#self(record, policy),
       selfProfile: selfProfile(record, network.user(record.user), baseDomain),
       blind: isExpired(record, wallClock()),
       reshaped: this.#reshaped.has(id),
       sees: (peer) => policy?.sees(peer) ?? false,
       saw: (peer) => toldPolicy?.sees(peer) ?? false,
-      packetFilter: policy?.packetFilter ?? [],
+      packetFilter: kept(this.#filters, id, policy?.packetFilter ?? []),
+      sshPolicy: kept(this.#ssh, id, policy?.sshPolicy ?? { rules: [] }),
       derpMap,
       dnsConfig,
       domain: baseDomain,
@@ -159,11 +164,16 @@ export class MapViews {
     return before?.node === node && before.profile === profile ? before : { node, profile }
   }
 
-  #self(record: NodeRecord): Node {
+  #forget(id: number): void {
+    for (const all of [this.#selves, this.#filters, this.#ssh]) all.delete(id)
+  }
+
+  #self(record: NodeRecord, policy: NodePolicy | undefined): Node {
     const { baseDomain, wallClock } = this.#options
     const before = this.#selves.get(record.id)
     if (before && !this.#staleSelves.delete(record.id)) return before
-    const made = selfNode(record, { baseDomain, routes: routesOf(record), wall: wallClock() })
+    const context = { baseDomain, routes: routesOf(record), wall: wallClock() }
+    const made = selfNode(record, context, policy?.attributes)
     const self = before ? sameOr(before, made) : made
     this.#selves.set(record.id, self)
     return self
@@ -180,7 +190,16 @@ export class MapViews {
   /** The policy is compiled again only when something it looks at changed. */
   #notePolicyInput(id: number): void {
     const node = this.#options.network.node(id)
-    const shape = node && JSON.stringify([node.user, node.tags, node.ipv4, node.ipv6, servableRoutes(node)])
+    const shape =
+      node &&
+      JSON.stringify([
+        this.#options.policies.id,
+        node.user,
+        node.tags,
+        node.ipv4,
+        node.ipv6,
+        servableRoutes(node),
+      ])
     if (this.#shapes.get(id) === shape) return
     if (shape === undefined) this.#shapes.delete(id)
     else this.#shapes.set(id, shape)
@@ -189,20 +208,19 @@ export class MapViews {
   }
 
   #compiled(): CompiledPolicy {
-    this.#policy ??= compile(
-      this.#options.policy,
-      Array.from(this.#options.network.nodes(), (node) => ({
-        id: node.id,
-        user: node.user,
-        tags: node.tags,
-        addresses: [node.ipv4, node.ipv6],
-        routes: servableRoutes(node),
-      })),
-    )
+    this.#policy ??= this.#options.policies.compile()
     return this.#policy
   }
 }
 
-function sameOr(before: Node, made: Node): Node {
-  return JSON.stringify(before) === JSON.stringify(made) ? before : made
+/** Equal content is the same object, however often the policy is compiled anew. */
+function kept<T extends object>(all: Map<number, T>, id: number, made: T): T {
+  const before = all.get(id)
+  const value = before === undefined ? made : sameOr(before, made)
+  if (value !== before) all.set(id, value)
+  return value
+}
+
+function sameOr<T extends object>(before: T, made: T): T {
+  return before === made || JSON.stringify(before) === JSON.stringify(made) ? before : made
 }

@@ -18,6 +18,7 @@ const UNIQUE = {
   preAuthKeys: ['prefix'],
   nodes: ['stableId', 'nodeKey', 'givenName', 'ipv4', 'ipv6'] satisfies (keyof NodeRecord)[],
   logins: ['key'],
+  policies: [],
 } as const
 
 /** Remembers everything until the process ends. */

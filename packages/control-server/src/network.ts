@@ -5,7 +5,7 @@
 import { nextAddresses } from './addresses.ts'
 import { ControlError } from './errors.ts'
 import { isNameOf, sanitizeHostname, uniqueName } from './names.ts'
-import type { LoginRecord, NodeRecord, PreAuthKeyRecord, UserRecord } from './records.ts'
+import type { LoginRecord, NodeRecord, PolicyRecord, PreAuthKeyRecord, UserRecord } from './records.ts'
 import { State } from './state.ts'
 import type { StateChange } from './state.ts'
 import type { News } from './store.ts'
@@ -21,7 +21,10 @@ export type NodeChange = Partial<
   Omit<NodeRecord, 'id' | 'stableId' | 'machineKey' | 'ipv4' | 'ipv6' | 'createdAt'>
 >
 
-/** Users, keys, nodes and waiting logins. */
+/** How many policies are kept, the one in force among them. */
+const MAX_POLICIES = 100
+
+/** Users, keys, nodes, waiting logins and policies. */
 export class Network {
   /** The records themselves, with what was changed and is not yet committed. */
   readonly state: State
@@ -143,6 +146,18 @@ export class Network {
     return this.state.all('logins').get(this.#logins.get(key) ?? 0)
   }
 
+  /** The policy in force, if one was written. */
+  policy(): PolicyRecord | undefined {
+    return [...this.state.all('policies').values()].at(-1)
+  }
+
+  /** Puts a policy in force, and forgets the oldest where there are many. */
+  addPolicy(policy: Omit<PolicyRecord, 'id'>): PolicyRecord {
+    const [oldest, ...others] = this.state.all('policies').keys()
+    if (oldest !== undefined && others.length + 1 >= MAX_POLICIES) this.state.remove('policies', oldest)
+    return this.state.add('policies', policy)
+  }
+
   /** Notes that a node looks different to others without a change of its record: expiry. */
   touch(id: number): void {
     this.#changedNodes.add(id)
@@ -190,6 +205,9 @@ export class Network {
         return this.#followNode(change.before, change.after)
       case 'logins':
         return this.#followLogin(change.before, change.after)
+      case 'policies':
+        for (const node of this.nodes()) this.touch(node.id)
+        return
     }
   }
 

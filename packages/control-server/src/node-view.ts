@@ -1,6 +1,7 @@
 // A node as maps show it: whole to itself, cut down to its peers (control §4.2). Times come from the record, so the same
 // record always gives the same bytes, which spares clients a rebuild (control §3.6.4).
 
+import type { Capabilities } from '@mesh/policy'
 import type { Node, PeerChange, UserProfile } from '@mesh/wire/control'
 import { formatTime, ZERO_TIME } from '@mesh/wire/control'
 import { dropUndefined, homeRegionOf, publicHostinfo } from './claims.ts'
@@ -48,10 +49,10 @@ export function peerNode(record: NodeRecord, context: ViewContext): Node {
 }
 
 /**
- * Returns the node as it sees itself. What it reports all the time (endpoints, home relay, services) does not come back
+ * Returns the node as it sees itself, with the attributes that the policy gives it. What it reports all the time (endpoints, home relay, services) does not come back
  * to it: a whole self node makes its client work everything out anew (control §3.6.3).
  */
-export function selfNode(record: NodeRecord, context: ViewContext): Node {
+export function selfNode(record: NodeRecord, context: ViewContext, attributes: Capabilities = {}): Node {
   const { HomeDERP: _, ...shared } = sharedFields(record, context)
   const { OS, Hostname, RoutableIPs, RequestTags } = record.hostinfo
   return {
@@ -59,7 +60,7 @@ export function selfNode(record: NodeRecord, context: ViewContext): Node {
     User: record.user ?? TAGGED_SELF_BASE + record.id,
     Hostinfo: dropUndefined({ OS, Hostname, RoutableIPs, RequestTags }),
     MachineAuthorized: true,
-    CapMap: SELF_CAPABILITIES,
+    CapMap: { ...SELF_CAPABILITIES, ...attributes },
   }
 }
 

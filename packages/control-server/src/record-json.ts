@@ -15,6 +15,7 @@ const ABSENT = {
     primaryRoutes: [],
   },
   logins: {},
+  policies: {},
 } satisfies { [K in Kind]: Partial<Records[K]> } & { nodes: Partial<NodeRecord> }
 
 /** Returns a record as JSON text. */

@@ -101,6 +101,16 @@ export interface LoginRecord {
   readonly askedAt: number
 }
 
+/** A policy that somebody wrote. The newest is in force; those before it are kept for a while. */
+export interface PolicyRecord {
+  /** Never 0, never used twice. */
+  readonly id: number
+  /** HuJSON, as it was written; it was read and tested before it was taken. */
+  readonly text: string
+  /** When it was taken. */
+  readonly createdAt: number
+}
+
 /** All kinds of record. */
 export interface Records {
   /** Who owns nodes. */
@@ -111,10 +121,18 @@ export interface Records {
   readonly nodes: NodeRecord
   /** The machines that wait. */
   readonly logins: LoginRecord
+  /** What the network allows. */
+  readonly policies: PolicyRecord
 }
 
 /** The name of a kind of record. */
 export type Kind = keyof Records
 
 /** The names of all kinds. */
-export const KINDS = ['users', 'preAuthKeys', 'nodes', 'logins'] as const satisfies readonly Kind[]
+export const KINDS = [
+  'users',
+  'preAuthKeys',
+  'nodes',
+  'logins',
+  'policies',
+] as const satisfies readonly Kind[]

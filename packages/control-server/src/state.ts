@@ -19,7 +19,7 @@ export const NOTHING: News = {
   version: 0,
   whole: true,
   changes: {},
-  counters: { users: 0, preAuthKeys: 0, nodes: 0, logins: 0, address: 0 },
+  counters: { users: 0, preAuthKeys: 0, nodes: 0, logins: 0, policies: 0, address: 0 },
 }
 
 type Tables = { readonly [K in Kind]: Map<number, Records[K]> }
@@ -38,6 +38,7 @@ export class State {
     preAuthKeys: new Map(),
     nodes: new Map(),
     logins: new Map(),
+    policies: new Map(),
   }
   readonly #journal: JournalEntry[] = []
   readonly #onChange: (change: StateChange) => void

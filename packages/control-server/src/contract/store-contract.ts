@@ -39,7 +39,7 @@ export function storeContract(
 
   check('begins with nothing, at version 0', async (store) => {
     const news = await store.since(0)
-    assert.deepEqual([news.version, news.whole, sizes(news)], [0, true, [0, 0, 0, 0]])
+    assert.deepEqual([news.version, news.whole, sizes(news)], [0, true, [0, 0, 0, 0, 0]])
     assert.deepEqual(news.counters, COUNTERS)
   })
 
@@ -49,6 +49,7 @@ export function storeContract(
       preAuthKeys: [key(1), key(2, { user: undefined, tags: ['tag:a'], expiresAt: 5, usedAt: 6 })],
       nodes: [node(1), FULL_NODE],
       logins: [login(1)],
+      policies: [{ id: 1, text: '{}', createdAt: 1 }],
     }
     assert.equal(await store.transact(0, () => writes(records)), 1)
     const news = await store.since(0)
@@ -78,7 +79,7 @@ export function storeContract(
     )
     assert.equal(news.changes.users?.size ?? 0, 0)
     assert.deepEqual([...((await store.since(0)).changes.nodes?.keys() ?? [])], [1, 3, 4])
-    assert.deepEqual(sizes(await store.since(3)), [0, 0, 0, 0])
+    assert.deepEqual(sizes(await store.since(3)), [0, 0, 0, 0, 0])
     assert.equal((await store.since(-1)).whole, true)
   })
 
@@ -88,7 +89,7 @@ export function storeContract(
     const note = (news: News | undefined): undefined => void heard.push(news)
     assert.equal(await store.transact(1, note), 1)
     assert.equal(await store.transact(0, note), 1)
-    assert.deepEqual([heard[0], heard[1]?.version, sizes(heard[1] as News)], [undefined, 1, [1, 0, 0, 0]])
+    assert.deepEqual([heard[0], heard[1]?.version, sizes(heard[1] as News)], [undefined, 1, [1, 0, 0, 0, 0]])
   })
 
   check('writes nothing when nothing is to be written, or deciding throws', async (store) => {
@@ -119,7 +120,7 @@ export function storeContract(
         hasCode('ERR_CONTROL_CONFLICT'),
       )
       const news = await store.since(0)
-      assert.deepEqual([news.version, sizes(news)], [1, [0, 0, 2, 0]])
+      assert.deepEqual([news.version, sizes(news)], [1, [0, 0, 2, 0, 0]])
     },
   )
 
@@ -136,12 +137,12 @@ export function storeContract(
     assert.deepEqual([...((await store.since(0)).changes.nodes?.values() ?? [])], nodes)
     const gone = new Map(nodes.map(({ id }) => [id, undefined]))
     await store.transact(1, () => ({ changes: { nodes: gone }, counters: COUNTERS }))
-    assert.deepEqual(sizes(await store.since(0)), [0, 0, 0, 0])
+    assert.deepEqual(sizes(await store.since(0)), [0, 0, 0, 0, 0])
     assert.equal((await store.since(1)).changes.nodes?.size, 1201)
   })
 
   check('keeps what is counted up', async (store) => {
-    const counters = { users: 7, preAuthKeys: 8, nodes: 9, logins: 10, address: 11 }
+    const counters = { users: 7, preAuthKeys: 8, nodes: 9, logins: 10, policies: 12, address: 11 }
     await store.transact(0, () => ({ changes: {}, counters }))
     assert.deepEqual((await store.since(0)).counters, counters)
   })
@@ -196,7 +197,7 @@ export function storeContract(
   })
 }
 
-const COUNTERS: Counters = { users: 0, preAuthKeys: 0, nodes: 0, logins: 0, address: 0 }
+const COUNTERS: Counters = { users: 0, preAuthKeys: 0, nodes: 0, logins: 0, policies: 0, address: 0 }
 
 function writes(records: { readonly [K in Kind]?: readonly Records[K][] }): Writes {
   const entries = Object.entries(records).map(([kind, list]) => {

@@ -6,7 +6,7 @@ import type { Coordinator } from '../coordinator.ts'
 import { homeRegionOf } from '../claims.ts'
 import { ControlError } from '../errors.ts'
 import type { PingKind } from '../pings.ts'
-import type { PreAuthKeyRecord, UserRecord } from '../records.ts'
+import type { PolicyRecord, PreAuthKeyRecord, UserRecord } from '../records.ts'
 
 /** A command. Nodes are named by number, name or address; users by name or number. */
 export type AdminCommand =
@@ -29,6 +29,9 @@ export type AdminCommand =
   | { readonly verb: 'nodes tag'; readonly node: string; readonly tags: readonly string[] }
   | { readonly verb: 'nodes approve-routes'; readonly node: string; readonly routes: readonly string[] }
   | { readonly verb: 'nodes delete'; readonly node: string }
+  | { readonly verb: 'policy get' }
+  | { readonly verb: 'policy set'; readonly policy: string }
+  | { readonly verb: 'policy check'; readonly policy: string }
 
 /** A ping, which takes a while and so is no {@link AdminCommand}: see `ControlListener.ping`. */
 export interface PingCommand {
@@ -126,6 +129,16 @@ export interface NodeJson {
   readonly created: string
 }
 
+/** A policy, as JSON. */
+export interface PolicyJson {
+  /** Its number; 0 when none was written, which allows everything. */
+  readonly id: number
+  /** HuJSON, as it was written; empty when none was. */
+  readonly policy: string
+  /** When it was put in force, RFC 3339, or `null`. */
+  readonly updated: string | null
+}
+
 interface Results {
   'users create': UserJson
   'users list': readonly UserJson[]
@@ -141,6 +154,9 @@ interface Results {
   'nodes rename': NodeJson
   'nodes tag': NodeJson
   'nodes approve-routes': NodeJson
+  'policy get': PolicyJson
+  'policy set': PolicyJson
+  'policy check': PolicyJson
 }
 
 /** What a command answers. */
@@ -183,6 +199,13 @@ function perform(coordinator: Coordinator, command: AdminCommand, now: number): 
       return change(coordinator, command.node, (id) => coordinator.tagNode(id, command.tags, now))
     case 'nodes approve-routes':
       return change(coordinator, command.node, (id) => coordinator.approveRoutes(id, command.routes, now))
+    case 'policy get':
+      return policyJson(coordinator.policy())
+    case 'policy check':
+      coordinator.checkPolicy(command.policy)
+      return policyJson(coordinator.policy())
+    case 'policy set':
+      return policyJson(coordinator.setPolicy(command.policy, now))
     case 'nodes delete': {
       const found = nodeNamed(coordinator, command.node)
       coordinator.deleteNode(found.node.id, now)
@@ -254,6 +277,9 @@ const SHAPES = new Map<string, Readonly<Record<string, Check>>>([
   ['nodes tag', { node: isText, tags: isTexts }],
   ['nodes approve-routes', { node: isText, routes: isTexts }],
   ['nodes delete', { node: isText }],
+  ['policy get', {}],
+  ['policy set', { policy: isText }],
+  ['policy check', { policy: isText }],
 ])
 
 /** Returns the node of this number, name or address. Throws {@link ControlError} when there is none. */
@@ -311,6 +337,10 @@ function nodeJson({ node, dnsName, userName, online, expired, servedRoutes }: No
     lastSeen: toTextOrNull(node.lastSeen),
     created: toText(node.createdAt),
   }
+}
+
+function policyJson(record: PolicyRecord | undefined): PolicyJson {
+  return { id: record?.id ?? 0, policy: record?.text ?? '', updated: toTextOrNull(record?.createdAt) }
 }
 
 function toText(time: number): string {

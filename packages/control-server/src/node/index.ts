@@ -8,6 +8,7 @@ export type {
   AdminCommand,
   AdminResult,
   NodeJson,
+  PolicyJson,
   PingCommand,
   PingJson,
   PreAuthKeyJson,

@@ -33,10 +33,11 @@ export interface Tables {
     ipv6: string
   }
   logins: RecordRow & { login_key: string }
+  policies: RecordRow
 }
 
 /** The name of a table of records. */
-export type RecordTable = 'users' | 'pre_auth_keys' | 'nodes' | 'logins'
+export type RecordTable = 'users' | 'pre_auth_keys' | 'nodes' | 'logins' | 'policies'
 
 /** Where the records of each kind are. */
 export const TABLE_OF: Readonly<Record<Kind, RecordTable>> = {
@@ -44,6 +45,7 @@ export const TABLE_OF: Readonly<Record<Kind, RecordTable>> = {
   preAuthKeys: 'pre_auth_keys',
   nodes: 'nodes',
   logins: 'logins',
+  policies: 'policies',
 }
 
 /** What of a record is a column of its own. */
@@ -60,6 +62,7 @@ export const COLUMNS_OF: { readonly [K in Kind]: (record: Records[K]) => Readonl
       ipv6: node.ipv6,
     }),
     logins: ({ key }) => ({ login_key: key }),
+    policies: () => ({}),
   }
 
 /** The columns of each table that are looked up, and those that no two rows of a network share. */
@@ -70,11 +73,16 @@ const LAYOUT: Readonly<
   pre_auth_keys: { unique: ['prefix'], plain: [] },
   nodes: { unique: ['stable_id', 'node_key', 'given_name', 'ipv4', 'ipv6'], plain: ['machine_key'] },
   logins: { unique: ['login_key'], plain: [] },
+  policies: { unique: [], plain: [] },
 }
+
+/** The tables of records that there were from the beginning. */
+const FIRST_TABLES: readonly RecordTable[] = ['users', 'pre_auth_keys', 'nodes', 'logins']
 
 /** The steps from an empty database to this version's, by name and in the order of their names. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '001-records': { up: makeTables },
+  '002-policies': { up: (database: Kysely<never>) => makeRecordTable(database, 'policies') },
 }
 
 async function makeTables(database: Kysely<never>): Promise<void> {
@@ -103,7 +111,7 @@ async function makeTables(database: Kysely<never>): Promise<void> {
     .addPrimaryKeyConstraint('gone_pkey', ['network_id', 'kind', 'id'])
     .execute()
   await schema.createIndex('gone_version').on('gone').columns(['network_id', 'version']).execute()
-  for (const table of Object.values(TABLE_OF)) await makeRecordTable(database, table)
+  for (const table of FIRST_TABLES) await makeRecordTable(database, table)
 }
 
 async function makeRecordTable(database: Kysely<never>, table: RecordTable): Promise<void> {

@@ -26,7 +26,7 @@ describe.skipIf(typeof server === 'string')('the PostgreSQL store', () => {
       ['one', 'two'].map((network) => openPostgresStore({ url, network })),
     )) as [Store, Store]
     const user = { id: 1, name: 'ann', displayName: 'Ann', createdAt: 1 }
-    const counters = { users: 1, preAuthKeys: 0, nodes: 0, logins: 0, address: 0 }
+    const counters = { users: 1, preAuthKeys: 0, nodes: 0, logins: 0, policies: 0, address: 0 }
     for (const store of [one, two])
       await store.transact(0, () => ({ changes: { users: new Map([[1, user]]) }, counters }))
     await one.transact(1, () => ({ changes: { users: new Map([[1, undefined]]) }, counters }))
@@ -53,7 +53,7 @@ describe.skipIf(typeof server === 'string')('the PostgreSQL store', () => {
     await kill()
     await expect(one.since(0)).rejects.toMatchObject({ code: 'ERR_CONTROL_STORE' })
     await start()
-    const counters = { users: 0, preAuthKeys: 0, nodes: 7, logins: 0, address: 0 }
+    const counters = { users: 0, preAuthKeys: 0, nodes: 7, logins: 0, policies: 0, address: 0 }
     const end = Date.now() + 20_000
     while ((await one.since(0).catch(() => undefined)) === undefined && Date.now() < end) continue
     const before = calls.length

@@ -13,7 +13,7 @@ const freshPath = (): string => join(folder, `${(files += 1)}.sqlite`)
 const addAnn = (store: Store): Promise<number> =>
   store.transact(0, () => ({
     changes: { users: new Map([[1, { id: 1, name: 'ann', displayName: 'Ann', createdAt: 1 }]]) },
-    counters: { users: 1, preAuthKeys: 0, nodes: 0, logins: 0, address: 0 },
+    counters: { users: 1, preAuthKeys: 0, nodes: 0, logins: 0, policies: 0, address: 0 },
   }))
 
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -75,7 +75,7 @@ describe('the SQLite store', () => {
 
   test('says which migrations are missing without running them', async () => {
     const path = freshPath()
-    expect(await missingSqliteSteps(path)).toEqual(['001-records'])
+    expect(await missingSqliteSteps(path)).toEqual(['001-records', '002-policies'])
     await (await openSqliteStore(path)).close()
     expect(await missingSqliteSteps(path)).toEqual([])
   })

@@ -1,0 +1,97 @@
+// The policy in force: the newest that was written, else the one the server was started with. What is written is read and
+// its own tests are run before it is taken, so a policy that fails leaves the old one in force (control 54).
+
+import { compile, PolicyError, readPolicy, testPolicy } from '@mesh/policy'
+import type { CompiledPolicy, Policy, PolicyNode, PolicyUser } from '@mesh/policy'
+import { ControlError } from './errors.ts'
+import type { Network } from './network.ts'
+import type { NodeRecord, PolicyRecord, UserRecord } from './records.ts'
+import { isInsideMesh, normalRoute, servableRoutes } from './routes.ts'
+
+/** Nobody may reach anybody: in force when a stored policy cannot be read, which only a later version can have written. */
+const NOTHING: Policy = readPolicy('{"acls":[]}')
+
+/** Knows the policy in force. */
+export class Policies {
+  readonly #network: Network
+  readonly #fallback: Policy
+  #read: { readonly id: number; readonly policy: Policy } | undefined
+
+  /** @param fallback - In force until one is written. */
+  constructor(network: Network, fallback: Policy) {
+    this.#network = network
+    this.#fallback = fallback
+  }
+
+  /** The policy in force. */
+  get current(): Policy {
+    const record = this.#network.policy()
+    if (!record) return this.#fallback
+    if (this.#read?.id !== record.id) this.#read = { id: record.id, policy: readStored(record) }
+    return this.#read.policy
+  }
+
+  /** Which it is: changes with every policy that is written. */
+  get id(): number {
+    return this.#network.policy()?.id ?? 0
+  }
+
+  /**
+   * Throws {@link ControlError} `ERR_CONTROL_POLICY` when a policy cannot be taken: it makes no sense, or fails one of its
+   * own tests.
+   */
+  check(text: string): void {
+    try {
+      const users = this.#users()
+      const domains = users.map(({ email }) => email?.split('@')[1]).filter((domain) => domain !== undefined)
+      testPolicy(readPolicy(text, domains.length > 0 ? { domains } : {}), this.#nodes(), users)
+    } catch (error) {
+      if (!(error instanceof PolicyError)) throw error
+      const message = [error.message, ...error.details].join('\n')
+      throw new ControlError('ERR_CONTROL_POLICY', message, { cause: error })
+    }
+  }
+
+  /** Works out what the policy means for every node. */
+  compile(): CompiledPolicy {
+    return compile(this.current, this.#nodes(), this.#users())
+  }
+
+  /** Returns the routes that a node may serve when those the policy approves are added; nothing when none is. */
+  approvedRoutes(node: NodeRecord): readonly string[] | undefined {
+    const offered = (node.hostinfo.RoutableIPs ?? []).filter((route) => !node.approvedRoutes.includes(route))
+    if (offered.length === 0 || this.current.kind === 'allow-all') return undefined
+    const approved = compile(this.current, [policyNode(node)], this.#users())
+      .forNode(node.id)
+      ?.approved(offered)
+      .filter((route) => normalRoute(route) === route && !isInsideMesh(route))
+    return approved && approved.length > 0 ? [...node.approvedRoutes, ...approved] : undefined
+  }
+
+  #nodes(): readonly PolicyNode[] {
+    return Array.from(this.#network.nodes(), policyNode)
+  }
+
+  #users(): readonly PolicyUser[] {
+    return this.#network.users().map(policyUser)
+  }
+}
+
+function readStored(record: PolicyRecord): Policy {
+  try {
+    return readPolicy(record.text)
+  } catch (error) {
+    if (error instanceof PolicyError) return NOTHING
+    throw error
+  }
+}
+
+function policyNode(node: NodeRecord): PolicyNode {
+  const { id, user, tags, ipv4, ipv6 } = node
+  return { id, user, tags, addresses: [ipv4, ipv6], routes: servableRoutes(node) }
+}
+
+/** A login name that looks like a mail address is taken for one. */
+function policyUser({ id, name }: UserRecord): PolicyUser {
+  return { id, name, ...(name.includes('@') ? { email: name } : {}) }
+}

@@ -1,0 +1,143 @@
+// What a written policy does to the maps of a network, and when.
+import type { MapResponse } from '@mesh/wire/control'
+import { expect, test } from 'vitest'
+import { BATCH_INTERVAL, MemoryStore } from '../src/index.ts'
+import { joined, World } from './support.ts'
+
+const ALLOW_ALL = '{"acls":[{"action":"accept","src":["*"],"dst":["*:*"]}]}'
+const ANN_TO_BOB = '{"acls":[{"action":"accept","src":["ann@"],"dst":["bob@:22"]}]}'
+
+/** What a stream hears from now on. */
+function listener(world: World, exchange: number): () => MapResponse[] {
+  world.advance(BATCH_INTERVAL)
+  let heard = world.mapsOf(exchange).length
+  return () => {
+    world.advance(BATCH_INTERVAL)
+    const maps = world.mapsOf(exchange)
+    const news = maps.slice(heard)
+    heard = maps.length
+    return news
+  }
+}
+
+test('control 37: a policy that hides two nodes from each other removes them, and says nothing of them any more', () => {
+  const world = new World()
+  const [ann, bob, cat] = ['ann', 'bob', 'cat'].map((user, index) => joined(world, index + 1, user))
+  const [toAnn, toCat] = [listener(world, ann!.stream()), listener(world, cat!.stream())]
+  bob!.stream()
+  toCat()
+  toAnn()
+  world.coordinator.setPolicy(ANN_TO_BOB, world.now)
+  expect(toCat()).toMatchObject([{ PeersRemoved: [1, 2], PacketFilters: { base: [] } }])
+  expect(toAnn()).toMatchObject([{ PeersRemoved: [3] }])
+  bob!.tell({ Endpoints: ['198.51.100.9:9'] })
+  expect(toCat()).toEqual([])
+  expect(toAnn()).toMatchObject([{ PeersChangedPatch: [{ NodeID: 2 }] }])
+  world.coordinator.setPolicy(ALLOW_ALL, world.now)
+  const [back] = toCat()
+  expect(back?.PeersChanged?.map(({ ID }) => ID)).toEqual([1, 2])
+  expect(back?.PeersRemoved).toBeUndefined()
+})
+
+test('a policy that means the same for a node is not told to it again', () => {
+  const world = new World()
+  const [ann] = ['ann', 'bob'].map((user, index) => joined(world, index + 1, user))
+  world.coordinator.setPolicy(ANN_TO_BOB, world.now)
+  const toAnn = listener(world, ann!.stream())
+  world.coordinator.setPolicy(`// the same, with a remark\n${ANN_TO_BOB}`, world.now)
+  joined(world, 3, 'cat')
+  expect(toAnn()).toEqual([])
+})
+
+test('control 40: SSH rules come and go with the policy, the last one as an empty list', () => {
+  const world = new World()
+  const ann = joined(world, 1)
+  const toAnn = listener(world, ann.stream())
+  const ssh =
+    '"ssh":[{"action":"accept","src":["autogroup:member"],"dst":["autogroup:self"],"users":["root"]}]'
+  world.coordinator.setPolicy(`{${ssh}}`, world.now)
+  expect(toAnn().at(-1)?.SSHPolicy?.rules).toMatchObject([{ sshUsers: { root: 'root' } }])
+  world.coordinator.setPolicy('{}', world.now)
+  expect(toAnn().at(-1)?.SSHPolicy).toEqual({ rules: [] })
+})
+
+test('attributes of the policy are capabilities of the node itself', () => {
+  const world = new World()
+  const toAnn = listener(world, joined(world, 1).stream())
+  world.coordinator.setPolicy(
+    '{"nodeAttrs":[{"target":["ann@"],"attr":["disable-relay-server"]}]}',
+    world.now,
+  )
+  expect(toAnn().at(-1)?.Node?.CapMap).toMatchObject({ 'disable-relay-server': null })
+})
+
+test('control 54: a policy that makes no sense, or fails a test of its own, leaves the old one in force', () => {
+  const world = new World()
+  const ann = joined(world, 1)
+  world.user('bob')
+  world.coordinator.setPolicy(ANN_TO_BOB, world.now)
+  const toAnn = listener(world, ann.stream())
+  const failing = ANN_TO_BOB.replace('{', '{"tests":[{"src":"bob@","accept":["ann@:22"]}],')
+  for (const text of ['{"acls":[', '{"acls":[{"action":"deny"}]}', failing]) {
+    expect(() => world.coordinator.setPolicy(text, world.now)).toThrow(
+      expect.objectContaining({ code: 'ERR_CONTROL_POLICY' }) as Error,
+    )
+  }
+  expect(() => world.coordinator.checkPolicy(failing)).toThrow(
+    'test(s) failed\n"bob@" to "ann@:22": expected accept',
+  )
+  expect(toAnn()).toEqual([])
+  expect(world.coordinator.policy()?.text).toBe(ANN_TO_BOB)
+})
+
+test('routes are approved as the policy says: when they are offered, and when it is written', () => {
+  const world = new World()
+  const approvers = '"autoApprovers":{"routes":{"10.0.0.0/8":["ann@"]},"exitNode":["ann@"]}'
+  const early = joined(world, 1)
+  early.tell({ Hostinfo: { Hostname: 'box-1', OS: 'linux', RoutableIPs: ['10.1.0.0/16', '192.168.0.0/16'] } })
+  world.coordinator.setPolicy(`{${approvers}}`, world.now)
+  const late = joined(world, 2)
+  late.tell({
+    Hostinfo: { Hostname: 'box-2', OS: 'linux', RoutableIPs: ['0.0.0.0/0', '::/0', '100.64.0.0/10'] },
+  })
+  expect(world.coordinator.node(1).node.approvedRoutes).toEqual(['10.1.0.0/16'])
+  expect(world.coordinator.node(2).node.approvedRoutes).toEqual(['0.0.0.0/0', '::/0'])
+  world.coordinator.setPolicy('{"acls":[]}', world.now)
+  expect(world.coordinator.node(1).node.approvedRoutes).toEqual(['10.1.0.0/16'])
+})
+
+test('a policy is remembered, and in force at every server of the network', () => {
+  const store = new MemoryStore()
+  const [here, there] = [new World({ store }), new World({ store, server: 'there' })]
+  joined(here, 1, 'ann')
+  const cat = joined(here, 2, 'cat')
+  here.collect()
+  there.catchUp()
+  here.coordinator.setPolicy(ANN_TO_BOB, here.now)
+  here.collect()
+  there.catchUp()
+  const stream = there.nextExchange()
+  const request = {
+    Version: 138,
+    Stream: true,
+    NodeKey: cat.nodeKey,
+    DiscoKey: cat.discoKey,
+    KeepAlive: true,
+  }
+  there.coordinator.handleMap(stream, cat.machineKey, request as never, there.now)
+  expect(there.mapsOf(stream)[0]).toMatchObject({ Peers: [], PacketFilters: { base: [] } })
+  expect(new World({ store }).coordinator.policy()?.text).toBe(ANN_TO_BOB)
+})
+
+test('a stored policy that cannot be read lets nobody reach anybody', () => {
+  const store = new MemoryStore()
+  const world = new World({ store })
+  joined(world, 1)
+  const second = joined(world, 2)
+  world.collect()
+  const { counters } = store.read(0)
+  const record = { id: 1, text: '{"a later field":true}', createdAt: 1 }
+  store.write({ changes: { policies: new Map([[1, record]]) }, counters: { ...counters, policies: 1 } })
+  world.catchUp()
+  expect(world.mapsOf(second.stream())[0]).toMatchObject({ Peers: [], PacketFilters: { base: [] } })
+})
