@@ -88,3 +88,33 @@ test.for(['linux', 'portable'] as const)(
     ).toEqual(Array.from({ length: 20 }, () => 51))
   },
 )
+
+test.for(['linux', 'portable'] as const)(
+  'ICMP errors of a peer that is gone disturb nobody (%s)',
+  async (filling, { lab }) => {
+    const [here, there] = await cabled(lab)
+    const ours = await WgSide.start(here, OURS, { port: 1_000, number: 1, filling })
+    const gone = await WgSide.start(there, OURS, { port: 2_000, number: 2 })
+    const elsewhere = await lab.namespace('elsewhere')
+    await lab.cable(here, '198.51.100.1/24', elsewhere, '198.51.100.2/24')
+    const alive = await WgSide.start(elsewhere, OURS, { port: 3_000, number: 3 })
+    for (const [peer, endpoint] of [
+      [gone, '192.0.2.2:2000'],
+      [alive, '198.51.100.2:3000'],
+    ] as const) {
+      await peer.setPeer(ours)
+      await ours.setPeer(peer, endpoint)
+      expect(await ours.ping(peer.overlay, 3)).toBe(3)
+    }
+    await gone.process.stop()
+    expect(await ours.ping(gone.overlay, 5, '-W', '1')).toBe(0) // each comes back as "port unreachable"
+    expect(await ours.ping(alive.overlay, 5)).toBe(5)
+    // A host that is not there, and a network without a route, are errors of the send itself.
+    for (const nowhere of ['192.0.2.99:2000', '[2001:db8:9::1]:2000']) {
+      await ours.set('peer', gone.publicKey, 'endpoint', nowhere)
+      expect(await ours.ping(gone.overlay, 1, '-W', '1')).toBe(0)
+      expect(await ours.ping(alive.overlay, 3)).toBe(3)
+    }
+    expect(ours.process.output).not.toMatch(/restarted|failed"/)
+  },
+)

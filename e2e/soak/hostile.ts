@@ -58,7 +58,7 @@ export async function runHostile(lab: Lab, seconds: number): Promise<HostileRepo
     seconds,
   }
   peer.send(JSON.stringify(settings))
-  await peer.waitFor(/session/)
+  await peer.waitFor(/session/, 60_000)
   const check = friend.startNode(program('stream-check'), ours.overlay, '7', `${seconds}`)
   const liar = enemy.startNode(program('lying-tun'), `${seconds}`)
   const stranger = enemy.startNode(program('hostile-sender'), '198.51.100.1', '51820', `${seconds}`)
