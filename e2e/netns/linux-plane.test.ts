@@ -8,6 +8,8 @@ import { iperf, openTunnel, pingTimes, type TunnelEnd } from './tunnel.ts'
 
 const test = netnsTest('ping', 'iperf3')
 const testPeer = netnsTest('wireguard-go', 'wg', 'ping', 'iperf3')
+const STATEFUL_JUDGE = new URL('programs/stateful-judge.ts', import.meta.url).href
+const UDP_ECHO = new URL('programs/udp-echo.ts', import.meta.url)
 const TRAIN = new URL('programs/train.ts', import.meta.url)
 const JUDGE = new URL('programs/crashing-judge.ts', import.meta.url).href
 
@@ -64,6 +66,52 @@ test('two Linux data planes: every packet that one seals the other opens, whatev
   expect(there.peer.receivedPackets).toBeGreaterThan(here.peer.sentPackets * 0.9)
 })
 
+const SHARED_OUT = [
+  { threads: 2, queues: 1 },
+  { threads: 1, queues: 2 },
+  { threads: 2, queues: 3 },
+] as const
+
+test.for(SHARED_OUT)(
+  'W12: $threads threads a queue and $queues queues share sessions, and no counter is used twice',
+  async (shape, { lab }) => {
+    const [a, b] = await openTunnel(lab, ['linux', 'linux-wasm'], shape)
+    for (const size of [16, 1392, 20_000]) {
+      expect(await pingTimes(a, b.overlay, 5, '-s', `${size}`)).toHaveLength(5)
+      expect(await pingTimes(b, a.overlay6, 5, '-s', `${size}`)).toHaveLength(5)
+    }
+    for (const more of [[], ['-R'], ['-P', '8'], ['-P', '8', '-R', '-6'], ['--bidir', '-P', '4']]) {
+      await iperf(a, b, 1, ...more)
+    }
+    await iperf(a, b, 1, '-u', '-b', '20M', '-l', '200', '-P', '4')
+    const [here, there] = [await statusOf(a), await statusOf(b)]
+    for (const { drops } of [here, there]) {
+      expect(drops).toMatchObject({ forged: 0, replayed: 0, 'unknown-index': 0, 'wrong-source': 0 })
+    }
+    expect(there.peer.receivedPackets).toBeGreaterThan(here.peer.sentPackets * 0.9)
+    expect(here.peer.receivedPackets).toBeGreaterThan(there.peer.sentPackets * 0.9)
+  },
+)
+
+test('threads that share the work are replaced together when one dies', async ({ lab }) => {
+  const [a, b] = await openTunnel(lab, ['linux', 'linux'], { threads: 2, queues: 2, judge: JUDGE })
+  await sleep(5_500) // no initiation is sent within five seconds of another
+  await pingTimes(a, b.overlay, 1)
+  await a.namespace.run('sh', '-c', `ping -c 1 -W 1 -s 999 ${b.overlay} || true`)
+  await a.process.waitFor(/"restarted".*fell over/)
+  expect(await pingTimes(a, b.overlay, 20)).toHaveLength(20)
+})
+
+test('an answer is let in by the filter of any thread, whichever let the question out', async ({ lab }) => {
+  const shape = { threads: 2, queues: 3, judge: STATEFUL_JUDGE } as const
+  const [a, b] = await openTunnel(lab, ['linux', 'linux'], shape)
+  const server = b.namespace.startNode(UDP_ECHO, 'serve', '53')
+  await server.waitFor(/serving/)
+  const client = a.namespace.startNode(UDP_ECHO, 'ask', b.overlay, '53', '200')
+  const [, answers] = await client.waitFor(/answers (\d+)/, 60_000)
+  expect(Number(answers)).toBe(200)
+})
+
 test('the longest train of datagrams that the host can send in one call crosses whole', async ({ lab }) => {
   const [a, b] = await openTunnel(lab, ['linux', 'linux'])
   const receiver = b.namespace.startNode(TRAIN, 'receive', '7000')
@@ -106,7 +154,8 @@ test('threats 17, 21 and 25: a flood of datagrams and trains of every shape chan
   await flood(2)
   const before = rssMb(a)
   await flood(FLOOD)
-  expect(rssMb(a)).toBeLessThan(before + 40)
+  // The control thread lets up to 64 MB of what it has heard lie until it sweeps.
+  expect(rssMb(a)).toBeLessThan(before + 100)
   expect(a.process.output).not.toMatch(/restarted|failed/)
   await sleep(300) // what queued up in the socket goes first
   expect(await pingTimes(b, a.overlay, 20)).toHaveLength(20)

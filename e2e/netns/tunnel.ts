@@ -14,8 +14,14 @@ export type TunnelFilling = 'linux' | 'linux-wasm' | 'portable' | { readonly pro
 export interface TunnelOptions {
   /** 1420 when left out. */
   readonly mtu?: number
-  /** A module with a packet filter for the ends that have a packet thread. */
+  /** A module with a packet filter for the ends that have a packet thread, and what its judge is told. */
   readonly judge?: string
+  readonly judgeMessage?: unknown
+  /** How many threads move the packets of a queue of such an end, and how many queues its TUN has. */
+  readonly threads?: 1 | 2
+  readonly queues?: number
+  /** A folder with our programs as one bundle each, to be run instead of their sources. */
+  readonly programs?: URL
 }
 
 /** One end of a tunnel. */
@@ -64,7 +70,7 @@ async function openEnd(
   side: 1 | 2,
   keys: Keys,
   theirKey: string,
-  { mtu = 1_420, judge }: TunnelOptions,
+  { mtu = 1_420, judge, judgeMessage, threads, queues, programs }: TunnelOptions,
 ): Promise<TunnelEnd> {
   const name = `tun${process.pid % 10_000}x${opened}${side}`
   const end = { namespace, name, overlay: `10.9.0.${side}`, overlay6: `fd00:9::${side}` }
@@ -86,10 +92,16 @@ async function openEnd(
       endpoint: { address: `192.0.2.${far}`, port: PORT },
     },
     ...(filling === 'linux-wasm' ? { aead: 'wasm' } : {}),
-    ...(judge === undefined ? {} : { judge }),
+    ...(judge === undefined ? {} : { judge, judgeMessage }),
+    ...(threads === undefined ? {} : { threads }),
+    ...(queues === undefined ? {} : { queues }),
   }
-  const program = filling === 'portable' ? 'wireguard-node.ts' : 'fast-node.ts'
-  const started = namespace.startNode(new URL(`programs/${program}`, import.meta.url))
+  const program = filling === 'portable' ? 'wireguard-node' : 'fast-node'
+  const file =
+    programs === undefined
+      ? new URL(`programs/${program}.ts`, import.meta.url)
+      : new URL(`${program}.js`, programs)
+  const started = namespace.startNode(file)
   started.send(JSON.stringify(settings))
   await started.waitFor(/"ready"/)
   return { ...end, process: started }

@@ -18,6 +18,12 @@ export interface FastNodeSettings extends NodeSettings {
   readonly aead?: 'wasm'
   /** A module that makes the packet filter. */
   readonly judge?: string
+  /** What its judge is told. */
+  readonly judgeMessage?: unknown
+  /** How many threads move packets. */
+  readonly threads?: 1 | 2
+  /** Queues of the TUN, each with threads of its own. */
+  readonly queues?: number
 }
 
 const PEER = 1
@@ -26,16 +32,18 @@ const [firstLine] = (await once(input, 'line')) as [string]
 const settings = JSON.parse(firstLine) as FastNodeSettings
 const say = (line: object): void => console.log(JSON.stringify(line))
 
-const { name, addresses, routes, mtu = 1_420 } = settings
-const tun = await openOffloadTun({ name, addresses, routes, mtu })
+const { name, addresses, routes, mtu = 1_420, queues = 1 } = settings
+const tun = await openOffloadTun({ name, addresses, routes, mtu, queues })
 let path: Endpoint | undefined
 const plane = new LinuxDataPlane({
   tun,
   port: settings.port,
   onEvent: say,
   ...(settings.aead ? { aead: settings.aead } : {}),
+  ...(settings.threads === undefined ? {} : { threads: settings.threads }),
   ...(settings.judge ? { judge: { module: settings.judge, options: undefined } } : {}),
 })
+if (settings.judgeMessage !== undefined) plane.tellJudge(settings.judgeMessage)
 const device = new WireGuardDevice({
   privateKey: Buffer.from(settings.privateKey, 'base64'),
   random: (length) => randomBytes(length),

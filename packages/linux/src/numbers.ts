@@ -49,6 +49,8 @@ export const TUNSETVNETHDRSZ = 0x400454d8
 export const IFF_TUN = 0x1
 /** TUN: no packet information in front. */
 export const IFF_NO_PI = 0x1000
+/** TUN: one of several queues. */
+export const IFF_MULTI_QUEUE = 0x100
 /** TUN: a virtio header in front, which carries offloads. */
 export const IFF_VNET_HDR = 0x4000
 /** Offload: checksums are left to the reader. */
@@ -94,6 +96,10 @@ export const SO_RCVBUF = 8
 export const SO_SNDBUFFORCE = 32
 /** The same beyond the system's limit, for who may. */
 export const SO_RCVBUFFORCE = 33
+/** Several sockets on one port, for who all ask for it. */
+export const SO_REUSEPORT = 15
+/** A classic packet filter that says which of them gets a datagram (Linux 4.5). */
+export const SO_ATTACH_REUSEPORT_CBPF = 51
 /** IPv6 alone, so that IPv4 can have the same port. */
 export const IPV6_V6ONLY = 26
 /** Length of the segments of one sendmsg(2) (Linux 4.18). */

@@ -50,6 +50,14 @@ export class Session {
     return !this.isExpired(now) && !isBeyondLimit(this.counterHigh, this.counterLow)
   }
 
+  /**
+   * Makes the counter one that this many packets may be sealed with, from it on. Where nobody else seals with the same keys
+   * it is that already.
+   */
+  claim(_count: number): void {
+    // Nobody else does.
+  }
+
   /** Moves on by some counters, of which there must be as many. */
   advance(count = 1): void {
     const low = (this.counterLow + count) >>> 0

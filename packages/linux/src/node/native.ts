@@ -39,6 +39,10 @@ const MSGHDR_CONTROL = 32
 const MSGHDR_CONTROL_LENGTH = 40
 const MSGHDR_FLAGS = 48
 const POLLFD_BYTES = 8
+/** struct sock_filter, and struct sock_fprog: how many there are, and where. */
+const INSTRUCTION_BYTES = 8
+const FILTER_BYTES = 16
+const SOL_SOCKET = 1
 
 /** Returns the address of a checked range. Set by {@link Arena}, so that no other file can ask for one. */
 let addressOf: (arena: Arena, offset: number, length: number) => bigint
@@ -194,6 +198,11 @@ export interface LinuxCalls {
   getsockname(fd: number, address: Arena, offset: number, lengthAt: number): number
   /** setsockopt(2) with the value at `offset`. */
   setsockopt(fd: number, level: number, option: number, value: Arena, offset: number, length: number): number
+  /**
+   * setsockopt(2), level SOL_SOCKET, with a struct sock_fprog that is written at `at` (16 bytes) and names `count`
+   * instructions of 8 bytes at `offset`.
+   */
+  setSocketFilter(fd: number, option: number, arena: Arena, at: number, offset: number, count: number): number
   /** close(2). */
   close(fd: number): number
 }
@@ -341,6 +350,14 @@ function bindLibc({ DynamicLibrary, getInt32 }: Ffi): LinuxCalls {
     },
     setsockopt: (fd, level, option, value, offset, length) =>
       checked(setsockopt(fd, level, option, addressOf(value, offset, length), length)),
+    setSocketFilter: (fd, option, arena, at, offset, count) => {
+      const instructions = addressOf(arena, offset, count * INSTRUCTION_BYTES)
+      const program = addressOf(arena, at, FILTER_BYTES)
+      const view = new DataView(arena.bytes.buffer)
+      view.setBigUint64(at, BigInt(count), true)
+      view.setBigUint64(at + 8, instructions, true)
+      return checked(setsockopt(fd, SOL_SOCKET, option, program, FILTER_BYTES))
+    },
     close: (fd) => checked(close(fd)),
   }
 }

@@ -7,6 +7,7 @@ import {
   ENOENT,
   ENXIO,
   EPERM,
+  IFF_MULTI_QUEUE,
   IFF_NO_PI,
   IFF_TUN,
   IFF_VNET_HDR,
@@ -39,12 +40,20 @@ export interface OpenTunOptions {
   readonly addresses?: readonly string[]
   /** Destinations to route into the device. */
   readonly routes?: readonly string[]
+  /**
+   * Queues of an {@link OffloadTun}, default 1: the host's packets are spread over them by flow, so that several threads can
+   * read.
+   */
+  readonly queues?: number
   /** Moves the interface into this named network namespace before setting it up. */
   readonly netns?: string
 }
 
 const DEVICE_PATH = '/dev/net/tun'
 const INSTEAD = 'or run with --tun=userspace-networking'
+
+/** As the kernel allows. */
+const MAX_QUEUES = 256
 
 /** struct ifreq of linux/if.h: 16 bytes of name, then the flags; 40 bytes in all. */
 const IFREQ_NAME_LENGTH = 16
@@ -56,6 +65,8 @@ const VIRTIO_HEADER_LENGTH = 10
 export interface OffloadTun {
   /** The file descriptor, non-blocking; every packet has a virtio header of 10 bytes in front. */
   readonly fd: number
+  /** The file descriptors of all queues but that one. */
+  readonly queues: readonly number[]
   /** The interface's name, as the host shows it. */
   readonly name: string
   /** The largest packet in bytes, segments taken one by one. */
@@ -102,16 +113,30 @@ export async function openTun(options: OpenTunOptions = {}): Promise<TunDevice> 
  * @throws RangeError when the MTU or the name is out of range.
  */
 export async function openOffloadTun(options: OpenTunOptions = {}): Promise<OffloadTun> {
-  const { name: wanted = 'mesh%d', mtu = DEFAULT_MTU } = options
+  const { name: wanted = 'mesh%d', mtu = DEFAULT_MTU, queues: wantedQueues = 1 } = options
   checkMtu(mtu)
   checkInterfaceName(wanted)
-  return openWith(wanted, options, IFF_VNET_HDR, (name, fd) => {
-    let open = true
+  if (!Number.isInteger(wantedQueues) || wantedQueues < 1 || wantedQueues > MAX_QUEUES)
+    throw new RangeError(`queues out of range: ${wantedQueues}`)
+  const flags = wantedQueues > 1 ? IFF_VNET_HDR | IFF_MULTI_QUEUE : IFF_VNET_HDR
+  return openWith(wanted, options, flags, (name, fd) => {
+    const queues: number[] = []
     const close = (): void => {
-      if (open) linuxCalls().close(fd)
-      open = false
+      for (const open of fds.splice(0)) linuxCalls().close(open)
     }
-    return { fd, name, mtu, offloads: setOffloads(fd), close }
+    const fds = [fd]
+    try {
+      while (fds.length < wantedQueues) {
+        const { fd: next } = openDevice(name, flags)
+        fds.push(next)
+        queues.push(next)
+        setOffloads(next)
+      }
+      return { fd, queues, name, mtu, offloads: setOffloads(fd), close }
+    } catch (error) {
+      for (const next of queues) linuxCalls().close(next)
+      throw error
+    }
   })
 }
 

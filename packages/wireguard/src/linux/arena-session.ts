@@ -1,8 +1,13 @@
-// A session whose keys lie in an arena, where backends find them by number.
+// A session whose keys lie in an arena, where backends find them by number. Several cores may seal with the same keys: then
+// they take their counters from one word of shared memory, and no counter is taken twice.
 import type { SessionKeys } from '../data-plane.ts'
 import type { PlanePeer } from '../plane-peer.ts'
 import { Session } from '../session.ts'
 import type { KeySlots } from '../wasm/index.ts'
+
+/** A shared counter has 32 bits. Long before they are used up, within seconds at best, the session asks to be renewed. */
+const SHARED_REKEY = 0x8000_0000
+const SHARED_LIMIT = 0xff00_0000
 
 /** A {@link Session} of an arena. */
 export class ArenaSession extends Session {
@@ -11,6 +16,7 @@ export class ArenaSession extends Session {
   /** Slot of the key that opens. */
   readonly receiveSlot: number
   readonly #keys: KeySlots
+  readonly #shared: Int32Array | undefined
 
   private constructor(
     peer: PlanePeer,
@@ -18,21 +24,46 @@ export class ArenaSession extends Session {
     slots: KeySlots,
     sendSlot: number,
     receiveSlot: number,
+    shared: Int32Array | undefined,
   ) {
     super(peer, keys)
     super.wipe() // the arena has the only copies
     this.#keys = slots
     this.sendSlot = sendSlot
     this.receiveSlot = receiveSlot
+    this.#shared = shared
   }
 
-  /** Copies the keys into the arena; `undefined` when it holds no more. */
-  static open(peer: PlanePeer, keys: SessionKeys, slots: KeySlots): ArenaSession | undefined {
+  /** Copies the keys into the arena; `undefined` when it holds no more. `shared` is the word that others count in too. */
+  static open(
+    peer: PlanePeer,
+    keys: SessionKeys,
+    slots: KeySlots,
+    shared?: Int32Array,
+  ): ArenaSession | undefined {
     const send = slots.put(keys.sendKey)
     const receive = send === undefined ? undefined : slots.put(keys.receiveKey)
-    if (send !== undefined && receive !== undefined) return new ArenaSession(peer, keys, slots, send, receive)
+    if (send !== undefined && receive !== undefined)
+      return new ArenaSession(peer, keys, slots, send, receive, shared)
     if (send !== undefined) slots.wipe(send)
     return undefined
+  }
+
+  override claim(count: number): void {
+    if (this.#shared !== undefined) this.counterLow = Atomics.add(this.#shared, 0, count) >>> 0
+  }
+
+  override advance(count = 1): void {
+    if (this.#shared === undefined) super.advance(count)
+  }
+
+  override canSend(now: number): boolean {
+    if (this.#shared !== undefined && Atomics.load(this.#shared, 0) >>> 0 >= SHARED_LIMIT) return false
+    return super.canSend(now)
+  }
+
+  override wantsRekeyOnSend(now: number): boolean {
+    return super.wantsRekeyOnSend(now) || (this.#shared !== undefined && this.counterLow >= SHARED_REKEY)
   }
 
   override wipe(): void {

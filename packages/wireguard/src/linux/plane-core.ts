@@ -47,6 +47,12 @@ export interface PlaneCoreOutputs {
   onSource(peer: PeerId, source: number): void
   /** A session is gone and its index is free. */
   onSessionEnd(localIndex: number): void
+  /** A packet (lent) that the host sends was let through: others that judge may want to know. */
+  onFlow?(packet: Uint8Array): void
+  /** A session that its peer began is in use now: others that seal must know. */
+  onEstablished?(peer: PeerId, localIndex: number): void
+  /** Whether another core opens the datagrams with this index: they are handed out like what is not transport data. */
+  isForeign?(localIndex: number): boolean
 }
 
 /** What a {@link PlaneCore} is made of. */
@@ -57,6 +63,8 @@ export interface PlaneCoreOptions {
   readonly coalesce: boolean
   /** Bulk crypto over the same arena; the WebAssembly itself when left out. */
   readonly backend?: AeadBackend
+  /** Whether, of several cores that seal, this is the one that sends what must be sent once. */
+  readonly leads?: boolean
 }
 
 /** Bytes that the packet area of a core's arena must have. */
@@ -79,6 +87,7 @@ export class PlaneCore {
   readonly #outputs: PlaneCoreOutputs
   readonly #mtu: number
   readonly #coalesce: boolean
+  readonly #leads: boolean
   readonly #wasm: WasmAead
   readonly #backend: AeadBackend
   readonly #bytes: Uint8Array
@@ -119,6 +128,7 @@ export class PlaneCore {
     this.#outputs = outputs
     this.#mtu = options.mtu
     this.#coalesce = options.coalesce
+    this.#leads = options.leads ?? true
     this.#wasm = wasm
     this.#backend = options.backend ?? wasm
     this.#bytes = arena.bytes
@@ -154,14 +164,24 @@ export class PlaneCore {
     this.#routes = routes
   }
 
-  /** Adds a session: see the seat. */
-  setSession(id: PeerId, keys: SessionKeys, now: number): void {
+  /** Adds a session: see the seat. `counter` is the word in which cores that seal with the same keys count together. */
+  setSession(id: PeerId, keys: SessionKeys, now: number, counter?: Int32Array): void {
     const peer = this.#peers.get(id)
-    const session = peer && ArenaSession.open(peer, keys, this.#wasm.arena.keys)
+    const session = peer && ArenaSession.open(peer, keys, this.#wasm.arena.keys, counter)
     if (peer === undefined || session === undefined) return this.#outputs.onSessionEnd(keys.localIndex)
     this.#sessions.set(session.localIndex, session)
     this.#discard(keys.initiator ? peer.begin(session) : peer.await(session))
     if (keys.initiator) this.#openSession(peer, session, true, now)
+    this.flush()
+  }
+
+  /** Another core heard this session, which its peer began: it is the one in use now, unless a newer one is. */
+  confirm(id: PeerId, localIndex: number, now: number): void {
+    const peer = this.#peers.get(id)
+    const session = peer?.next as ArenaSession | undefined
+    if (peer === undefined || session?.localIndex !== localIndex) return
+    this.#discard(peer.promote())
+    this.#openSession(peer, session, false, now)
     this.flush()
   }
 
@@ -217,6 +237,7 @@ export class PlaneCore {
       const verdict = this.judge.fromOverlay(packet)
       if (verdict === UP) return segmenter.emit(this.#upward)
       if (verdict !== ACCEPT) return
+      this.#outputs.onFlow?.(packet)
     }
     const peer = this.#peerFor(this.#bytes, at, whole)
     if (peer === undefined) return
@@ -224,6 +245,11 @@ export class PlaneCore {
     if (segmenter.isSuper) this.#sealSuper(peer)
     else segmenter.emit(this.#sealing)
     this.#noteSent(peer, ACTIVITY.sent | ACTIVITY.sentData, now)
+  }
+
+  /** Packets that were taken and not sealed yet. */
+  get laid(): number {
+    return this.#laid
   }
 
   /** Whether another packet from the TUN can be taken before a flush without one in between. */
@@ -287,7 +313,9 @@ export class PlaneCore {
     const segmenter = this.#segmenter
     const { pieces, pieceLength, lastLength } = segmenter
     if (session === undefined || isNearLimit(session.counterHigh)) return segmenter.emit(this.#sealing)
+    session.claim(pieces)
     segmenter.aim(session.remoteIndex, session.sendSlot, this.#mtu, session.counterHigh, session.counterLow)
+    session.advance(pieces)
     const last = pieces - 1
     for (let first = 0; first < pieces; ) {
       const length = first < last ? pieceLength : lastLength
@@ -297,7 +325,6 @@ export class PlaneCore {
       segmenter.cut(first, count, this.#trains.at, this.#laid)
       this.#laid += count
       first += count
-      session.advance(count)
       peer.sentPackets += count
       peer.sentBytes += count * whole
     }
@@ -317,6 +344,7 @@ export class PlaneCore {
     const peer = this.#to
     const session = this.#session
     if (peer === undefined || session === undefined || length > MAX_TEXT) return -1
+    session.claim(1)
     const { counterHigh, counterLow } = session
     if (isBeyondLimit(counterHigh, counterLow)) return -1
     const padded = paddedLength(length, this.#mtu)
@@ -365,7 +393,7 @@ export class PlaneCore {
     if (peer.priorityPacket !== undefined) this.#sealBytes(peer.priorityPacket, now)
     const staged = peer.staged.take()
     for (const packet of staged) this.#sealBytes(packet, now)
-    if (begun && staged.length === 0) this.#sealBytes(NOTHING, now)
+    if (begun && this.#leads && staged.length === 0) this.#sealBytes(NOTHING, now)
   }
 
   // In.
@@ -397,7 +425,12 @@ export class PlaneCore {
       this.#outputs.onDatagram(this.#bytes.subarray(at, at + length), source)
       return false
     }
-    const session = this.#sessions.get(view.getUint32(at + RECEIVER, true))
+    const localIndex = view.getUint32(at + RECEIVER, true)
+    if (this.#outputs.isForeign?.(localIndex) === true) {
+      this.#outputs.onDatagram(this.#bytes.subarray(at, at + length), source)
+      return false
+    }
+    const session = this.#sessions.get(localIndex)
     if (session === undefined) return this.#refuse('unknown-index')
     if (session.isExpired(now)) return this.#refuse('expired')
     const low = view.getUint32(at + TRANSPORT_COUNTER, true)
@@ -509,6 +542,7 @@ export class PlaneCore {
   #establish(peer: PlanePeer, session: ArenaSession, now: number): void {
     this.#discard(peer.promote())
     this.#note(peer, ACTIVITY.established)
+    this.#outputs.onEstablished?.(peer.id, session.localIndex)
     this.#openSession(peer, session, false, now)
   }
 

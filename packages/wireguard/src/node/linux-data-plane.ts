@@ -1,10 +1,9 @@
-// The Linux filling of the data plane's seat, as the control thread sees it: the packets are moved by a thread of their
-// own, which owns the TUN and the sockets for as long as it lives; here stand the seat's calls, which become messages to
-// it, and its reports, which become the seat's callbacks. When the thread dies another is begun, and the sessions that
-// were lost with it are negotiated anew.
-import { Worker } from 'node:worker_threads'
-import { O_CLOEXEC, O_NONBLOCK } from '@mesh/linux'
-import { Arena, describeErrno, linuxCalls, unsupportedReason } from '@mesh/linux/node'
+// The Linux filling of the data plane's seat, as the control thread sees it: the packets are moved by threads of their own,
+// which own the TUN and the sockets for as long as they live; here stand the seat's calls, which become messages to them,
+// and their reports, which become the seat's callbacks. When one of them dies all are begun anew, and the sessions that
+// were lost with it are negotiated again.
+import { availableParallelism } from 'node:os'
+import { describeErrno, unsupportedReason } from '@mesh/linux/node'
 import type { Endpoint, IpAddress } from '@mesh/wire/ip'
 import { MESSAGE_TRANSPORT, messageType } from '@mesh/wire/wireguard'
 import { DEFAULT_MTU } from '../constants.ts'
@@ -19,26 +18,20 @@ import {
 } from '../data-plane.ts'
 import { type DatagramBatch, type PacketBatch, PacketBuffer, type PeerId, packetOf } from '../packet-batch.ts'
 import { PlaneCounters } from '../plane-counters.ts'
+import { PlaneLane } from './plane-lane.ts'
 import {
+  openerOf,
   type PlaneCommand,
   type PlaneNews,
   type PlaneReport,
-  type PlaneStart,
-  SHARED_MESSAGES,
-  SHARED_REPORTS,
-  SHARED_WORDS,
+  type PlaneSocketNumbers,
 } from './plane-messages.ts'
+import { FLOW_RING_BYTES } from './flow-ring.ts'
 import { PeerBooks } from './peer-books.ts'
 import { PlaneSockets } from './plane-sockets.ts'
 import { endpointKey } from './socket-address.ts'
 
-/** Beside this file: the source when run from sources, the bundle's entry of that name when installed. */
-const WORKER = new URL(
-  import.meta.url.endsWith('.ts') ? './plane-worker.ts' : './plane-worker.js',
-  import.meta.url,
-)
-
-/** How often the thread may die within a time, in milliseconds, before it is given up. */
+/** How often a thread may die within a time, in milliseconds, before it is given up. */
 const MAX_RESTARTS = 5
 const RESTARTS_WITHIN = 60_000
 
@@ -46,9 +39,15 @@ const RESTARTS_WITHIN = 60_000
 export interface LinuxDataPlaneOptions {
   /**
    * An open TUN with virtio headers, such as `openOffloadTun` of `@mesh/tun/node` gives. It stays the caller's to close. A
-   * file descriptor of -1 is none.
+   * file descriptor of -1 is none. `queues` are file descriptors of further queues of the same TUN: each has threads of its
+   * own, so that a machine with many cores can use them.
    */
-  readonly tun: { readonly fd: number; readonly mtu: number }
+  readonly tun: { readonly fd: number; readonly mtu: number; readonly queues?: readonly number[] }
+  /**
+   * How many threads a queue has: 1 for both directions, or 2, of which the second takes what the host sends while that is
+   * much. When left out 2 on more than two processors; on two it was measured to gain nothing and to cost memory.
+   */
+  readonly threads?: 1 | 2
   /** The UDP port to ask for, of both families; any when left out. */
   readonly port?: number
   /** The IPv4 address to bind to, and then no IPv6; all of both families when left out. */
@@ -97,30 +96,27 @@ export class LinuxDataPlane implements DataPlane {
   readonly sockets: PlaneSockets
   readonly #options: LinuxDataPlaneOptions
   readonly #now: () => number
-  readonly #calls = linuxCalls()
-  /** One word, for the eventfd. */
-  readonly #arena = new Arena(new SharedArrayBuffer(8))
-  readonly #wakeUp: number
-  readonly #shared = new SharedArrayBuffer(SHARED_WORDS * 4)
-  readonly #words = new Int32Array(this.#shared)
+  readonly #lanes: readonly PlaneLane[]
   readonly #peers = new Map<PeerId, PeerBooks>()
   readonly #paths = new Map<PeerId, Endpoint>()
   readonly #priority = new Map<PeerId, Uint8Array>()
-  /** Which sessions the thread has, and whose. */
-  readonly #sessions = new Map<number, PeerId>()
+  /** Which sessions the threads have, whose, and how many of them. */
+  readonly #sessions = new Map<number, { readonly peer: PeerId; lanes: number }>()
   readonly #endpoints: Endpoint[] = []
   #outputs: DataPlaneOutputs | undefined
   #routes: readonly PeerRoutes[] = []
-  #counters: DataPlaneCounters = new PlaneCounters()
-  #worker: Worker | undefined
-  /** When it died. */
+  /** What each thread told last. */
+  readonly #reports = new Map<PlaneLane, PlaneReport['counters']>()
+  /** Why a thread died, while the others are being ended. */
+  #dying: string | undefined
+  /** When one died. */
   #deaths: number[] = []
   /** What the judge was told last, by topic. */
   readonly #rules = new Map<string, unknown>()
-  /** Who waits for the thread to let go of its sockets. */
-  #moves: (() => void)[] = []
+  /** Who waits for the threads to let go of their sockets, and how many of them have not yet. */
+  #moves: { lanes: number; resolve: () => void }[] = []
   #closing = false
-  #report: PlaneReport['counters'] | undefined
+  #onStopped: (() => void) | undefined
   /** A process that ends without closing us would wait for ever for a thread that sleeps in poll(2). */
   readonly #stopAtExit = (): void => this.#post({ kind: 'stop' })
 
@@ -128,13 +124,24 @@ export class LinuxDataPlane implements DataPlane {
   constructor(options: LinuxDataPlaneOptions) {
     this.#options = options
     this.#now = options.now ?? ((): number => performance.now())
-    this.sockets = new PlaneSockets(options.port ?? 0, options.address, (sockets) =>
-      this.#moveSockets(sockets),
+    const { queues = [] } = options.tun
+    const pairs = 1 + queues.length
+    const split = (options.threads ?? (availableParallelism() > 2 ? 2 : 1)) === 2
+    this.sockets = new PlaneSockets(options.port ?? 0, options.address, pairs, (groups) =>
+      this.#moveSockets(groups),
     )
-    this.#wakeUp = this.#calls.eventfd(O_CLOEXEC | O_NONBLOCK)
-    if (this.#wakeUp < 0) {
+    const lanes: PlaneLane[] = []
+    this.#lanes = lanes
+    try {
+      for (let lane = 0; lane < (split ? 2 * pairs : pairs); lane += 1) {
+        const opens = lane < pairs
+        const overlay = !split ? 'always' : opens ? 'when-quiet' : 'when-busy'
+        lanes.push(new PlaneLane(lane, { overlay, underlay: opens }, this))
+      }
+    } catch (error) {
+      for (const lane of lanes) lane.close()
       void this.sockets.close()
-      throw new Error(`no Linux data plane: eventfd: ${describeErrno(this.#wakeUp)}`)
+      throw error
     }
     process.on('exit', this.#stopAtExit)
   }
@@ -142,7 +149,7 @@ export class LinuxDataPlane implements DataPlane {
   /** Begins to move packets, and returns itself: fit for `dataPlane` of a device's options. */
   attach(outputs: DataPlaneOutputs): this {
     this.#outputs = outputs
-    this.#startWorker()
+    this.#startLanes()
     return this
   }
 
@@ -159,13 +166,17 @@ export class LinuxDataPlane implements DataPlane {
   }
 
   setSession(peer: PeerId, session: SessionKeys): void {
-    const keys = new SharedArrayBuffer(64)
-    const bytes = new Uint8Array(keys)
-    bytes.set(session.sendKey)
-    bytes.set(session.receiveKey, 32)
     const { localIndex, remoteIndex, initiator, createdAt } = session
-    this.#sessions.set(localIndex, peer)
-    this.#post({ kind: 'session', peer, localIndex, remoteIndex, initiator, createdAt, keys })
+    this.#sessions.set(localIndex, { peer, lanes: this.#lanes.length })
+    const counter = this.#lanes.length > 1 ? new SharedArrayBuffer(4) : undefined
+    for (const lane of this.#lanes) {
+      // Each thread wipes what it was given.
+      const keys = new SharedArrayBuffer(64)
+      const bytes = new Uint8Array(keys)
+      bytes.set(session.sendKey)
+      bytes.set(session.receiveKey, 32)
+      lane.post({ kind: 'session', peer, localIndex, remoteIndex, initiator, createdAt, keys, counter })
+    }
   }
 
   endSessions(peer: PeerId): void {
@@ -179,37 +190,36 @@ export class LinuxDataPlane implements DataPlane {
   setPriorityPacket(peer: PeerId, packet: Uint8Array | undefined): void {
     if (packet === undefined) this.#priority.delete(peer)
     else this.#priority.set(peer, packet.slice())
-    this.#post({ kind: 'priority-packet', peer, packet })
+    this.#lanes[0]?.post({ kind: 'priority-packet', peer, packet })
   }
 
   sendKeepalive(peer: PeerId): void {
-    this.#post({ kind: 'keepalive', peer })
+    this.#lanes[0]?.post({ kind: 'keepalive', peer })
   }
 
   /** Takes packets of the control side's own: those of the host go through the TUN. */
   fromOverlay(batch: PacketBatch): void {
-    this.#post({ kind: 'packets', packets: copiesOf(batch) })
+    this.#lanes[0]?.post({ kind: 'packets', packets: copiesOf(batch) })
   }
 
   /** Takes datagrams that came another way than by the plane's own sockets, such as through a relay. */
   fromUnderlay(batch: DatagramBatch, now: number): void {
-    const datagrams: Uint8Array[] = []
-    const sources: number[] = []
     for (let i = 0; i < batch.count; i += 1) {
       const datagram = packetOf(batch, i)
       const source = batch.sources[i] ?? -1
       if (messageType(datagram) !== MESSAGE_TRANSPORT) this.#handUp(datagram, source, now)
-      else {
-        datagrams.push(datagram.slice())
-        sources.push(source)
-      }
+      else this.#openOn(datagram.slice(), source)
     }
-    if (datagrams.length > 0) this.#post({ kind: 'datagrams', datagrams, sources })
   }
 
   counters(): DataPlaneCounters {
-    const { sealed, opened, drops } = this.#counters
-    return { sealed, opened, drops: { ...drops } }
+    const sums = new PlaneCounters()
+    for (const { sealed, opened, drops } of this.#reports.values()) {
+      sums.sealed += sealed
+      sums.opened += opened
+      for (const reason of Object.keys(drops) as (keyof typeof drops)[]) sums.drop(reason, drops[reason])
+    }
+    return sums
   }
 
   peerCounters(peer: PeerId): PeerCounters | undefined {
@@ -235,7 +245,7 @@ export class LinuxDataPlane implements DataPlane {
 
   /** Gives packets to the host. */
   toHost(batch: PacketBatch): void {
-    this.#post({ kind: 'to-host', packets: copiesOf(batch) })
+    this.#lanes[0]?.post({ kind: 'to-host', packets: copiesOf(batch) })
   }
 
   /**
@@ -254,8 +264,13 @@ export class LinuxDataPlane implements DataPlane {
 
   /** Packets lost outside the seat's own reasons: not sent, not taken by the host, too many for the control thread. */
   get losses(): { readonly sendErrors: number; readonly hostDrops: number; readonly overflow: number } {
-    const { sendErrors = 0, hostDrops = 0, overflow = 0 } = this.#report ?? {}
-    return { sendErrors, hostDrops, overflow }
+    const sums = { sendErrors: 0, hostDrops: 0, overflow: 0 }
+    for (const { sendErrors, hostDrops, overflow } of this.#reports.values()) {
+      sums.sendErrors += sendErrors
+      sums.hostDrops += hostDrops
+      sums.overflow += overflow
+    }
+    return sums
   }
 
   /** Ends the thread, wipes the keys with its memory, and closes the sockets. The TUN may be closed after this. */
@@ -263,50 +278,54 @@ export class LinuxDataPlane implements DataPlane {
     if (this.#closing) return
     this.#closing = true
     process.off('exit', this.#stopAtExit)
-    const worker = this.#worker
-    if (worker !== undefined) {
-      const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
-      for (const { peer } of this.#routes) this.#post({ kind: 'end-sessions', peer })
-      this.#post({ kind: 'stop' })
-      await exited
-    }
-    this.#worker = undefined
+    for (const { peer } of this.#routes) this.#post({ kind: 'end-sessions', peer })
+    this.#post({ kind: 'stop' })
+    if (this.#running) await new Promise<void>((resolve) => (this.#onStopped = resolve))
     this.#endMoves()
     await this.sockets.close()
-    this.#calls.close(this.#wakeUp)
+    for (const lane of this.#lanes) lane.close()
   }
 
-  // The thread.
+  // The threads.
 
-  #startWorker(): void {
+  get #openers(): readonly PlaneLane[] {
+    return this.#lanes.filter(({ takes }) => takes.underlay)
+  }
+
+  get #running(): boolean {
+    return this.#lanes.some(({ running }) => running)
+  }
+
+  #startLanes(): void {
     const { tun, judge, aead, roams = false } = this.#options
     const [seconds, nanoseconds] = process.hrtime()
-    const workerData: PlaneStart = {
-      tun: tun.fd,
-      sockets: this.sockets.descriptors,
-      wakeUp: this.#wakeUp,
-      mtu: tun.mtu > 0 ? tun.mtu : DEFAULT_MTU,
-      roams,
-      shared: this.#shared,
-      clock: { now: this.#now(), seconds, nanoseconds },
-      judge,
-      aead,
+    const fds = [tun.fd, ...(tun.queues ?? [])]
+    const openers = fds.length
+    const alone = this.#lanes.length === 1 || judge === undefined
+    const rings = this.#lanes.map(() => (alone ? undefined : new SharedArrayBuffer(FLOW_RING_BYTES)))
+    const turns = fds.map(() => new SharedArrayBuffer(4))
+    for (const [index, lane] of this.#lanes.entries()) {
+      const pair = index % openers
+      const partner = this.#lanes[(index + openers) % this.#lanes.length]
+      lane.start({
+        leads: index === 0,
+        openers,
+        opener: pair,
+        turn: { word: turns[pair] ?? new SharedArrayBuffer(4), wakes: partner?.wakeUp ?? -1 },
+        // What a thread itself sent its own filter knows.
+        flows: {
+          writes: rings[index],
+          reads: rings.filter((ring) => ring !== undefined && ring !== rings[index]) as SharedArrayBuffer[],
+        },
+        tun: fds[pair] ?? -1,
+        sockets: this.sockets.groups[pair] ?? NO_SOCKETS,
+        mtu: tun.mtu > 0 ? tun.mtu : DEFAULT_MTU,
+        roams,
+        clock: { now: this.#now(), seconds, nanoseconds },
+        judge,
+        aead,
+      })
     }
-    Atomics.store(this.#words, SHARED_MESSAGES, 0)
-    Atomics.store(this.#words, SHARED_REPORTS, 0)
-    const worker = new Worker(WORKER, { workerData, name: 'packets' })
-    this.#worker = worker
-    let reason = 'it ended by itself'
-    worker.on('message', (news: PlaneNews) => {
-      if (worker === this.#worker) this.#hear(news)
-    })
-    worker.on('error', (error) => {
-      reason = error instanceof Error ? error.message : String(error)
-    })
-    worker.on('exit', () => {
-      if (!this.#closing && worker === this.#worker) this.#replaceWorker(reason)
-    })
-    worker.on('messageerror', () => undefined)
     this.#tellAll()
   }
 
@@ -314,82 +333,126 @@ export class LinuxDataPlane implements DataPlane {
   #tellAll(): void {
     for (const message of this.#rules.values()) this.#post({ kind: 'judge', message })
     this.#post({ kind: 'routes', peers: this.#routes })
-    for (const [peer, packet] of this.#priority) this.#post({ kind: 'priority-packet', peer, packet })
+    for (const [peer, packet] of this.#priority)
+      this.#lanes[0]?.post({ kind: 'priority-packet', peer, packet })
     for (const [peer, endpoint] of this.#paths) this.#post({ kind: 'path', peer, endpoint })
   }
 
-  /** The keys went with the thread: every session is over, and whoever had one is asked to begin anew. */
-  #replaceWorker(reason: string): void {
+  /** For the lanes. */
+  onExit(lane: PlaneLane, reason: string): void {
+    if (!this.#closing && this.#dying === undefined) {
+      this.#dying = reason
+      for (const other of this.#lanes) if (other !== lane) other.post({ kind: 'stop' })
+    }
+    if (this.#running) return
+    if (this.#closing) this.#onStopped?.()
+    else this.#replaceLanes(this.#dying ?? reason)
+  }
+
+  /** The keys went with the threads: every session is over, and whoever had one is asked to begin anew. */
+  #replaceLanes(reason: string): void {
     const now = this.#now()
     this.#deaths = [...this.#deaths.filter((at) => now - at < RESTARTS_WITHIN), now]
-    this.#worker = undefined
+    this.#dying = undefined
     this.#endMoves()
-    const lost = new Set(this.#sessions.values())
+    const lost = new Set([...this.#sessions.values()].map(({ peer }) => peer))
     const ended = [...this.#sessions.keys()]
     this.#sessions.clear()
     for (const books of this.#peers.values()) books.carryOver()
     if (this.#deaths.length > MAX_RESTARTS) return this.#options.onEvent?.({ event: 'failed', reason })
-    this.#startWorker()
+    this.#startLanes()
     this.#options.onEvent?.({ event: 'restarted', reason })
     for (const localIndex of ended) this.#outputs?.onSessionEnd(localIndex)
     for (const peer of lost) this.#outputs?.onActivity(peer, ACTIVITY.needSession, this.#now())
   }
 
-  /** Resolves when the thread has let go of the sockets it had, or is gone. */
-  #moveSockets(sockets: PlaneStart['sockets']): Promise<void> {
-    if (this.#worker === undefined) return Promise.resolve()
-    this.#post({ kind: 'sockets', sockets })
-    return new Promise((resolve) => this.#moves.push(resolve))
+  /** Resolves when the threads have let go of the sockets they had, or are gone. */
+  #moveSockets(groups: readonly PlaneSocketNumbers[]): Promise<void> {
+    const running = this.#lanes.filter((lane) => lane.running)
+    if (running.length === 0) return Promise.resolve()
+    for (const lane of running) {
+      lane.post({ kind: 'sockets', sockets: groups[lane.index % this.#openers.length] ?? NO_SOCKETS })
+    }
+    return new Promise((resolve) => this.#moves.push({ lanes: running.length, resolve }))
+  }
+
+  #noteMoved(): void {
+    const [move] = this.#moves
+    if (move === undefined) return
+    move.lanes -= 1
+    if (move.lanes > 0) return
+    this.#moves.shift()
+    move.resolve()
   }
 
   #endMoves(): void {
     const moves = this.#moves
     this.#moves = []
-    for (const resolve of moves) resolve()
+    for (const { resolve } of moves) resolve()
   }
 
   #post(command: PlaneCommand): void {
-    const worker = this.#worker
-    if (worker === undefined) return
-    worker.postMessage(command, [])
-    Atomics.add(this.#words, SHARED_MESSAGES, 1)
-    this.#arena.bytes[0] = 1
-    this.#calls.write(this.#wakeUp, this.#arena, 0, 8)
+    for (const lane of this.#lanes) lane.post(command)
   }
 
-  #hear(news: PlaneNews): void {
-    if (news.kind === 'ready')
+  /** Hands a datagram of a session to the thread that opens it. */
+  #openOn(datagram: Uint8Array, source: Endpoint | number): void {
+    const openers = this.#openers
+    const index = openerOf(
+      new DataView(datagram.buffer, datagram.byteOffset).getUint32(4, true),
+      openers.length,
+    )
+    openers[index]?.post({ kind: 'datagrams', datagrams: [datagram], sources: [source] })
+  }
+
+  /** For the lanes. */
+  onNews(lane: PlaneLane, news: PlaneNews): void {
+    if (news.kind === 'ready') {
+      // All choose alike, and it is said once.
+      if (lane.index > 0) return
       return this.#options.onEvent?.({ event: 'ready', aead: news.aead, missing: news.missing })
+    }
     if (news.kind === 'tun-lost') {
       return this.#options.onEvent?.({ event: 'tun-lost', reason: describeErrno(news.result) })
     }
-    if (news.kind === 'moved') return this.#moves.shift()?.()
-    Atomics.sub(this.#words, SHARED_REPORTS, 1)
-    if (!this.#closing) this.#hearReport(news)
+    if (news.kind === 'moved') return this.#noteMoved()
+    lane.noteHeard()
+    if (!this.#closing) this.#hearReport(lane, news)
   }
 
-  #hearReport(report: PlaneReport): void {
+  #hearReport(lane: PlaneLane, report: PlaneReport): void {
     const outputs = this.#outputs
     if (outputs === undefined) return
     const now = this.#now()
-    this.#counters = report.counters
-    this.#report = report.counters
+    this.#reports.set(lane, report.counters)
     for (const { bytes, source } of report.datagrams) this.#hearDatagram(bytes, source, now)
     for (const { bytes, peer } of report.sealed) outputs.toUnderlay(peer, batchOf(bytes, peer, -1))
     for (const { bytes, peer } of report.packets) this.#options.onPacket?.(bytes, peer)
     for (const { result, to } of report.troubles) this.sockets.fail(result, to)
     for (const { peer, source } of report.sources) this.#hearSource(peer, source)
-    for (const localIndex of report.ended) {
-      this.#sessions.delete(localIndex)
-      outputs.onSessionEnd(localIndex)
+    for (const { peer, localIndex } of report.confirmed) {
+      for (const other of this.#lanes) if (other !== lane) other.post({ kind: 'confirm', peer, localIndex })
     }
+    for (const localIndex of report.ended) this.#hearEnd(localIndex)
     for (const { peer, activity, direct, ...sums } of report.peers) {
-      this.#peers.get(peer)?.take(sums, direct)
+      this.#peers.get(peer)?.take(sums, direct, lane.index)
       outputs.onActivity(peer, activity, now)
     }
   }
 
+  /** An index is free once every thread has let go of it. */
+  #hearEnd(localIndex: number): void {
+    const session = this.#sessions.get(localIndex)
+    if (session !== undefined) {
+      session.lanes -= 1
+      if (session.lanes > 0) return
+      this.#sessions.delete(localIndex)
+    }
+    this.#outputs?.onSessionEnd(localIndex)
+  }
+
   #hearDatagram(bytes: Uint8Array, source: Endpoint | number, now: number): void {
+    if (messageType(bytes) === MESSAGE_TRANSPORT) return this.#openOn(bytes, source)
     if (typeof source === 'number') return this.#handUp(bytes, source, now)
     if (this.sockets.heard) return this.sockets.receive(bytes, source)
     if (messageType(bytes) !== undefined) this.#handUp(bytes, this.#numberOf(source), now)
@@ -401,7 +464,8 @@ export class LinuxDataPlane implements DataPlane {
 
   #hearSource(peer: PeerId, source: Endpoint | number): void {
     if (typeof source === 'number') return this.#outputs?.onSource(peer, source)
-    const { onEndpoint } = this.#options
+    const { onEndpoint, roams } = this.#options
+    if (roams) this.#post({ kind: 'path', peer, endpoint: source })
     if (onEndpoint === undefined) this.#outputs?.onSource(peer, this.#numberOf(source))
     else onEndpoint(peer, source)
   }
@@ -417,6 +481,7 @@ export class LinuxDataPlane implements DataPlane {
 }
 
 const MAX_ENDPOINTS = 256
+const NO_SOCKETS: PlaneSocketNumbers = { v4: -1, v6: -1, segments: false }
 
 function batchOf(bytes: Uint8Array, peer: PeerId, source: number): PacketBuffer {
   const batch = new PacketBuffer(1, bytes.length + 16)

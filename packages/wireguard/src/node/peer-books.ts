@@ -1,5 +1,5 @@
-// The sums of one peer as the control thread knows them. A packet thread counts from zero; when it dies, what it had told
-// stays the ground on which the next one's sums stand.
+// The sums of one peer as the control thread knows them. Each packet thread counts from zero; when they die, what they had
+// told stays the ground on which the next ones' sums stand.
 import type { PeerCounters } from '../data-plane.ts'
 
 const NOTHING: PeerCounters = { sentBytes: 0, receivedBytes: 0, sentPackets: 0, receivedPackets: 0 }
@@ -10,17 +10,24 @@ export class PeerBooks {
   direct: PeerCounters = NOTHING
   #allBefore = NOTHING
   #directBefore = NOTHING
+  /** By thread. */
+  #alls: PeerCounters[] = []
+  #directs: PeerCounters[] = []
 
-  /** Takes the sums of the thread that runs. */
-  take(all: PeerCounters, direct: PeerCounters): void {
-    this.all = sum(this.#allBefore, all)
-    this.direct = sum(this.#directBefore, direct)
+  /** Takes the sums of a thread that runs. */
+  take(all: PeerCounters, direct: PeerCounters, thread = 0): void {
+    this.#alls[thread] = all
+    this.#directs[thread] = direct
+    this.all = this.#alls.reduce(sum, this.#allBefore)
+    this.direct = this.#directs.reduce(sum, this.#directBefore)
   }
 
-  /** The thread is gone: the next one begins at zero. */
+  /** The threads are gone: the next ones begin at zero. */
   carryOver(): void {
     this.#allBefore = this.all
     this.#directBefore = this.direct
+    this.#alls = []
+    this.#directs = []
   }
 }
 

@@ -4,12 +4,42 @@ import type { Endpoint } from '@mesh/wire/ip'
 import type { DropReason, PeerCounters, PeerRoutes } from '../data-plane.ts'
 import type { PeerId } from '../packet-batch.ts'
 
-/** What the packet thread is started with. */
+/** File descriptors; -1 for none. `segments` says whether the kernel cuts up what is sent. */
+export interface PlaneSocketNumbers {
+  readonly v4: number
+  readonly v6: number
+  readonly segments: boolean
+}
+
+/** What a packet thread is started with. */
 export interface PlaneStart {
-  /** The TUN's file descriptor, non-blocking, with virtio headers. */
+  /** Which of the plane's threads it is. */
+  readonly lane: number
+  /**
+   * What it takes. The threads of a pair take turns with the packets of the host: while there are few, who takes the
+   * datagrams takes those too, and so answers without waking anybody; when there are many the other one does.
+   */
+  readonly takes: {
+    readonly overlay: 'always' | 'when-quiet' | 'when-busy'
+    /** Who takes datagrams opens them: a session's replay window has one owner. */
+    readonly underlay: boolean
+  }
+  /** The word that says whose turn it is (0 is `when-quiet`), and the eventfd that wakes the other one. */
+  readonly turn: { readonly word: SharedArrayBuffer; readonly wakes: number }
+  /** Whether it speaks for the plane: of several that seal, one sends what is to be sent once. */
+  readonly leads: boolean
+  /** Threads that open, and which of them this is: each opens the sessions whose local index says so. */
+  readonly openers: number
+  readonly opener: number
+  /** Rings that tell the filters of those that open about flows of the host: the one it writes, and those it reads. */
+  readonly flows: {
+    readonly writes: SharedArrayBuffer | undefined
+    readonly reads: readonly SharedArrayBuffer[]
+  }
+  /** The TUN's file descriptor (of its queue), non-blocking, with virtio headers. */
   readonly tun: number
   /** The sockets; -1 for none. `segments` says whether the kernel cuts up what is sent. */
-  readonly sockets: { readonly v4: number; readonly v6: number; readonly segments: boolean }
+  readonly sockets: PlaneSocketNumbers
   /** The eventfd that wakes the thread. */
   readonly wakeUp: number
   /** The overlay's MTU. */
@@ -43,6 +73,19 @@ export const MAX_REPORTS = 64
 /** Sources of datagrams that the control thread handed over begin here; below are the packet thread's own. */
 export const FOREIGN_SOURCE = 0x4000_0000
 
+/**
+ * Returns which of several threads opens the session with this local index: that of the socket to which the kernel steers
+ * its datagrams, since the index stands in them at the same place (udp-port.ts).
+ */
+export function openerOf(localIndex: number, openers: number): number {
+  const swapped =
+    ((localIndex & 0xff) << 24) |
+    ((localIndex & 0xff00) << 8) |
+    ((localIndex >>> 8) & 0xff00) |
+    (localIndex >>> 24)
+  return (swapped >>> 0) % openers
+}
+
 /** What the control thread says. */
 export type PlaneCommand =
   | { readonly kind: 'routes'; readonly peers: readonly PeerRoutes[] }
@@ -55,7 +98,11 @@ export type PlaneCommand =
       readonly createdAt: number
       /** 32 bytes that seal, then 32 that open. */
       readonly keys: SharedArrayBuffer
+      /** The word that threads which seal with it count in, when there are several. */
+      readonly counter: SharedArrayBuffer | undefined
     }
+  /** A session that its peer began was heard on another thread: it is the one in use now. */
+  | { readonly kind: 'confirm'; readonly peer: PeerId; readonly localIndex: number }
   | { readonly kind: 'end-sessions'; readonly peer: PeerId }
   | { readonly kind: 'drop-staged'; readonly peer: PeerId }
   | { readonly kind: 'priority-packet'; readonly peer: PeerId; readonly packet: Uint8Array | undefined }
@@ -68,12 +115,13 @@ export type PlaneCommand =
   | {
       readonly kind: 'datagrams'
       readonly datagrams: readonly Uint8Array[]
-      readonly sources: readonly number[]
+      /** Where they came from: an endpoint when the plane's own sockets took them, on a thread that may not open them. */
+      readonly sources: readonly (Endpoint | number)[]
     }
   /** Packets for the host. */
   | { readonly kind: 'to-host'; readonly packets: readonly Uint8Array[] }
   /** Other sockets from now on. The thread answers `moved` once it has let go of those before. */
-  | { readonly kind: 'sockets'; readonly sockets: PlaneStart['sockets'] }
+  | { readonly kind: 'sockets'; readonly sockets: PlaneSocketNumbers }
   /** Something for the packet filter. */
   | { readonly kind: 'judge'; readonly message: unknown }
   | { readonly kind: 'stop' }
@@ -112,6 +160,8 @@ export interface PlaneReport {
   readonly sources: readonly SourceNews[]
   readonly peers: readonly PeerNews[]
   readonly ended: readonly number[]
+  /** Sessions begun by their peers that are in use now. */
+  readonly confirmed: readonly { readonly peer: PeerId; readonly localIndex: number }[]
   readonly troubles: readonly TroubleNews[]
   readonly counters: {
     readonly sealed: number

@@ -3,9 +3,9 @@
 import { MSG_DONTWAIT } from '@mesh/linux'
 import { Arena, describeErrno, linuxCalls, unsupportedReason } from '@mesh/linux/node'
 import type { Endpoint, IpAddress } from '@mesh/wire/ip'
-import type { PlaneStart } from './plane-messages.ts'
+import type { PlaneSocketNumbers } from './plane-messages.ts'
 import { encodeSocketAddress, endpointKey } from './socket-address.ts'
-import { openUdpPort, type UdpPort } from './udp-port.ts'
+import { openUdpPort, openUdpPorts, type UdpPort } from './udp-port.ts'
 
 /** Who listens to {@link PlaneSockets}. */
 export interface PlaneSocketsListener {
@@ -31,10 +31,12 @@ export class PlaneSockets {
   readonly #calls = linuxCalls()
   readonly #arena = new Arena(new SharedArrayBuffer(DATAGRAM + MAX_DATAGRAM))
   readonly #address: IpAddress | undefined
-  readonly #use: (sockets: PlaneStart['sockets']) => Promise<void>
+  readonly #threads: number
+  readonly #use: (groups: readonly PlaneSocketNumbers[]) => Promise<void>
   readonly #sources = new Map<string, Endpoint>()
-  #v4: UdpPort | undefined
-  #v6: UdpPort | undefined
+  /** One for each thread. */
+  #v4: readonly UdpPort[] = []
+  #v6: readonly UdpPort[] = []
   #listener: PlaneSocketsListener | undefined
   /** The port of the sockets opened last. */
   #port = 0
@@ -43,27 +45,35 @@ export class PlaneSockets {
   #changing: Promise<unknown> = Promise.resolve()
 
   /**
+   * @param threads - How many threads receive: each has a socket of its own, on the same port.
    * @param use - Hears which sockets there are now, and resolves once nobody uses those before.
    * @throws Error in one sentence when the port cannot be had.
    */
   constructor(
     port: number,
     address: IpAddress | undefined,
-    use: (sockets: PlaneStart['sockets']) => Promise<void>,
+    threads: number,
+    use: (groups: readonly PlaneSocketNumbers[]) => Promise<void>,
   ) {
     this.#address = address
+    this.#threads = threads
     this.#use = use
     this.#open(port)
   }
 
   /** The ports bound now; `undefined` where the family has no socket. */
   get ports(): { readonly v4: number | undefined; readonly v6: number | undefined } {
-    return { v4: this.#v4?.port, v6: this.#v6?.port }
+    return { v4: this.#v4[0]?.port, v6: this.#v6[0]?.port }
   }
 
-  /** What the packet thread must know of them. */
-  get descriptors(): PlaneStart['sockets'] {
-    return { v4: this.#v4?.fd ?? -1, v6: this.#v6?.fd ?? -1, segments: this.#v4?.segments === true }
+  /** What each receiving thread must know of them. */
+  get groups(): readonly PlaneSocketNumbers[] {
+    const numbers = (thread: number): PlaneSocketNumbers => ({
+      v4: this.#v4[thread]?.fd ?? -1,
+      v6: this.#v6[thread]?.fd ?? -1,
+      segments: this.#v4[thread]?.segments === true,
+    })
+    return Array.from({ length: this.#threads }, (_, thread) => numbers(thread))
   }
 
   /** Whether anybody listens. */
@@ -78,7 +88,7 @@ export class PlaneSockets {
 
   /** Sends a datagram (lent) at once, or drops it. */
   send(bytes: Uint8Array, to: Endpoint): void {
-    const socket = to.address.length === 4 ? this.#v4 : this.#v6
+    const socket = (to.address.length === 4 ? this.#v4 : this.#v6)[0]
     if (socket === undefined || bytes.length > MAX_DATAGRAM) return
     const arena = this.#arena
     const name = encodeSocketAddress(to)
@@ -117,17 +127,17 @@ export class PlaneSockets {
       } catch {
         this.#open(0)
       }
-      await this.#use(this.descriptors)
+      await this.#use(this.groups)
     })
   }
 
   /** Goes over to another port, 0 for any. @throws Error when it cannot be had: the sockets there are go on. */
   moveTo(port: number): Promise<void> {
     return this.#inTurn(async () => {
-      const before = [this.#v4, this.#v6]
+      const before = [...this.#v4, ...this.#v6]
       this.#open(port)
-      await this.#use(this.descriptors)
-      for (const socket of before) if (socket !== undefined) this.#calls.close(socket.fd)
+      await this.#use(this.groups)
+      for (const { fd } of before) this.#calls.close(fd)
     })
   }
 
@@ -146,27 +156,28 @@ export class PlaneSockets {
 
   /** A number that is closed too early may name another file next: first everybody lets go of it. */
   async #closeBoth(): Promise<void> {
-    const taken = [this.#v4, this.#v6]
-    this.#v4 = undefined
-    this.#v6 = undefined
-    await this.#use(this.descriptors)
-    for (const socket of taken) if (socket !== undefined) this.#calls.close(socket.fd)
+    const taken = [...this.#v4, ...this.#v6]
+    this.#v4 = []
+    this.#v6 = []
+    await this.#use(this.groups)
+    for (const { fd } of taken) this.#calls.close(fd)
   }
 
   #open(port: number): void {
     const reason = unsupportedReason()
     if (reason !== undefined) throw new Error(`no Linux data plane: ${reason}`)
     for (let attempt = 1; ; attempt += 1) {
-      const v4 = openUdpPort('v4', port, this.#address)
+      const v4 = openUdpPorts('v4', port, this.#threads, this.#address)
       if (typeof v4 === 'number') throw bindError(port, v4)
-      const v6 = this.#address === undefined ? openUdpPort('v6', v4.port) : undefined
+      const bound = v4[0]?.port ?? 0
+      const v6 = this.#address === undefined ? openUdpPorts('v6', bound, this.#threads) : []
       if (typeof v6 === 'number' && port === 0 && attempt < MAX_PAIRS && hasIpv6()) {
-        this.#calls.close(v4.fd)
+        for (const { fd } of v4) this.#calls.close(fd)
         continue
       }
       this.#v4 = v4
-      this.#v6 = typeof v6 === 'number' ? undefined : v6
-      this.#port = v4.port
+      this.#v6 = typeof v6 === 'number' ? [] : v6
+      this.#port = bound
       return
     }
   }

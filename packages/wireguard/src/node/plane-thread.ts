@@ -13,9 +13,17 @@ import type { PeerRoutes } from '../data-plane.ts'
 import type { PeerId } from '../packet-batch.ts'
 import type { PlanePeer } from '../plane-peer.ts'
 import type { WasmAead } from '../wasm/index.ts'
+import { FlowReader, FlowWriter } from './flow-ring.ts'
 import { MESSAGE_IO_BYTES, MessageIo } from './message-io.ts'
 import { type ChosenAead, OPENSSL_SCRATCH } from './openssl-aead.ts'
-import { FOREIGN_SOURCE, type PlaneCommand, type PlaneNews, type PlaneStart } from './plane-messages.ts'
+import {
+  FOREIGN_SOURCE,
+  openerOf,
+  type PlaneCommand,
+  type PlaneNews,
+  type PlaneSocketNumbers,
+  type PlaneStart,
+} from './plane-messages.ts'
 import { ReportWriter } from './report-writer.ts'
 import {
   decodeSocketAddress,
@@ -38,6 +46,9 @@ const MAX_RECEIVE = 65_535
 /** The longest datagram that is for the control thread: handshakes, disco and STUN are shorter by far. */
 const MAX_CONTROL = 2_048
 const MAX_READ = VIRTIO_LENGTH + 65_535
+/** Packets in a round from which on a helper takes what the host sends; and how long it is quiet until it does no more. */
+const BUSY = 64
+const QUIET = 2
 /** Sources remembered by number; beyond it the memory begins anew. */
 const MAX_SOURCES = 4_096
 
@@ -58,6 +69,9 @@ export class PlaneThread implements PlaneCoreOutputs {
   readonly #sending: MessageIo
   readonly #receiving: MessageIo
   readonly #report: ReportWriter
+  readonly #flowWriter: FlowWriter | undefined
+  readonly #flowReaders: readonly FlowReader[]
+  readonly #showFlow = (packet: Uint8Array): void => void this.#core.judge.fromOverlay(packet)
   readonly #paths = new Map<PeerId, Path>()
   readonly #post: (news: PlaneNews) => void
   #sources: Endpoint[] = []
@@ -65,8 +79,11 @@ export class PlaneThread implements PlaneCoreOutputs {
   readonly #lastName = new Uint8Array(MAX_SOCKET_ADDRESS)
   #lastSource = -1
   #tun: number
-  #sockets: PlaneStart['sockets']
+  #sockets: PlaneSocketNumbers
   #segments: boolean
+  readonly #turn: Int32Array
+  readonly #ownTurn: number
+  #hasTurn: boolean
   #now = 0
   #stopped = false
 
@@ -79,8 +96,13 @@ export class PlaneThread implements PlaneCoreOutputs {
     this.#arena = new Arena(wasm.arena.memory)
     this.#view = new DataView(wasm.arena.memory.buffer)
     this.#extra = wasm.arena.extra.byteOffset
-    const { mtu, wakeUp } = start
-    this.#core = new PlaneCore(wasm, this, { mtu, coalesce: true, backend: aead.backend })
+    const { mtu, wakeUp, takes, leads, flows } = start
+    this.#core = new PlaneCore(wasm, this, { mtu, coalesce: true, backend: aead.backend, leads })
+    this.#turn = new Int32Array(start.turn.word)
+    this.#ownTurn = takes.overlay === 'when-busy' ? 1 : 0
+    this.#hasTurn = this.#isMyTurn()
+    this.#flowWriter = flows.writes && new FlowWriter(flows.writes)
+    this.#flowReaders = flows.reads.map((memory) => new FlowReader(memory))
     this.#sending = new MessageIo(this.#calls, this.#arena, this.#extra + SENDING, wakeUp)
     this.#receiving = new MessageIo(this.#calls, this.#arena, this.#extra + RECEIVING, wakeUp)
     this.#report = new ReportWriter(post, new Int32Array(start.shared), this.#core.counters)
@@ -100,20 +122,26 @@ export class PlaneThread implements PlaneCoreOutputs {
   /** Does a round of what there is; `false` when there was nothing. */
   step(now: number): boolean {
     this.#now = now
-    const sent = this.#fromOverlay()
+    const { underlay } = this.#start.takes
+    this.#lookWhoseTurn()
+    const sent = this.#hasTurn && this.#fromOverlay()
     const { v4, v6 } = this.#sockets
-    const received4 = v4 >= 0 && this.#fromUnderlay(v4)
-    const received6 = v6 >= 0 && this.#fromUnderlay(v6)
+    const received4 = underlay && v4 >= 0 && this.#fromUnderlay(v4)
+    const received6 = underlay && v6 >= 0 && this.#fromUnderlay(v6)
     this.#report.flush(now)
     return sent || received4 || received6
   }
 
   /** Sleeps until there is something to do. */
   sleep(now: number): void {
-    const patience = this.#report.timeout(now)
+    const helps = this.#hasTurn && this.#ownTurn === 1
+    const patience = Math.min(this.#report.timeout(now), helps ? QUIET : Infinity)
     const timeout = patience === Infinity ? -1 : Math.max(0, Math.ceil(patience))
     const ready = this.#calls.poll(this.#arena, this.#extra + POLLFDS, 4, timeout)
-    if (ready === 0) return this.#report.flush(now + timeout)
+    if (ready === 0) {
+      if (helps && timeout >= QUIET) this.#passTurn()
+      return this.#report.flush(now + timeout)
+    }
     const woken = this.#view.getInt16(this.#extra + POLLFDS + 3 * 8 + 6, true) !== 0
     if (woken) this.#calls.read(this.#start.wakeUp, this.#arena, this.#extra + WORD, 8)
   }
@@ -129,6 +157,8 @@ export class PlaneThread implements PlaneCoreOutputs {
         return this.#setSession(command, now)
       case 'end-sessions':
         return core.endSessions(command.peer)
+      case 'confirm':
+        return core.confirm(command.peer, command.localIndex, now)
       case 'drop-staged':
         return core.dropStaged(command.peer)
       case 'priority-packet':
@@ -200,8 +230,43 @@ export class PlaneThread implements PlaneCoreOutputs {
     this.#report.source(peer, from, this.#now)
   }
 
+  onFlow(packet: Uint8Array): void {
+    this.#flowWriter?.note(packet, this.#now)
+  }
+
+  onEstablished(peer: PeerId, localIndex: number): void {
+    this.#report.confirmed(peer, localIndex)
+  }
+
+  /** A thread that does not open this session hands its datagrams up, and they come to the one that does. */
+  isForeign(localIndex: number): boolean {
+    const { openers, opener } = this.#start
+    return openers > 1 && openerOf(localIndex, openers) !== opener
+  }
+
   onSessionEnd(localIndex: number): void {
     this.#report.ended(localIndex)
+  }
+
+  // Turns.
+
+  #isMyTurn(): boolean {
+    return this.#start.takes.overlay === 'always' || Atomics.load(this.#turn, 0) === this.#ownTurn
+  }
+
+  #lookWhoseTurn(): void {
+    if (this.#isMyTurn() === this.#hasTurn) return
+    this.#hasTurn = !this.#hasTurn
+    this.#setPollFds()
+  }
+
+  /** The other one goes on with the packets of the host; all that were taken here have been sent. */
+  #passTurn(): void {
+    Atomics.store(this.#turn, 0, 1 - this.#ownTurn)
+    this.#lookWhoseTurn()
+    this.#arena.bytes.fill(0, this.#extra + WORD, this.#extra + WORD + 8)
+    this.#arena.bytes[this.#extra + WORD] = 1
+    this.#calls.write(this.#start.turn.wakes, this.#arena, this.#extra + WORD, 8)
   }
 
   // Out.
@@ -219,7 +284,11 @@ export class PlaneThread implements PlaneCoreOutputs {
       any = true
       if (length > VIRTIO_LENGTH) core.takeOverlay(length, this.#now)
     }
-    if (any) core.flush()
+    if (any) {
+      const busy = core.laid >= BUSY
+      core.flush()
+      if (busy && this.#start.takes.overlay === 'when-quiet') this.#passTurn()
+    }
     return any
   }
 
@@ -282,6 +351,7 @@ export class PlaneThread implements PlaneCoreOutputs {
     if (length === -EAGAIN) return false
     // Anything else that fails is an error that a datagram sent before came back with.
     if (length > 0) {
+      for (const flows of this.#flowReaders) flows.drain(this.#showFlow)
       core.takeUnderlay(length, this.#receiving.segment, this.#source(), this.#now)
       core.flush()
     }
@@ -322,17 +392,23 @@ export class PlaneThread implements PlaneCoreOutputs {
     return this.#sources[source] ?? -1
   }
 
-  #openForeign(datagrams: readonly Uint8Array[], sources: readonly number[], now: number): void {
+  #openForeign(datagrams: readonly Uint8Array[], sources: readonly (Endpoint | number)[], now: number): void {
     const core = this.#core
-    core.takesDirect = false
+    for (const flows of this.#flowReaders) flows.drain(this.#showFlow)
     datagrams.forEach((datagram, index) => {
       if (datagram.length > MAX_RECEIVE) return
       const source = sources[index] ?? -1
+      core.takesDirect = typeof source === 'object'
       this.#arena.bytes.set(datagram, core.underlayAt)
-      core.takeUnderlay(datagram.length, 0, source < 0 ? -1 : FOREIGN_SOURCE + source, now)
+      core.takeUnderlay(datagram.length, 0, this.#numberOf(source), now)
     })
     core.takesDirect = true
     core.flush()
+  }
+
+  #numberOf(source: Endpoint | number): number {
+    if (typeof source === 'object') return this.#remember(source)
+    return source < 0 ? -1 : FOREIGN_SOURCE + source
   }
 
   #writeToHost(packet: Uint8Array): void {
@@ -357,7 +433,8 @@ export class PlaneThread implements PlaneCoreOutputs {
     const keys = new Uint8Array(command.keys)
     const sendKey = keys.slice(0, 32)
     const receiveKey = keys.slice(32, 64)
-    this.#core.setSession(command.peer, { ...command, sendKey, receiveKey }, now)
+    const counter = command.counter && new Int32Array(command.counter)
+    this.#core.setSession(command.peer, { ...command, sendKey, receiveKey }, now, counter)
     for (const copy of [keys, sendKey, receiveKey]) copy.fill(0)
   }
 
@@ -375,7 +452,7 @@ export class PlaneThread implements PlaneCoreOutputs {
     }
   }
 
-  #setSockets(sockets: PlaneStart['sockets']): void {
+  #setSockets(sockets: PlaneSocketNumbers): void {
     this.#sockets = sockets
     this.#segments = sockets.segments
     this.#setPollFds()
@@ -384,7 +461,14 @@ export class PlaneThread implements PlaneCoreOutputs {
 
   #setPollFds(): void {
     const { v4, v6 } = this.#sockets
-    ;[this.#tun, v4, v6, this.#start.wakeUp].forEach((fd, index) => {
+    const { underlay } = this.#start.takes
+    const waitsFor = [
+      this.#hasTurn ? this.#tun : -1,
+      underlay ? v4 : -1,
+      underlay ? v6 : -1,
+      this.#start.wakeUp,
+    ]
+    waitsFor.forEach((fd, index) => {
       const at = this.#extra + POLLFDS + index * 8
       this.#view.setInt32(at, fd, true)
       this.#view.setInt16(at + 4, POLLIN, true)

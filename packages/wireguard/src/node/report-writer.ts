@@ -34,6 +34,7 @@ export class ReportWriter {
   #sources: { peer: PeerId; source: Endpoint | number }[] = []
   #ended: number[] = []
   #troubles: TroubleNews[] = []
+  #confirmed: { peer: PeerId; localIndex: number }[] = []
   /** Bytes of all pieces. */
   #bytes = 0
   #urgent = false
@@ -84,6 +85,12 @@ export class ReportWriter {
     this.#urgent = true
   }
 
+  /** A session that its peer began is in use now. */
+  confirmed(peer: PeerId, localIndex: number): void {
+    this.#confirmed.push({ peer, localIndex })
+    this.#urgent = true
+  }
+
   /** Datagrams to an endpoint could not be sent: the negative error number. Said once a report for each endpoint. */
   trouble(result: number, to: Endpoint, datagrams: number, now: number): void {
     this.sendErrors += datagrams
@@ -125,6 +132,7 @@ export class ReportWriter {
         direct: peer.direct,
       })),
       ended: this.#ended,
+      confirmed: this.#confirmed,
       troubles: this.#troubles,
       counters: {
         sealed: this.#counters.sealed,
@@ -142,6 +150,7 @@ export class ReportWriter {
     this.#sources = []
     this.#ended = []
     this.#troubles = []
+    this.#confirmed = []
     this.#bytes = 0
     this.#peers.clear()
     this.#urgent = false

@@ -6,8 +6,10 @@ import {
   IPV6_V6ONLY,
   O_CLOEXEC,
   O_NONBLOCK,
+  SO_ATTACH_REUSEPORT_CBPF,
   SO_RCVBUF,
   SO_RCVBUFFORCE,
+  SO_REUSEPORT,
   SO_SNDBUF,
   SO_SNDBUFFORCE,
   SOCK_DGRAM,
@@ -36,14 +38,71 @@ export interface UdpPort {
 const BUFFER_SIZE = 7 * 1024 * 1024
 const ANY = { 4: new Uint8Array(4), 16: new Uint8Array(16) } as const
 
+/**
+ * Opens several sockets on one port, and has the kernel give each datagram to the one that its session's index says:
+ * `openerOf` in plane-messages.ts. The negative error number when that cannot be.
+ */
+export function openUdpPorts(
+  family: 'v4' | 'v6',
+  port: number,
+  count: number,
+  address?: IpAddress,
+): readonly UdpPort[] | number {
+  // Alone first: sockets that share a port would share it with another process's that do.
+  const first = openUdpPort(family, port, address)
+  if (typeof first === 'number' || count === 1) return typeof first === 'number' ? first : [first]
+  const calls = linuxCalls()
+  calls.close(first.fd)
+  const opened: UdpPort[] = []
+  let failed = 0
+  while (opened.length < count && failed === 0) {
+    const next = openUdpPort(family, first.port, address, true)
+    if (typeof next === 'number') failed = next
+    else opened.push(next)
+  }
+  if (failed === 0) failed = steer(calls, opened[0]?.fd ?? -1, count)
+  if (failed === 0) return opened
+  for (const { fd } of opened) calls.close(fd)
+  return failed
+}
+
+/** Instructions of a classic packet filter: load the word at an offset of the payload, divide for the rest, return it. */
+const LOAD_WORD = 0x20
+const MODULO = 0x94
+const RETURN = 0x16
+const INSTRUCTION_BYTES = 8
+/** Where the receiver's index stands in a datagram of a session. */
+const RECEIVER = 4
+
+function steer(calls: LinuxCalls, fd: number, sockets: number): number {
+  const arena = new Arena(new SharedArrayBuffer(64))
+  const view = new DataView(arena.bytes.buffer)
+  const program = [
+    [LOAD_WORD, RECEIVER],
+    [MODULO, sockets],
+    [RETURN, 0],
+  ] as const
+  for (const [index, [code, operand]] of program.entries()) {
+    view.setUint16(16 + index * INSTRUCTION_BYTES, code, true)
+    view.setUint32(16 + index * INSTRUCTION_BYTES + 4, operand, true)
+  }
+  return calls.setSocketFilter(fd, SO_ATTACH_REUSEPORT_CBPF, arena, 0, 16, program.length)
+}
+
 /** Opens and binds a socket of a family; the negative error number when that cannot be. */
-export function openUdpPort(family: 'v4' | 'v6', port: number, address?: IpAddress): UdpPort | number {
+export function openUdpPort(
+  family: 'v4' | 'v6',
+  port: number,
+  address?: IpAddress,
+  shares = false,
+): UdpPort | number {
   const calls = linuxCalls()
   const arena = new Arena(new SharedArrayBuffer(128))
   const fd = calls.socket(family === 'v4' ? AF_INET : AF_INET6, SOCK_DGRAM | O_NONBLOCK | O_CLOEXEC)
   if (fd < 0) return fd
   const set = (level: number, option: number, value: number): boolean =>
     setOption(calls, arena, fd, level, option, value)
+  if (shares) set(SOL_SOCKET, SO_REUSEPORT, 1)
   if (family === 'v6') set(IPPROTO_IPV6, IPV6_V6ONLY, 1)
   if (!set(SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_SIZE)) set(SOL_SOCKET, SO_RCVBUF, BUFFER_SIZE)
   if (!set(SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_SIZE)) set(SOL_SOCKET, SO_SNDBUF, BUFFER_SIZE)

@@ -1,0 +1,82 @@
+// How packet filters on several threads know of each other's flows: a thread that takes what the host sends writes the
+// beginning of each new flow's packet into a ring of shared memory, and the threads that take what the network sends show
+// it to their own filter before they ask it about an answer. One writes, any number read; nobody waits.
+
+/** Records in a ring; a reader that falls behind by half of them misses some. */
+const RECORDS = 1_024
+/** Bytes of a record: how many bytes of the packet there are, then those. */
+const RECORD = 128
+const HEADER = 4
+const MAX_BYTES = RECORD - HEADER
+/** Bytes in front of the records: how many were written. */
+const PREFIX = 64
+/** Bytes of one ring. */
+export const FLOW_RING_BYTES: number = PREFIX + RECORDS * RECORD
+
+/** Flows remembered by the writer, by a hash of addresses, protocol and ports. */
+const REMEMBERED = 1_024
+/** How often a flow is written again, in milliseconds, so that it is not forgotten while it lives. */
+const AGAIN = 1_000
+
+/** The writing end. */
+export class FlowWriter {
+  readonly #words: Int32Array
+  readonly #bytes: Uint8Array
+  readonly #hashes = new Int32Array(REMEMBERED)
+  readonly #times = new Float64Array(REMEMBERED).fill(-Infinity)
+
+  constructor(memory: SharedArrayBuffer) {
+    this.#words = new Int32Array(memory)
+    this.#bytes = new Uint8Array(memory)
+  }
+
+  /** Writes a packet (lent) that the host sends, unless its flow was written lately. */
+  note(packet: Uint8Array, now: number): void {
+    const hash = hashOf(packet)
+    const place = hash & (REMEMBERED - 1)
+    if (this.#hashes[place] === hash && now - (this.#times[place] ?? 0) < AGAIN) return
+    this.#hashes[place] = hash
+    this.#times[place] = now
+    const written = this.#words[0] ?? 0
+    const at = PREFIX + (written & (RECORDS - 1)) * RECORD
+    const length = Math.min(packet.length, MAX_BYTES)
+    this.#words[at >> 2] = length
+    for (let i = 0; i < length; i += 1) this.#bytes[at + HEADER + i] = packet[i] ?? 0
+    Atomics.store(this.#words, 0, (written + 1) | 0)
+  }
+}
+
+/** A reading end. */
+export class FlowReader {
+  readonly #words: Int32Array
+  readonly #bytes: Uint8Array
+  #read: number
+
+  constructor(memory: SharedArrayBuffer) {
+    this.#words = new Int32Array(memory)
+    this.#bytes = new Uint8Array(memory)
+    this.#read = Atomics.load(this.#words, 0)
+  }
+
+  /** Hands out what was written since, lent. */
+  drain(take: (packet: Uint8Array) => void): void {
+    const written = Atomics.load(this.#words, 0)
+    if (written === this.#read) return
+    if (((written - this.#read) | 0) > RECORDS / 2) this.#read = (written - RECORDS / 2) | 0
+    for (; this.#read !== written; this.#read = (this.#read + 1) | 0) {
+      const at = PREFIX + (this.#read & (RECORDS - 1)) * RECORD
+      const length = Math.min(Math.max(this.#words[at >> 2] ?? 0, 0), MAX_BYTES)
+      take(this.#bytes.subarray(at + HEADER, at + HEADER + length))
+    }
+  }
+}
+
+/** FNV-1a over addresses, protocol and the first four bytes behind a plain IP header. */
+function hashOf(packet: Uint8Array): number {
+  const isV4 = (packet[0] ?? 0) >> 4 === 4
+  const from = isV4 ? 12 : 8
+  const to = isV4 ? ((packet[0] ?? 0) & 15) * 4 + 4 : 44
+  let hash = Math.imul(0x811c_9dc5 ^ (packet[isV4 ? 9 : 6] ?? 0), 0x0100_0193)
+  for (let i = from; i < to; i += 1) hash = Math.imul(hash ^ (packet[i] ?? 0), 0x0100_0193)
+  return hash
+}
