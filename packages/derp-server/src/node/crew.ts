@@ -102,7 +102,12 @@ export class Crew {
     // Joined first: whoever connects finds everybody.
     this.#join(member)
     this.#members.add(member)
-    await calls.call('listen', undefined)
+    try {
+      await calls.call('listen', undefined)
+    } catch (error) {
+      await worker.terminate()
+      throw error
+    }
     member.listening = true
   }
 
