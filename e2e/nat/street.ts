@@ -12,9 +12,12 @@ export class Street {
   readonly #program: Started
 
   /** @param relays - Addresses of the relays; none for the usual. */
-  constructor(host: Host, relays: readonly string[] = []) {
+  /** @param environment - More variables for the program, `NAME=VALUE`. */
+  constructor(host: Host, relays: readonly string[] = [], environment: readonly string[] = []) {
     this.host = host
-    this.#program = host.inside.startNode(MAGICSOCKS, ...relays)
+    const flags = ['--conditions=@mesh/source', '--disable-warning=ExperimentalWarning']
+    const program = [process.execPath, ...flags, MAGICSOCKS.pathname, ...relays]
+    this.#program = host.inside.start('env', ...environment, ...program)
   }
 
   /** Tells the magicsocks what to do. */
@@ -36,6 +39,11 @@ export class Street {
   /** Waits for something of a kind that a cell says. */
   async hear<K extends Saying['said']>(said: K, cell: string): Promise<Extract<Saying, { said: K }>> {
     return eventually(`${said} of ${cell} at ${this.host.name}`, async () => this.last(said, cell), 60_000)
+  }
+
+  /** Ends the program. */
+  stop(): Promise<void> {
+    return this.#program.stop()
   }
 
   /** Tells whether a cell's path is direct, as it says itself. */

@@ -104,6 +104,8 @@ export class Town {
     await shell(
       edge,
       'sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1',
+      // Else what the bridge carries would pass the router's filter too.
+      'sysctl -qw net.bridge.bridge-nf-call-iptables=0 2>/dev/null || true',
       'ip link add lan type bridge',
       `ip address add ${network}.1/24 dev lan`,
       'ip link set lan up',

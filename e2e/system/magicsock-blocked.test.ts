@@ -43,17 +43,18 @@ test('D15, S1: where no STUN server answers, what HTTPS measures makes a home', 
   await using relay = await openRelay()
   const connected: number[] = []
   const sock = await openMagicSock({
-    nodeKey: new Uint8Array(32).fill(1),
+    keys: { nodeKey: new Uint8Array(32).fill(1) },
     allowLoopback: true,
-    connectRelay: (region) => {
-      connected.push(region)
-      return { send: () => undefined, notePreferred: () => undefined, close: () => undefined }
+    relays: {
+      connect: (region) => {
+        connected.push(region)
+        return { send: () => undefined, notePreferred: () => undefined, close: () => undefined }
+      },
     },
     measureRelay: (region) =>
       region === 1
         ? measureRelayByHttps({ ...relay.target, roots: [relay.root] })
         : Promise.resolve(undefined),
-    onPacket: () => undefined,
   })
   try {
     // A port of this machine where nobody answers: packets to anywhere else would leave it.

@@ -21,14 +21,10 @@ const PEER = 1
 /** The relays of this town: `magicsocks ADDRESS ADDRESS`. */
 const relays = process.argv.length > 2 ? process.argv.slice(2) : [...RELAYS]
 const relayMap: RelayMap = new Map(
-  relays.map((address, index) => {
-    const node = {
-      name: address,
-      hostName: address,
-      ipv4: parseAddress(address),
-      ipv6: undefined,
-      stunPort: 0,
-    }
+  relays.map((text, index) => {
+    const address = parseAddress(text)
+    const [ipv4, ipv6] = address?.length === 4 ? [address, undefined] : [undefined, address]
+    const node = { name: text, hostName: text, ipv4, ipv6, stunPort: 0 }
     const id = index + 1
     return [id, { id, code: `r${id}`, noMeasureNoHome: false, score: 1, nodes: [node] }]
   }),
@@ -48,18 +44,18 @@ class Cell {
     this.#name = name
   }
 
-  async open(portMapping: boolean): Promise<void> {
+  async open(portMapping: boolean, port: number): Promise<void> {
     const nodeKey = publicKeyOf(this.#privateKey)
     const sock = await openMagicSock({
-      nodeKey,
-      connectRelay: (region, handlers) => this.#connect(region, handlers),
+      keys: { nodeKey },
+      relays: { map: relayMap, connect: (region, handlers) => this.#connect(region, handlers) },
       onPacket: (bytes) => this.#hear(bytes),
       portMapping,
+      port,
       onEvent: () => this.#tellPortMapping(),
       x25519: nodeCrypto,
     })
     this.#sock = sock
-    sock.setRelays(relayMap)
     await sock.netcheck()
     say({
       said: 'ready',
@@ -82,10 +78,13 @@ class Cell {
         homeRelay,
       },
     ])
-    const chat = (): void => void this.#sock?.send(PEER, packet(100, 0))
-    chat()
-    this.#chatter = setInterval(chat, CHATTER_INTERVAL)
+    this.#chat()
     setInterval(() => this.#look(began), LOOK_INTERVAL)
+  }
+
+  rest(duration: number): void {
+    clearInterval(this.#chatter)
+    setTimeout(() => this.#chat(), duration)
   }
 
   async burst(length: number, count: number): Promise<void> {
@@ -98,6 +97,12 @@ class Cell {
 
   tell(length: number): void {
     say({ said: 'heard', cell: this.#name, length, count: this.#heard.get(length)?.size ?? 0 })
+  }
+
+  #chat(): void {
+    const chat = (): void => void this.#sock?.send(PEER, packet(100, 0))
+    chat()
+    this.#chatter = setInterval(chat, CHATTER_INTERVAL)
   }
 
   #tellPortMapping(): void {
@@ -126,7 +131,7 @@ class Cell {
     const connection = connectDerp({
       region: {
         RegionID: region,
-        Nodes: [{ Name: hostName, HostName: hostName, IPv4: hostName, DERPPort: RELAY_PORT }],
+        Nodes: [{ Name: hostName, HostName: hostName, DERPPort: RELAY_PORT, ...familyOf(hostName) }],
       },
       privateKey: this.#privateKey,
       plain: true,
@@ -135,8 +140,18 @@ class Cell {
     connection.onPacket((source, bytes) => handlers.onPacket(source, bytes))
     connection.onPeerGone((nodeKey) => handlers.onPeerGone(nodeKey))
     connection.onEvent((event) => (event.event === 'disconnected' ? handlers.onLost() : handlers.onAlive()))
-    return connection
+    return {
+      send: (to, bytes) => connection.send(to, bytes),
+      notePreferred: (preferred) => connection.notePreferred(preferred),
+      noteNetworkChange: () => connection.ping(),
+      close: () => connection.close(),
+    }
   }
+}
+
+/** Which addresses a relay has, in the words of a DERP map. */
+function familyOf(address: string): { readonly IPv4: string; readonly IPv6: string } {
+  return address.includes(':') ? { IPv4: 'none', IPv6: address } : { IPv4: address, IPv6: 'none' }
 }
 
 /** Returns what looks like WireGuard's data, with its number in the second byte. */
@@ -162,9 +177,11 @@ function follow(order: Order): void {
   cells.set(order.cell, cell)
   switch (order.order) {
     case 'open':
-      return void cell.open(order.portMapping === true)
+      return void cell.open(order.portMapping === true, order.port ?? 0)
     case 'meet':
       return cell.meet(order.peer)
+    case 'rest':
+      return cell.rest(order.duration)
     case 'burst':
       return void cell.burst(order.length, order.count)
     case 'tell':

@@ -8,11 +8,13 @@ export const RELAY_PORT = 8080
 /** What a test tells the program `magicsocks`, one line of JSON each. A cell is one magicsock. */
 export type Order =
   /** Opens a magicsock; it answers with {@link Ready} once it has looked around. */
-  | { readonly order: 'open'; readonly cell: string; readonly portMapping?: boolean }
+  | { readonly order: 'open'; readonly cell: string; readonly portMapping?: boolean; readonly port?: number }
   /** Names its one peer, and begins to send to it. */
   | { readonly order: 'meet'; readonly cell: string; readonly peer: Introduction }
   /** Sends so many packets of this length, and nothing else from now on. */
   | { readonly order: 'burst'; readonly cell: string; readonly length: number; readonly count: number }
+  /** Sends nothing for so long, and then goes on. */
+  | { readonly order: 'rest'; readonly cell: string; readonly duration: number }
   /** Asks for {@link Heard}. */
   | { readonly order: 'tell'; readonly cell: string; readonly length: number }
 

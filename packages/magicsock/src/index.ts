@@ -16,6 +16,7 @@ export {
   type PathRemedyCode,
 } from './explain.ts'
 export { formatHop, type Hop } from './hop.ts'
+export { formatIntroduction, type Introduction, parseIntroduction } from './introduction.ts'
 export type { LedgerEntry, LedgerEvent } from './ledger.ts'
 export { MagicSock } from './magicsock.ts'
 export { type InterfaceAddress, selectLocalAddresses } from './local-addresses.ts'

@@ -8,6 +8,7 @@ import { Calls } from './calls.ts'
 import { Conversation } from './conversation.ts'
 import type { SocketPorts } from './datagram-socket.ts'
 import { DiscoDirectory } from './disco-directory.ts'
+import { Dispatcher } from './dispatcher.ts'
 import { type DropCounters, type DropReason, noDrops } from './drops.ts'
 import type { LocalEndpoint } from './endpoints.ts'
 import type { PathExplanation } from './explain.ts'
@@ -27,7 +28,6 @@ import type { RelayMap } from './relay-map.ts'
 import { Relays } from './relays.ts'
 import { ERROR_REBIND_THROTTLE, meansBrokenSocket, meansUnreachable } from './send-errors.ts'
 import { Sender } from './sender.ts'
-import { SENT } from './sent.ts'
 import { isRelaySource, Sources } from './sources.ts'
 import { Surroundings } from './surroundings.ts'
 import { countPacket } from './traffic.ts'
@@ -50,6 +50,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
   readonly #relays: Relays
   readonly #sources = new Sources()
   readonly #sender: Sender
+  readonly #dispatcher: Dispatcher
   readonly #receiver: Receiver
   readonly #otherWays: OtherWays
   readonly #peers: PeerSet
@@ -62,7 +63,6 @@ export class MagicSock implements Machine<MagicSockOutput> {
   readonly #drops = noDrops()
   readonly #out: MagicSockOutput[] = []
   #controlConnected = true
-  #lastSend: number
   #rebindAt = -Infinity
   /** A timer may have been set since `pollTimeout` was read. */
   #rearm = true
@@ -73,7 +73,6 @@ export class MagicSock implements Machine<MagicSockOutput> {
     checkKeyLength(nodeKey, 'nodeKey')
     checkKeyLength(discoPrivateKey, 'discoPrivateKey')
     this.#random = random
-    this.#lastSend = options.now
     this.#directory = new DiscoDirectory({ privateKey: discoPrivateKey, random, x25519 })
     this.#relays = new Relays({
       connectRelay: (region) => this.#out.push({ kind: 'connect-relay', region }),
@@ -94,6 +93,11 @@ export class MagicSock implements Machine<MagicSockOutput> {
       rearm: () => (this.#rearm = true),
     }
     const ports = options.canOpenDoors === true ? openPortSearch(rooms, random) : undefined
+    this.#dispatcher = new Dispatcher(
+      this.#sender,
+      { ...rooms, wake: (now) => this.#surroundings.wake(now) },
+      options.now,
+    )
     this.#otherWays = new OtherWays(openTunnels(rooms), ports)
     this.#receiver = openReceiver(rooms, this.#otherWays)
     this.#peers = new PeerSet(this.#directory, this.#hostForPeers(), {
@@ -144,6 +148,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
   setPeers(peers: readonly PeerConfig[], now: number): void {
     this.#peers.replace(peers)
     this.#otherWays.setPeers(this.#peers.values())
+    for (const peer of this.#peers.values()) this.#knowPlainSources(peer)
     if (peers.length > 0) this.#surroundings.wake(now)
     this.#rearm = true
   }
@@ -192,20 +197,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * @returns A set of {@link SENT} bits.
    */
   send(peer: PeerId, datagram: Uint8Array, now: number): number {
-    const to = this.#peers.get(peer)
-    if (to === undefined) return this.#refuse('send-unknown-peer')
-    if (to.config.expired === true) return this.#refuse('send-expired-peer')
-    this.#lastSend = now
-    to.noteSend(now)
-    const { best } = to
-    if (best !== undefined) this.#sender.sendByPath(to, best.endpoint, datagram)
-    if (to.isSettled(now)) return SENT.direct
-    this.#search(to, now)
-    const sent =
-      best === undefined ? SENT.nothing : best.endpoint.vni === undefined ? SENT.direct : SENT.peerRelay
-    if (to.isTrusted(now)) return sent
-    if (this.#sender.sendByRelay(to, datagram, now)) return sent | SENT.relay
-    return sent === SENT.nothing ? this.#refuse('send-no-path') : sent
+    return this.#dispatcher.send(this.#peers.get(peer), datagram, now)
   }
 
   /**
@@ -214,12 +206,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * @returns The endpoint that the next ones may go straight to; `undefined` when they must go by {@link MagicSock.send}.
    */
   noteTraffic(peer: PeerId, now: number): Endpoint | undefined {
-    const to = this.#peers.get(peer)
-    if (to === undefined || to.config.expired === true) return undefined
-    this.#lastSend = now
-    to.noteSend(now)
-    const hop = to.isSettled(now) ? to.best?.endpoint : undefined
-    return hop?.door === undefined ? hop : undefined
+    return this.#dispatcher.noteTraffic(this.#peers.get(peer), now)
   }
 
   /**
@@ -312,6 +299,11 @@ export class MagicSock implements Machine<MagicSockOutput> {
     this.#rearm = true
   }
 
+  /** Hears how long the host of an endpoint took to answer by ICMP; `undefined` when it did not. */
+  handleIcmp(peer: PeerId, endpoint: Endpoint, latency: number | undefined): void {
+    this.#peers.get(peer)?.plain.handleIcmp(endpoint, latency)
+  }
+
   /** Hears whether there is a captive portal; `undefined` when that could not be told. */
   handleCaptivePortal(captive: boolean | undefined, now: number): void {
     this.#surroundings.handleCaptivePortal(captive, now)
@@ -374,7 +366,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
       const sent = over === 'relay' ? to.askRelay(asked, region, now) : to.ask(asked, region, now)
       if (!sent) this.#asked.end(asked, { ok: false, reason: 'no-path' })
     }
-    this.#lastSend = now
+    this.#dispatcher.lastSend = now
     this.#rearm = true
     return asked
   }
@@ -429,10 +421,10 @@ export class MagicSock implements Machine<MagicSockOutput> {
     return at
   }
 
-  #search(peer: Peer, now: number): void {
-    this.#rearm = true
-    this.#surroundings.wake(now)
-    peer.discover(true, now)
+  /** Nothing vouches for their addresses but the configuration. */
+  #knowPlainSources({ config }: Peer): void {
+    if (config.isWireGuardOnly !== true) return
+    for (const endpoint of config.endpoints) this.#sources.assign(endpoint, config.id)
   }
 
   #forget(peer: Peer): void {
@@ -469,11 +461,6 @@ export class MagicSock implements Machine<MagicSockOutput> {
     return 'consumed'
   }
 
-  #refuse(reason: DropReason): number {
-    this.#drop(reason)
-    return SENT.nothing
-  }
-
   #openSurroundings({ random, allowLoopback, fixedPort, ...can }: MagicSockOptions): Surroundings {
     const relays = this.#relays
     return new Surroundings(
@@ -486,7 +473,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
         checkCaptivePortal: can.canCheckCaptivePortal
           ? () => this.#out.push({ kind: 'check-captive-portal' })
           : undefined,
-        isIdle: (now) => this.#peers.size === 0 || now - this.#lastSend > SESSION_ACTIVE_TIMEOUT,
+        isIdle: (now) => this.#peers.size === 0 || now - this.#dispatcher.lastSend > SESSION_ACTIVE_TIMEOUT,
         get home() {
           return relays.home
         },
@@ -523,6 +510,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
       get loopback() {
         return surroundings.loopback
       },
+      random: this.#random,
       sendPing: (peer, to, purpose, asked, now) => this.#conversation.sendPing(peer, to, purpose, asked, now),
       sendCallMeMaybe: (peer, now) => this.#calls.make(peer, now),
       seekOtherWays: (peer, now) => this.#otherWays.seek(peer, now),

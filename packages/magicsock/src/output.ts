@@ -76,6 +76,11 @@ export type MagicSockOutput =
    * machine was told that its owner can.
    */
   | { readonly kind: 'measure-relay'; readonly region: number }
+  /**
+   * Ping the host of this endpoint by ICMP, and tell `handleIcmp` with the same peer and endpoint. Whoever cannot tells
+   * `undefined`.
+   */
+  | { readonly kind: 'icmp-ping'; readonly peer: PeerId; readonly endpoint: Endpoint }
   /** Find out whether there is a captive portal, and tell `handleCaptivePortal`. Only when the owner can. */
   | { readonly kind: 'check-captive-portal' }
   | MagicSockEvent

@@ -27,6 +27,11 @@ export interface PeerConfig {
   readonly servesAsRelay?: boolean
   /** It may have our peer relay serve it: it has the capability `relay` toward us. Default: it may not. */
   readonly mayUseOurRelay?: boolean
+  /**
+   * It speaks WireGuard and nothing else: no disco, no relay. Its endpoints are compared by ICMP. Default: it speaks disco,
+   * when it has told a key.
+   */
+  readonly isWireGuardOnly?: boolean
   /** It understands paths through peer relays (capability version 121 and later). Default: it does. */
   readonly understandsPeerRelays?: boolean
 }

@@ -69,6 +69,7 @@ export class PeerSet {
   /** Takes a disco key that the peer itself has told; one that cannot be its own changes nothing. */
   learnDiscoKey(peer: Peer, discoKey: Uint8Array): void {
     if (discoKey.length !== KEY_LENGTH || isZeroKey(discoKey)) return
+    if (peer.config.isWireGuardOnly === true) return
     if (isEqual(peer.disco?.key, discoKey) || sameKey(discoKey, this.#directory.ownKey)) return
     this.#rekey(peer, discoKey, false)
   }
@@ -77,15 +78,16 @@ export class PeerSet {
     const peer = new Peer(config, this.#host)
     this.#byId.set(config.id, peer)
     this.#byKey.set(config.nodeKey, peer)
-    this.#directory.enter(peer, config.discoKey)
+    this.#directory.enter(peer, discoKeyOf(config))
   }
 
   #update(peer: Peer, config: PeerConfig): void {
-    const before = peer.config.discoKey
+    const before = discoKeyOf(peer.config)
     // A key that the peer told by itself stays for as long as control only repeats what it said before.
-    const isNews = !isEqual(before, config.discoKey) && !isEqual(peer.disco?.key, config.discoKey)
+    const discoKey = discoKeyOf(config)
+    const isNews = !isEqual(before, discoKey) && !isEqual(peer.disco?.key, discoKey)
     peer.update(config)
-    if (isNews) this.#rekey(peer, config.discoKey, before !== undefined)
+    if (isNews) this.#rekey(peer, discoKey, before !== undefined)
   }
 
   #rekey(peer: Peer, discoKey: Uint8Array | undefined, restarted: boolean): void {
@@ -100,6 +102,11 @@ export class PeerSet {
     this.#byId.delete(peer.id)
     this.#listener.noteRemoved(peer)
   }
+}
+
+/** Whoever speaks WireGuard only has none, whatever is said. */
+function discoKeyOf({ isWireGuardOnly, discoKey }: PeerConfig): Uint8Array | undefined {
+  return isWireGuardOnly === true ? undefined : discoKey
 }
 
 /** @throws RangeError when `key` is not 32 bytes. */

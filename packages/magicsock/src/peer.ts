@@ -1,5 +1,6 @@
 // One peer: its candidates, the best of its paths and how long that may be believed, and the pings that keep
 // both true. Everything here starts from a send: a node that only receives never probes (section 5.16).
+import type { RandomSource } from '@mesh/sansio'
 import type { Endpoint } from '@mesh/wire/ip'
 import { type Candidate, Candidates, DISCO_PING_INTERVAL } from './candidates.ts'
 import type { DiscoIdentity } from './disco-directory.ts'
@@ -16,6 +17,7 @@ import {
 } from './path.ts'
 import type { PeerConfig, PeerId, PeerStatus } from './peer-config.ts'
 import type { PingPurpose, SentPing } from './pings.ts'
+import { PlainPaths } from './plain-paths.ts'
 import { copyTraffic, noTraffic } from './traffic.ts'
 
 /** A session is active for this long after the last packet somebody sent. */
@@ -37,6 +39,8 @@ const CALL_REFILL_INTERVAL = 2_500
 export interface PeerHost {
   /** Whether loopback addresses may be probed. */
   readonly loopback: boolean
+  /** Source of choices between equals. */
+  readonly random: RandomSource
   /** Sends a disco ping to an address, through a tunnel, or through a relay region. */
   sendPing(peer: Peer, to: Hop | number, purpose: PingPurpose, asked: number, now: number): void
   /** Asks the peer, through its relay, to ping us; perhaps only after our own endpoints are fresh. */
@@ -55,6 +59,8 @@ export class Peer {
   config: PeerConfig
   /** Who it is in disco; `undefined` when it has no disco key. */
   disco: DiscoIdentity | undefined
+  /** How it is reached when it speaks WireGuard only. */
+  readonly plain: PlainPaths
   /** Where it may be found. */
   readonly candidates = new Candidates()
   /** What went to it and came from it. */
@@ -78,6 +84,8 @@ export class Peer {
   constructor(config: PeerConfig, host: PeerHost) {
     this.config = config
     this.#host = host
+    this.plain = new PlainPaths(host.random)
+    this.plain.setEndpoints(config.endpoints)
     this.candidates.setFromControl(config.endpoints, host.loopback)
   }
 
@@ -128,6 +136,7 @@ export class Peer {
   /** Takes what control says now. */
   update(config: PeerConfig): void {
     this.config = config
+    this.plain.setEndpoints(config.endpoints)
     this.#dropPathIfGone(this.candidates.setFromControl(config.endpoints, this.#host.loopback))
     this.#nextRoundAt = -Infinity
   }

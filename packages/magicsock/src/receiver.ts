@@ -51,7 +51,7 @@ export class Receiver {
     if (bytes.length === 0) return this.#consume('empty')
     switch (classify(bytes)) {
       case 'wireguard':
-        return this.#attribute(bytes.length, from)
+        return this.#attribute(bytes.length, from, now)
       case 'disco':
         this.#host.handleDisco(bytes, from, now)
         return 'consumed'
@@ -73,13 +73,14 @@ export class Receiver {
       return 'consumed'
     }
     this.#headerLength = GENEVE_HEADER_LENGTH
-    return this.#attribute(payload.length, from)
+    return this.#attribute(payload.length, from, now)
   }
 
-  #attribute(length: number, from: Hop): PeerId {
+  #attribute(length: number, from: Hop, now: number): PeerId {
     const owner = this.#sources.noteTaken(from)
     const peer = owner === UNKNOWN_PEER ? undefined : this.#host.peer(owner)
     if (peer === undefined) return owner
+    if (peer.config.isWireGuardOnly === true) peer.plain.noteReceived(from, now)
     countPacket(from.vni === undefined ? peer.traffic.receivedDirect : peer.traffic.receivedPeerRelay, length)
     return owner
   }

@@ -24,6 +24,7 @@ export function magicsockPeer({ peer, node }: NumberedPeer, map: NetworkMap): Pe
     endpoints: node.endpoints,
     homeRelay: node.homeRelay,
     expired: node.expired,
+    isWireGuardOnly: node.source.IsWireGuardOnly === true,
     understandsPeerRelays,
     servesAsRelay: understandsPeerRelays && grants.has(CAP_RELAY_TARGET),
     mayUseOurRelay: grants.has(CAP_RELAY),

@@ -7,7 +7,8 @@ import type { DropCounters } from '../drops.ts'
 import type { LocalEndpoint } from '../endpoints.ts'
 import type { PathExplanation } from '../explain.ts'
 import type { NetcheckReport } from '../netcheck-report.ts'
-import type { MagicSockEvent, PingResult, PingWay } from '../output.ts'
+import type { Introduction } from '../introduction.ts'
+import type { MagicSockEvent, PeerPath, PingResult, PingWay } from '../output.ts'
 import type { PeerConfig, PeerId, PeerStatus } from '../peer-config.ts'
 import type { TunnelGrantor } from '../peer-relay/grantor.ts'
 import type { Gateway, PortMapping } from '../portmap/mapping.ts'
@@ -33,25 +34,43 @@ export interface RelayLink {
   send(to: Uint8Array, bytes: Uint8Array): void
   /** Tells the relay whether it is our home. */
   notePreferred(preferred: boolean): void
+  /** Hears that the machine's network is another one: a connection that does not answer soon is to be made anew. */
+  noteNetworkChange?(): void
   /** Closes for good. */
   close(): void
 }
 
+/** Who a magicsock is. */
+export interface MagicSockKeys {
+  /** The node public key, 32 bytes. */
+  readonly nodeKey: Uint8Array
+  /** The disco private key, 32 bytes. Default: a fresh one, as others expect of a node that starts. */
+  readonly discoPrivateKey?: Uint8Array
+}
+
+/** The relays there are: what two nodes go by until they are direct, and where they cannot be. */
+export interface MagicSockRelays {
+  /** The regions. Left out, they come by {@link MagicSockHandle.setRelays}, and no endpoints are told before. */
+  readonly map?: RelayMap
+  /** Connects to a region, now or when it can; the link reconnects by itself. */
+  readonly connect: (region: number, handlers: RelayHandlers) => RelayLink
+}
+
 /** How {@link openMagicSock} begins. */
 export interface OpenMagicSockOptions {
-  /** Our node public key, 32 bytes. */
-  readonly nodeKey: Uint8Array
+  /** Who we are. Default: somebody new. */
+  readonly keys?: MagicSockKeys
+  /** The relays. Default: there are none. */
+  readonly relays?: MagicSockRelays
   /** The UDP port to ask for; 0 or none for any. */
   readonly port?: number
   /** Loopback addresses are endpoints like any other: for several nodes on one machine. */
   readonly allowLoopback?: boolean
-  /** Connects to a region, now or when it can; the link reconnects by itself. Without it there are no relays. */
-  readonly connectRelay?: ((region: number, handlers: RelayHandlers) => RelayLink) | undefined
   /**
    * Takes a WireGuard datagram: from which peer it seems to come (-1: unknown), and its source, to be handed to
    * {@link MagicSockHandle.attribute} once it is authenticated. `bytes` are lent for the call.
    */
-  readonly onPacket: (bytes: Uint8Array, peer: PeerId, source: number) => void
+  readonly onPacket?: (bytes: Uint8Array, peer: PeerId, source: number) => void
   /** Takes news. */
   readonly onEvent?: (event: MagicSockEvent) => void
   /** Hears that this machine has other addresses now; with `isLost` that one is gone, and what was connected from it dead. */
@@ -67,6 +86,8 @@ export interface OpenMagicSockOptions {
   readonly measureRelay?: (region: number) => Promise<number | undefined>
   /** Looks for a captive portal: `detectCaptivePortal` of relays that answer on port 80, for instance. */
   readonly checkCaptivePortal?: () => Promise<boolean | undefined>
+  /** Measures a host by ICMP in milliseconds, to compare endpoints of a peer that speaks WireGuard only. Default: `pingByIcmp`. */
+  readonly pingIcmp?: (address: IpAddress) => Promise<number | undefined>
   /** Says which local addresses to tell peers of. Default: `localAddresses`. Asked again every few seconds. */
   readonly readAddresses?: () => IpAddress[]
   /**
@@ -91,6 +112,10 @@ export interface OpenMagicSockOptions {
 
 /** A running magicsock. */
 export interface MagicSockHandle {
+  /** Our node public key. */
+  readonly nodeKey: Uint8Array
+  /** What others must know of us now; see `formatIntroduction`. It changes with the endpoints. */
+  readonly introduction: Introduction
   /** Our disco public key, fresh at each start. */
   readonly discoKey: Uint8Array
   /** The ports bound now. */
@@ -113,7 +138,17 @@ export interface MagicSockHandle {
   setControlConnected(connected: boolean): void
   /** Takes a disco key that a peer has told inside its own tunnel. */
   learnDiscoKey(peer: PeerId, discoKey: Uint8Array): void
-  /** Sends one WireGuard datagram (lent) to a peer; returns a set of `SENT` bits. */
+  /**
+   * Calls `listener` with every datagram that came from a known peer's path, until the function returned is called.
+   * `bytes` are lent for the call. Nothing is authenticated or encrypted: that is WireGuard's part, or yours.
+   */
+  onDatagram(listener: (bytes: Uint8Array, peer: PeerId) => void): () => void
+  /** Calls `listener` whenever a peer's packets take another path, until the function returned is called. */
+  onPath(listener: (peer: PeerId, path: PeerPath) => void): () => void
+  /**
+   * Sends one datagram (lent) to a peer; returns a set of `SENT` bits. It is to be WireGuard's, or anything that does not
+   * begin like STUN, disco or Geneve, which the other side would take for its own.
+   */
   send(peer: PeerId, datagram: Uint8Array): number
   /**
    * Notes that datagrams went to a peer by a way of the owner's own, such as a packet thread. Returns the endpoint that the
@@ -155,7 +190,7 @@ export interface MagicSockHandle {
  * @throws Error (with the system's `code`, such as `EADDRINUSE`) when the port cannot be had, and RangeError when the
  * node key is not 32 bytes.
  */
-export async function openMagicSock(options: OpenMagicSockOptions): Promise<MagicSockHandle> {
+export async function openMagicSock(options: OpenMagicSockOptions = {}): Promise<MagicSockHandle> {
   const sockets = options.sockets ?? (await openUdpSockets({ port: options.port ?? 0 }))
   try {
     return new RunningMagicSock(options, sockets)

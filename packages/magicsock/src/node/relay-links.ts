@@ -50,6 +50,11 @@ export class RelayLinks {
     for (const [region, link] of this.#links) link.notePreferred(region === home)
   }
 
+  /** Has every link see whether it still lives. */
+  noteNetworkChange(): void {
+    for (const link of this.#links.values()) link.noteNetworkChange?.()
+  }
+
   /** Closes one link. */
   close(region: number): void {
     this.#links.get(region)?.close()

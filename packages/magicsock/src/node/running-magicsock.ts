@@ -1,5 +1,5 @@
 // Machine, sockets and relay links joined: what openMagicSock returns.
-import { generatePrivateKey } from '@mesh/keys'
+import { generatePrivateKey, publicKeyOf } from '@mesh/keys'
 import { type Clock, drive, type Driver, type RandomSource } from '@mesh/sansio'
 import { systemClock, systemRandom } from '@mesh/sansio/node'
 import { addressesEqual, type Endpoint, formatAddress, type IpAddress } from '@mesh/wire/ip'
@@ -10,16 +10,18 @@ import type { Hop } from '../hop.ts'
 import type { PathExplanation } from '../explain.ts'
 import { MagicSock } from '../magicsock.ts'
 import type { NetcheckReport } from '../netcheck-report.ts'
-import type { MagicSockEvent, MagicSockOutput, PingResult, PingWay } from '../output.ts'
-import type { PeerConfig, PeerId, PeerStatus } from '../peer-config.ts'
+import type { Introduction } from '../introduction.ts'
+import type { MagicSockEvent, MagicSockOutput, PeerPath, PingResult, PingWay } from '../output.ts'
+import { type PeerConfig, type PeerId, type PeerStatus, UNKNOWN_PEER } from '../peer-config.ts'
 import type { TunnelGrantor } from '../peer-relay/grantor.ts'
 import type { PortMapping } from '../portmap/mapping.ts'
 import type { RelayMap } from '../relay-map.ts'
 import { localAddresses } from './local-addresses.ts'
 import { defaultGateway } from './default-gateway.ts'
 import { DoorSockets } from './door-sockets.ts'
+import { pingByIcmp } from './icmp-ping.ts'
 import { lookUpRelays, needsLookUp } from './look-up.ts'
-import type { MagicSockHandle, OpenMagicSockOptions, RelayHandlers } from './open-magicsock.ts'
+import type { MagicSockHandle, MagicSockKeys, OpenMagicSockOptions, RelayHandlers } from './open-magicsock.ts'
 import { RunningPortMapper } from './port-mapping.ts'
 import { RelayLinks } from './relay-links.ts'
 
@@ -33,6 +35,7 @@ interface NetcheckWaiter {
 
 /** A {@link MagicSock} at work. */
 export class RunningMagicSock implements MagicSockHandle {
+  readonly nodeKey: Uint8Array
   readonly #options: OpenMagicSockOptions
   readonly #clock: Clock
   readonly #sockets: DatagramSocket
@@ -42,6 +45,8 @@ export class RunningMagicSock implements MagicSockHandle {
   readonly #driver: Driver
   readonly #portMapper: RunningPortMapper | undefined
   readonly #pings = new Map<number, (result: PingResult) => void>()
+  readonly #datagramListeners = new Set<(bytes: Uint8Array, peer: PeerId) => void>()
+  readonly #pathListeners = new Set<(peer: PeerId, path: PeerPath) => void>()
   #netchecks: NetcheckWaiter[] = []
   #addresses: IpAddress[]
   #relays: RelayMap | undefined
@@ -50,14 +55,16 @@ export class RunningMagicSock implements MagicSockHandle {
   #closed = false
 
   constructor(options: OpenMagicSockOptions, sockets: DatagramSocket) {
-    const { nodeKey, port, allowLoopback, clock = systemClock, random = systemRandom } = options
+    const { keys, relays, port, allowLoopback, clock = systemClock, random = systemRandom } = options
+    const { nodeKey, discoPrivateKey = generatePrivateKey(random) } = keys ?? newKeys(random)
+    this.nodeKey = nodeKey
     this.#options = options
     this.#clock = clock
     this.#sockets = sockets
-    this.#links = new RelayLinks(options.connectRelay, (region) => this.#handlersFor(region))
+    this.#links = new RelayLinks(relays?.connect, (region) => this.#handlersFor(region))
     this.#machine = new MagicSock({
       nodeKey,
-      discoPrivateKey: generatePrivateKey(random),
+      discoPrivateKey,
       underlay: {
         sendDatagram: (to, bytes) => this.#sendDatagram(to, bytes),
         sendRelay: (region, to, bytes) => this.#links.send(region, to, bytes),
@@ -78,9 +85,15 @@ export class RunningMagicSock implements MagicSockHandle {
       onTrouble: (trouble) => this.#hearTrouble(trouble),
     })
     this.#machine.setLocalAddresses(this.#addresses, sockets.ports, clock.now())
-    if (options.connectRelay === undefined) this.#machine.setRelays(new Map(), clock.now())
+    const map = relays === undefined ? new Map() : relays.map
+    if (map !== undefined) this.setRelays(map)
     this.#portMapper = options.portMapping === true ? this.#openPortMapper(clock, random) : undefined
     this.#pollInterfacesLater()
+  }
+
+  get introduction(): Introduction {
+    const endpoints = this.endpoints.map((local) => local.endpoint)
+    return { nodeKey: this.nodeKey, discoKey: this.discoKey, endpoints, homeRelay: this.homeRelay }
   }
 
   get discoKey(): Uint8Array {
@@ -131,6 +144,16 @@ export class RunningMagicSock implements MagicSockHandle {
   learnDiscoKey(peer: PeerId, discoKey: Uint8Array): void {
     this.#machine.learnDiscoKey(peer, discoKey)
     this.#wake()
+  }
+
+  onDatagram(listener: (bytes: Uint8Array, peer: PeerId) => void): () => void {
+    this.#datagramListeners.add(listener)
+    return () => this.#datagramListeners.delete(listener)
+  }
+
+  onPath(listener: (peer: PeerId, path: PeerPath) => void): () => void {
+    this.#pathListeners.add(listener)
+    return () => this.#pathListeners.delete(listener)
   }
 
   send(peer: PeerId, datagram: Uint8Array): number {
@@ -234,6 +257,8 @@ export class RunningMagicSock implements MagicSockHandle {
         return void this.#rebind()
       case 'measure-relay':
         return void this.#measureRelay(output.region)
+      case 'icmp-ping':
+        return void this.#pingByIcmp(output.peer, output.endpoint)
       case 'check-captive-portal':
         return void this.#checkCaptivePortal()
       case 'event':
@@ -257,6 +282,9 @@ export class RunningMagicSock implements MagicSockHandle {
       this.#netchecks = []
       for (const { resolve } of waiting) resolve(event.report)
     }
+    if (event.event === 'path-changed') {
+      for (const listener of this.#pathListeners) listener(event.peer, event.path)
+    }
     this.#options.onEvent?.(event)
   }
 
@@ -266,9 +294,15 @@ export class RunningMagicSock implements MagicSockHandle {
     if (peer !== 'consumed') {
       const header = this.#machine.lastHeaderLength
       const datagram = header === 0 ? bytes : bytes.subarray(header)
-      this.#options.onPacket(datagram, peer, this.#machine.lastSource)
+      this.#deliver(datagram, peer)
     }
     this.#wake()
+  }
+
+  #deliver(bytes: Uint8Array, peer: PeerId): void {
+    this.#options.onPacket?.(bytes, peer, this.#machine.lastSource)
+    if (peer === UNKNOWN_PEER) return
+    for (const listener of this.#datagramListeners) listener(bytes, peer)
   }
 
   #handlersFor(region: number): RelayHandlers {
@@ -276,7 +310,7 @@ export class RunningMagicSock implements MagicSockHandle {
       onPacket: (source, bytes) => {
         if (this.#closed) return
         const peer = this.#machine.handleRelayPacket(region, source, bytes, this.#clock.now())
-        if (peer !== 'consumed') this.#options.onPacket(bytes, peer, this.#machine.lastSource)
+        if (peer !== 'consumed') this.#deliver(bytes, peer)
         this.#wake()
       },
       onPeerGone: (nodeKey) => this.#machine.handlePeerGone(region, nodeKey),
@@ -298,6 +332,12 @@ export class RunningMagicSock implements MagicSockHandle {
     const latency = await this.#options.measureRelay?.(region).catch(() => undefined)
     this.#machine.handleRelayMeasured(region, latency, this.#clock.now())
     if (!this.#closed) this.#wake()
+  }
+
+  async #pingByIcmp(peer: PeerId, endpoint: Endpoint): Promise<void> {
+    const { pingIcmp = pingByIcmp } = this.#options
+    const latency = await pingIcmp(endpoint.address).catch(() => undefined)
+    this.#machine.handleIcmp(peer, endpoint, latency)
   }
 
   async #checkCaptivePortal(): Promise<void> {
@@ -363,6 +403,7 @@ export class RunningMagicSock implements MagicSockHandle {
       return this.#wake()
     }
     this.#machine.handleNetworkChange(this.#clock.now())
+    this.#links.noteNetworkChange()
     await this.#rebind()
   }
 
@@ -379,6 +420,10 @@ export class RunningMagicSock implements MagicSockHandle {
     const { allowLoopback, readAddresses } = this.#options
     return readAddresses?.() ?? localAddresses(allowLoopback === true)
   }
+}
+
+function newKeys(random: RandomSource): MagicSockKeys {
+  return { nodeKey: publicKeyOf(generatePrivateKey(random)) }
 }
 
 function closedError(): Error {

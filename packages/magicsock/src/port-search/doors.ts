@@ -19,9 +19,9 @@ const LOOK_INTERVAL = 250
 /** Offered when ordinary pings have not found a path within this time. */
 export const OFFER_AFTER = 1_500
 /** How long an offer waits to be taken. */
-const OFFER_LIFETIME = 3_000
+const OFFER_LIFETIME = 8_000
 /** When the next offer to a peer may follow one that came to nothing; the last repeats. */
-export const OFFER_PAUSES = [30_000, 120_000, 600_000, 1_800_000] as const
+export const OFFER_PAUSES = [5_000, 30_000, 120_000, 600_000, 1_800_000] as const
 
 /** What the doors need of the machine they belong to. */
 export interface DoorsHost {

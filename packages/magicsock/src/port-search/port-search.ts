@@ -13,13 +13,13 @@ export const PROBE_INTERVAL = 20
 /** Tries in a handful: with {@link PROBE_INTERVAL} 250 a second, 31 kB. */
 export const PROBES_AT_ONCE = 5
 /** A search that was late makes up for so many handfuls at once. */
-const MAX_CATCH_UP = 4
+const MAX_CATCH_UP = 8
 /** How many ports one search tries at most. */
 export const MAX_PROBES = 2_048
 /** The doors are opened meanwhile. */
 const FIRST_PROBE_DELAY = 200
 /** The next search for the same peer begins this much later at the earliest. */
-export const SEARCH_PAUSE = 25_000
+export const SEARCH_PAUSE = 12_000
 /** Ports below are given to nobody by a NAT. */
 const FIRST_PORT = 1_024
 const PORTS = 65_536 - FIRST_PORT

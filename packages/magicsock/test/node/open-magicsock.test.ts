@@ -9,6 +9,7 @@ import { afterEach, expect, test } from 'vitest'
 import { type MagicSockEvent, type RelayMap, SENT } from '../../src/index.ts'
 import {
   type MagicSockHandle,
+  type MagicSockRelays,
   type OpenMagicSockOptions,
   openMagicSock,
   type RelayHandlers,
@@ -19,7 +20,7 @@ class MemoryRelay {
   readonly #clients = new Map<string, RelayHandlers>()
   down = false
 
-  connectAs(nodeKey: Uint8Array): NonNullable<OpenMagicSockOptions['connectRelay']> {
+  connectAs(nodeKey: Uint8Array): MagicSockRelays['connect'] {
     return (_region, handlers) => {
       this.#clients.set(nodeKey.join(), handlers)
       return {
@@ -57,10 +58,10 @@ async function open(relay: MemoryRelay, options: Partial<OpenMagicSockOptions> =
   const received: Received[] = []
   const events: MagicSockEvent[] = []
   const sock = await openMagicSock({
-    nodeKey,
+    keys: { nodeKey },
     allowLoopback: true,
     readAddresses: () => [parseAddress('127.0.0.1')!],
-    connectRelay: relay.connectAs(nodeKey),
+    relays: { connect: relay.connectAs(nodeKey) },
     onPacket: (bytes, peer) => received.push({ text: new TextDecoder().decode(bytes), peer }),
     onEvent: (event) => events.push(event),
     ...options,
@@ -140,8 +141,9 @@ test('a packet sent before the relay link is open waits for it', async () => {
 
 test('without a relay the first ping finds the path; without a path it ends in 5 s', async () => {
   const relay = new MemoryRelay()
-  const a = await open(relay, { connectRelay: undefined })
-  const b = await open(relay, { connectRelay: undefined })
+  const relays = { map: new Map(), connect: relay.connectAs(new Uint8Array(32)) }
+  const a = await open(relay, { relays })
+  const b = await open(relay, { relays })
   a.sock.setPeers([configOf(2, b), { ...configOf(3, b), nodeKey: new Uint8Array(32).fill(3), endpoints: [] }])
   b.sock.setPeers([configOf(1, a)])
   expect(await a.sock.ping(2)).toMatchObject({ ok: true })
@@ -153,7 +155,7 @@ test('a node key that is none is refused, and its sockets are not left open', as
   const { sock } = await open(new MemoryRelay())
   const port = sock.ports.v4!
   await sock.close()
-  const options = { nodeKey: new Uint8Array(31), port, onPacket: () => undefined }
+  const options = { keys: { nodeKey: new Uint8Array(31) }, port }
   await expect(openMagicSock(options)).rejects.toThrow('nodeKey')
   await expect(openMagicSock(options)).rejects.toThrow('nodeKey')
 })

@@ -37,14 +37,13 @@ test('D18, D19: datagrams of two nodes go through the peer relay of a third', as
   const open = async (): Promise<{ sock: MagicSockHandle; nodeKey: Uint8Array }> => {
     const nodeKey = publicKeyOf(generatePrivateKey(systemRandom))
     const sock = await openMagicSock({
-      nodeKey,
+      keys: { nodeKey },
       allowLoopback: true,
-      connectRelay: hub.connect(nodeKey),
+      relays: { map: new Map([[1, region]]), connect: hub.connect(nodeKey) },
       // Told of no address: only the peer relay can bring them together by UDP.
       readAddresses: () => [],
       onPacket: (bytes) => heard.push(new TextDecoder().decode(bytes)),
     })
-    sock.setRelays(new Map([[1, region]]))
     return { sock, nodeKey }
   }
   const [a, b, c] = await Promise.all([open(), open(), open()])

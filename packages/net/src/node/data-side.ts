@@ -81,10 +81,10 @@ export class DataSide {
     // Packets may come before the socket is handed over; there is nobody to take them yet.
     let engine: Engine | undefined
     const sock = await openMagicSock({
-      nodeKey: publicKeyOf(nodeKey),
+      keys: { nodeKey: publicKeyOf(nodeKey) },
       port,
       allowLoopback,
-      connectRelay: (region, handlers) => relays.connect(region, handlers),
+      relays: { connect: (region, handlers) => relays.connect(region, handlers) },
       measureRelay: (region) => measureRegion(relays.derpMap?.Regions?.[String(region)], plainRelays),
       onNetworkChange: (isLost) => {
         relays.renew(isLost)

@@ -121,6 +121,10 @@ class Link implements RelayLink {
     this.#connection?.notePreferred(preferred)
   }
 
+  noteNetworkChange(): void {
+    this.#connection?.ping()
+  }
+
   close(): void {
     this.#connection?.close()
     this.#connection = undefined
