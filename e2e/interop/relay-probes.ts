@@ -58,8 +58,9 @@ export async function startNamed(
   at: Place,
   name: string,
   mesh?: Mesh,
+  more: readonly string[] = [],
 ): Promise<ProbedRelay & { at: Place; pin: string; program: Started }> {
-  return { ...(await startOurs(at, mesh, name)), name, at }
+  return { ...(await startOurs(at, mesh, name, more)), name, at }
 }
 
 /** Waits until derpprobe has ended and found everything good. */

@@ -118,7 +118,7 @@ export const relay: readonly InteropCase[] = [
     },
   },
   {
-    name: 'S16 derpprobe on two of our relays as one mesh',
+    name: 'S16 derpprobe on two of our relays, each of two threads, as one mesh',
     peers: ['derpprobe'],
     run: async (lab, trail, peer) => {
       const { hub, a, other } = await triangle(lab)
@@ -128,7 +128,11 @@ export const relay: readonly InteropCase[] = [
       for (const { program } of first) await program.stop()
       const siblings = first.map(({ name, at, pin }) => `${name}:3340/${at.address}#${pin}`).join(',')
       const mesh = { secretFile, siblings }
-      const relays = [await startNamed(hub, 'a.test', mesh), await startNamed(other, 'b.test', mesh)]
+      const threads = ['--workers=2']
+      const relays = [
+        await startNamed(hub, 'a.test', mesh, threads),
+        await startNamed(other, 'b.test', mesh, threads),
+      ]
       for (const { program } of relays) await trail('meshed', () => program.waitFor(/meshed with/))
       const once = startProbe(a, relays, peer('derpprobe'), ['-once'])
       await allGood(once)

@@ -9,6 +9,9 @@ const RELAY = new URL('../../apps/relay/src/mesh-relay.ts', import.meta.url)
 const CLIENT = new URL('programs/derp-node.ts', import.meta.url)
 const PORT = 3340
 
+/** How long a program may take to come up; machines are busy at times. */
+const UP_WITHIN = 30_000
+
 /** A relay that serves. */
 export interface RunningRelay {
   readonly region: RelayRegion
@@ -40,8 +43,8 @@ export async function startDerper(place: Place, derper: string, mesh?: Mesh): Pr
     '-http-port=-1',
     ...(mesh === undefined ? [] : [`-mesh-psk-file=${mesh.secretFile}`, `-mesh-with=${mesh.siblings}`]),
   )
-  const [pin] = await program.waitFor(/sha256-raw:[\da-f]{64}/)
-  await program.waitFor(/serving on/)
+  const [pin] = await program.waitFor(/sha256-raw:[\da-f]{64}/, UP_WITHIN)
+  await program.waitFor(/serving on/, UP_WITHIN)
   return { region: regionOf(place, { CertName: pin }), pin, program }
 }
 
@@ -54,7 +57,7 @@ export async function startPlainDerper(place: Place, derper: string): Promise<Ru
     `-c=${config}`,
     '-http-port=-1',
   )
-  await program.waitFor(/serving on/)
+  await program.waitFor(/serving on/, UP_WITHIN)
   return { region: regionOf(place, {}), pin: '', program }
 }
 
@@ -76,7 +79,7 @@ export async function startOurs(
     ...(mesh === undefined ? [] : ['--mesh-psk-file', mesh.secretFile, '--mesh-with', mesh.siblings]),
     ...more,
   )
-  const [, json = '{}'] = await program.waitFor(/DERP map region (.*)\n/)
+  const [, json = '{}'] = await program.waitFor(/DERP map region (.*)\n/, UP_WITHIN)
   const region = JSON.parse(json) as RelayRegion
   const certificate = join(place.folder, `${hostname}.crt`)
   return { region, pin: region.Nodes?.[0]?.CertName ?? '', program, certificate }
@@ -102,8 +105,8 @@ export async function connectOurs(
   options: object = {},
 ): Promise<RelayClient> {
   const program = place.namespace.startNode(CLIENT, JSON.stringify({ region, preferred: true, ...options }))
-  const [, key = ''] = await program.waitFor(/^key (\w+)$/m)
-  await program.waitFor(/^connected$/m)
+  const [, key = ''] = await program.waitFor(/^key (\w+)$/m, UP_WITHIN)
+  await program.waitFor(/^connected$/m, UP_WITHIN)
   return { key, program }
 }
 
@@ -115,7 +118,7 @@ export async function turnedAway(
   options: object = {},
 ): Promise<void> {
   const program = place.namespace.startNode(CLIENT, JSON.stringify({ region, ...options }))
-  await program.waitFor(/^(connected|disconnected .*)$/m)
+  await program.waitFor(/^(connected|disconnected .*)$/m, UP_WITHIN)
   const [said = ''] = /^(connected|disconnected .*)$/m.exec(program.output) ?? []
   await program.stop()
   if (!said.startsWith(`disconnected ${code} `)) throw new Error(`instead of ${code}: ${said}`)
