@@ -201,6 +201,26 @@ describe.skipIf(reason !== undefined)(
       expect(after.RxBytes).toBeGreaterThan(before.RxBytes)
     })
 
+    test('a packet thread that dies again and again is given up, and the control thread carries on', async () => {
+      const isGivenUp = async (): Promise<boolean> =>
+        JSON.stringify(dataPlaneOf(await mesh.status('a')) ?? '').includes('wasm')
+      for (let death = 1; death <= 6 && !(await isGivenUp()); death += 1) {
+        const ended = await mesh.exec('a', process.execPath, ...NODE_FLAGS, END_THREAD, String(INSPECTOR))
+        expect(ended.stdout).toContain('ended')
+        await sleep(1_000)
+      }
+      expect(dataPlaneOf(await mesh.status('a'))).toMatchObject({
+        Kind: 'wasm',
+        Reason: expect.stringMatching(/^its thread died too often: /) as string,
+      })
+      await eventually(
+        'an answer',
+        async () => ((await ping('a', 'b', '-c', '1')) === 1 ? true : undefined),
+        20_000,
+      )
+      expect((await mesh.mesh('a', 'status')).stdout).toMatch(/^# Data plane: wasm, because its thread died/m)
+    })
+
     test.each(['wasm', 'portable'])(
       'the %s data plane carries the kernel’s packets as well',
       async (plane) => {

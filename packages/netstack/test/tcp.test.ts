@@ -73,8 +73,9 @@ test('a peer that vanishes in the middle is given up', () => {
   world.run(1_000)
   world.filter = () => false
   world.client.send(bytes(10), world.now)
-  expect(world.run(60 * MINUTE)).toBe(true)
+  world.run(60 * MINUTE)
   expect(world.client.closed).toBe('timeout')
+  expect(world.run(4 * 60 * MINUTE)).toBe(true)
 })
 
 test('a program that does not read stops its peer, and reading lets it go on', () => {
@@ -205,7 +206,10 @@ test('a flood of SYNs fills no memory, touches no open connection, and keeps nob
   expect(client.sendTcp(late, bytes(1), world.now)).toBe(1)
   world.run(4_000)
   expect(world.server.received.length).toBe(1_001)
-  expect(world.run(20 * MINUTE)).toBe(true)
+  // Open connections rest until their peers are asked whether they are there; of the others nothing is left to do.
+  expect(server.pollTimeout()).toBeLessThan(20 * MINUTE)
+  world.run(20 * MINUTE)
+  expect(server.pollTimeout()).toBeGreaterThan(60 * MINUTE)
 })
 
 test('a node reaches its own listener without a packet leaving it', () => {
@@ -243,3 +247,39 @@ function forge(sourcePort: number, sequence: number, flags: number, from = A4): 
   const segment = { sequence: sequence >>> 0, acknowledgment: 0, flags, window: 1_000 }
   return encodeTcpPacket({ address: from, port: sourcePort }, HTTP, segment)
 }
+
+describe('a peer that has long been silent', () => {
+  const HOUR = 60 * MINUTE
+  /** A connection that has carried something and then rests. */
+  const resting = (): World => {
+    const world = listening()
+    world.server.endsWithPeer = false
+    world.client.connect(HTTP, 0)
+    world.client.send(bytes(10), 0)
+    world.run(MINUTE)
+    return world
+  }
+
+  test('is asked after two hours, and answers: the connection stays for days', () => {
+    const world = resting()
+    const before = world.sent
+    world.run(72 * HOUR)
+    expect([world.client.closed, world.server.closed]).toEqual([undefined, undefined])
+    expect(world.sent - before).toBeGreaterThan(72)
+    expect(world.sent - before).toBeLessThan(200)
+    world.client.send(bytes(5), world.now)
+    world.run(world.now + MINUTE)
+    expect(world.server.received).toHaveLength(15)
+  })
+
+  test('is asked nine times and then given up, when it is gone', () => {
+    const world = resting()
+    world.filter = () => false
+    const before = world.sent
+    world.run(2 * HOUR + 8 * 75_000)
+    expect(world.client.closed).toBeUndefined()
+    world.run(2 * HOUR + 12 * 75_000)
+    expect([world.client.closed, world.server.closed]).toEqual(['timeout', 'timeout'])
+    expect(world.sent - before).toBe(18)
+  })
+})

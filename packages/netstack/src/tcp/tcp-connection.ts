@@ -11,6 +11,7 @@ import {
   type TcpHeader,
   type TcpSegment,
 } from '@mesh/wire/ip'
+import { KeepAlive } from './keep-alive.ts'
 import type { ReassemblyBudget } from './reassembly.ts'
 import { RoundTrip } from './round-trip.ts'
 import { seqAdd, seqDiff } from './sequence.ts'
@@ -88,6 +89,7 @@ export class TcpConnection {
   readonly #handshake = new RoundTrip()
   #state: State = 'idle'
   readonly #sender: TcpSender
+  readonly #keepAlive = new KeepAlive()
   #receiver: TcpReceiver
   #segmentSize: number
   #synsSent = 0
@@ -125,7 +127,8 @@ export class TcpConnection {
 
   /** When {@link TcpConnection.handleTimeout} is due. */
   get timeoutAt(): number {
-    return Math.min(this.#synDueAt, this.#sender.timeoutAt, this.#ackAt, this.#timeWaitEndsAt)
+    const own = Math.min(this.#synDueAt, this.#ackAt, this.#timeWaitEndsAt, this.#keepAlive.dueAt)
+    return Math.min(own, this.#sender.timeoutAt)
   }
 
   /** Opens the connection from this side. */
@@ -204,6 +207,14 @@ export class TcpConnection {
     if (this.#state === 'closed') return
     if (this.#sender.timeoutAt <= now && !this.#sender.handleTimeout(now)) return this.#close('timeout')
     if (this.#ackAt <= now) this.#acknowledge()
+    if (this.#keepAlive.dueAt <= now) this.#askWhetherAlive(now)
+  }
+
+  /** A byte that the peer has already: it answers that. */
+  #askWhetherAlive(now: number): void {
+    if (this.#sender.timeoutAt !== Infinity) this.#keepAlive.postpone(now)
+    else if (this.#keepAlive.ask(now)) this.#emit(seqAdd(this.#sender.next, -1), TCP_ACK)
+    else this.#close('timeout')
   }
 
   // The handshake.
@@ -288,6 +299,7 @@ export class TcpConnection {
     const handshake = this.#synsSent === 1 ? now - this.#synSentAt : undefined
     this.#sender.begin(this.#segmentSize, window, segment.sequence, handshake)
     this.#advertised = this.#windowEdge()
+    this.#keepAlive.noteHeard(now)
     this.#signals.opened()
   }
 
@@ -315,6 +327,7 @@ export class TcpConnection {
       this.#challenge(now)
       return false
     }
+    this.#keepAlive.noteHeard(now)
     const { sequence, acknowledgment, payload } = segment
     const pure = payload.length === 0 && (segment.flags & TCP_FIN) === 0
     this.#sender.handleAcknowledgment(
@@ -396,6 +409,7 @@ export class TcpConnection {
   #wait(now: number): void {
     this.#state = 'time-wait'
     this.#receiver.close()
+    this.#keepAlive.end()
     this.#timeWaitEndsAt = now + TIME_WAIT
     this.#signals.closed('done')
   }
@@ -411,6 +425,7 @@ export class TcpConnection {
     this.#state = 'closed'
     this.#receiver.close()
     this.#sender.timeoutAt = Infinity
+    this.#keepAlive.end()
     this.#synDueAt = this.#ackAt = this.#timeWaitEndsAt = Infinity
   }
 }
