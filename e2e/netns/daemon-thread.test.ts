@@ -137,7 +137,7 @@ describe.skipIf(reason !== undefined)(
       await sleep(300)
       expect(await counts()).toEqual(before)
       expect((await peerOf('a')).TxBytes - tx).toBeGreaterThanOrEqual(200 * 1060)
-      expect(await iperf('-t', '1')).toBeGreaterThan(100e6)
+      expect(await iperf('-t', '1')).toBeGreaterThan(10e6)
       const { relayTx, relayRx } = (await peerOf('a')).Paths ?? {}
       expect({ relayTx, relayRx }).toEqual(relayed)
     })
@@ -234,7 +234,7 @@ describe.skipIf(reason !== undefined)(
         )
         expect(dataPlaneOf(await mesh.status('b'))).toMatchObject({ Kind: plane })
         expect(await ping('a', 'b', '-c', '50', '-i', '0.01')).toBe(50)
-        expect(await iperf('-t', '1')).toBeGreaterThan(10e6)
+        expect(await iperf('-t', '1')).toBeGreaterThan(1e6)
       },
     )
   },
