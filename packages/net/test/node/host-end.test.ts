@@ -17,7 +17,14 @@ function devices() {
   const openOffloadDevice = () => {
     told.push('open offload device')
     const close = (): void => void told.push('close offload device')
-    return Promise.resolve({ fd: -1, name: 'mesh0', mtu: 1280, offloads: 'none' as const, close })
+    return Promise.resolve({
+      fd: -1,
+      queues: [-1],
+      name: 'mesh0',
+      mtu: 1280,
+      offloads: 'none' as const,
+      close,
+    })
   }
   return { told, openDevice, openOffloadDevice }
 }
