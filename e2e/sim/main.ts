@@ -1,9 +1,11 @@
 // `pnpm sim NAME`: what the simulator proves of magicsock. Exit code 1 when it does not.
 import { parseArgs } from 'node:util'
+import { explain } from './explain.ts'
 import { fuzz } from './fuzz.ts'
 import { nat } from './nat.ts'
 
 const USAGE = `usage: pnpm sim NAME, where NAME is one of
+  explain [--seeds N] [--seed S]              the verdicts of explainPath against the truth
   nat                                         every pair of NATs, against what it should be
   fuzz [--seeds N] [--seed S] [--threads T]   random networks and events against a model of what must hold`
 
@@ -14,6 +16,7 @@ interface Numbers {
 }
 
 const COMMANDS: Readonly<Record<string, (numbers: Numbers) => number | Promise<number>>> = {
+  explain: ({ seed, seeds }) => explain(seed, seeds),
   nat: () => nat(),
   fuzz: ({ seed, seeds, threads }) => fuzz({ first: seed, count: seeds, threads }),
 }

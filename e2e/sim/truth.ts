@@ -178,8 +178,17 @@ function isNat({ boxes }: Situation, box: number): boolean {
   return boxes[box]!.mapping !== 'none'
 }
 
-function outermostNat(now: Situation, chain: Chain): number | undefined {
+/** Returns the number of the last box of a chain that translates. */
+export function outermostNat(now: Situation, chain: Chain): number | undefined {
   return chain.findLast((box) => isNat(now, box))
+}
+
+/** Returns what a machine's boxes do together, as far as they promise it; its mapped port counts. */
+export function promisedKind(now: Situation, machine: number): Kind {
+  const { chain, machine: own } = standing(now, machine)
+  const [gateway, ...beyond] = chain
+  const isMapped = gateway !== undefined && own.mapsPorts && now.boxes[gateway]!.portMapping !== undefined
+  return kindOf({ ...now, boxes: promises(now, machine, machine) }, isMapped ? beyond : chain)
 }
 
 function kindOf({ boxes }: Situation, chain: Chain): Kind {

@@ -144,20 +144,24 @@ function obstacles(facts: PathFacts): PathCause[] {
   if (!facts.wasHeard)
     return [likely('peer-silent', 'Nothing has come from the peer at all, not even through its relay.')]
   const theirs = facts.candidates.filter(isPublic)
-  if (theirs.length === 0) {
-    return [
-      likely('their-udp-blocked', 'The peer has named no public address: no UDP gets out of its network.'),
-    ]
-  }
+  if (theirs.length === 0) return [NO_PUBLIC]
   const ours = facts.ours.map((local) => local.endpoint).filter(isPublic)
   const families = new Set(ours.map((endpoint) => endpoint.address.length))
-  if (!theirs.some((endpoint) => families.has(endpoint.address.length))) {
+  const shares = (endpoint: Endpoint): boolean => families.has(endpoint.address.length)
+  if (!theirs.some(shares)) {
+    // An inside address of a family that we have, and none outside: it has the family, but not the way out.
+    if (facts.candidates.some(shares)) return [NO_PUBLIC]
     return [certain('no-common-family', 'One side has IPv4 only, the other IPv6 only.')]
   }
   const outside = new Set(ours.map((endpoint) => formatAddress(endpoint.address)))
   const isSameNat = theirs.some((endpoint) => outside.has(formatAddress(endpoint.address)))
   return [...(isSameNat ? [SAME_NAT] : []), ...natCauses(facts)]
 }
+
+const NO_PUBLIC = likely(
+  'their-udp-blocked',
+  'The peer has named no public address that we could use: no UDP gets out of its network.',
+)
 
 const SAME_NAT = likely(
   'same-nat',

@@ -49,6 +49,11 @@ describe('the verdict', () => {
     ['their-nat-varies', 'port-mapping-there', {}],
     ['our-udp-blocked', 'allow-udp-here', { report: BLOCKED }],
     ['their-udp-blocked', 'allow-udp-there', { candidates: [at('192.168.2.5:41641')] }],
+    [
+      'their-udp-blocked',
+      'allow-udp-there',
+      { candidates: [at('192.168.2.5:41641'), at('[2001:db8::2]:41641')] },
+    ],
     ['same-nat', 'same-network', { candidates: [at('203.0.113.1:9999')] }],
     ['no-common-family', 'ipv6-on-both', { candidates: [at('[2001:db8::2]:41641')] }],
     ['peer-silent', 'start-peer', { wasHeard: false }],
