@@ -8,6 +8,7 @@ import { controlBench } from './control.ts'
 import { dataplaneBench } from './dataplane.ts'
 import { handshakeBench } from './handshake.ts'
 import { watchMachine } from './machine.ts'
+import { magicsockBench } from './magicsock.ts'
 import { relayFreezeBench } from './relay-freeze.ts'
 import { relayIdleBench } from './relay-idle.ts'
 import { relayBench } from './relay.ts'
@@ -16,6 +17,7 @@ const benches: Readonly<Record<string, Bench>> = {
   aead: aeadBench,
   control: controlBench,
   handshake: handshakeBench,
+  magicsock: magicsockBench,
   dataplane: dataplaneBench,
   daemon: daemonBench,
   relay: relayBench,

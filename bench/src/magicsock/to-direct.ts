@@ -1,0 +1,60 @@
+// How long two nodes that are there but never met take from the first packet to its delivery, and until packets go
+// directly: a real ping by the kernel through both TUN devices, and the routers' own counters. Two of our daemons and two
+// real tailscaled in turn, in the same namespaces' likeness, on our control server and relay.
+import { join } from 'node:path'
+import { buildNatSite, type Stand, type Standing } from '@mesh/e2e/interop/nat-site'
+import { joinMeshd, joinTailscaled, type MeshNode } from '@mesh/e2e/interop/nodes'
+import { startControl, startRelay } from '@mesh/e2e/interop/servers'
+import { witnessed } from '@mesh/e2e/nat/town'
+import { eventually, Lab } from '@mesh/e2e/netns/lab'
+
+/** A ping of this many bytes makes WireGuard datagrams of a length that the routers count. */
+const PING_BYTES = 900
+/** A ping every so many milliseconds. */
+const PING_INTERVAL = 20
+
+/** Milliseconds from the first packet. */
+export interface Times {
+  /** Until one was answered, by whatever way. */
+  readonly delivered: number
+  /** Until the routers of both sides, or the nodes themselves, had seen one come in directly. */
+  readonly direct: number
+}
+
+/** Builds a site, joins two nodes of a kind, and lets them meet. `peers` is the folder of tailscaled; ours without. */
+export async function timesToDirect(standing: Standing, peers: string | undefined): Promise<Times> {
+  await using lab = new Lab()
+  const { hub, stands } = await buildNatSite(lab, [standing, standing])
+  const control = await startControl(hub, await startRelay(hub))
+  const nodes: MeshNode[] = []
+  for (const [n, stand] of stands.entries()) {
+    const name = `node${n}`
+    nodes.push(
+      peers === undefined
+        ? await joinMeshd(stand, control, name)
+        : await joinTailscaled(stand, control, name, (program) => join(peers, program)),
+    )
+  }
+  const [from, to] = [nodes[0]!, nodes[1]!]
+  await eventually('the nodes to hear of each other', async () => {
+    const { stdout } = await from.cli('status', '--json')
+    return stdout.includes(to.address) || undefined
+  })
+  return meet(from, to, stands)
+}
+
+async function meet(from: MeshNode, to: MeshNode, stands: readonly Stand[]): Promise<Times> {
+  const began = performance.now()
+  const interval = String(PING_INTERVAL / 1_000)
+  const ping = from.place.namespace.start('ping', '-n', '-i', interval, '-s', String(PING_BYTES), to.address)
+  const isAnswered = ping.waitFor(/bytes from/, 20_000).then(() => performance.now() - began)
+  const direct = await eventually(
+    'both sides to be direct',
+    async () => {
+      const seen = await Promise.all(stands.map(({ host }) => witnessed(host.edge)))
+      return seen.every((lengths) => lengths.size > 0) ? performance.now() - began : undefined
+    },
+    30_000,
+  )
+  return { delivered: await isAnswered, direct }
+}
