@@ -4,8 +4,7 @@ import type { WgSide } from '../netns/wg-side.ts'
 /** What was seen. */
 export interface StreamReport {
   readonly gbits: number
-  /** Intervals in which not a byte arrived, and when, in seconds from the start. */
-  readonly stalls: number
+  /** Intervals in which not a byte arrived: when they began, as `performance.now()` says it. */
   readonly stalledAt: readonly number[]
 }
 
@@ -23,18 +22,25 @@ export async function streamFor(
   const interval = `${intervalMs / 1_000}`
   const server = to.namespace.start('iperf3', '-s', '-1', '-J', '-i', interval)
   await sleepUntilListening(to)
-  const client = from.namespace.start('iperf3', '-c', to.overlay, '-t', `${seconds}`, '-i', '0')
+  const client = from.namespace.start(
+    'iperf3',
+    '-c',
+    to.overlay,
+    '-t',
+    `${seconds}`,
+    '-i',
+    '1',
+    '--forceflush',
+  )
+  await client.waitFor(/ 0\.00-1\.\d+ +sec/)
+  const began = performance.now() - 1_000
   await client.waitFor(/iperf Done/, seconds * 1_000 + 30_000)
   await server.waitFor(/\n\}\s*$/, 30_000)
   const { intervals } = JSON.parse(server.output) as { readonly intervals: readonly Interval[] }
   const whole = intervals.map(({ sum }) => sum).filter((sum) => sum.seconds > (intervalMs / 1_000) * 0.9)
   const bytes = whole.reduce((total, sum) => total + sum.bytes, 0)
   const stalled = whole.filter((sum) => sum.bytes === 0)
-  return {
-    gbits: (bytes * 8) / 1e9 / seconds,
-    stalls: stalled.length,
-    stalledAt: stalled.map(({ start }) => Math.round(start * 10) / 10),
-  }
+  return { gbits: (bytes * 8) / 1e9 / seconds, stalledAt: stalled.map(({ start }) => began + start * 1_000) }
 }
 
 async function sleepUntilListening(side: WgSide): Promise<void> {

@@ -53,10 +53,14 @@ export class WgSide {
     const { port, number, mtu = 1420, filling = 'linux' } = options
     const environment = ['LOG_LEVEL=verbose', `MESH_FILLING=${filling}`]
     const running = namespace.start('env', ...environment, program, '-f', name)
-    await eventually(`${program} to listen`, async () => {
-      if (running.ended) throw new Error(`${program} ended:\n${running.output}`)
-      return existsSync(`/var/run/wireguard/${name}.sock`) || undefined
-    })
+    await eventually(
+      `${program} to listen`,
+      async () => {
+        if (running.ended) throw new Error(`${program} ended:\n${running.output}`)
+        return existsSync(`/var/run/wireguard/${name}.sock`) || undefined
+      },
+      30_000,
+    )
     const { privateKey, publicKey } = generateKeys()
     const side = new WgSide(namespace, running, name, publicKey, options)
     await withSecret(privateKey, (file) => side.set('listen-port', `${port}`, 'private-key', file))
