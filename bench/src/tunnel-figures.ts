@@ -21,10 +21,13 @@ export interface Sample {
   tcp6: number
   udp: number
   pps: number
+  /** Processor seconds of both ends for a Gbit. */
   cpuPerGbit: number
   ping: number
   pingP99: number
   rssMb: number
+  /** Share of all processors that others used meanwhile, 0 to 1. */
+  foreign: number
 }
 
 type Figure = keyof Sample
@@ -40,11 +43,13 @@ const FIGURES: readonly Figure[] = [
   'ping',
   'pingP99',
   'rssMb',
+  'foreign',
 ]
 
 /** Measures a tunnel that is open. */
 export async function measureTunnel(ends: readonly [TunnelEnd, TunnelEnd]): Promise<Sample> {
   const [a, b] = ends
+  const others = watchOthers(cpuSeconds(ends))
   await iperf(a, b, WARM_UP_SECONDS)
   await iperf(a, b, WARM_UP_SECONDS, '-R')
   await sleep(300)
@@ -68,7 +73,39 @@ export async function measureTunnel(ends: readonly [TunnelEnd, TunnelEnd]): Prom
     ping: median(times),
     pingP99: times[Math.ceil(times.length * 0.99) - 1] ?? Number.NaN,
     rssMb: Math.max(...ends.map(rssMb)),
+    foreign: others(cpuSeconds(ends)),
   }
+}
+
+/** Only how fast one TCP stream is, warmed up. */
+export async function measureTcp(ends: readonly [TunnelEnd, TunnelEnd]): Promise<number> {
+  await iperf(...ends, WARM_UP_SECONDS)
+  return (await iperf(...ends, SECONDS)).gbits
+}
+
+/** Begins to watch; the function returned says which share of all processors was neither ours nor idle. */
+function watchOthers(endsBefore: number): (ends: number) => number {
+  const [busyBefore, totalBefore] = machineSeconds()
+  const ownBefore = ownSeconds() + endsBefore
+  return (ends) => {
+    const [busy, total] = machineSeconds()
+    const own = ownSeconds() + ends - ownBefore
+    return Math.max(0, (busy - busyBefore - own) / (total - totalBefore))
+  }
+}
+
+/** Seconds of all processors together: in use, and in all. */
+function machineSeconds(): [number, number] {
+  const line = readFileSync('/proc/stat', 'utf8').split('\n')[0] ?? ''
+  const fields = line.split(/\s+/).slice(1, 9).map(Number)
+  const total = fields.reduce((sum, field) => sum + field, 0)
+  return [(total - (fields[3] ?? 0) - (fields[4] ?? 0)) / TICKS, total / TICKS]
+}
+
+/** Seconds that this process, and all that it waited for, have had a processor. */
+function ownSeconds(): number {
+  const fields = readFileSync('/proc/self/stat', 'utf8').split(') ')[1]?.split(' ') ?? []
+  return [11, 12, 13, 14].reduce((sum, field) => sum + Number(fields[field]), 0) / TICKS
 }
 
 /** Seconds that the processes of both ends have had a processor. */

@@ -215,3 +215,19 @@ test('what is not for WireGuard reaches a listener with the same object for the 
   expect(from[0]).toBe(from[1])
   expect(from[0]).toEqual({ address: LOOPBACK, port: client.address().port })
 })
+
+test('which crypto was chosen, and why none faster, is said once, however many threads there are', async () => {
+  const { plane, events } = openPlane({ threads: 2, tun: { ...NO_TUN, queues: [-1, -1] } })
+  await events.until(1, 'ready')
+  plane.setRoutes([])
+  await plane.sockets.rebind() // every thread has answered by then
+  expect(events.all.filter(({ event }) => event === 'ready')).toHaveLength(1)
+})
+
+test('without node:ffi there is no Linux data plane, and one clause says why', () => {
+  const url = new URL('../../src/node/index.ts', import.meta.url).href
+  const program = `console.log((await import('${url}')).linuxDataPlaneUnsupportedReason())`
+  const flags = ['--conditions=@mesh/source', '--no-experimental-ffi', '--input-type=module', '-e', program]
+  const said = execFileSync(process.execPath, flags, { encoding: 'utf8' })
+  expect(said).toMatch(/^it needs node:ffi \(Node 26\.1 or newer\), which this Node .* lacks\n$/)
+})

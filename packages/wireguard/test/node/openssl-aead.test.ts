@@ -1,7 +1,7 @@
 import { openSslEvp, openSslRaw } from '@mesh/linux/node'
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { borrowedOpenSsl, chooseAead, OPENSSL_SCRATCH } from '../../src/node/openssl-aead.ts'
+import { type Borrowed, borrowedOpenSsl, chooseAead, OPENSSL_SCRATCH } from '../../src/node/openssl-aead.ts'
 import { FORGED, loadWasmAead, REFUSED, type WasmAead } from '../../src/wasm/index.ts'
 
 function load(): WasmAead {
@@ -94,5 +94,51 @@ describe('bulk crypto by OpenSSL', () => {
     expect(backend.openBatch(table, 1)).toBe(0)
     expect(table.result(0)).toBe(FORGED)
     expect(Buffer.compare(bytes.slice(at - 64, at + 1100), before)).toBe(0)
+  })
+})
+
+describe('what there is to borrow', () => {
+  beforeEach(({ skip }) => {
+    const { raw, evp } = borrowedOpenSsl()
+    if (raw === undefined || evp === undefined) skip('this Node does not show all of its OpenSSL')
+  })
+
+  const choose = (change: (borrowed: Borrowed) => Borrowed): [string, readonly string[]] => {
+    const wasm = load()
+    const { backend, missing } = chooseAead(wasm, wasm.arena.extra.byteOffset, change(borrowedOpenSsl()))
+    return [backend.name, missing]
+  }
+
+  test('a symbol that is missing costs speed and nothing else', () => {
+    expect(choose(({ evp }) => ({ raw: undefined, evp }))).toEqual([
+      'openssl-evp',
+      ['openssl-raw: this Node does not show it'],
+    ])
+    expect(choose(() => ({ raw: undefined, evp: undefined }))).toEqual([
+      'wasm',
+      ['openssl-raw: this Node does not show it', 'openssl-evp: this Node does not show it'],
+    ])
+  })
+
+  test('a cipher that answers one known question wrong is not used', () => {
+    const lazy = (borrowed: Borrowed): Borrowed => ({
+      raw: borrowed.raw && { ...borrowed.raw, poly1305: () => undefined },
+      evp: borrowed.evp && { ...borrowed.evp, open: () => true },
+    })
+    expect(choose(lazy)).toEqual([
+      'wasm',
+      ['openssl-raw: it fails its self-test', 'openssl-evp: it fails its self-test'],
+    ])
+  })
+
+  test('one that throws is not used either', () => {
+    const fail = (): never => {
+      throw new Error('gone')
+    }
+    const broken = (): Borrowed => ({
+      raw: { chacha20: fail, poly1305: fail },
+      evp: { seal: fail, open: fail },
+    })
+    expect(choose(broken)[0]).toBe('wasm')
   })
 })
