@@ -1,7 +1,7 @@
 // A town in namespaces: one internet, which is a bridge; servers on it; and homes, each a router of some kind with a
 // host behind it. What a router's outside sees is counted by the kernel, so that nobody has to be believed.
 import type { Lab, Namespace } from '../netns/lab.ts'
-import { type NatKind, natRules, type Quirks } from './nat-rules.ts'
+import { type NatKind, natRules, type Quirks, ROUTERS } from './nat-rules.ts'
 
 /** A host somewhere in the town. */
 export interface Host {
@@ -59,6 +59,9 @@ export interface BehindOptions {
 export const WITNESSED_MIN = 900
 /** See {@link WITNESSED_MIN}. */
 export const WITNESSED_MAX = 1_100
+
+/** By what the router that translates reaches IPv4. */
+export const NAT64_PREFIX = '2001:db8:64::'
 
 const UDP_HEADER_LENGTH = 8
 
@@ -137,6 +140,44 @@ export class Town {
         `ip -6 route replace default via ${router.v6Network}::1`,
       )
     }
+  }
+
+  /** Makes a host with IPv6 alone, behind a router that translates to IPv4 (tayga, and an easy NAT after it). */
+  async translated(name: string, outside: string, outside6: string, network6: string): Promise<Host> {
+    const edge = await this.#lab.namespace(`${name}-r`)
+    await this.#plug(edge, [outside, outside6], [])
+    const config = ['tun-device lan', 'ipv4-addr 192.168.255.1', `prefix ${NAT64_PREFIX}/96`]
+    config.push('dynamic-pool 192.168.255.0/24')
+    const file = `/tmp/${edge.name}-tayga.conf`
+    await shell(
+      edge,
+      'sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1',
+      'ip link add lan6 type bridge',
+      'ip link set lan6 up',
+      `ip address add ${network6}::1/64 dev lan6 nodad`,
+      `printf '%s\n' ${config.map((line) => `'${line}'`).join(' ')} > ${file}`,
+      `tayga -c ${file} --mktun >/dev/null`,
+      'ip link set lan up',
+      'ip address add 192.168.255.254/32 dev lan',
+      'ip route add 192.168.255.0/24 dev lan',
+      `ip -6 route add ${NAT64_PREFIX}/96 dev lan`,
+      `nft -f - <<'RULES'\n${natRules(ROUTERS.portcone, outside)}\nRULES`,
+    )
+    edge.start('tayga', '-c', file, '-d', '--nodetach')
+    const inside = await this.#lab.namespace(`${name}-h`)
+    await shell(
+      edge,
+      `ip link add inside type veth peer name eth0 netns ${inside.name}`,
+      'ip link set inside master lan6 up',
+    )
+    await shell(
+      inside,
+      `ip address add ${network6}::11/64 dev eth0 nodad`,
+      'ip link set eth0 up',
+      `ip -6 route add default via ${network6}::1`,
+    )
+    await witness(inside, 'eth0')
+    return { name, inside, edge }
   }
 
   async #plug(host: Namespace, addresses: readonly string[], routes: readonly string[]): Promise<void> {

@@ -9,7 +9,7 @@ import { roads } from './roads.ts'
 
 const CASES: readonly LabCase[] = [...neighbours, ...changes, ...roads]
 
-const test = netnsTest('nft', 'conntrack')
+const test = netnsTest('nft', 'conntrack', 'tayga')
 
 const lines: string[] = []
 afterAll(() => console.log(lines.join('\n')))
@@ -36,5 +36,5 @@ function expectedOf({ name, expected }: PairOutcome): string {
 function lineOf({ name }: LabCase, outcome: PairOutcome): string {
   const { verdict, after, heard } = outcome
   const time = after === undefined ? '' : `${after} ms`
-  return `${`${name} (${outcome.name})`.padEnd(78)} ${verdict.padEnd(8)} ${time.padStart(9)}  ${heard.join('/')}`
+  return `${`${name} (${outcome.name})`.padEnd(88)} ${verdict.padEnd(8)} ${time.padStart(9)}  ${heard.join('/')}`
 }

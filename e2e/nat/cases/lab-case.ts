@@ -59,9 +59,9 @@ const BURST_TIME = 3_000
 /** Plays a case to its end. */
 export async function play(lab: Lab, one: LabCase): Promise<PairOutcome[]> {
   const town = await openTown(lab)
-  const servers = await town.host('relays', [...RELAYS, ...RELAYS_V6])
+  const servers = await town.host('relays', [...RELAYS, ...RELAYS_V6], ROUTES_V6)
   const program = new URL('../programs/relays.ts', import.meta.url)
-  await servers.inside.startNode(program, ...RELAYS, ...RELAYS_V6).waitFor(/listening/, 30_000)
+  await servers.inside.startNode(program, ...BOTH_FAMILIES).waitFor(/listening/, 30_000)
   const pairs = await one.build(town)
   const outcomes: PairOutcome[] = []
   for (const pair of pairs) outcomes.push(await meet(pair))
@@ -70,6 +70,10 @@ export async function play(lab: Lab, one: LabCase): Promise<PairOutcome[]> {
 
 /** Where the same relays are by IPv6. */
 export const RELAYS_V6 = ['2001:db8::10', '2001:db8::11'] as const
+/** Each relay by both families. */
+export const BOTH_FAMILIES = RELAYS.map((address, index) => `${address},${RELAYS_V6[index]}`)
+/** IPv6 is not translated: the servers know who is behind which router. */
+const ROUTES_V6 = ['2001:db8:1::/64 via 2001:db8::100', '2001:db8:2::/64 via 2001:db8::101']
 
 async function meet(pair: Pair): Promise<PairOutcome> {
   const [first, second] = pair.environment ?? [[], []]

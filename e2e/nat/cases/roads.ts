@@ -1,7 +1,7 @@
 // Roads that are bad, closed, or of the other family.
 import { ROUTERS, type Quirks } from '../nat-rules.ts'
-import type { Host, Town } from '../town.ts'
-import { type LabCase, RELAYS_V6, type Verdict } from './lab-case.ts'
+import { type Host, NAT64_PREFIX, type Town } from '../town.ts'
+import { BOTH_FAMILIES, type LabCase, type Verdict } from './lab-case.ts'
 
 const PROXY = { address: '203.0.113.20', port: 3_128 }
 const PROXY_PROGRAM = new URL('../programs/proxy.ts', import.meta.url)
@@ -27,7 +27,7 @@ export const roads: readonly LabCase[] = [
     name: 'IPv6 alone, behind firewalls that let in what answers',
     build: async (town) => {
       const [one, two] = await pairOf6(town, [6])
-      return [{ name: 'a ~ b', one, two, expected: 'direct', relays: RELAYS_V6 }]
+      return [{ name: 'a ~ b', one, two, expected: 'direct', relays: BOTH_FAMILIES }]
     },
   },
   {
@@ -35,6 +35,15 @@ export const roads: readonly LabCase[] = [
     build: async (town) => {
       const [one, two] = await pairOf6(town, [4, 6])
       return [{ name: 'a ~ b', one, two, expected: 'direct' }]
+    },
+  },
+  {
+    name: 'IPv6 alone, in a network that translates (NAT64), and a peer with IPv4 alone',
+    build: async (town) => {
+      const one = await town.translated('a', '203.0.113.101', '2001:db8::100', '2001:db8:1:0')
+      const two = await away(town, 'b', 102, {})
+      const environment = [[`LAB_NAT64=${NAT64_PREFIX}`], []] as const
+      return [{ name: 'a ~ b', one, two, expected: 'direct', relays: BOTH_FAMILIES, environment }]
     },
   },
 ]

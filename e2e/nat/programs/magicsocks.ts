@@ -17,13 +17,16 @@ const LOOK_INTERVAL = 50
 /** Pause between the packets of a burst: a relay's queue is short. */
 const BURST_PAUSE = 20
 const PEER = 1
+/** What DNS would say, if there were any in the lab. */
+const NAT64 = parseAddress(process.env['LAB_NAT64'] ?? '')?.slice(0, 12)
 
 /** The relays of this town: `magicsocks ADDRESS ADDRESS`. */
 const relays = process.argv.length > 2 ? process.argv.slice(2) : [...RELAYS]
 const relayMap: RelayMap = new Map(
   relays.map((text, index) => {
-    const address = parseAddress(text)
-    const [ipv4, ipv6] = address?.length === 4 ? [address, undefined] : [undefined, address]
+    const addresses = text.split(',').map((each) => parseAddress(each))
+    const ipv4 = addresses.find((address) => address?.length === 4)
+    const ipv6 = addresses.find((address) => address?.length === 16)
     const node = { name: text, hostName: text, ipv4, ipv6, stunPort: 0 }
     const id = index + 1
     return [id, { id, code: `r${id}`, noMeasureNoHome: false, score: 1, nodes: [node] }]
@@ -54,6 +57,7 @@ class Cell {
       port,
       onEvent: () => this.#tellPortMapping(),
       x25519: nodeCrypto,
+      findNat64: () => Promise.resolve(NAT64),
     })
     this.#sock = sock
     await sock.netcheck()
@@ -150,8 +154,10 @@ class Cell {
 }
 
 /** Which addresses a relay has, in the words of a DERP map. */
-function familyOf(address: string): { readonly IPv4: string; readonly IPv6: string } {
-  return address.includes(':') ? { IPv4: 'none', IPv6: address } : { IPv4: address, IPv6: 'none' }
+function familyOf(addresses: string): { readonly IPv4: string; readonly IPv6: string } {
+  const list = addresses.split(',')
+  const IPv4 = list.find((address) => !address.includes(':')) ?? 'none'
+  return { IPv4, IPv6: list.find((address) => address.includes(':')) ?? 'none' }
 }
 
 /** Returns what looks like WireGuard's data, with its number in the second byte. */

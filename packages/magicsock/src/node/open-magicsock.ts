@@ -88,6 +88,8 @@ export interface OpenMagicSockOptions {
   readonly checkCaptivePortal?: () => Promise<boolean | undefined>
   /** Measures a host by ICMP in milliseconds, to compare endpoints of a peer that speaks WireGuard only. Default: `pingByIcmp`. */
   readonly pingIcmp?: (address: IpAddress) => Promise<number | undefined>
+  /** Returns the NAT64 prefix (12 bytes) of a network in which this machine has IPv6 only. Default: the resolver is asked. */
+  readonly findNat64?: () => Promise<Uint8Array | undefined>
   /** Says which local addresses to tell peers of. Default: `localAddresses`. Asked again every few seconds. */
   readonly readAddresses?: () => IpAddress[]
   /**

@@ -2,7 +2,7 @@
 import { generatePrivateKey, publicKeyOf } from '@mesh/keys'
 import { type Clock, drive, type Driver, type RandomSource } from '@mesh/sansio'
 import { systemClock, systemRandom } from '@mesh/sansio/node'
-import { addressesEqual, type Endpoint, formatAddress, type IpAddress } from '@mesh/wire/ip'
+import { addressesEqual, type Endpoint, formatAddress, type IpAddress, isLoopback } from '@mesh/wire/ip'
 import type { DatagramSocket, SocketPorts, SocketTrouble } from '../datagram-socket.ts'
 import type { DropCounters } from '../drops.ts'
 import type { LocalEndpoint } from '../endpoints.ts'
@@ -19,9 +19,11 @@ import type { RelayMap } from '../relay-map.ts'
 import { localAddresses } from './local-addresses.ts'
 import { defaultGateway } from './default-gateway.ts'
 import { DoorSockets } from './door-sockets.ts'
+import { findNat64Prefix } from './find-nat64.ts'
 import { pingByIcmp } from './icmp-ping.ts'
 import { lookUpRelays, needsLookUp } from './look-up.ts'
 import type { MagicSockHandle, MagicSockKeys, OpenMagicSockOptions, RelayHandlers } from './open-magicsock.ts'
+import { Nat64Sockets } from './nat64-sockets.ts'
 import { RunningPortMapper } from './port-mapping.ts'
 import { RelayLinks } from './relay-links.ts'
 
@@ -38,7 +40,7 @@ export class RunningMagicSock implements MagicSockHandle {
   readonly nodeKey: Uint8Array
   readonly #options: OpenMagicSockOptions
   readonly #clock: Clock
-  readonly #sockets: DatagramSocket
+  readonly #sockets: Nat64Sockets
   readonly #machine: MagicSock
   readonly #links: RelayLinks
   readonly #doors = new DoorSockets((bytes, from) => this.#receive(bytes, from))
@@ -54,7 +56,8 @@ export class RunningMagicSock implements MagicSockHandle {
   #stopPolling: () => void = () => undefined
   #closed = false
 
-  constructor(options: OpenMagicSockOptions, sockets: DatagramSocket) {
+  constructor(options: OpenMagicSockOptions, given: DatagramSocket) {
+    const sockets = new Nat64Sockets(given)
     const { keys, relays, port, allowLoopback, clock = systemClock, random = systemRandom } = options
     const { nodeKey, discoPrivateKey = generatePrivateKey(random) } = keys ?? newKeys(random)
     this.nodeKey = nodeKey
@@ -88,6 +91,7 @@ export class RunningMagicSock implements MagicSockHandle {
     const map = relays === undefined ? new Map() : relays.map
     if (map !== undefined) this.setRelays(map)
     this.#portMapper = options.portMapping === true ? this.#openPortMapper(clock, random) : undefined
+    void this.#lookForNat64()
     this.#pollInterfacesLater()
   }
 
@@ -167,11 +171,11 @@ export class RunningMagicSock implements MagicSockHandle {
     if (this.#closed) return undefined
     const endpoint = this.#machine.noteTraffic(peer, this.#clock.now())
     this.#wake()
-    return endpoint
+    return endpoint && this.#sockets.toOuter(endpoint)
   }
 
   attributeEndpoint(from: Endpoint, peer: PeerId): void {
-    this.#machine.attributeEndpoint(from, peer)
+    this.#machine.attributeEndpoint(this.#sockets.toInner(from), peer)
   }
 
   attribute(source: number, peer: PeerId): void {
@@ -351,6 +355,17 @@ export class RunningMagicSock implements MagicSockHandle {
     this.#wake()
   }
 
+  /** A machine without IPv4 may reach it by what its network translates. */
+  async #lookForNat64(): Promise<void> {
+    const has = (length: number): boolean =>
+      this.#addresses.some((address) => address.length === length && !isLoopback(address))
+    const find = this.#options.findNat64 ?? findNat64Prefix
+    const prefix = has(16) && !has(4) ? await find() : undefined
+    if (this.#closed || !this.#sockets.setPrefix(prefix)) return
+    this.#machine.setLocalAddresses(this.#addresses, this.#sockets.ports, this.#clock.now())
+    this.#wake()
+  }
+
   async #rebind(): Promise<void> {
     try {
       await this.#sockets.rebind()
@@ -404,6 +419,7 @@ export class RunningMagicSock implements MagicSockHandle {
     }
     this.#machine.handleNetworkChange(this.#clock.now())
     this.#links.noteNetworkChange()
+    void this.#lookForNat64()
     await this.#rebind()
   }
 
