@@ -13,6 +13,8 @@ const PING_BYTES = 900
 /** A ping every so many milliseconds. */
 const PING_INTERVAL = 20
 
+const PATIENCE = 60_000
+
 /** Milliseconds from the first packet. */
 export interface Times {
   /** Until one was answered, by whatever way. */
@@ -40,21 +42,23 @@ export async function timesToDirect(standing: Standing, peers: string | undefine
     const { stdout } = await from.cli('status', '--json')
     return stdout.includes(to.address) || undefined
   })
-  return meet(from, to, stands)
+  return await meet(from, to, stands)
 }
 
 async function meet(from: MeshNode, to: MeshNode, stands: readonly Stand[]): Promise<Times> {
   const began = performance.now()
   const interval = String(PING_INTERVAL / 1_000)
   const ping = from.place.namespace.start('ping', '-n', '-i', interval, '-s', String(PING_BYTES), to.address)
-  const isAnswered = ping.waitFor(/bytes from/, 20_000).then(() => performance.now() - began)
+  const isAnswered = ping.waitFor(/bytes from/, PATIENCE).then(() => performance.now() - began)
+  // Awaited below; until then its failure is nobody's.
+  isAnswered.catch(() => undefined)
   const direct = await eventually(
     'both sides to be direct',
     async () => {
       const seen = await Promise.all(stands.map(({ host }) => witnessed(host.edge)))
       return seen.every((lengths) => lengths.size > 0) ? performance.now() - began : undefined
     },
-    30_000,
+    PATIENCE,
   )
   return { delivered: await isAnswered, direct }
 }
