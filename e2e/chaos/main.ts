@@ -102,6 +102,7 @@ async function torment(
   await churn.begin(clients)
   await churn.rest(REST)
   const kills = new Map(victims.map(({ name }) => [name, 0]))
+  let told = 0
   const end = Date.now() + minutes * 60_000
   for (let turn = 0; Date.now() < end; turn += 1) {
     const victim = victims[turn % victims.length] as Victim
@@ -113,12 +114,13 @@ async function torment(
     // Now and then everybody holds still, and everything must agree.
     if (turn % victims.length === victims.length - 1) await churn.rest(REST)
     if (turn % 8 === 7) console.log(`  ${witness.summary()}`)
+    for (; told < witness.faults.length; told += 1) console.log(`  FAULT ${witness.faults[told]}`)
   }
   await churn.rest(REST)
   await churn.end()
   const killed = [...kills].map(([name, count]) => `${name} ${count} times`).join(', ')
   console.log(`${what}: killed ${killed}\n  ${witness.summary()}`)
-  for (const fault of witness.faults.slice(0, 20)) console.log(`  FAULT ${fault}`)
+  for (const fault of witness.faults.slice(told)) console.log(`  FAULT ${fault}`)
   return witness.faults.length
 }
 

@@ -1,6 +1,7 @@
 // One thread of a swarm: keeps its share of the nodes, and says when each of them saw what was looked for.
 
 import { parentPort, workerData } from 'node:worker_threads'
+import type { RegisterResponse } from '@mesh/wire/control'
 import type { ControlAddress } from './light-client.ts'
 import { LightClient } from './light-client.ts'
 
@@ -30,6 +31,7 @@ export interface WorkerAnswer {
 /** How many handshakes are under way at once. */
 const TOGETHER = 24
 const RETRY_AFTER = 200
+const MAX_TRIES = 20
 
 const clients: LightClient[] = []
 const port = parentPort as NonNullable<typeof parentPort>
@@ -83,13 +85,25 @@ function now(): number {
 async function register(names: readonly string[], authKey: string): Promise<number[]> {
   const fresh = names.map((name) => new LightClient(name))
   await each(fresh, async (client) => {
-    await client.connect(control as ControlAddress)
-    const { Error: refusal, MachineAuthorized } = await client.register(authKey)
+    const { Error: refusal, MachineAuthorized } = await registerOne(client, authKey)
     if (refusal !== '' || !MachineAuthorized) throw new Error(`refused: ${refusal}`)
     client.onMap = (json) => look(client, json)
   })
   clients.push(...fresh)
   return []
+}
+
+/** A server under load may hang up: a client tries again. */
+async function registerOne(client: LightClient, authKey: string): Promise<RegisterResponse> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      if (!client.isConnected) await client.connect(control as ControlAddress)
+      return await client.register(authKey)
+    } catch (error) {
+      if (tries === MAX_TRIES) throw error
+      await new Promise((resolve) => setTimeout(resolve, RETRY_AFTER))
+    }
+  }
 }
 
 /** Has everybody follow the map who does not. Returns when each had its first message. */

@@ -9,8 +9,8 @@ import { parseJson } from '@mesh/wire/control'
 import { ADMIN_HOST, readAll } from './admin-client.ts'
 import { CommandError, reasonOf, systemCodeOf } from './command-error.ts'
 
-/** The longest command, bytes. */
-const MAX_COMMAND = 16 << 20
+/** The longest command, bytes: a restored backup is one. Only the owner of the socket sends any. */
+const MAX_COMMAND = 256 << 20
 
 /** Answers commands on the socket; an old socket in the way is removed, since its owner is gone. */
 export async function listenForCommands(path: string, control: ControlListener): Promise<Server> {

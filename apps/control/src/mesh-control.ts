@@ -3,6 +3,7 @@
 // the names that Headscale's users know. Every failure is one sentence on stderr and exit code 1.
 
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { addBackup } from './backup-verbs.ts'
 import { reasonOf } from './command-error.ts'
 import { parseDuration } from './durations.ts'
 import { addRelay } from './relay-flag.ts'
@@ -24,6 +25,7 @@ function program(): Command {
   addKeys(root.command('preauthkeys').description('Manage the keys that let machines in unattended.'))
   addNodes(root.command('nodes').description('Manage the machines of the mesh.'))
   addPolicy(root.command('policy').description('Manage what the network allows.'))
+  addBackup(root)
   root
     .command('migrate')
     .description('Bring the database up to date, which serve does too.')

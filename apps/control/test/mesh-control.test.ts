@@ -129,6 +129,24 @@ describe('a running server', () => {
     expect((await run('users', 'list', '--state-dir', state)).out).toMatch(/^ID +NAME .*\n1 +ann +Ann A\./)
   })
 
+  test('writes a backup that nobody else can read, and restores it while it runs', {
+    timeout: 60_000,
+  }, async () => {
+    await serve()
+    await ask('users', 'create', 'ann')
+    const file = join(folder, 'backup')
+    expect(await run('backup', file, '--state-dir', state)).toMatchObject({ code: 0, out: '', err: '' })
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    expect((await run('backup', file, '--state-dir', state)).err).toMatch(/cannot be written: .*EEXIST/)
+    await ask('users', 'create', 'bob')
+    await ask('users', 'rename', 'ann', 'anna')
+    expect((await run('restore', file, '--state-dir', state)).out).toBe('Restored 1 users and 0 nodes.')
+    expect(await ask('users', 'list')).toMatchObject([{ id: 1, name: 'ann' }])
+    expect(await ask('users', 'create', 'carl')).toMatchObject({ id: 3 })
+    writeFileSync(file, 'no backup', { flag: 'w' })
+    expect((await run('restore', file, '--state-dir', state)).err).toMatch(/^mesh-control: This is no backup/)
+  })
+
   test('renames, tags, expires nodes and lets them route', { timeout: 60_000 }, async () => {
     mkdirSync(state)
     const store = await openSqliteStore(join(state, 'control.sqlite'))

@@ -8,6 +8,7 @@ import type { MapRequest, RegisterRequest, RegisterResponse } from '@mesh/wire/c
 import { isZeroKey, MINIMUM_CAPABILITY_VERSION } from '@mesh/wire/control'
 import { Accounts } from './accounts.ts'
 import type { MadePreAuthKey, NewPreAuthKey, NewUser, NodeStatus } from './admin.ts'
+import { restoreBackup, writeBackup } from './backup.ts'
 import { reportedChange } from './claims.ts'
 import type { CoordinatorOutput } from './coordinator-output.ts'
 import { ControlError } from './errors.ts'
@@ -236,6 +237,17 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   /** Makes a pre-auth key expire now, given its number, its prefix or its whole text. */
   expirePreAuthKey(which: string): PreAuthKeyRecord {
     return this.#accounts.expirePreAuthKey(which)
+  }
+
+  /** Returns everything that is remembered, as text for {@link Coordinator.restore}. */
+  backup(): string {
+    return writeBackup(this.#network.state)
+  }
+
+  /** Puts a backup in the place of everything; connected nodes hear of it. Throws {@link ControlError} when it is none. */
+  restore(backup: string, now: number): void {
+    restoreBackup(this.#network.state, backup)
+    this.#absorb(now)
   }
 
   /** Returns all nodes. */

@@ -18,6 +18,7 @@ export type ControlErrorCode =
   | 'ERR_CONTROL_ADDRESSES_EXHAUSTED'
   | 'ERR_CONTROL_STORE'
   | 'ERR_CONTROL_CONFLICT'
+  | 'ERR_CONTROL_BACKUP'
   | 'ERR_CONTROL_CONFIG'
 
 /** A refusal of the coordinator. Compare `code`; the message is one sentence for a person. */

@@ -85,6 +85,12 @@ export class State {
     return before
   }
 
+  /** Sets what is counted up. */
+  count(counters: Counters): void {
+    const [kind, id] = ['users', 0] as const
+    this.#write(kind, id, undefined, counters)
+  }
+
   /** Returns a mark to go back to by {@link State.undo}. */
   mark(): number {
     return this.#journal.length

@@ -32,6 +32,8 @@ export type AdminCommand =
   | { readonly verb: 'policy get' }
   | { readonly verb: 'policy set'; readonly policy: string }
   | { readonly verb: 'policy check'; readonly policy: string }
+  | { readonly verb: 'backup' }
+  | { readonly verb: 'restore'; readonly backup: string }
 
 /** A ping, which takes a while and so is no {@link AdminCommand}: see `ControlListener.ping`. */
 export interface PingCommand {
@@ -47,6 +49,12 @@ export interface PingCommand {
 export interface PingJson {
   /** Milliseconds until the answer, or `null` when none came in time. */
   readonly roundTrip: number | null
+}
+
+/** A backup, as JSON. */
+export interface BackupJson {
+  /** The text that `restore` takes. */
+  readonly backup: string
 }
 
 /** A user, as JSON. */
@@ -157,6 +165,8 @@ interface Results {
   'policy get': PolicyJson
   'policy set': PolicyJson
   'policy check': PolicyJson
+  backup: BackupJson
+  restore: { readonly users: number; readonly nodes: number }
 }
 
 /** What a command answers. */
@@ -206,6 +216,11 @@ function perform(coordinator: Coordinator, command: AdminCommand, now: number): 
       return policyJson(coordinator.policy())
     case 'policy set':
       return policyJson(coordinator.setPolicy(command.policy, now))
+    case 'backup':
+      return { backup: coordinator.backup() }
+    case 'restore':
+      coordinator.restore(command.backup, now)
+      return { users: coordinator.users().length, nodes: coordinator.nodes().length }
     case 'nodes delete': {
       const found = nodeNamed(coordinator, command.node)
       coordinator.deleteNode(found.node.id, now)
@@ -280,6 +295,8 @@ const SHAPES = new Map<string, Readonly<Record<string, Check>>>([
   ['policy get', {}],
   ['policy set', { policy: isText }],
   ['policy check', { policy: isText }],
+  ['backup', {}],
+  ['restore', { backup: isText }],
 ])
 
 /** Returns the node of this number, name or address. Throws {@link ControlError} when there is none. */

@@ -7,6 +7,7 @@ export { performAdmin, readAdminCommand, readPingCommand } from './admin-command
 export type {
   AdminCommand,
   AdminResult,
+  BackupJson,
   NodeJson,
   PolicyJson,
   PingCommand,

@@ -1,0 +1,80 @@
+// A whole network as text, whatever it is stored in: one JSON line that says what it is, then one a record. A backup of a
+// SQLite file can be restored into PostgreSQL and the other way round.
+
+import { ControlError } from './errors.ts'
+import { KINDS } from './records.ts'
+import type { Kind, Records } from './records.ts'
+import { decodeRecord, encodeRecord } from './record-json.ts'
+import { NOTHING } from './state.ts'
+import type { State } from './state.ts'
+import type { Counters } from './store.ts'
+
+const FORMAT = 1
+
+interface Head {
+  readonly meshControlBackup: number
+  readonly counters: Counters
+}
+
+/** Returns everything that is remembered, as text. It holds no usable secret, but who is in the network. */
+export function writeBackup(state: State): string {
+  const head: Head = { meshControlBackup: FORMAT, counters: state.counters }
+  const lines = [JSON.stringify(head)]
+  for (const kind of KINDS) {
+    for (const record of state.all(kind).values()) lines.push(`${kind} ${encodeRecord(record)}`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+/**
+ * Puts a backup in the place of everything that is remembered. What is counted up goes on from the higher of both, so
+ * that nothing is given twice.
+ *
+ * @throws ControlError `ERR_CONTROL_BACKUP` when the text is no backup; then nothing was changed.
+ */
+export function restoreBackup(state: State, text: string): void {
+  const { head, records } = readBackup(text)
+  for (const kind of KINDS) {
+    const kept = records.get(kind) ?? new Map<number, Records[Kind]>()
+    for (const id of state.all(kind).keys()) if (!kept.has(id)) state.remove(kind, id)
+    for (const record of kept.values()) state.put(kind, record)
+  }
+  const counters = Object.keys(NOTHING.counters).map((name) => {
+    const [before, saved] = [state.counters, head.counters].map((each) => each[name as keyof Counters] ?? 0)
+    return [name, Math.max(before ?? 0, saved ?? 0)]
+  })
+  state.count(Object.fromEntries(counters) as Counters)
+}
+
+function readBackup(text: string): {
+  readonly head: Head
+  readonly records: ReadonlyMap<Kind, ReadonlyMap<number, Records[Kind]>>
+} {
+  const [first = '', ...lines] = text.trimEnd().split('\n')
+  const head = parse<Head>(first)
+  if (head?.meshControlBackup !== FORMAT || typeof head.counters !== 'object') throw notABackup(1)
+  const records = new Map(KINDS.map((kind) => [kind as Kind, new Map<number, Records[Kind]>()]))
+  for (const [i, line] of lines.entries()) {
+    const space = line.indexOf(' ')
+    const table = records.get(line.slice(0, space) as Kind)
+    if (!table || !parse<Records[Kind]>(line.slice(space + 1))?.id) throw notABackup(i + 2)
+    const record = decodeRecord(line.slice(0, space) as Kind, line.slice(space + 1))
+    table.set(record.id, record)
+  }
+  return { head, records }
+}
+
+function parse<T>(text: string): T | undefined {
+  try {
+    return JSON.parse(text) as T
+  } catch {
+    return undefined
+  }
+}
+
+function notABackup(line: number): ControlError {
+  return new ControlError(
+    'ERR_CONTROL_BACKUP',
+    `This is no backup of mesh-control: line ${line} is not one of its lines.`,
+  )
+}
