@@ -12,6 +12,8 @@ const START_TIMEOUT = 60_000
 export class ControlProcess {
   readonly #folder: string
   readonly #flags: readonly string[]
+  /** Is told what a server said that ended by itself. */
+  onCrash: (said: string) => void = () => undefined
   #port = 0
   #child: ChildProcess | undefined
 
@@ -77,6 +79,7 @@ export class ControlProcess {
         if (port === undefined) return
         this.#port = Number(port)
         resolve(undefined)
+        child.on('exit', (_code, signal) => signal === 'SIGKILL' || this.onCrash(said))
       })
       child.on('exit', () => resolve(said))
     })

@@ -1,4 +1,4 @@
-// `pnpm chaos control [--minutes M]`: three control servers on one PostgreSQL under churn, each of them and the database
+// `pnpm chaos control [--minutes M] [--store postgres|sqlite]`: three control servers on one PostgreSQL under churn, each of them and the database
 // killed in turn; then one server on SQLite, killed every few seconds. Prints what was done and what was found wrong, and
 // exits with 1 when anything was.
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -23,15 +23,18 @@ const { values, positionals } = parseArgs({
   options: {
     minutes: { type: 'string', default: '10' },
     clients: { type: 'string', default: String(CLIENTS) },
+    store: { type: 'string' },
   },
 })
 if (positionals[0] !== 'control') {
-  process.stderr.write('usage: pnpm chaos control [--minutes M] [--clients N]\n')
+  process.stderr.write('usage: pnpm chaos control [--minutes M] [--clients N] [--store postgres|sqlite]\n')
   process.exit(2)
 }
 const minutes = Number(values.minutes)
 const clients = Number(values.clients)
-const faults = (await onPostgres()) + (await onSqlite())
+let faults = 0
+if (values.store !== 'sqlite') faults += await onPostgres()
+if (values.store !== 'postgres') faults += await onSqlite()
 console.log(`\n${faults} faults`)
 process.exit(faults === 0 ? 0 : 1)
 
@@ -101,6 +104,8 @@ async function torment(
   console.log(`${what}: ${clients} clients join`)
   await churn.begin(clients)
   await churn.rest(REST)
+  for (const [i, server] of servers.entries())
+    server.onCrash = (said) => witness.fault(`server ${i + 1} ended by itself: ${said.slice(-500)}`)
   const kills = new Map(victims.map(({ name }) => [name, 0]))
   let told = 0
   const end = Date.now() + minutes * 60_000

@@ -34,7 +34,8 @@ interface ModelNode {
 class Model {
   nodes: ModelNode[] = []
   readonly used = new Set<number>()
-  readonly pages = new Set<string>()
+  /** Logins that wait, and when their key is to end. */
+  readonly pages = new Map<string, number>()
   now = 0
   #made = 0
 
@@ -58,7 +59,7 @@ class Model {
     }
     if (authKey === undefined) {
       if (node) return 'make a new key'
-      this.pages.add(`${machine} ${nodeKey}`)
+      this.pages.set(`${machine} ${nodeKey}`, until)
       return 'log in on the page'
     }
     const key = KEYS[authKey]
@@ -72,8 +73,10 @@ class Model {
   }
 
   approve(machine: number, nodeKey: number, user: string): boolean {
-    if (!this.pages.delete(`${machine} ${nodeKey}`)) return false
-    return this.#admit(machine, nodeKey, user, false, Infinity) === 'in'
+    const until = this.pages.get(`${machine} ${nodeKey}`)
+    if (until === undefined) return false
+    this.pages.delete(`${machine} ${nodeKey}`)
+    return this.#admit(machine, nodeKey, user, false, until) === 'in'
   }
 
   /** A machine has one node an owner; a node key names one node. */

@@ -72,8 +72,10 @@ function connect(url: string): Kysely<Tables> {
     keepAlive: true,
     ...TIMEOUTS,
   })
-  // An idle connection broke: the pool makes another one when one is needed.
+  // A connection breaks whenever it likes. An idle one is made anew when one is needed; one in use, also between two
+  // queries of a transaction, fails the next query.
   pool.on('error', () => undefined)
+  pool.on('connect', (client) => client.on('error', () => undefined))
   return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
 }
 

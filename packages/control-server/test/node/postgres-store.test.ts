@@ -64,6 +64,23 @@ describe.skipIf(typeof server === 'string')('the PostgreSQL store', () => {
     await Promise.all([one.close(), two.close()])
   })
 
+  test('survives its database being killed in the middle of transactions', { timeout: 60_000 }, async () => {
+    const store = await openPostgresStore({ url, network: 'busy' })
+    const counters = { users: 0, preAuthKeys: 0, nodes: 0, logins: 0, address: 0, policies: 0 }
+    const outcomes = Array.from({ length: 400 }, () => store.transact(0, () => ({ changes: {}, counters })))
+    const settled = Promise.allSettled(outcomes)
+    await outcomes[20]
+    await kill()
+    expect((await settled).filter(({ status }) => status === 'rejected').length).toBeGreaterThan(0)
+    await start()
+    const done = (await settled).filter(({ status }) => status === 'fulfilled').length
+    const { version } = await store.since(0)
+    // What was acknowledged is there; what was under way may be.
+    expect([version - done, version - done <= 1]).toEqual([version - done, true])
+    expect(version).toBeGreaterThanOrEqual(done)
+    await store.close()
+  })
+
   test('refuses a database from a later version, and says which steps are missing', async () => {
     expect(await missingPostgresSteps(url)).toEqual([])
     const client = new pg.Client({ connectionString: url })
