@@ -167,8 +167,10 @@ export class LightClient {
     socket.on('data', open)
     socket.on('end', () => socket.destroy())
     socket.on('close', () => {
-      if (this.#http === http) this.#http = undefined
       http.end()
+      // An older connection that goes when a newer one is there is no loss.
+      if (this.#http !== http) return
+      this.#http = undefined
       this.onGone()
     })
     if (rest.length > 0) open(rest)
