@@ -51,22 +51,23 @@ function readBackup(text: string): {
   readonly records: ReadonlyMap<Kind, ReadonlyMap<number, Records[Kind]>>
 } {
   const [first = '', ...lines] = text.trimEnd().split('\n')
-  const head = parse<Head>(first)
+  const head = parse(first) as Head | undefined
   if (head?.meshControlBackup !== FORMAT || typeof head.counters !== 'object') throw notABackup(1)
-  const records = new Map(KINDS.map((kind) => [kind as Kind, new Map<number, Records[Kind]>()]))
+  const records = new Map<Kind, Map<number, Records[Kind]>>(KINDS.map((kind) => [kind, new Map()]))
   for (const [i, line] of lines.entries()) {
     const space = line.indexOf(' ')
     const table = records.get(line.slice(0, space) as Kind)
-    if (!table || !parse<Records[Kind]>(line.slice(space + 1))?.id) throw notABackup(i + 2)
+    if (!table || !(parse(line.slice(space + 1)) as Partial<Records[Kind]> | undefined)?.id)
+      throw notABackup(i + 2)
     const record = decodeRecord(line.slice(0, space) as Kind, line.slice(space + 1))
     table.set(record.id, record)
   }
   return { head, records }
 }
 
-function parse<T>(text: string): T | undefined {
+function parse(text: string): unknown {
   try {
-    return JSON.parse(text) as T
+    return JSON.parse(text)
   } catch {
     return undefined
   }
