@@ -23,7 +23,7 @@ export class PrefixTable {
   /**
    * Adds a prefix; one that is there already gets the new value.
    *
-   * @param value - Not negative, or {@link HOLE}.
+   * @param value - Not negative, or -2 for a hole: no value, whatever a shorter prefix says.
    */
   insert(prefix: Prefix, value: number): void {
     const { address, bits } = prefix
