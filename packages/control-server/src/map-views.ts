@@ -4,7 +4,7 @@
 // n views, not n². Whether one node sees another depends on these two alone, so a change is looked at only for pairs
 // that it is part of.
 
-import type { CompiledPolicy, NodePolicy } from '@mesh/policy'
+import type { CompiledPolicy, NodePolicy, Policy } from '@mesh/policy'
 import type { DERPMap, DNSConfig, Node, PeerChange, SSHPolicy, UserProfile } from '@mesh/wire/control'
 import { formatTime } from '@mesh/wire/control'
 import type { Network } from './network.ts'
@@ -80,6 +80,7 @@ export class MapViews {
   readonly #filters = new Map<number, NodePolicy['packetFilter']>()
   readonly #ssh = new Map<number, SSHPolicy>()
   #reshaped = new Set<number>()
+  #judgedBy: Policy | undefined
   #policy: CompiledPolicy | undefined
   #toldPolicy: CompiledPolicy | undefined
 
@@ -189,12 +190,18 @@ export class MapViews {
 
   /** The policy is compiled again only when something it looks at changed. */
   #notePolicyInput(id: number): void {
-    const node = this.#options.network.node(id)
+    const { network, policies } = this.#options
+    if (this.#judgedBy !== policies.current) {
+      this.#judgedBy = policies.current
+      this.#shapes.clear()
+      this.#policy = undefined
+    }
+    const node = network.node(id)
     const shape =
       node &&
       JSON.stringify([
-        this.#options.policies.id,
         node.user,
+        network.user(node.user)?.name,
         node.tags,
         node.ipv4,
         node.ipv6,

@@ -148,7 +148,10 @@ export class Network {
 
   /** The policy in force, if one was written. */
   policy(): PolicyRecord | undefined {
-    return [...this.state.all('policies').values()].at(-1)
+    let newest: PolicyRecord | undefined
+    // Not the last one in order: a change that was taken back puts an old one there.
+    for (const each of this.state.all('policies').values()) if (each.id > (newest?.id ?? 0)) newest = each
+    return newest
   }
 
   /** Puts a policy in force, and forgets the oldest where there are many. */

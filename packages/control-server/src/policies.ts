@@ -5,7 +5,7 @@ import { compile, PolicyError, readPolicy, testPolicy } from '@mesh/policy'
 import type { CompiledPolicy, Policy, PolicyNode, PolicyUser } from '@mesh/policy'
 import { ControlError } from './errors.ts'
 import type { Network } from './network.ts'
-import type { NodeRecord, PolicyRecord, UserRecord } from './records.ts'
+import type { NodeRecord, UserRecord } from './records.ts'
 import { isInsideMesh, normalRoute, servableRoutes } from './routes.ts'
 
 /** Nobody may reach anybody: in force when a stored policy cannot be read, which only a later version can have written. */
@@ -15,25 +15,22 @@ const NOTHING: Policy = readPolicy('{"acls":[]}')
 export class Policies {
   readonly #network: Network
   readonly #fallback: Policy
-  #read: { readonly id: number; readonly policy: Policy } | undefined
+  #read: { readonly text: string | undefined; readonly policy: Policy }
 
   /** @param fallback - In force until one is written. */
   constructor(network: Network, fallback: Policy) {
     this.#network = network
     this.#fallback = fallback
+    this.#read = { text: undefined, policy: fallback }
   }
 
   /** The policy in force. */
   get current(): Policy {
-    const record = this.#network.policy()
-    if (!record) return this.#fallback
-    if (this.#read?.id !== record.id) this.#read = { id: record.id, policy: readStored(record) }
+    const text = this.#network.policy()?.text
+    // Not by its number: a backup, or what is written after a failure, may bring another policy of the same.
+    if (this.#read.text !== text)
+      this.#read = { text, policy: text === undefined ? this.#fallback : readStored(text) }
     return this.#read.policy
-  }
-
-  /** Which it is: changes with every policy that is written. */
-  get id(): number {
-    return this.#network.policy()?.id ?? 0
   }
 
   /**
@@ -77,9 +74,9 @@ export class Policies {
   }
 }
 
-function readStored(record: PolicyRecord): Policy {
+function readStored(text: string): Policy {
   try {
-    return readPolicy(record.text)
+    return readPolicy(text)
   } catch (error) {
     if (error instanceof PolicyError) return NOTHING
     throw error

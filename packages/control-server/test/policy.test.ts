@@ -141,3 +141,45 @@ test('a stored policy that cannot be read lets nobody reach anybody', () => {
   world.catchUp()
   expect(world.mapsOf(second.stream())[0]).toMatchObject({ Peers: [], PacketFilters: { base: [] } })
 })
+
+test('a restored policy is in force also when another had its number', () => {
+  const other = new World()
+  for (const [index, user] of ['ann', 'bob'].entries()) joined(other, index + 1, user)
+  other.coordinator.setPolicy(ALLOW_ALL, other.now)
+  const world = new World()
+  const [ann] = ['ann', 'bob'].map((user, index) => joined(world, index + 1, user))
+  world.coordinator.setPolicy('{"acls":[]}', world.now)
+  const toAnn = listener(world, ann!.stream())
+  world.coordinator.restore(other.coordinator.backup(), world.now)
+  expect(toAnn().flatMap(({ PeersChanged = [] }) => PeersChanged)).toMatchObject([{ ID: 2 }])
+})
+
+test('a policy that could not be stored leaves nothing behind for the next of its number', () => {
+  const world = new World()
+  const [ann, bob] = ['ann', 'bob'].map((user, index) => joined(world, index + 1, user))
+  bob!.tell({ Hostinfo: { Hostname: 'box-2', OS: 'linux', RoutableIPs: ['10.1.0.0/16'] } })
+  const toAnn = listener(world, ann!.stream())
+  world.coordinator.setPolicy(ALLOW_ALL, world.now)
+  world.coordinator.undo(world.now)
+  world.coordinator.setPolicy('{"acls":[]}', world.now)
+  expect(toAnn()).toMatchObject([{ PeersRemoved: [2], PacketFilters: { base: [] } }])
+})
+
+test('the newest policy stays in force when a change that made an old one go is taken back', () => {
+  const world = new World()
+  for (let number = 1; number <= 100; number += 1)
+    world.coordinator.setPolicy(`// ${number}\n${ALLOW_ALL}`, world.now)
+  world.collect()
+  world.coordinator.setPolicy(ANN_TO_BOB, world.now)
+  world.coordinator.undo(world.now)
+  expect(world.coordinator.policy()?.id).toBe(100)
+})
+
+test('a rule does not go on for a user who has another name', () => {
+  const world = new World()
+  const [ann] = ['ann', 'bob'].map((user, index) => joined(world, index + 1, user))
+  world.coordinator.setPolicy(ANN_TO_BOB, world.now)
+  const toAnn = listener(world, ann!.stream())
+  world.coordinator.renameUser('ann', { name: 'anna' }, world.now)
+  expect(toAnn().flatMap(({ PeersRemoved = [] }) => PeersRemoved)).toEqual([2])
+})
