@@ -1,6 +1,6 @@
 // `backup` and `restore`, of the running server, whatever its database is.
 
-import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { CommandError, reasonOf } from './command-error.ts'
 import { admin, type AdminFlags, ask, print } from './verbs.ts'
@@ -27,10 +27,7 @@ export function addBackup(root: Command): void {
 /** A backup says who is in the network: only its owner may read it. It never takes the place of another file. */
 function writePrivately(path: string, text: string): void {
   try {
-    const file = openSync(path, 'wx', 0o600)
-    writeSync(file, text)
-    fsyncSync(file)
-    closeSync(file)
+    writeFileSync(path, text, { flag: 'wx', mode: 0o600, flush: true })
   } catch (cause) {
     throw new CommandError(`${path} cannot be written: ${reasonOf(cause)}.`, { cause })
   }

@@ -4,7 +4,7 @@
 
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { addBackup } from './backup-verbs.ts'
-import { reasonOf } from './command-error.ts'
+import { CommandError, reasonOf } from './command-error.ts'
 import { parseDuration } from './durations.ts'
 import { addRelay } from './relay-flag.ts'
 import type { ListenAddress, ServeFlags } from './serve.ts'
@@ -105,7 +105,8 @@ function serverUrl(text: string): string {
 
 function databaseUrl(text: string): string {
   if (/^postgres(ql)?:\/\/\S+$/.test(text)) return text
-  throw new InvalidArgumentError('Write it as postgres://user:password@host:port/database.')
+  // Not commander's complaint, which shows what was written: a password may be in it.
+  throw new CommandError('Write --database as postgres://user:password@host:port/database.')
 }
 
 function stunAddress(text: string): ListenAddress | 'off' {

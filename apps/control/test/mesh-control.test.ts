@@ -346,6 +346,13 @@ describe('one clear sentence and exit code 1', () => {
     expect(await refusal(...args, '--state-dir', state)).toMatch(sentence)
   })
 
+  test('threat 7: when the address of the database makes no sense, without the password in it', async () => {
+    const [args, password] = [['--state-dir', state], 'hunter2']
+    expect(await refusal('serve', '--database', `postgres:/mesh:${password}@db/mesh`, ...args)).toBe(
+      'mesh-control: Write --database as postgres://user:password@host:port/database.',
+    )
+  })
+
   test('when the named thing is not there', async () => {
     await serve()
     const refused = (...args: string[]): Promise<string | undefined> => refusal(...args, '--state-dir', state)

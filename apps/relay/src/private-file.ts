@@ -9,10 +9,13 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
 import { systemCodeOf } from './failure.ts'
+
+/** How the file aside is written: new, for nobody else, all of it, and down to the disk. */
+const ASIDE = { flag: 'wx', mode: 0o600, flush: true } as const
 
 /** Reads a file, or returns `undefined` when there is none. */
 export function readIfThere(path: string): string | undefined {
@@ -31,7 +34,7 @@ export function createPrivateFile(path: string, contents: string): boolean {
   const aside = `${path}.${process.pid}.new`
   rmSync(aside, { force: true })
   try {
-    writeFlushed(aside, contents)
+    writeFileSync(aside, contents, ASIDE)
     // A link, unlike a rename, refuses when the name is taken.
     linkSync(aside, path)
     flushFolder(folder)
@@ -51,21 +54,11 @@ export function replacePrivateFile(path: string, contents: string): void {
   const aside = `${path}.${process.pid}.new`
   rmSync(aside, { force: true })
   try {
-    writeFlushed(aside, contents)
+    writeFileSync(aside, contents, ASIDE)
     renameSync(aside, path)
     flushFolder(folder)
   } finally {
     rmSync(aside, { force: true })
-  }
-}
-
-function writeFlushed(path: string, contents: string): void {
-  const file = openSync(path, 'wx', 0o600)
-  try {
-    writeSync(file, contents)
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
   }
 }
 

@@ -14,16 +14,18 @@ const FORMAT = 1
 interface Head {
   readonly meshControlBackup: number
   readonly counters: Counters
+  /** How many lines follow: a backup that was cut off at the end of one is none. */
+  readonly records: number
 }
 
 /** Returns everything that is remembered, as text. It holds no usable secret, but who is in the network. */
 export function writeBackup(state: State): string {
-  const head: Head = { meshControlBackup: FORMAT, counters: state.counters }
-  const lines = [JSON.stringify(head)]
+  const lines: string[] = []
   for (const kind of KINDS) {
     for (const record of state.all(kind).values()) lines.push(`${kind} ${encodeRecord(record)}`)
   }
-  return `${lines.join('\n')}\n`
+  const head: Head = { meshControlBackup: FORMAT, counters: state.counters, records: lines.length }
+  return `${[JSON.stringify(head), ...lines].join('\n')}\n`
 }
 
 /**
@@ -61,6 +63,10 @@ function readBackup(text: string): {
       throw notABackup(i + 2)
     const record = decodeRecord(line.slice(0, space) as Kind, line.slice(space + 1))
     table.set(record.id, record)
+  }
+  if (lines.length !== head.records) {
+    const message = `This backup is cut off: ${lines.length} of its ${head.records} records are there.`
+    throw new ControlError('ERR_CONTROL_BACKUP', message)
   }
   return { head, records }
 }

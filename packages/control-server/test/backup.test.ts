@@ -35,6 +35,15 @@ function recordsOf(backup: string): ReadonlyMap<string, unknown> {
   return new Map(records.toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }
 
+test('a backup that was cut off changes nothing', () => {
+  const world = new World()
+  joined(world, 1)
+  const whole = world.coordinator.backup()
+  const cut = whole.split('\n').slice(0, 2).join('\n')
+  expect(() => world.coordinator.restore(cut, world.now)).toThrow(/^This backup is cut off: /)
+  expect(world.coordinator.backup()).toBe(whole)
+})
+
 test.each([
   '',
   'x',

@@ -73,18 +73,13 @@ class Server implements PostgresServer {
   }
 
   async start(): Promise<void> {
-    const [program, args] = this.#command
-    // A group of its own, so that all its processes can be killed together.
-    this.#process = spawn(program, args, {
-      ...this.#user,
-      cwd: this.#folder,
-      stdio: 'ignore',
-      detached: true,
-    })
+    this.#process = this.#spawn()
     const end = Date.now() + START_TIMEOUT
     while (!(await answers(this.url))) {
-      if (Date.now() > end || this.#process.exitCode !== null) throw new Error('PostgreSQL does not start')
+      if (Date.now() > end) throw new Error('PostgreSQL does not start')
       await new Promise((resolve) => setTimeout(resolve, 50))
+      // It gives up while children of one that was killed are not quite gone.
+      if (this.#process.exitCode !== null) this.#process = this.#spawn()
     }
   }
 
@@ -95,6 +90,12 @@ class Server implements PostgresServer {
   async close(): Promise<void> {
     await this.#end('SIGKILL')
     rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  #spawn(): ChildProcess {
+    const [program, args] = this.#command
+    // A group of its own, so that all its processes can be killed together.
+    return spawn(program, args, { ...this.#user, cwd: this.#folder, stdio: 'ignore', detached: true })
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {

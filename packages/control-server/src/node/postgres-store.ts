@@ -10,6 +10,7 @@ import { migrate, missingSteps } from './migrate.ts'
 import { reasonOf, SqlStore } from './sql-store.ts'
 import type { SqlEngine } from './sql-store.ts'
 import { DEFAULT_NETWORK } from './sqlite-store.ts'
+import { TABLE_NAMES } from './sql-tables.ts'
 import type { Tables } from './sql-tables.ts'
 
 const CHANNEL = 'mesh_control'
@@ -48,9 +49,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
     return await SqlStore.open(engineOver(url, database), network)
   } catch (cause) {
     await database.destroy()
-    if (cause instanceof ControlError) throw cause
-    const message = `The database ${shown(url)} cannot be used: ${reasonOf(cause)}.`
-    throw new ControlError('ERR_CONTROL_STORE', message, { cause })
+    throw unusable(url, cause)
   }
 }
 
@@ -59,6 +58,8 @@ export async function missingPostgresSteps(url: string): Promise<readonly string
   const database = connect(url)
   try {
     return await missingSteps(database)
+  } catch (cause) {
+    throw unusable(url, cause)
   } finally {
     await database.destroy()
   }
@@ -81,11 +82,10 @@ function connect(url: string): Kysely<Tables> {
 
 async function allRows(database: Kysely<Tables>): Promise<Readonly<Record<string, readonly object[]>>> {
   const rows: Record<string, readonly object[]> = {}
-  for (const { name } of await database.introspection.getTables())
-    rows[name] = await database
-      .selectFrom(name as 'nodes')
-      .selectAll()
-      .execute()
+  const there = new Set((await database.introspection.getTables()).map(({ name }) => name))
+  // The database may be shared: other tables are nobody's business here.
+  for (const name of TABLE_NAMES)
+    if (there.has(name)) rows[name] = await database.selectFrom(name).selectAll().execute()
   return rows
 }
 
@@ -158,7 +158,17 @@ class Ear {
   }
 }
 
-/** A URL without its password, for messages. */
-function shown(url: string): string {
-  return url.replace(/\/\/([^:@/]*):[^@/]*@/, '//$1:***@')
+function unusable(url: string, cause: unknown): ControlError {
+  if (cause instanceof ControlError) return cause
+  const message = `The database${shown(url)} cannot be used: ${reasonOf(cause)}.`
+  return new ControlError('ERR_CONTROL_STORE', message, { cause })
+}
+
+/** What of a URL may stand in messages: nothing of one whose password cannot be told from the rest. */
+function shown(text: string): string {
+  const url = URL.parse(text)
+  if (!url) return ''
+  const password = url.password === '' ? '' : ':***'
+  const user = url.username === '' ? '' : `${url.username}${password}@`
+  return ` ${url.protocol}//${user}${url.host}${url.pathname}`
 }

@@ -48,6 +48,14 @@ export const TABLE_OF: Readonly<Record<Kind, RecordTable>> = {
   policies: 'policies',
 }
 
+/** The names of all tables. */
+export const TABLE_NAMES: readonly (keyof Tables)[] = [
+  'networks',
+  'servers',
+  'gone',
+  ...Object.values(TABLE_OF),
+]
+
 /** What of a record is a column of its own. */
 export const COLUMNS_OF: { readonly [K in Kind]: (record: Records[K]) => Readonly<Record<string, string>> } =
   {

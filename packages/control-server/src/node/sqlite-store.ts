@@ -1,7 +1,7 @@
 // The Store seat in one SQLite file, which needs no setting up. WAL with full synchronisation: what was committed is on
 // disk, and a process killed between two statements leaves none of a half transaction behind.
 
-import { chmodSync, closeSync, existsSync, openSync, statSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import type { SQLInputValue, StatementSync } from 'node:sqlite'
 import { Kysely, sql, SqliteDialect } from 'kysely'
@@ -85,10 +85,13 @@ function keepPrivate(path: string): void {
   chmodSync(path, 0o600)
 }
 
-/** Writes a whole copy of the file. */
+/** Writes a whole copy of the file, in the place of the one from an earlier migration. */
 function backUp(file: DatabaseSync, copy: string): void {
-  keepPrivate(copy)
-  file.prepare('VACUUM INTO ?').run(copy)
+  const aside = `${copy}.new`
+  rmSync(aside, { force: true })
+  keepPrivate(aside)
+  file.prepare('VACUUM INTO ?').run(aside)
+  renameSync(aside, copy)
 }
 
 function unusable(path: string, cause: unknown): ControlError {

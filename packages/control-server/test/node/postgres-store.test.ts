@@ -12,6 +12,22 @@ afterAll(async () => {
   if (typeof server !== 'string') await server.close()
 })
 
+test.each([
+  'postgres://mesh:secret@127.0.0.1:1/mesh',
+  'postgres://mesh:sec/ret@127.0.0.1:1/mesh',
+  'postgres://mesh:sec@ret@127.0.0.1:1/mesh',
+  'postgres://127.0.0.1:1/mesh?user=mesh&password=secret',
+])('threat 7: says that the database at %s cannot be used without its password', async (url) => {
+  for (const attempt of [() => openPostgresStore({ url }), () => missingPostgresSteps(url)]) {
+    const { message } = await attempt().then(
+      () => new Error('it can be used'),
+      (error: Error) => error,
+    )
+    expect(message).toMatch(/^The database .*cannot be used: .+\.$/)
+    expect(message).not.toMatch(/sec|ret/)
+  }
+})
+
 describe.skipIf(typeof server === 'string')('the PostgreSQL store', () => {
   const { url, kill, start } = bound()
 

@@ -73,6 +73,22 @@ describe('the SQLite store', () => {
     expect(readFileSync(path)).toEqual(before)
   })
 
+  test('saves an older file beside itself before every migration, whatever is there from the last one', async () => {
+    const path = freshPath()
+    await (await openSqliteStore(path)).close()
+    for (const from of [1, 2]) {
+      const older = new DatabaseSync(path)
+      older.exec("DELETE FROM mesh_migrations WHERE name = '002-policies'; DROP TABLE policies")
+      older.exec(`CREATE TABLE mark_${from} (id)`)
+      older.close()
+      await (await openSqliteStore(path)).close()
+      const saved = new DatabaseSync(`${path}.before-migration`, { readOnly: true })
+      expect(saved.prepare(`SELECT count(*) AS rows FROM mark_${from}`).get()).toEqual({ rows: 0 })
+      saved.close()
+      expect(statSync(`${path}.before-migration`).mode & 0o777).toBe(0o600)
+    }
+  })
+
   test('says which migrations are missing without running them', async () => {
     const path = freshPath()
     expect(await missingSqliteSteps(path)).toEqual(['001-records', '002-policies'])
