@@ -8,6 +8,10 @@ const RECORDS = 1_024
 const RECORD = 128
 const HEADER = 4
 const MAX_BYTES = RECORD - HEADER
+/** Where the length stands in a header of IPv4, and in one of IPv6, which does not count itself. */
+const LENGTH_V4 = 2
+const LENGTH_V6 = 4
+const IPV6_HEADER = 40
 /** Bytes in front of the records: how many were written. */
 const PREFIX = 64
 /** Bytes of one ring. */
@@ -42,7 +46,16 @@ export class FlowWriter {
     const length = Math.min(packet.length, MAX_BYTES)
     this.#words[at >> 2] = length
     for (let i = 0; i < length; i += 1) this.#bytes[at + HEADER + i] = packet[i] ?? 0
+    if (packet.length > MAX_BYTES) this.#shorten(at + HEADER)
     Atomics.store(this.#words, 0, (written + 1) | 0)
+  }
+
+  /** A filter refuses a packet that is longer by its header than it is: what was cut off says so. */
+  #shorten(at: number): void {
+    const isV4 = (this.#bytes[at] ?? 0) >> 4 === 4
+    const place = at + (isV4 ? LENGTH_V4 : LENGTH_V6)
+    this.#bytes[place] = 0
+    this.#bytes[place + 1] = isV4 ? MAX_BYTES : MAX_BYTES - IPV6_HEADER
   }
 }
 

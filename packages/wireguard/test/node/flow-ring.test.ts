@@ -1,4 +1,5 @@
 // What filters on several threads tell each other of the host's flows.
+import { IpPacket } from '@mesh/wire/ip'
 import { expect, test } from 'vitest'
 import { FLOW_RING_BYTES, FlowReader, FlowWriter } from '../../src/node/flow-ring.ts'
 
@@ -37,4 +38,19 @@ test('a reader that falls behind gets the newest flows, and a packet of any leng
   const ports = drain()
   expect(ports.length).toBeGreaterThanOrEqual(512)
   expect(ports).toEqual(Array.from({ length: ports.length }, (_, i) => 5_000 - ports.length + 1 + i))
+})
+
+test.each([
+  ['IPv4', Uint8Array.of(0x45, 0, 1200 >> 8, 1200 & 255, 0, 0, 0, 0, 64, 17), 1200],
+  ['IPv6', Uint8Array.of(0x60, 0, 0, 0, 1160 >> 8, 1160 & 255, 17, 64), 1200],
+])('the beginning of a long packet of %s is a packet that a filter understands', (_, header, length) => {
+  const memory = new SharedArrayBuffer(FLOW_RING_BYTES)
+  const reader = new FlowReader(memory)
+  const packet = new Uint8Array(length)
+  packet.set(header)
+  new FlowWriter(memory).note(packet, 0)
+  const view = new IpPacket()
+  const read: boolean[] = []
+  reader.drain((told) => read.push(view.read(told) && view.known))
+  expect(read).toEqual([true])
 })
