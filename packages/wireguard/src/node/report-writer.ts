@@ -31,7 +31,8 @@ export class ReportWriter {
   #datagrams: { bytes: Uint8Array; source: Endpoint | number }[] = []
   #packets: { bytes: Uint8Array; peer: PeerId }[] = []
   #sealed: { bytes: Uint8Array; peer: PeerId }[] = []
-  #sources: { peer: PeerId; source: Endpoint | number }[] = []
+  /** The last of each peer: one that is here and there takes no more room than others. */
+  readonly #sources = new Map<PeerId, Endpoint | number>()
   #ended: number[] = []
   #troubles: TroubleNews[] = []
   #confirmed: { peer: PeerId; localIndex: number }[] = []
@@ -67,7 +68,7 @@ export class ReportWriter {
     const same = last?.source === source
     if (same && now - last.at < SOURCE_AGAIN) return
     this.#heard.set(peer, { source, at: now })
-    this.#sources.push({ peer, source })
+    this.#sources.set(peer, source)
     this.#wait(now)
     if (!same) this.#urgent = true
   }
@@ -121,7 +122,7 @@ export class ReportWriter {
       datagrams: this.#datagrams,
       packets: this.#packets,
       sealed: this.#sealed,
-      sources: this.#sources,
+      sources: Array.from(this.#sources, ([peer, source]) => ({ peer, source })),
       peers: Array.from(this.#peers, ([peer, activity]) => ({
         peer: peer.id,
         activity,
@@ -147,7 +148,7 @@ export class ReportWriter {
     this.#datagrams = []
     this.#packets = []
     this.#sealed = []
-    this.#sources = []
+    this.#sources.clear()
     this.#ended = []
     this.#troubles = []
     this.#confirmed = []

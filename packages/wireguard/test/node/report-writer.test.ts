@@ -64,6 +64,19 @@ test('a peer that is forgotten is forgotten, and heard anew when it comes back',
   expect(posted.map(({ sources }) => sources.map(({ peer }) => peer))).toEqual([[1, 2], [1]])
 })
 
+test('threat 25: a peer that is everywhere at once takes one place in a report', () => {
+  const { writer, posted, hearAll } = openWriter()
+  for (let i = 0; i < MAX_REPORTS; i += 1) {
+    writer.ended(i)
+    writer.flush(0)
+  }
+  const elsewhere = { address: Uint8Array.of(192, 0, 2, 2), port: 8 }
+  for (let i = 0; i < 10_000; i += 1) writer.source(1, i % 2 === 0 ? SOMEWHERE : elsewhere, i)
+  hearAll()
+  writer.flush(10_000)
+  expect(posted.at(-1)?.sources).toEqual([{ peer: 1, source: elsewhere }])
+})
+
 test('a send that fails is told once a report for each place, and counted each time', () => {
   const { writer, posted } = openWriter()
   for (let i = 0; i < 100; i += 1) writer.trouble(-101, SOMEWHERE, 3, 0)
