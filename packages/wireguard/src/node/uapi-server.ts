@@ -1,8 +1,9 @@
 // Serves the UAPI of an interface on a Unix socket, where `wg` looks for it.
 import { chmod, mkdir, rm } from 'node:fs/promises'
 import { once } from 'node:events'
-import { connect, createServer, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { isMainThread } from 'node:worker_threads'
 import { formatUapiErrno, formatUapiStatus, UAPI_ERRNO, UapiReader, type UapiRequest } from '../plain/uapi.ts'
 import type { WireGuardNode } from './wireguard-node.ts'
 
@@ -40,7 +41,7 @@ export async function serveUapi(node: UapiTarget, name: string, folder = FOLDER)
     converse(node, socket)
   })
   server.maxConnections = MAX_CONVERSATIONS
-  server.listen(path)
+  listenAlone(server, path)
   await once(server, 'listening')
   await chmod(path, 0o600)
   let closing: Promise<void> | undefined
@@ -49,6 +50,14 @@ export async function serveUapi(node: UapiTarget, name: string, folder = FOLDER)
     await new Promise<void>((resolve) => void server.close(() => resolve())) // which removes the socket, too
   }
   return { path, close: () => (closing ??= close()) }
+}
+
+/** The mask closes the moment between bind and chmod. It is the whole process's, and a worker may not touch it. */
+function listenAlone(server: Server, path: string): void {
+  if (!isMainThread) return void server.listen(path)
+  const mask = process.umask(0o177)
+  server.listen(path)
+  process.umask(mask)
 }
 
 /** A socket that nobody answers at was left behind by a program that was killed. */

@@ -1,12 +1,13 @@
 import { once } from 'node:events'
+import { statSync } from 'node:fs'
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
+import { connect, Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSocket } from 'node:dgram'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { encodeUdpPacket } from '@mesh/wire/ip'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import {
   generateKeys,
   openWireGuard,
@@ -111,6 +112,21 @@ describe('openWireGuard', () => {
   })
 })
 
+/** Looks at the socket the moment it is there: when `listen` returns. */
+function spyOnBind(folder: string): { readonly modes: number[]; mockRestore(): void } {
+  const modes: number[] = []
+  const listen = Reflect.get(Server.prototype, 'listen') as (...given: unknown[]) => Server
+  const spy = vi.spyOn(Server.prototype, 'listen').mockImplementation(function (
+    this: Server,
+    ...given: unknown[]
+  ) {
+    const result = Reflect.apply(listen, this, given)
+    modes.push(statSync(join(folder, 'wgt.sock')).mode & 0o777)
+    return result
+  })
+  return { modes, mockRestore: () => spy.mockRestore() }
+}
+
 describe('the UAPI on its socket', () => {
   async function served() {
     const folder = await mkdtemp(join(tmpdir(), 'mesh-uapi-'))
@@ -163,5 +179,20 @@ describe('the UAPI on its socket', () => {
     const again = await serveUapi(subject, 'wgt', folder)
     expect(await say(again.path, 'get=1\n\n')).toMatch(/errno=0\n\n$/)
     await again.close()
+  })
+
+  test('is nobody else’s for no moment, whatever the process lets others do with its files', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'mesh-uapi-'))
+    folders.push(folder)
+    const mask = process.umask(0)
+    const watch = spyOnBind(folder)
+    try {
+      const uapi = await serveUapi(await node({}), 'wgt', folder)
+      await uapi.close()
+    } finally {
+      process.umask(mask)
+      watch.mockRestore()
+    }
+    expect(watch.modes).toEqual([0o600])
   })
 })
