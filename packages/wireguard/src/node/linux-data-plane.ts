@@ -26,10 +26,10 @@ import {
   type PlaneReport,
   type PlaneSocketNumbers,
 } from './plane-messages.ts'
+import { EndpointNumbers } from './endpoint-numbers.ts'
 import { FLOW_RING_BYTES } from './flow-ring.ts'
 import { PeerBooks } from './peer-books.ts'
 import { PlaneSockets } from './plane-sockets.ts'
-import { endpointKey } from './socket-address.ts'
 
 /** How often a thread may die within a time, in milliseconds, before it is given up. */
 const MAX_RESTARTS = 5
@@ -102,7 +102,7 @@ export class LinuxDataPlane implements DataPlane {
   readonly #priority = new Map<PeerId, Uint8Array>()
   /** Which sessions the threads have, whose, and how many of them. */
   readonly #sessions = new Map<number, { readonly peer: PeerId; lanes: number }>()
-  readonly #endpoints: Endpoint[] = []
+  readonly #endpoints = new EndpointNumbers()
   #outputs: DataPlaneOutputs | undefined
   #routes: readonly PeerRoutes[] = []
   /** What each thread told last. */
@@ -259,7 +259,7 @@ export class LinuxDataPlane implements DataPlane {
 
   /** Returns the endpoint that a source of the seat's callbacks stands for, where they came by the plane's sockets. */
   endpointOf(source: number): Endpoint | undefined {
-    return this.#endpoints[source]
+    return this.#endpoints.endpointOf(source)
   }
 
   /** Packets lost outside the seat's own reasons: not sent, not taken by the host, too many for the control thread. */
@@ -455,7 +455,7 @@ export class LinuxDataPlane implements DataPlane {
     if (messageType(bytes) === MESSAGE_TRANSPORT) return this.#openOn(bytes, source)
     if (typeof source === 'number') return this.#handUp(bytes, source, now)
     if (this.sockets.heard) return this.sockets.receive(bytes, source)
-    if (messageType(bytes) !== undefined) this.#handUp(bytes, this.#numberOf(source), now)
+    if (messageType(bytes) !== undefined) this.#handUp(bytes, this.#endpoints.numberOf(source), now)
   }
 
   #handUp(bytes: Uint8Array, source: number, now: number): void {
@@ -466,21 +466,11 @@ export class LinuxDataPlane implements DataPlane {
     if (typeof source === 'number') return this.#outputs?.onSource(peer, source)
     const { onEndpoint, roams } = this.#options
     if (roams) this.#post({ kind: 'path', peer, endpoint: source })
-    if (onEndpoint === undefined) this.#outputs?.onSource(peer, this.#numberOf(source))
+    if (onEndpoint === undefined) this.#outputs?.onSource(peer, this.#endpoints.numberOf(source))
     else onEndpoint(peer, source)
-  }
-
-  /** A number for an endpoint, good until a few thousand others have come. */
-  #numberOf(endpoint: Endpoint): number {
-    const key = endpointKey(endpoint)
-    const known = this.#endpoints.findIndex((one) => endpointKey(one) === key)
-    if (known >= 0) return known
-    if (this.#endpoints.length >= MAX_ENDPOINTS) this.#endpoints.length = 0
-    return this.#endpoints.push(endpoint) - 1
   }
 }
 
-const MAX_ENDPOINTS = 256
 const NO_SOCKETS: PlaneSocketNumbers = { v4: -1, v6: -1, segments: false }
 
 function batchOf(bytes: Uint8Array, peer: PeerId, source: number): PacketBuffer {

@@ -13,6 +13,7 @@ import type { PeerRoutes } from '../data-plane.ts'
 import type { PeerId } from '../packet-batch.ts'
 import type { PlanePeer } from '../plane-peer.ts'
 import type { WasmAead } from '../wasm/index.ts'
+import { EndpointNumbers } from './endpoint-numbers.ts'
 import { FlowReader, FlowWriter } from './flow-ring.ts'
 import { MESSAGE_IO_BYTES, MessageIo } from './message-io.ts'
 import { type ChosenAead, OPENSSL_SCRATCH } from './openssl-aead.ts'
@@ -25,12 +26,7 @@ import {
   type PlaneStart,
 } from './plane-messages.ts'
 import { ReportWriter } from './report-writer.ts'
-import {
-  decodeSocketAddress,
-  encodeSocketAddress,
-  endpointKey,
-  MAX_SOCKET_ADDRESS,
-} from './socket-address.ts'
+import { decodeSocketAddress, encodeSocketAddress, MAX_SOCKET_ADDRESS } from './socket-address.ts'
 
 /** Places in the owner's area of the arena. */
 const SENDING = OPENSSL_SCRATCH
@@ -49,8 +45,6 @@ const MAX_READ = VIRTIO_LENGTH + 65_535
 /** Packets in a round from which on a helper takes what the host sends; and how long it is quiet until it does no more. */
 const BUSY = 64
 const QUIET = 2
-/** Sources remembered by number; beyond it the memory begins anew. */
-const MAX_SOURCES = 4_096
 
 interface Path {
   readonly endpoint: Endpoint
@@ -74,8 +68,7 @@ export class PlaneThread implements PlaneCoreOutputs {
   readonly #showFlow = (packet: Uint8Array): void => void this.#core.judge.fromOverlay(packet)
   readonly #paths = new Map<PeerId, Path>()
   readonly #post: (news: PlaneNews) => void
-  #sources: Endpoint[] = []
-  #sourceNumbers = new Map<string, number>()
+  readonly #sources = new EndpointNumbers()
   readonly #lastName = new Uint8Array(MAX_SOCKET_ADDRESS)
   #lastSource = -1
   #tun: number
@@ -364,32 +357,19 @@ export class PlaneThread implements PlaneCoreOutputs {
     const bytes = this.#arena.bytes
     const last = this.#lastName
     const length = this.#receiving.nameLength
-    let same = this.#lastSource >= 0 && length > 0
+    let same = length > 0 && this.#sources.endpointOf(this.#lastSource) !== undefined
     for (let i = 0; same && i < length; i += 1) same = bytes[name + i] === last[i]
     if (same) return this.#lastSource
     const endpoint = decodeSocketAddress(bytes.subarray(name), this.#receiving.nameLength)
     if (endpoint === undefined) return -1
     last.set(bytes.subarray(name, name + MAX_SOCKET_ADDRESS))
-    this.#lastSource = this.#remember(endpoint)
+    this.#lastSource = this.#sources.numberOf(endpoint)
     return this.#lastSource
-  }
-
-  #remember(endpoint: Endpoint): number {
-    const key = endpointKey(endpoint)
-    const known = this.#sourceNumbers.get(key)
-    if (known !== undefined) return known
-    if (this.#sources.length === MAX_SOURCES) {
-      this.#sources = []
-      this.#sourceNumbers = new Map()
-    }
-    const number = this.#sources.push(endpoint) - 1
-    this.#sourceNumbers.set(key, number)
-    return number
   }
 
   #sourceOf(source: number): Endpoint | number {
     if (source >= FOREIGN_SOURCE) return source - FOREIGN_SOURCE
-    return this.#sources[source] ?? -1
+    return this.#sources.endpointOf(source) ?? -1
   }
 
   #openForeign(datagrams: readonly Uint8Array[], sources: readonly (Endpoint | number)[], now: number): void {
@@ -407,7 +387,7 @@ export class PlaneThread implements PlaneCoreOutputs {
   }
 
   #numberOf(source: Endpoint | number): number {
-    if (typeof source === 'object') return this.#remember(source)
+    if (typeof source === 'object') return this.#sources.numberOf(source)
     return source < 0 ? -1 : FOREIGN_SOURCE + source
   }
 
