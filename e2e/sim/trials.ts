@@ -6,8 +6,10 @@ import { describeHappening, type Happening } from './history.ts'
 import type { Town } from './town.ts'
 import { chainOf, partingOf, type Situation, wayOut } from './truth.ts'
 
-/** By then a node knows that its gateway has forgotten its mapping, and has another. */
-const EPOCH_CHECK = 62_000
+/** Once a node has heard that its gateway has forgotten its mapping, it has another in this time. */
+const REMAPPING = 2_000
+/** By then a node knows, and has another. */
+const EPOCH_CHECK = 60_000 + REMAPPING
 
 /** Something that lasts. */
 interface Spell {
@@ -20,6 +22,8 @@ interface Spell {
   readonly ways: 'direct' | 'all'
   /** The nodes it concerns; asked again when one has moved. */
   readonly whom: () => readonly number[]
+  /** A node that could not well talk with its gateway meanwhile. */
+  readonly isolates?: { readonly node: number; readonly asleep: boolean }
 }
 
 /** See the head of this file. */
@@ -32,6 +36,8 @@ export class Trials {
   readonly #lasting = new Map<string, number>()
   /** The spells that last, with what ends the troubles they brought. */
   readonly #spells = new Map<Spell, (() => void)[]>()
+  /** By when a node knows that its gateway has started anew, and since when it was kept from asking. */
+  readonly #news = new Map<number, { readonly by: number; readonly unheardSince: number }>()
 
   constructor(town: Town, situation: Situation, book: Book, note: (text: string) => void) {
     this.#town = town
@@ -67,7 +73,24 @@ export class Trials {
     this.#town.boxes[box]!.reset()
     const whom = (): number[] => this.#behind(box)
     if (this.#situation.boxes[box]!.portMapping === undefined) return this.#trouble(whom(), 'direct')()
+    const by = this.#town.net.clock.now() + EPOCH_CHECK
+    for (const node of whom()) this.#news.set(node, { by, unheardSince: Infinity })
     this.#begin({ name: `epoch ${box}`, duration: EPOCH_CHECK, ways: 'direct', whom, set: () => undefined })
+  }
+
+  /**
+   * Whoever was kept from asking for the epoch of a gateway that started anew asks again in at most the time for which
+   * it has asked in vain; and who slept, when its minute is over, of which no time has passed.
+   */
+  #reconnected(node: number, asleep: boolean, since: number): void {
+    const news = this.#news.get(node)
+    if (news === undefined || news.by <= since) return
+    const now = this.#town.net.clock.now()
+    const unheardSince = Math.min(news.unheardSince, since)
+    const duration = asleep ? EPOCH_CHECK : Math.min(EPOCH_CHECK, now - unheardSince + REMAPPING)
+    this.#news.set(node, { by: Math.max(news.by, now + duration), unheardSince })
+    const [name, whom] = [`epoch of node ${node}`, (): number[] => [node]]
+    this.#begin({ name, duration, ways: 'direct', whom, set: () => undefined })
   }
 
   /** Hears that a gateway has mapped a node's port: what used the port before must find its way anew. */
@@ -97,7 +120,9 @@ export class Trials {
         const set = (lasts: boolean): void => {
           link.loss = link.duplication = link.reorder = lasts ? happening.part : 0
         }
-        return { name: `wire ${happening.node}`, duration, ways: 'direct', whom: () => [happening.node], set }
+        const { node } = happening
+        const isolates = { node, asleep: false }
+        return { name: `wire ${node}`, duration, ways: 'direct', whom: () => [node], isolates, set }
       }
       case 'partition': {
         const [one, two] = happening.nodes
@@ -115,7 +140,12 @@ export class Trials {
           else clock.wake()
         }
         this.#begin(cut)
-        return { ...cut, name: `sleep ${happening.node}`, set }
+        return {
+          ...cut,
+          name: `sleep ${happening.node}`,
+          isolates: { node: happening.node, asleep: true },
+          set,
+        }
       }
       case 'block-udp': {
         const box = this.#town.boxes[happening.box]!
@@ -142,17 +172,19 @@ export class Trials {
     const set = (lasts: boolean): void => {
       link.up = !lasts
     }
-    return { name: `link ${node}`, duration, ways: 'all', whom: () => [node], set }
+    const isolates = { node, asleep: false }
+    return { name: `link ${node}`, duration, ways: 'all', whom: () => [node], isolates, set }
   }
 
   #begin(spell: Spell): void {
-    const { name, duration, set, ways, whom } = spell
+    const { name, duration, set, ways, whom, isolates } = spell
     const lasting = (by: number): number => (this.#lasting.get(name) ?? 0) + by
     this.#lasting.set(name, lasting(1))
     this.#spells.set(spell, [this.#trouble(whom(), ways)])
     set(true)
     const { clock } = this.#town.net
-    clock.at(clock.now() + duration, () => {
+    const since = clock.now()
+    clock.at(since + duration, () => {
       this.#lasting.set(name, lasting(-1))
       if (lasting(0) === 0) {
         set(false)
@@ -160,6 +192,7 @@ export class Trials {
       }
       for (const end of this.#spells.get(spell) ?? []) end()
       this.#spells.delete(spell)
+      if (isolates !== undefined) this.#reconnected(isolates.node, isolates.asleep, since)
     })
   }
 

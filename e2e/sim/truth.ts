@@ -35,9 +35,9 @@ export function canBeDirect(now: Situation, a: number, b: number): boolean | 'pe
   const promised = promises(now, a, b)
   if (isDirectBy({ ...now, boxes: promised }, a, b)) return true
   const hasRoamed = now.roamed.has(a) || now.roamed.has(b)
-  const lucky = now.boxes.map((box) => withMapping(box, fortune(box, hasRoamed)))
-  if (isDirectBy({ ...now, boxes: lucky }, a, b)) return 'perhaps'
-  return now.opensDoors && canBeSearched(now, a, b) ? 'perhaps' : false
+  const lucky = { ...now, boxes: now.boxes.map((box) => withMapping(box, fortune(box, hasRoamed))) }
+  if (isDirectBy(lucky, a, b)) return 'perhaps'
+  return now.opensDoors && canBeSearched(lucky, a, b) ? 'perhaps' : false
 }
 
 /**
@@ -148,16 +148,17 @@ function passes({ blocked }: Situation, ...chains: readonly Chain[]): boolean {
 }
 
 function canMeet(now: Situation, one: Standing, two: Standing): boolean {
-  const { mine, theirs } = below(one.chain, two.chain)
+  const { mine, theirs, common } = below(one.chain, two.chain)
   if (isOpenWithin(now, one, two) && canPunch(sideWithin(now, one, mine), sideWithin(now, two, theirs)))
     return true
-  // Through the outside of a NAT they share, where it sends back in what comes from within.
-  const outer = outermostNat(now, one.chain)
-  if (outer === undefined || outer !== outermostNat(now, two.chain)) return false
-  const upTo = ({ chain }: Standing): Chain => chain.slice(0, chain.indexOf(outer) + 1)
+  return common.some((box) => isNat(now, box) && now.boxes[box]!.hairpin && canTurnAt(now, one, two, box))
+}
+
+/** Through the outside of a NAT they share, which sends back in what comes from within. */
+function canTurnAt(now: Situation, one: Standing, two: Standing, box: number): boolean {
+  const upTo = ({ chain }: Standing): Chain => chain.slice(0, chain.indexOf(box) + 1)
   const [up, down] = [upTo(one), upTo(two)]
-  if (!now.boxes[outer]!.hairpin || !passes(now, up, down)) return false
-  return canPunch(sideWithin(now, one, up), sideWithin(now, two, down))
+  return passes(now, up, down) && canPunch(sideWithin(now, one, up), sideWithin(now, two, down))
 }
 
 /** A machine as it is seen from beyond the first boxes of its chain. */

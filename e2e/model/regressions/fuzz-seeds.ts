@@ -26,4 +26,23 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
   { seed: 2258, found: "the model did not know of the mapping of one's former self" },
   { seed: 2343, found: 'the simulator began with a gateway that had only just started' },
   { seed: 2348, found: 'the model allowed no packet to be under way while two handshakes cross' },
+  { seed: 4192, found: 'the model allowed no search by who roamed to behind a port that is kept by luck' },
+  { seed: 5076, found: 'answers that were asked for counted as a flood where many share an address' },
+  {
+    seed: 5381,
+    found: 'the model let only the outermost NAT that two share send back in what comes from within',
+  },
+  { seed: 5407, found: 'the model let a node whose wire was cut know that its gateway restarted' },
+  { seed: 6250, found: 'the model allowed no search by one behind a kept port for who roamed to a hard NAT' },
+  { seed: 6302, found: 'the model allowed no search for who was plugged in again where it had been' },
+  {
+    seed: 6527,
+    found: 'the model did not know that two mapped ports meet at their own gateway, not only at the last',
+  },
+  { seed: 8087, found: 'the model let a node know of a restart of its gateway that it slept through' },
+  {
+    seed: 8100,
+    found: 'a question about the epoch of a gateway that was lost was not said again for a minute',
+  },
+  { seed: 8394, found: 'the model forgot a gateway within that sends back what guests send to its outside' },
 ]

@@ -1,7 +1,9 @@
 // Who may have a handshake message worked on (data-plane.md 1.4). Working on one costs four agreements, and anyone
 // can make them be sent; so under load a sender must first show, by a cookie, that it receives where it sends from.
 // A host that sends too much counts as under load by itself, so that one flooder does not cost the others a cookie.
+// Responses do not count there: each was asked for, and many peers behind one NAT may answer at the same moment.
 import { type Crypto, cookieFor, hasMac2, KEY_LENGTH, MAC_LENGTH, type RandomSource } from '@mesh/noise'
+import { MESSAGE_RESPONSE } from '@mesh/wire/wireguard'
 import { COOKIE_REFRESH_TIME, UNDER_LOAD_QUEUE, UNDER_LOAD_TIME } from './constants.ts'
 import { HostLimits } from './host-limits.ts'
 
@@ -29,6 +31,7 @@ export class Doorkeeper {
   }
 
   /**
+   * @param message - An initiation, or a response to a handshake of ours that waits for it.
    * @param source - Bytes that name where the message came from, port included (threat 23); `undefined` for nobody
    * in particular. A cookie is good for all of it, but a host has as many ports as it likes: limits go by host.
    * @param waiting - How many messages wait to be worked on.
@@ -38,7 +41,8 @@ export class Doorkeeper {
     if (this.#isProven(message, source, now)) {
       return source === undefined || this.#proven.take(source, now) ? 'work' : 'drop'
     }
-    const calm = source === undefined || this.#claimed.take(source, now)
+    const isLimited = source !== undefined && message[0] !== MESSAGE_RESPONSE
+    const calm = !isLimited || this.#claimed.take(source, now)
     return calm && now >= this.#loadedUntil ? 'work' : 'cookie'
   }
 

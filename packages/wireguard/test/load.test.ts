@@ -2,7 +2,7 @@ import { nodeCrypto } from '@mesh/noise/node'
 import { type Crypto, hasMac2, nobleCrypto, openCookieReply, macKeysOf, mac1Of } from '@mesh/noise'
 import { seededRandom } from '@mesh/sansio'
 import { describe, expect, test } from 'vitest'
-import { type PeerConfig, WireGuard, type WireGuardOutput } from '../src/index.ts'
+import { ACTIVITY, type PeerConfig, WireGuard, type WireGuardOutput } from '../src/index.ts'
 import { Peer } from '../src/peer.ts'
 
 const WALL = 1_700_000_000_000
@@ -155,6 +155,27 @@ describe('threat 23: one flooder', () => {
     const other = Uint8Array.of(0, 7, ...new Uint8Array(16).fill(1))
     for (let i = 0; i < 100; i += 1) bob.handleDatagram(flood, 1, other.with(17, i), 0) // all of one /64
     expect(bob.drops['cookie-sent']).toBe(995 + 95)
+  })
+
+  test('whoever is asked may answer, however many share an address', () => {
+    const bob = machine(2)
+    const keys = Array.from({ length: 20 }, (_, i) => i + 40)
+    bob.setPeers(
+      keys.map((key) => peer(key, machine(key).publicKey)),
+      0,
+    )
+    for (const key of keys) bob.handleActivity(key, ACTIVITY.needSession, 0)
+    const initiations = drain(bob).flatMap((output) => (output.kind === 'transmit' ? [output] : []))
+    for (const { peer: key, datagram } of initiations) {
+      const other = machine(key)
+      other.setPeers([peer(1, bob.publicKey)], 0)
+      other.handleDatagram(datagram, 1, name(1), 0)
+      const [response = new Uint8Array()] = transmits(drain(other))
+      bob.handleDatagram(response, 1, socketName(1, key), 0)
+    }
+    bob.handleTimeout(10)
+    expect(drain(bob).filter((output) => output.kind === 'session').length).toBe(20)
+    expect(bob.drops['cookie-sent']).toBe(0)
   })
 
   test('who floods in another host’s name cannot keep it out: with its cookie it has a limit of its own', () => {

@@ -2,7 +2,7 @@
 // notices when the gateway has forgotten, and takes the mapping back in the end (data-plane.md section 6).
 import type { Machine, RandomSource } from '@mesh/sansio'
 import { type Endpoint, endpointsEqual, formatAddress, isPrivate } from '@mesh/wire/ip'
-import { askNatPmp } from './ask-nat-pmp.ts'
+import { askNatPmp, RESPONSE_WAIT } from './ask-nat-pmp.ts'
 import { askPcp } from './ask-pcp.ts'
 import { askUpnp, type UpnpMapping, upnpRelease } from './ask-upnp.ts'
 import type { Dialogue, Happening, Setting, Wanted } from './dialogue.ts'
@@ -51,6 +51,8 @@ export class PortMapper implements Machine<PortMapperOutput> {
   /** When to ask for a mapping, or for its renewal. */
   #askAt = Infinity
   #checkAt = Infinity
+  /** How soon the epoch is asked for again unless there is an answer; each time twice as long. */
+  #recheckAfter = RESPONSE_WAIT
   #retryAfter = FIRST_RETRY_INTERVAL
   #now = 0
 
@@ -204,7 +206,8 @@ export class PortMapper implements Machine<PortMapperOutput> {
     const longer = Math.min(this.#retryAfter * 2, RETRY_INTERVAL)
     this.#retryAfter = left === Infinity ? longer : FIRST_RETRY_INTERVAL
     const hasEpoch = this.#mapping !== undefined && this.#mapping.service !== 'upnp'
-    this.#checkAt = hasEpoch ? this.#now + EPOCH_CHECK_INTERVAL : Infinity
+    if (hasEpoch) this.#planCheck(this.#now)
+    else this.#checkAt = Infinity
   }
 
   #stop(): void {
@@ -226,12 +229,20 @@ export class PortMapper implements Machine<PortMapperOutput> {
     if (happening.kind !== 'nat-pmp' && happening.kind !== 'pcp') return
     const watch = happening.kind === 'nat-pmp' ? this.#pmpEpoch : this.#pcpEpoch
     const lost = watch.note(happening.response.epoch, now)
-    const isOurs = this.#mapping?.service === happening.kind
-    if (lost && isOurs && this.#dialogue === undefined) this.#askAt = now
+    if (this.#mapping?.service !== happening.kind || this.#dialogue !== undefined) return
+    this.#planCheck(now)
+    if (lost) this.#askAt = now
   }
 
-  #checkEpoch(now: number): void {
+  #planCheck(now: number): void {
     this.#checkAt = now + EPOCH_CHECK_INTERVAL
+    this.#recheckAfter = RESPONSE_WAIT
+  }
+
+  /** An answer puts the next check off; without one the question may be lost, and is soon said again. */
+  #checkEpoch(now: number): void {
+    this.#checkAt = now + this.#recheckAfter
+    this.#recheckAfter = Math.min(this.#recheckAfter * 2, EPOCH_CHECK_INTERVAL)
     if (this.#gateway === undefined || this.#dialogue !== undefined) return
     const { address, self } = this.#gateway
     const isPmp = this.#mapping?.service === 'nat-pmp'

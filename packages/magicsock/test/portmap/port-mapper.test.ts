@@ -113,6 +113,33 @@ describe('the life of a mapping', () => {
     },
   )
 
+  test.each(['natPmp', 'pcp'] as const)(
+    'a gateway that restarts (%s) is asked again though the question about its epoch was lost',
+    (kind) => {
+      const home = new Home({ [kind]: {} })
+      home.run(5 * 60_000)
+      const mapRequests = (): number => home.asked.filter((request) => request.includes('map 7200')).length
+      const before = mapRequests()
+      home.reboot()
+      home.manners = {}
+      const questions = home.asked.length
+      while (home.asked.length === questions) home.run(100)
+      home.manners = { [kind]: {} }
+      home.run(1_000)
+      expect(mapRequests()).toBe(before + 1)
+    },
+  )
+
+  test('a gateway that says its epoch no more is asked for it once a minute in the end', () => {
+    const home = new Home({ natPmp: {} })
+    home.run(60_000)
+    home.manners = {}
+    home.run(20 * 60_000)
+    const before = home.asked.length
+    home.run(10 * 60_000)
+    expect(home.asked.slice(before)).toEqual(Array.from({ length: 10 }, () => 'pmp address'))
+  })
+
   test('another outside port is news', () => {
     const home = new Home({ natPmp: {} })
     home.run(1_000)
