@@ -29,6 +29,8 @@ export interface OpenPeerRelayOptions {
   readonly staticEndpoints?: readonly Endpoint[]
   /** Loopback addresses are endpoints like any other: for several nodes on one machine. */
   readonly allowLoopback?: boolean
+  /** Says which local addresses to name to clients. Default: `localAddresses`. Asked again every few seconds. */
+  readonly readAddresses?: () => IpAddress[]
   /** Sockets to use instead of the system's own. */
   readonly sockets?: DatagramSocket
   /** A faster X25519 than the portable one. */
@@ -69,7 +71,7 @@ class RunningPeerRelay implements PeerRelayHandle {
   readonly #sockets: DatagramSocket
   readonly #machine: PeerRelay
   readonly #driver: Driver
-  readonly #allowLoopback: boolean
+  readonly #readAddresses: () => IpAddress[]
   #addresses: IpAddress[] = []
   #stopPolling: () => void = () => undefined
   #closed = false
@@ -78,13 +80,14 @@ class RunningPeerRelay implements PeerRelayHandle {
     const { port = 0, clock = systemClock, random = systemRandom, staticEndpoints, x25519 } = options
     this.#clock = clock
     this.#sockets = sockets
-    this.#allowLoopback = options.allowLoopback === true
+    const allowLoopback = options.allowLoopback === true
+    this.#readAddresses = options.readAddresses ?? ((): IpAddress[] => localAddresses(allowLoopback))
     this.#machine = new PeerRelay({
       underlay: { sendDatagram: (to, bytes) => sockets.send(bytes, to) },
       random,
       now: clock.now(),
       fixedPort: port !== 0,
-      allowLoopback: this.#allowLoopback,
+      allowLoopback,
       ...(staticEndpoints === undefined ? {} : { staticEndpoints }),
       ...(x25519 === undefined ? {} : { x25519 }),
     })
@@ -140,7 +143,7 @@ class RunningPeerRelay implements PeerRelayHandle {
   }
 
   #pollInterfaces(): void {
-    const addresses = localAddresses(this.#allowLoopback)
+    const addresses = this.#addressesNow()
     if (addresses.map(formatAddress).join() !== this.#addresses.map(formatAddress).join()) {
       this.#addresses = addresses
       this.#machine.setLocalAddresses(addresses, this.#sockets.ports, this.#clock.now())
@@ -148,5 +151,14 @@ class RunningPeerRelay implements PeerRelayHandle {
     }
     const next = this.#clock.now() + INTERFACE_POLL_INTERVAL
     this.#stopPolling = this.#clock.at(next, () => this.#pollInterfaces())
+  }
+
+  /** A system that cannot tell its addresses for a moment (it is out of file descriptors) has those it had. */
+  #addressesNow(): IpAddress[] {
+    try {
+      return this.#readAddresses()
+    } catch {
+      return this.#addresses
+    }
   }
 }

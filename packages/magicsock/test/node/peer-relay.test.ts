@@ -1,6 +1,8 @@
 // Two magicsocks that may only meet at a third node's peer relay, on real sockets of this machine.
 import { generatePrivateKey, publicKeyOf } from '@mesh/keys'
+import { ManualClock } from '@mesh/sansio'
 import { systemRandom } from '@mesh/sansio/node'
+import { parseAddress } from '@mesh/wire/ip'
 import { expect, test } from 'vitest'
 import {
   type MagicSockHandle,
@@ -68,4 +70,23 @@ test('D18, D19: datagrams of two nodes go through the peer relay of a third', as
   expect(a.sock.status(2)?.peerRelay?.port).toBe(relay.ports.v4)
   expect(relay.sessions[0]?.clients[0].packets).toBeGreaterThan(0)
   await Promise.all([a.sock.close(), b.sock.close(), c.sock.close(), relay.close()])
+})
+
+test('a system that cannot tell its addresses for a moment does not end a peer relay', async () => {
+  const clock = new ManualClock()
+  const told = [parseAddress('127.0.0.1')!]
+  let reads = 0
+  const relay = await openPeerRelay({
+    allowLoopback: true,
+    clock,
+    readAddresses: () => {
+      reads += 1
+      if (reads === 2) throw new Error('EMFILE')
+      return told
+    },
+  })
+  for (let polls = 0; polls < 3; polls += 1) clock.advanceBy(5_000)
+  expect(reads).toBe(4)
+  expect(relay.endpoints.map(({ endpoint }) => endpoint.address)).toEqual(told)
+  await relay.close()
 })
