@@ -5,7 +5,7 @@ import { isDisco } from '@mesh/wire/disco'
 import type { Endpoint, IpAddress } from '@mesh/wire/ip'
 import { AskedPings } from './asked-pings.ts'
 import { Calls } from './calls.ts'
-import { Conversation } from './conversation.ts'
+import type { Conversation } from './conversation.ts'
 import type { SocketPorts } from './datagram-socket.ts'
 import { DiscoDirectory } from './disco-directory.ts'
 import { Dispatcher } from './dispatcher.ts'
@@ -18,9 +18,9 @@ import type { MagicSockOptions } from './options.ts'
 import { OtherWays } from './other-ways.ts'
 import type { MagicSockOutput, PingWay } from './output.ts'
 import type { PeerConfig, PeerId, PeerStatus } from './peer-config.ts'
-import { explainPeer, pathOf } from './peer-path.ts'
+import { explainPeer } from './peer-path.ts'
 import type { TunnelGrantor } from './peer-relay/grantor.ts'
-import { type Peer, type PeerHost, SESSION_ACTIVE_TIMEOUT } from './peer.ts'
+import { type Peer, SESSION_ACTIVE_TIMEOUT } from './peer.ts'
 import { checkKeyLength, PeerSet } from './peer-set.ts'
 import type { PortMapServices } from './portmap/mapping.ts'
 import type { Receiver } from './receiver.ts'
@@ -29,9 +29,18 @@ import { Relays } from './relays.ts'
 import { ERROR_REBIND_THROTTLE, meansBrokenSocket, meansUnreachable } from './send-errors.ts'
 import { Sender } from './sender.ts'
 import { isRelaySource, Sources } from './sources.ts'
-import { Surroundings } from './surroundings.ts'
+import type { Surroundings } from './surroundings.ts'
 import { countPacket } from './traffic.ts'
-import { discoDatagram, openPortSearch, openReceiver, openTunnels, type Rooms } from './wiring.ts'
+import {
+  type Ground,
+  hostForPeers,
+  openConversation,
+  openPortSearch,
+  openReceiver,
+  openSurroundings,
+  openTunnels,
+  type Rooms,
+} from './wiring.ts'
 
 /**
  * Finds and keeps the best path to each peer.
@@ -79,20 +88,25 @@ export class MagicSock implements Machine<MagicSockOutput> {
       closeRelay: (region) => this.#out.push({ kind: 'close-relay', region }),
     })
     this.#sender = new Sender(options.underlay, this.#relays)
-    this.#surroundings = this.#openSurroundings(options)
-    this.#conversation = this.#openConversation(nodeKey)
-    this.#calls = new Calls(this.#surroundings, this.#conversation)
-    const rooms: Rooms = {
+    const ground: Ground = {
+      random,
       directory: this.#directory,
-      surroundings: this.#surroundings,
-      conversation: this.#conversation,
+      relays: this.#relays,
       sources: this.#sources,
-      peer: (id) => this.#peers.get(id),
+      peers: () => this.#peers,
+      otherWays: () => this.#otherWays,
       put: (output) => this.#out.push(output),
       drop: (reason) => this.#drop(reason),
       rearm: () => (this.#rearm = true),
     }
-    const ports = options.canOpenDoors === true ? openPortSearch(rooms, random) : undefined
+    this.#surroundings = openSurroundings(options, ground, {
+      isIdle: (now) => this.#peers.size === 0 || now - this.#dispatcher.lastSend > SESSION_ACTIVE_TIMEOUT,
+      noteSurroundings: (report, changed, now) => this.#noteSurroundings(report, changed, now),
+    })
+    this.#conversation = openConversation(nodeKey, ground, this.#asked)
+    this.#calls = new Calls(this.#surroundings, this.#conversation)
+    const rooms: Rooms = { ...ground, surroundings: this.#surroundings, conversation: this.#conversation }
+    const ports = options.canOpenDoors === true ? openPortSearch(rooms) : undefined
     this.#dispatcher = new Dispatcher(
       this.#sender,
       { ...rooms, wake: (now) => this.#surroundings.wake(now) },
@@ -100,7 +114,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
     )
     this.#otherWays = new OtherWays(openTunnels(rooms), ports)
     this.#receiver = openReceiver(rooms, this.#otherWays)
-    this.#peers = new PeerSet(this.#directory, this.#hostForPeers(), {
+    this.#peers = new PeerSet(this.#directory, hostForPeers(rooms, this.#calls, this.#timed), {
       noteRemoved: (peer) => this.#forget(peer),
       noteDiscoKey: (peer, restarted) => {
         this.#conversation.forgetPeer(peer)
@@ -459,69 +473,5 @@ export class MagicSock implements Machine<MagicSockOutput> {
   #consume(reason: DropReason): 'consumed' {
     this.#drop(reason)
     return 'consumed'
-  }
-
-  #openSurroundings({ random, allowLoopback, fixedPort, ...can }: MagicSockOptions): Surroundings {
-    const relays = this.#relays
-    return new Surroundings(
-      { random, allowLoopback: allowLoopback === true, fixedPort: fixedPort === true },
-      {
-        sendStun: (to, bytes) => this.#out.push({ kind: 'datagram', to, bytes }),
-        measureRelay: can.canMeasureRelays
-          ? (region) => this.#out.push({ kind: 'measure-relay', region })
-          : undefined,
-        checkCaptivePortal: can.canCheckCaptivePortal
-          ? () => this.#out.push({ kind: 'check-captive-portal' })
-          : undefined,
-        isIdle: (now) => this.#peers.size === 0 || now - this.#dispatcher.lastSend > SESSION_ACTIVE_TIMEOUT,
-        get home() {
-          return relays.home
-        },
-        get homeHeardAt() {
-          return relays.homeHeardAt
-        },
-        noteSurroundings: (report, changed, now) => this.#noteSurroundings(report, changed, now),
-      },
-    )
-  }
-
-  #openConversation(nodeKey: Uint8Array): Conversation {
-    return new Conversation(this.#directory, nodeKey, this.#random, {
-      transmit: (to, packet) =>
-        this.#out.push({ kind: 'datagram', to, bytes: discoDatagram(to, packet, false) }),
-      transmitRelay: (region, peer, bytes, now) => {
-        this.#relays.noteWrite(region, now)
-        this.#out.push({ kind: 'relay', region, to: peer.config.nodeKey, bytes })
-      },
-      relayFor: (peer, now) => this.#relays.route(peer.id, peer.config.homeRelay, now),
-      peerByKey: (key) => this.#peers.byKey(key),
-      noteSource: (from, peer) => this.#sources.assign(from, peer),
-      handleOtherWays: (message, peer, now) => this.#otherWays.handleMessage(message, peer, now),
-      noteTunnelPing: (from, now) => this.#otherWays.handleTunnelPing(from, now),
-      noteTunnelPong: (ping, now) => this.#otherWays.handleTunnelPong(ping, now),
-      noteResult: (asked, result) => this.#asked.end(asked, result),
-      drop: (reason) => this.#drop(reason),
-    })
-  }
-
-  #hostForPeers(): PeerHost {
-    const surroundings = this.#surroundings
-    return {
-      get loopback() {
-        return surroundings.loopback
-      },
-      random: this.#random,
-      sendPing: (peer, to, purpose, asked, now) => this.#conversation.sendPing(peer, to, purpose, asked, now),
-      sendCallMeMaybe: (peer, now) => this.#calls.make(peer, now),
-      seekOtherWays: (peer, now) => this.#otherWays.seek(peer, now),
-      noteTimer: (peer) => {
-        this.#timed.add(peer)
-        this.#rearm = true
-      },
-      notePathChange: (peer) => {
-        const path = pathOf(peer, this.#relays)
-        this.#out.push({ kind: 'event', event: 'path-changed', peer: peer.id, path })
-      },
-    }
   }
 }

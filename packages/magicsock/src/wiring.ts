@@ -3,29 +3,36 @@
 import type { RandomSource } from '@mesh/sansio'
 import type { DiscoMessage } from '@mesh/wire/disco'
 import { encodeGeneve, GENEVE_DISCO } from '@mesh/wire/geneve'
-import type { Conversation } from './conversation.ts'
+import type { AskedPings } from './asked-pings.ts'
+import type { Calls } from './calls.ts'
+import { Conversation } from './conversation.ts'
 import type { DiscoDirectory } from './disco-directory.ts'
 import type { DropReason } from './drops.ts'
 import type { Hop } from './hop.ts'
+import type { MagicSockOptions } from './options.ts'
 import type { OtherWays } from './other-ways.ts'
 import type { MagicSockOutput } from './output.ts'
-import type { PeerId } from './peer-config.ts'
+import { pathOf } from './peer-path.ts'
 import { TunnelSeeker } from './peer-relay/tunnel-seeker.ts'
-import type { Peer } from './peer.ts'
+import type { PeerSet } from './peer-set.ts'
+import type { Peer, PeerHost } from './peer.ts'
 import { Doors } from './port-search/doors.ts'
 import { PortSearch } from './port-search/port-search.ts'
 import { Receiver } from './receiver.ts'
+import type { Relays } from './relays.ts'
 import type { Sources } from './sources.ts'
-import type { Surroundings } from './surroundings.ts'
+import { Surroundings, type SurroundingsHost } from './surroundings.ts'
 
-/** The rooms that others lean on, and what all of them may do. */
-export interface Rooms {
+/** What is there before the rooms, and what all of them may do. */
+export interface Ground {
+  readonly random: RandomSource
   readonly directory: DiscoDirectory
-  readonly surroundings: Surroundings
-  readonly conversation: Conversation
+  readonly relays: Relays
   readonly sources: Sources
-  /** Finds a peer. */
-  peer(id: PeerId): Peer | undefined
+  /** The peers, once there are any. */
+  peers(): PeerSet
+  /** The other ways, once they are there. */
+  otherWays(): OtherWays
   /** Has the owner do something. */
   put(output: MagicSockOutput): void
   /** Counts a dropped packet. */
@@ -34,10 +41,84 @@ export interface Rooms {
   rearm(): void
 }
 
+/** The rooms that others lean on. */
+export interface Rooms extends Ground {
+  readonly surroundings: Surroundings
+  readonly conversation: Conversation
+}
+
 /** Returns the datagram that carries a disco packet to a hop: the packet itself, or in a tunnel's header. */
 export function discoDatagram(to: Hop, packet: Uint8Array, control: boolean): Uint8Array {
   const { vni } = to
   return vni === undefined ? packet : encodeGeneve({ protocol: GENEVE_DISCO, control, vni, payload: packet })
+}
+
+/** Returns the surroundings, which look around for as long as the machine is not idle. */
+export function openSurroundings(
+  { random, allowLoopback, fixedPort, ...can }: MagicSockOptions,
+  ground: Ground,
+  machine: Pick<SurroundingsHost, 'isIdle' | 'noteSurroundings'>,
+): Surroundings {
+  const { relays } = ground
+  return new Surroundings(
+    { random, allowLoopback: allowLoopback === true, fixedPort: fixedPort === true },
+    {
+      ...machine,
+      sendStun: (to, bytes) => ground.put({ kind: 'datagram', to, bytes }),
+      measureRelay: can.canMeasureRelays
+        ? (region) => ground.put({ kind: 'measure-relay', region })
+        : undefined,
+      checkCaptivePortal: can.canCheckCaptivePortal
+        ? () => ground.put({ kind: 'check-captive-portal' })
+        : undefined,
+      get home() {
+        return relays.home
+      },
+      get homeHeardAt() {
+        return relays.homeHeardAt
+      },
+    },
+  )
+}
+
+/** Returns the conversation by disco. */
+export function openConversation(nodeKey: Uint8Array, ground: Ground, asked: AskedPings): Conversation {
+  const { directory, random, relays, sources } = ground
+  return new Conversation(directory, nodeKey, random, {
+    transmit: (to, packet) => ground.put({ kind: 'datagram', to, bytes: discoDatagram(to, packet, false) }),
+    transmitRelay: (region, peer, bytes, now) => {
+      relays.noteWrite(region, now)
+      ground.put({ kind: 'relay', region, to: peer.config.nodeKey, bytes })
+    },
+    relayFor: (peer, now) => relays.route(peer.id, peer.config.homeRelay, now),
+    peerByKey: (key) => ground.peers().byKey(key),
+    noteSource: (from, peer) => sources.assign(from, peer),
+    handleOtherWays: (message, peer, now) => ground.otherWays().handleMessage(message, peer, now),
+    noteTunnelPing: (from, now) => ground.otherWays().handleTunnelPing(from, now),
+    noteTunnelPong: (ping, now) => ground.otherWays().handleTunnelPong(ping, now),
+    noteResult: (ping, result) => asked.end(ping, result),
+    drop: (reason) => ground.drop(reason),
+  })
+}
+
+/** Returns what peers ask of the machine. `timed` is the set of those that have a timer. */
+export function hostForPeers(rooms: Rooms, calls: Calls, timed: Set<Peer>): PeerHost {
+  const { surroundings, conversation, relays, random } = rooms
+  return {
+    get loopback() {
+      return surroundings.loopback
+    },
+    random,
+    sendPing: (peer, to, purpose, asked, now) => conversation.sendPing(peer, to, purpose, asked, now),
+    sendCallMeMaybe: (peer, now) => calls.make(peer, now),
+    seekOtherWays: (peer, now) => rooms.otherWays().seek(peer, now),
+    noteTimer: (peer) => {
+      timed.add(peer)
+      rooms.rearm()
+    },
+    notePathChange: (peer) =>
+      rooms.put({ kind: 'event', event: 'path-changed', peer: peer.id, path: pathOf(peer, relays) }),
+  }
 }
 
 /** Returns the seeker of tunnels on peer relays. */
@@ -60,8 +141,8 @@ export function openTunnels(rooms: Rooms): TunnelSeeker {
 }
 
 /** Returns the two sides of a search for ports. */
-export function openPortSearch(rooms: Rooms, random: RandomSource): { doors: Doors; search: PortSearch } {
-  const { surroundings, conversation } = rooms
+export function openPortSearch(rooms: Rooms): { doors: Doors; search: PortSearch } {
+  const { surroundings, conversation, random } = rooms
   const host = {
     get report() {
       return surroundings.report
@@ -93,7 +174,7 @@ export function openReceiver(rooms: Rooms, otherWays: OtherWays): Receiver {
       rooms.rearm()
       return surroundings.handleResponse(bytes, now)
     },
-    peer: (id) => rooms.peer(id),
+    peer: (id) => rooms.peers().get(id),
     drop: (reason) => rooms.drop(reason),
   })
 }
