@@ -109,18 +109,19 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
   const secure = tls && createTlsServer({ ...LIMITS, ...tls, ...TLS_LIMITS })
   const server = secure ?? createServer(LIMITS)
   server.maxConnections = MAX_CONNECTIONS
+  const { store } = options
+  const name = options.server ?? nameServer()
+  const { servers } = await store.attend(name)
+  const records = await store.since(0)
+  // From here on nothing is waited for until every request that may come has somebody who answers it.
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host, port }, resolve)
   })
   const url = urlOf(secure ? 'https' : 'http', host, (server.address() as AddressInfo).port)
   const serverUrl = (options.serverUrl ?? url).replace(/\/+$/, '')
-  const { store } = options
-  const name = options.server ?? nameServer()
   let coordinator: Coordinator
   try {
-    const { servers } = await store.attend(name)
-    const records = await store.since(0)
     const system = { wallClock: Date.now, random: systemRandom, hash: hashSecret, now: systemClock.now() }
     coordinator = new Coordinator({ ...rest, ...system, serverUrl, records, server: name, servers })
   } catch (error) {

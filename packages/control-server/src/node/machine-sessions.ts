@@ -121,7 +121,7 @@ export class MachineSessions {
       case 'map-response':
         return void this.#sendMap(exchange, output.response)
       case 'open':
-        return this.#snapshots.add(output.exchange)
+        return this.#snapshots.add(output.exchange, link.machineKey)
       case 'refuse':
         return exchange.sendText(output.status, output.text)
       case 'taken':

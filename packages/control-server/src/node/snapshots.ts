@@ -4,6 +4,9 @@
 /** The most bytes of snapshots on their way. */
 const MAX_UNDER_WAY = 64 << 20
 
+/** How many of one machine may be on their way: what it does not take, others must not wait for. */
+export const MAX_UNTAKEN = 4
+
 /** How long to wait when none may be made at the moment, milliseconds. */
 const RETRY_AFTER = 2
 
@@ -18,7 +21,10 @@ export interface SnapshotsOptions {
 /** Makes snapshots when there is room. */
 export class Snapshots {
   readonly #options: SnapshotsOptions
-  readonly #waiting = new Set<number>()
+  /** Exchanges, with the machines that ask. */
+  readonly #waiting = new Map<number, string>()
+  /** How many are on their way to each machine. */
+  readonly #untaken = new Map<string, number>()
   #underWay = 0
   #cancelNext: (() => void) | undefined
 
@@ -26,9 +32,9 @@ export class Snapshots {
     this.#options = options
   }
 
-  /** Lines an exchange up. */
-  add(exchange: number): void {
-    this.#waiting.add(exchange)
+  /** Lines an exchange of a machine up. */
+  add(exchange: number, machine: string): void {
+    this.#waiting.set(exchange, machine)
     this.#wake()
   }
 
@@ -44,7 +50,7 @@ export class Snapshots {
   }
 
   #wake(): void {
-    if (this.#cancelNext || this.#waiting.size === 0 || this.#underWay >= MAX_UNDER_WAY) return
+    if (this.#cancelNext || this.#underWay >= MAX_UNDER_WAY || !this.#first()) return
     const next = (): void => {
       this.#cancelNext = undefined
       if (this.#options.mayMake()) this.#makeOne()
@@ -59,16 +65,31 @@ export class Snapshots {
     }
   }
 
+  /** Returns who has waited longest of those who may have theirs. */
+  #first(): readonly [exchange: number, machine: string] | undefined {
+    for (const each of this.#waiting) if (this.#untakenBy(each[1]) < MAX_UNTAKEN) return each
+    return undefined
+  }
+
+  #untakenBy(machine: string): number {
+    return this.#untaken.get(machine) ?? 0
+  }
+
   #makeOne(): void {
-    const [exchange] = this.#waiting
-    if (exchange === undefined) return
+    const first = this.#first()
+    if (!first) return
+    const [exchange, machine] = first
     this.#waiting.delete(exchange)
+    this.#untaken.set(machine, this.#untakenBy(machine) + 1)
     let bytes = 0
     let isWritten = false
     const onWritten = (): void => {
       if (isWritten) return
       isWritten = true
       this.#underWay -= bytes
+      const left = this.#untakenBy(machine) - 1
+      if (left > 0) this.#untaken.set(machine, left)
+      else this.#untaken.delete(machine)
       this.#wake()
     }
     const length = this.#options.make(exchange, onWritten)

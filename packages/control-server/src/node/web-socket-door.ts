@@ -46,9 +46,10 @@ export class WebSocketDoor {
     })
   }
 
-  /** Takes no more of them. */
+  /** Takes no more of them, and hangs up on those that are there: one that was refused may be slow to leave. */
   close(): void {
     this.#server.close()
+    for (const webSocket of this.#server.clients) webSocket.terminate()
   }
 }
 

@@ -1,7 +1,9 @@
 // The way in over a WebSocket, as browsers take it: with Node's own WebSocket client, which can do no more than theirs.
 
+import { once } from 'node:events'
 import { connect as connectHttp2 } from 'node:http2'
 import type { ClientHttp2Session } from 'node:http2'
+import { connect } from 'node:net'
 import { generatePrivateKey } from '@mesh/keys'
 import { controlInitiate, RecordTransport } from '@mesh/noise'
 import { nodeCrypto } from '@mesh/noise/node'
@@ -64,7 +66,7 @@ function webSocket(message: Uint8Array, protocols: string[]): WebSocket {
 }
 
 /** Shakes hands over a WebSocket; returns HTTP/2 inside Noise, and whether anything came between the two. */
-async function connect(machine: RawMachine): Promise<ClientHttp2Session> {
+async function connectMachine(machine: RawMachine): Promise<ClientHttp2Session> {
   const initiation = initiate(machine, await serverKey(control.url))
   const stream = createWebSocketStream(webSocket(initiation.message, [UPGRADE_PROTOCOL]))
   const held = await readUntil(stream, new Uint8Array(0), (bytes) => bytes.length >= RESPONSE_LENGTH)
@@ -86,7 +88,7 @@ test('control 10: a machine registers over a WebSocket, on which no early payloa
   await control.admin({ verb: 'users create', name: 'ann' })
   const { key } = await control.admin({ verb: 'preauthkeys create', user: 'ann' })
   const machine = new RawMachine()
-  const http2 = await connect(machine)
+  const http2 = await connectMachine(machine)
   const { status, body } = await machine.register(http2, { Auth: { AuthKey: key } })
   expect(status).toBe(200)
   expect(JSON.parse(body.toString())).toMatchObject({ MachineAuthorized: true })
@@ -115,6 +117,25 @@ test('tells a client over a WebSocket that it knows another key of the server', 
   if (!frame || frame === 'short') throw new Error('bad frame')
   expect(frame.type).toBe(NOISE_FRAME.error)
   expect(new TextDecoder().decode(frame.body)).toContain('another key')
+})
+
+test('ends at once though a client that was refused over a WebSocket does not hang up', async () => {
+  const { host, port, hostname } = new URL(control.url)
+  const { message } = initiate(new RawMachine(), generatePublic())
+  const initiation = Buffer.from(encodeInitiation(CAPABILITY_VERSION, message)).toString('base64url')
+  const socket = connect(Number(port), hostname)
+  open.push(() => socket.destroy())
+  // It never answers the close.
+  socket.write(
+    `GET /ts2021?X-Tailscale-Handshake=${initiation} HTTP/1.1\r\nHost: ${host}\r\nUpgrade: websocket\r\n` +
+      `Connection: upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${'A'.repeat(22)}==\r\n` +
+      `Sec-WebSocket-Protocol: ${UPGRADE_PROTOCOL}\r\n\r\n`,
+  )
+  const [answer] = (await once(socket, 'data')) as [Buffer]
+  expect(answer.toString('latin1')).toMatch(/^HTTP\/1.1 101 /)
+  const ended = control.close().then(() => 'ended')
+  const late = new Promise((resolve) => setTimeout(resolve, 3000, 'late').unref())
+  expect(await Promise.race([ended, late])).toBe('ended')
 })
 
 test.each([

@@ -1,0 +1,49 @@
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { generatePrivateKey } from '@mesh/keys'
+import { systemRandom } from '@mesh/sansio/node'
+import { expect, test } from 'vitest'
+import type { News } from '../../src/index.ts'
+import { MemoryStore, relayMap } from '../../src/index.ts'
+import { listenControl } from '../../src/node/index.ts'
+
+/** A database that takes its time. */
+class SlowStore extends MemoryStore {
+  override async since(version: number): Promise<News> {
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    return super.since(version)
+  }
+}
+
+async function freePort(): Promise<number> {
+  const holder = createServer()
+  await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve))
+  const { port } = holder.address() as AddressInfo
+  await new Promise((resolve) => holder.close(resolve))
+  return port
+}
+
+test('whoever gets through while the server starts is answered', async () => {
+  const port = await freePort()
+  const started = listenControl({
+    host: '127.0.0.1',
+    port,
+    store: new SlowStore(),
+    privateKey: generatePrivateKey(systemRandom),
+    derpMap: relayMap([{ host: '127.0.0.1', port: 3340, stunPort: 3478, insecure: true }]),
+    baseDomain: 'mesh.internal',
+  })
+  const ask = async (): Promise<number | string> => {
+    try {
+      const signal = AbortSignal.timeout(2000)
+      return (await fetch(`http://127.0.0.1:${port}/health`, { signal })).status
+    } catch (error) {
+      return (error as Error).name
+    }
+  }
+  let answer = await ask()
+  // Refused: nobody listens yet.
+  while (answer === 'TypeError') answer = await ask()
+  expect(answer).toBe(200)
+  await (await started).close()
+})
