@@ -120,7 +120,7 @@ export class WireGuardNode {
   }
 
   /**
-   * Replaces the peers. Those that stay keep their sessions.
+   * Replaces the peers. Those that stay keep their sessions, and the endpoints they were heard from unless told others.
    *
    * @throws TypeError or RangeError naming a setting that does not read.
    */

@@ -187,7 +187,7 @@ export class PlainWireGuard implements Machine<PlainEvent> {
     const known = this.#peers.get(name)
     if (change.remove === true) this.#forget(known)
     if (change.remove === true || (known === undefined && change.updateOnly === true)) return false
-    const peer = known ?? this.#create(change.publicKey, name, before?.id)
+    const peer = known ?? this.#create(change.publicKey, name, before)
     const lost = peer.endpoint === undefined
     const { presharedKey, endpoint, keepalive } = change
     if (presharedKey !== undefined) peer.presharedKey = isZero(presharedKey) ? undefined : presharedKey
@@ -206,13 +206,14 @@ export class PlainWireGuard implements Machine<PlainEvent> {
     this.#device.startHandshake(peer.id, now)
   }
 
-  #create(publicKey: Uint8Array, name: string, id: PeerId = this.#nextId++): PlainPeer {
+  /** One that was there `before` is the same to the device, and where it was. */
+  #create(publicKey: Uint8Array, name: string, before: PlainPeer | undefined): PlainPeer {
     const peer: PlainPeer = {
-      id,
+      id: before?.id ?? this.#nextId++,
       name,
       publicKey: Uint8Array.from(publicKey),
       presharedKey: undefined,
-      endpoint: undefined,
+      endpoint: before?.endpoint,
       keepalive: 0,
       allowedIps: new Map(),
     }

@@ -115,7 +115,6 @@ function pair(net: Net, more: Partial<PeerChange> = {}): [Host, Host] {
     ],
   })
   const b = net.host(2, B, { peers: [{ publicKey: publicOf(1), allowedIps: allow('10.0.0.1/32'), ...more }] })
-  if (more.endpoint === undefined) return [a, b]
   return [a, b]
 }
 
@@ -222,6 +221,19 @@ describe('settings that change', () => {
     expect([marks(b.received), b.core.status(0).peers]).toEqual([[1, 2], []])
     b.core.apply({ peers: [{ publicKey: publicOf(1), updateOnly: true }] }, 0)
     expect(b.core.status(0).peers).toEqual([])
+  })
+
+  test('a peer that stays is still where it was heard, and a new endpoint is where it is from now on', () => {
+    const net = new Net()
+    const [a, b] = pair(net)
+    a.send('10.0.0.1', '10.0.0.2', 1)
+    const stays = { publicKey: publicOf(1), allowedIps: allow('10.0.0.1/32') }
+    b.core.apply({ replacePeers: true, peers: [stays] }, 0)
+    b.send('10.0.0.2', '10.0.0.1', 2)
+    expect([marks(a.received), b.endpoint()]).toEqual([[2], A])
+    const moved = parseEndpoint('192.0.2.99:1')!
+    b.core.apply({ replacePeers: true, peers: [{ ...stays, endpoint: moved }] }, 0)
+    expect(b.endpoint()).toBe('192.0.2.99:1')
   })
 
   test('without a private key nobody is talked to; with another one everybody is met anew', () => {
