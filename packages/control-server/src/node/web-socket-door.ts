@@ -55,6 +55,8 @@ export class WebSocketDoor {
 
 /** Closes with a reason; a client that does not answer is cut off soon. */
 function hangUp(webSocket: WebSocket, code: number, reason: string): void {
+  // Until it is gone a client may give as many more reasons as it likes.
+  if (webSocket.readyState !== webSocket.OPEN) return
   webSocket.on('error', () => undefined)
   webSocket.close(code, reason)
   setTimeout(() => webSocket.terminate(), CLOSE_TIMEOUT).unref()

@@ -109,6 +109,20 @@ test('closes a WebSocket that sends text with 1003', async () => {
   expect(code).toBe(1003)
 })
 
+test('threat 26: hangs up once, however many texts a client sends', async () => {
+  const warnings: Error[] = []
+  const note = (warning: Error): void => void warnings.push(warning)
+  process.on('warning', note)
+  const { message } = initiate(new RawMachine(), await serverKey(control.url))
+  const socket = webSocket(message, [UPGRADE_PROTOCOL])
+  socket.on('open', () => {
+    for (let i = 0; i < 50; i += 1) socket.send('')
+  })
+  await new Promise((resolve) => socket.on('close', resolve))
+  process.off('warning', note)
+  expect(warnings).toEqual([])
+})
+
 test('tells a client over a WebSocket that it knows another key of the server', async () => {
   const { message } = initiate(new RawMachine(), generatePublic())
   const stream = createWebSocketStream(webSocket(message, [UPGRADE_PROTOCOL]))
