@@ -1,4 +1,5 @@
 // Reads the files that `wg` and `wg-quick` read: sections in brackets, `Key = value`, comments after `#`.
+import { withoutKeys } from './key-text.ts'
 import {
   checkEndpoint,
   type InterfaceSettings,
@@ -8,14 +9,14 @@ import {
   readPrefix,
 } from './settings.ts'
 
-/** A file of `wg` that does not read. Its message is one sentence with the number of the line. */
+/** A file of `wg` that does not read. Its message is one sentence with the number of the line, and never shows a key. */
 export class ConfigError extends Error {
   readonly code = 'ERR_WIREGUARD_CONFIG'
   /** The line, from 1. */
   readonly line: number
 
   constructor(line: number, reason: string) {
-    super(`line ${line}: ${reason}`)
+    super(`line ${line}: ${withoutKeys(reason)}`)
     this.name = 'ConfigError'
     this.line = line
   }

@@ -23,6 +23,11 @@ export function formatKey(key: Uint8Array): string {
   return `${text}${DIGITS[(held << (6 - bits)) & 63] ?? ''}=`
 }
 
+/** Returns a text that may be shown: what may be a key in it, wherever it strayed to, is named and not said. */
+export function withoutKeys(text: string): string {
+  return text.replace(/[A-Za-z0-9+/]{42,}=?/g, '(a key)')
+}
+
 /** Reads a key as the UAPI writes it, 64 hexadecimal digits, or returns `undefined`. */
 export function parseHexKey(text: string): Uint8Array | undefined {
   if (!HEX_KEY.test(text)) return undefined

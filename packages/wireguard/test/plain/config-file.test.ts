@@ -7,12 +7,12 @@ const PEER = formatKey(new Uint8Array(32).fill(2))
 const SHARED = formatKey(new Uint8Array(32).fill(3))
 
 /** The code of the error a text makes; what is no ConfigError is thrown on. */
-function codeOf(text: string): string | undefined {
+function errorOf(text: string): ConfigError | undefined {
   try {
     parseConfig(text)
     return undefined
   } catch (error) {
-    if (error instanceof ConfigError) return error.code
+    if (error instanceof ConfigError) return error
     throw error
   }
 }
@@ -101,9 +101,14 @@ describe('a file of wg-quick', () => {
     )
     fc.assert(
       fc.property(fc.array(fc.oneof(words, fc.string({ maxLength: 5 })), { maxLength: 30 }), (parts) => {
-        expect([undefined, 'ERR_WIREGUARD_CONFIG']).toContain(codeOf(parts.join('')))
+        const error = errorOf(parts.join(''))
+        expect([undefined, 'ERR_WIREGUARD_CONFIG']).toContain(error?.code)
+        expect(error?.message ?? '').not.toContain(KEY.slice(0, 43))
       }),
     )
+    for (const line of [KEY, `PrivateKey: ${KEY}`, `Endpoint = ${KEY}`, `AllowedIPs = ${KEY}`, `[${KEY}]`]) {
+      expect(errorOf(`[Peer]\nPublicKey = ${PEER}\n${line}`)?.message).toMatch(/^line 3: .*\(a key\)/)
+    }
     expect(() => parseConfig(`[Interface]\nPrivateKey = ${KEY}x`)).toThrow(
       /^line 2: PrivateKey: not a key, which is 44 characters of base64$/,
     )
