@@ -3,7 +3,7 @@
 import { type Endpoint, formatEndpoint } from '@mesh/wire/ip'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { DOORS, OFFER_PAUSES } from '../src/port-search/doors.ts'
-import { MAX_PROBES, SEARCH_PAUSE } from '../src/port-search/port-search.ts'
+import { MAX_PROBES, SEARCH_PAUSES } from '../src/port-search/port-search.ts'
 import { at, sealed, World, type WorldNode } from './support.ts'
 
 const HARD_OUTSIDE = '198.51.100.77'
@@ -137,12 +137,23 @@ describe('the searching side', () => {
 
   test('threat 32: an offer that comes again and again is one search in 12 s', () => {
     const began = world.clock.now()
-    for (let t = 0; t < SEARCH_PAUSE; t += 1_000) {
+    for (let t = 0; t < SEARCH_PAUSES[0]; t += 1_000) {
       easy.receiveRelayed(1, hard.nodeKey, sealed(hard, easy, offer))
       world.clock.advanceBy(1_000)
     }
     expect(probes(began).length).toBeLessThanOrEqual(MAX_PROBES + 20)
     expect(easy.sent('doors-accept')).toHaveLength(1)
+  })
+
+  test('threat 32: one that comes to nothing is followed by others ever more rarely', () => {
+    const began = world.clock.now()
+    for (let t = 0; t < 200_000; t += 1_000) {
+      easy.receiveRelayed(1, hard.nodeKey, sealed(hard, easy, offer))
+      world.clock.advanceBy(1_000)
+    }
+    const searches = easy.log.filter(({ what }) => what === 'doors-accept').map((entry) => entry.at - began)
+    expect(searches).toEqual([0, 12_000, 48_000, 168_000].map((after) => after + (searches[0] ?? NaN)))
+    expect(probes(began).length).toBeLessThanOrEqual(4 * (MAX_PROBES + 20))
   })
 
   test('threat 32: tries no address that is not the peer’s, nor for an offer that comes by UDP', () => {

@@ -18,8 +18,11 @@ const MAX_CATCH_UP = 8
 export const MAX_PROBES = 2_048
 /** The doors are opened meanwhile. */
 const FIRST_PROBE_DELAY = 200
-/** The next search for the same peer begins this much later at the earliest. */
-export const SEARCH_PAUSE = 12_000
+/**
+ * The next search for the same peer begins this much later at the earliest, by how many came to nothing before; the last
+ * repeats. A peer that means well offers more rarely; one that means harm has named an address that is not its own.
+ */
+export const SEARCH_PAUSES = [12_000, 36_000, 120_000] as const
 /** Ports below are given to nobody by a NAT. */
 const FIRST_PORT = 1_024
 const PORTS = 65_536 - FIRST_PORT
@@ -44,11 +47,16 @@ interface Search {
   nextAt: number
 }
 
+interface History {
+  readonly failures: number
+  readonly notBefore: number
+}
+
 /** Searches. One peer at a time. */
 export class PortSearch {
   readonly #random: RandomSource
   readonly #host: PortSearchHost
-  readonly #searchedAt = new WeakMap<Peer, number>()
+  readonly #history = new WeakMap<Peer, History>()
   #search: Search | undefined
 
   constructor(random: RandomSource, host: PortSearchHost) {
@@ -63,8 +71,11 @@ export class PortSearch {
     if (this.#search !== undefined || own === undefined || report?.mappingVariesByDestIp === true) return
     if (doors === 0 || address.length !== 4 || !mayProbe({ address, port: FIRST_PORT }, loopback)) return
     if (!from.candidates.hasAddress(address) || !isWorthSearching(from, now)) return
-    if (now - (this.#searchedAt.get(from) ?? -Infinity) < SEARCH_PAUSE) return
-    this.#searchedAt.set(from, now)
+    const { failures, notBefore } = this.#history.get(from) ?? { failures: 0, notBefore: -Infinity }
+    if (now < notBefore) return
+    // Until it has found something it counts as one that came to nothing.
+    const pause = SEARCH_PAUSES[Math.min(failures, SEARCH_PAUSES.length - 1)] ?? 0
+    this.#history.set(from, { failures: failures + 1, notBefore: now + pause })
     const kept = address.slice()
     from.ledger.note('ports-searched', { address: kept, port: 0 }, now)
     const endsAt = now + SEARCH_DURATION
@@ -81,8 +92,9 @@ export class PortSearch {
   handleTimeout(now: number): void {
     const search = this.#search
     if (search === undefined || now < search.nextAt) return
-    const isOver = now >= search.endsAt || search.tried.size >= MAX_PROBES
-    if (isOver || search.peer.isSettled(now)) {
+    const isFound = search.peer.isSettled(now)
+    if (isFound) this.#history.delete(search.peer)
+    if (isFound || now >= search.endsAt || search.tried.size >= MAX_PROBES) {
       this.#search = undefined
       return
     }
