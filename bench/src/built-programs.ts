@@ -13,7 +13,7 @@ export interface BuiltPrograms extends AsyncDisposable {
 const ROOT: string = fileURLToPath(new URL('../..', import.meta.url))
 const PROGRAMS = ['fast-node', 'wireguard-node', 'policy-judge']
 
-/** Bundles the programs of e2e/netns that stand at the ends of a tunnel, and the packet thread beside them. */
+/** Bundles the programs of e2e/netns that stand at the ends of a tunnel, and the threads they start beside them. */
 export async function builtPrograms(): Promise<BuiltPrograms> {
   const folder = mkdtempSync(join(tmpdir(), 'mesh-bench-'))
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
@@ -23,7 +23,11 @@ export async function builtPrograms(): Promise<BuiltPrograms> {
   await build({
     config: false,
     silent: true,
-    entry: { ...entry, 'plane-worker': join(ROOT, 'packages/wireguard/src/node/plane-worker.ts') },
+    entry: {
+      ...entry,
+      'plane-worker': join(ROOT, 'packages/wireguard/src/node/plane-worker.ts'),
+      reader: join(ROOT, 'packages/tun/src/node/reader.ts'),
+    },
     outDir: folder,
     format: 'esm',
     platform: 'node',
