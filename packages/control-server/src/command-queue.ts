@@ -11,6 +11,9 @@ import type { Store } from './store.ts'
 /** The most commands of one transaction: enough to share its cost, few enough for others to have their turn. */
 const MAX_TOGETHER = 256
 
+/** What a request is told that cannot be done at the moment. */
+export const TRY_AGAIN = 'the server cannot do this right now'
+
 /** What a queue works with. */
 export interface CommandQueueOptions {
   readonly coordinator: Coordinator
@@ -117,8 +120,7 @@ export class CommandQueue {
       if (isConflict(error)) coordinator.distrust()
       this.#isWriting = false
       this.#perform(heard)
-      // Streams that ended stay ended: their clients come back. Nobody hears of anything else that came out.
-      this.#perform([...held, ...this.#take()].filter(holdsAnyway))
+      this.#perform([...held, ...this.#take()].flatMap(whatRemains))
       for (const { failed } of commands) failed(error)
       return
     }
@@ -137,7 +139,7 @@ export class CommandQueue {
       return true
     } catch (error) {
       coordinator.undo(now(), mark)
-      held.push(...this.#take().filter(holdsAnyway))
+      held.push(...this.#take().flatMap(whatRemains))
       command.failed(error)
       return false
     }
@@ -155,9 +157,15 @@ export class CommandQueue {
   }
 }
 
-/** Tells whether an output stands though the records were taken back. */
-function holdsAnyway({ kind }: CoordinatorOutput): boolean {
-  return kind === 'end' || kind === 'pong'
+/**
+ * Returns what remains of an output when the records were taken back. Streams that ended stay ended: their clients come
+ * back. So does whoever was to hear how their login was decided, by whatever command. Nobody hears of anything else.
+ */
+function whatRemains(output: CoordinatorOutput): readonly CoordinatorOutput[] {
+  const { kind } = output
+  if (kind === 'register-response')
+    return [{ kind: 'refuse', exchange: output.exchange, status: 503, text: TRY_AGAIN }]
+  return kind === 'end' || kind === 'pong' ? [output] : []
 }
 
 /** Tells whether what the coordinator knows is not what is stored. */

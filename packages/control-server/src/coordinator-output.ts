@@ -14,7 +14,12 @@ export type CoordinatorOutput =
   | StreamOutput
   | { readonly kind: 'register-response'; readonly exchange: number; readonly response: RegisterResponse }
   | { readonly kind: 'taken'; readonly exchange: number }
-  | { readonly kind: 'refuse'; readonly exchange: number; readonly status: 400 | 404; readonly text: string }
+  | {
+      readonly kind: 'refuse'
+      readonly exchange: number
+      readonly status: 400 | 404 | 503
+      readonly text: string
+    }
   | ({ readonly kind: 'pong' } & PingOutcome)
   | { readonly kind: 'event'; readonly event: CoordinatorEvent; readonly node: number }
 

@@ -35,8 +35,9 @@ export class Exchange {
     this.#stream.end(encodeJson(value))
   }
 
-  /** Answers with a sentence; an answer that has begun is cut off instead. */
+  /** Answers with a sentence; an answer that has begun is cut off instead, one that is whole stands. */
   sendText(status: number, text: string): void {
+    if (this.#stream.writableEnded) return
     if (this.#stream.headersSent) this.#stream.close(http2.NGHTTP2_INTERNAL_ERROR)
     else if (this.#open(status, 'text/plain; charset=utf-8')) this.#stream.end(`${text}\n`)
   }

@@ -5,6 +5,7 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import { performServerHandshake } from 'node:http2'
 import { decodeJson, decodeMapRequest, decodeRegisterRequest, parseJson } from '@mesh/wire/control'
 import type { MapResponse } from '@mesh/wire/control'
+import { TRY_AGAIN } from '../command-queue.ts'
 import type { CommandQueue } from '../command-queue.ts'
 import type { CoordinatorOutput } from '../coordinator-output.ts'
 import type { Coordinator } from '../coordinator.ts'
@@ -216,7 +217,7 @@ export class MachineSessions {
     })
     work.then(wake, (error: unknown) => {
       logger.error({ error: error instanceof Error ? error.message : String(error) }, 'a request failed')
-      exchange.sendText(503, 'the server cannot do this right now')
+      exchange.sendText(503, TRY_AGAIN)
       wake()
     })
   }
