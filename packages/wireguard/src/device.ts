@@ -55,8 +55,8 @@ export interface DeviceOutputs {
   onSource?(peer: PeerId, source: number, proof: 'data' | 'handshake'): void
   /**
    * Returns bytes that name a source, so that a cookie is good for that source alone and a flooder is told from the others:
-   * two bytes of port and an address behind them, whose host is limited as one, or a name of another length, such as a
-   * relay's and a key. Without a name only the load of all together counts.
+   * two bytes of port and an address behind them, whose host is limited as one, with four bytes in front for a tunnel that
+   * ends there; or a name of another length, such as a relay's and a key. Without a name only the load of all together counts.
    */
   nameSource?(source: number): Uint8Array | undefined
 }

@@ -6,7 +6,8 @@ const BURST = 5
 /** Hosts remembered at a time; the oldest are forgotten, which costs an attacker as many addresses. */
 const MAX_HOSTS = 4_096
 
-/** Bytes in the parts of a name: a port, an address behind it. */
+/** Bytes in the parts of a name: maybe the number of a tunnel, which anybody may make up; a port, an address behind it. */
+const TUNNEL = 4
 const PORT = 2
 const ADDRESS_V4 = 4
 const ADDRESS_V6 = 16
@@ -24,7 +25,7 @@ export class HostLimits {
   /**
    * Takes one token of the host that a source belongs to; `false` when it has none left.
    *
-   * @param source - Two bytes of port and an address, or a name of another length.
+   * @param source - Two bytes of port and an address, maybe behind four of a tunnel's number, or a name of another length.
    */
   take(source: Uint8Array, now: number): boolean {
     const name = String.fromCharCode(...hostOf(source))
@@ -49,7 +50,14 @@ export class HostLimits {
 
 /** What tells hosts apart: an IPv4 address, or the half of an IPv6 address that a network gives out; of other names all. */
 function hostOf(source: Uint8Array): Uint8Array {
-  if (source.length === PORT + ADDRESS_V4) return source.subarray(PORT)
-  if (source.length === PORT + ADDRESS_V6) return source.subarray(PORT, PORT + NETWORK_V6)
-  return source
+  switch (source.length) {
+    case PORT + ADDRESS_V4:
+    case TUNNEL + PORT + ADDRESS_V4:
+      return source.subarray(-ADDRESS_V4)
+    case PORT + ADDRESS_V6:
+    case TUNNEL + PORT + ADDRESS_V6:
+      return source.subarray(-ADDRESS_V6, NETWORK_V6 - ADDRESS_V6)
+    default:
+      return source
+  }
 }
