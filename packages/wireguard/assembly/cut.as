@@ -38,7 +38,7 @@ function store16(at: usize, value: u32): void {
   store<u16>(at, bswap<u16>(<u16>value))
 }
 
-/** Copies whole vectors, the last maybe beyond the end, and returns the sum of the 16-bit words of exactly `length` bytes. */
+/** Copies, and returns the sum of the 16-bit words of exactly `length` bytes. */
 // @ts-ignore: decorator
 @inline
 function copyAndSum(into: usize, from: usize, length: u32): u64 {

@@ -360,7 +360,7 @@ export class RunningMagicSock implements MagicSockHandle {
     const has = (length: number): boolean =>
       this.#addresses.some((address) => address.length === length && !isLoopback(address))
     const find = this.#options.findNat64 ?? findNat64Prefix
-    const prefix = has(16) && !has(4) ? await find() : undefined
+    const prefix = has(16) && !has(4) ? await find().catch(() => undefined) : undefined
     if (this.#closed || !this.#sockets.setPrefix(prefix)) return
     this.#machine.setLocalAddresses(this.#addresses, this.#sockets.ports, this.#clock.now())
     this.#wake()

@@ -179,6 +179,19 @@ test('a system that cannot tell its addresses for a moment ends nothing', async 
   expect(sock.ports.v4).toBeGreaterThan(0)
 })
 
+test('a network that cannot be asked whether it translates ends nothing', async () => {
+  let asked = 0
+  const { sock } = await open(new MemoryRelay(), {
+    readAddresses: () => [parseAddress('2001:db8::1')!],
+    findNat64: () => {
+      asked += 1
+      return Promise.reject(new Error('SERVFAIL'))
+    },
+  })
+  await new Promise((resolve) => setImmediate(resolve))
+  expect([asked, sock.ports.v4 === undefined]).toEqual([1, false])
+})
+
 test('a port in use is an error with its code; closing twice is fine, and ends what waits', async () => {
   const relay = new MemoryRelay()
   const a = await open(relay)

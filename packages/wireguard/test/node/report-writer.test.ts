@@ -24,7 +24,7 @@ function openWriter(): { writer: ReportWriter; posted: PlaneReport[]; hearAll: (
   return { writer: new ReportWriter(post, words, new PlaneCounters()), posted, hearAll }
 }
 
-test('threat 25: no more reports are under way than the control thread can hear, and nothing but packets is lost', () => {
+test('threat 26: no more reports are under way than the control thread can hear, and nothing but packets is lost', () => {
   const { writer, posted, hearAll } = openWriter()
   for (let i = 0; i < 3 * MAX_REPORTS; i += 1) {
     writer.datagram(new Uint8Array(8), SOMEWHERE)
@@ -42,7 +42,7 @@ test('threat 25: no more reports are under way than the control thread can hear,
   expect(new Set(posted.flatMap(({ peers }) => peers.map(({ peer }) => peer))).size).toBe(3 * MAX_REPORTS)
 })
 
-test('threat 25: what strangers send is bounded by bytes as well as by number', () => {
+test('threat 26: what strangers send is bounded by bytes as well as by number', () => {
   const { writer, posted } = openWriter()
   for (let i = 0; i < 256; i += 1) writer.datagram(new Uint8Array(65_507), SOMEWHERE)
   writer.flush(0)
@@ -64,7 +64,7 @@ test('a peer that is forgotten is forgotten, and heard anew when it comes back',
   expect(posted.map(({ sources }) => sources.map(({ peer }) => peer))).toEqual([[1, 2], [1]])
 })
 
-test('threat 25: a peer that is everywhere at once takes one place in a report', () => {
+test('threat 26: a peer that is everywhere at once takes one place in a report', () => {
   const { writer, posted, hearAll } = openWriter()
   for (let i = 0; i < MAX_REPORTS; i += 1) {
     writer.ended(i)
