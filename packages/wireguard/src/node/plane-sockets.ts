@@ -134,6 +134,7 @@ export class PlaneSockets {
   /** Goes over to another port, 0 for any. @throws Error when it cannot be had: the sockets there are go on. */
   moveTo(port: number): Promise<void> {
     return this.#inTurn(async () => {
+      if (this.#closed) return
       const before = [...this.#v4, ...this.#v6]
       this.#open(port)
       await this.#use(this.groups)

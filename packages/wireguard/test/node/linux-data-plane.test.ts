@@ -76,6 +76,14 @@ async function openClient(): Promise<Socket> {
   return client
 }
 
+test('sockets that are closed stay closed, whatever is asked of them afterwards or was before', async () => {
+  const { plane } = openPlane()
+  const moving = plane.sockets.moveTo(0)
+  const closing = plane.close()
+  await Promise.all([moving, closing, plane.sockets.moveTo(0), plane.sockets.rebind()])
+  expect(plane.sockets.ports).toEqual({ v4: undefined, v6: undefined })
+})
+
 test('sockets that are opened again keep their port, and what comes to it is heard', async () => {
   const { plane } = openPlane()
   const heard: string[] = []
