@@ -135,6 +135,12 @@ const GROUPS: readonly (readonly [heading: string, options: () => Option[]])[] =
         .argParser(duration)
         .default(2_000, '2s'),
       flag(
+        '--tcp-keepalive-time <duration>',
+        'how long a connection is silent before TCP asks for a sign of life; 0 is never',
+      )
+        .argParser(duration)
+        .default(600_000, '10m'),
+      flag(
         '--tcp-user-timeout <duration>',
         'a client that acknowledges nothing for so long has vanished; 0 is as long as the system waits (Linux)',
       )

@@ -103,6 +103,7 @@ async function openRelay(
       derp,
       workers,
       writeTimeout: settings.tcpWriteTimeout,
+      tcpKeepAlive: settings.tcpKeepaliveTime,
       userTimeout: settings.tcpUserTimeout,
       debug: true,
       acceptLimit: { perSecond, ...(burst === undefined ? {} : { burst }) },

@@ -38,6 +38,7 @@ export interface Settings {
   readonly verifyClientUrl?: string
   readonly verifyClientUrlFailOpen: boolean
   readonly tcpWriteTimeout: number
+  readonly tcpKeepaliveTime: number
   readonly tcpUserTimeout: number
   readonly drainTime: number
   readonly meshPskFile?: string

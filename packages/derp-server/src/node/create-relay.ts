@@ -53,6 +53,11 @@ export interface RelayServerOptions {
   /** A receiver that takes nothing for this long is cut off, in milliseconds; 2,000 unless given, 0 is never. */
   readonly writeTimeout?: number
   /**
+   * How long a TCP connection is silent before the other side is asked for a sign of life, in milliseconds; ten minutes
+   * unless given, 0 is never. The relay's own keep-alives are far more frequent.
+   */
+  readonly tcpKeepAlive?: number
+  /**
    * The secret that the relays of one mesh share, 32 bytes. Who says it at login is a mesh peer: admitted unasked, told
    * who is here, and trusted to hand over other people's packets. Without it there are no mesh peers.
    */
@@ -286,7 +291,9 @@ class MountedRelay implements RelayServer {
   #openDerp(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
     // Fast start: the client knows the key already and expects no HTTP answer at all (§2.3).
     if (request.headers['derp-fast-start'] !== '1') socket.write(switchingProtocols(this.publicKey))
-    this.#connect(originOf(request, socket), (events) => socketStream(socket, head, events))
+    this.#connect(originOf(request, socket), (events) =>
+      socketStream(socket, head, events, this.#options.tcpKeepAlive),
+    )
   }
 
   #openWebSocket(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {

@@ -190,11 +190,12 @@ class Served implements ServedRelay {
   }
 
   #plainOptions(): Omit<RelayServerOptions, 'verifyClient' | 'clock' | 'random' | 'x25519'> {
-    const { privateKey, writeTimeout, meshKey } = this.#options
+    const { privateKey, writeTimeout, tcpKeepAlive, meshKey } = this.#options
     const receiveLimit = this.#receiveLimit
     return {
       privateKey,
       ...(writeTimeout === undefined ? {} : { writeTimeout }),
+      ...(tcpKeepAlive === undefined ? {} : { tcpKeepAlive }),
       ...(meshKey === undefined ? {} : { meshKey }),
       ...(receiveLimit === undefined ? {} : { receiveLimit }),
     }

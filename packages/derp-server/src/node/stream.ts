@@ -39,8 +39,13 @@ export function originOf(request: IncomingMessage, socket: Duplex): Origin {
 }
 
 /** Makes a stream of a socket whose HTTP upgrade is done; `head` is what came glued to the request (S4). */
-export function socketStream(socket: Duplex, head: Uint8Array, events: RelayStreamEvents): RelayStream {
-  tune(socket)
+export function socketStream(
+  socket: Duplex,
+  head: Uint8Array,
+  events: RelayStreamEvents,
+  tcpKeepAlive: number = TCP_KEEP_ALIVE,
+): RelayStream {
+  tune(socket, tcpKeepAlive)
   // Before there is a listener: then it comes out with the rest, and not from within this call.
   if (head.length > 0) socket.unshift(head)
   socket.on('data', (chunk: Buffer) => events.bytes(bytesOf(chunk)))
@@ -85,10 +90,10 @@ function destroyThis(this: Duplex): void {
 /** WebSocket close code for a message of a kind not taken here. */
 const UNSUPPORTED_DATA = 1003
 
-function tune(socket: Duplex): void {
+function tune(socket: Duplex, tcpKeepAlive: number): void {
   if ('setNoDelay' in socket && typeof socket.setNoDelay === 'function') socket.setNoDelay(true)
   if ('setKeepAlive' in socket && typeof socket.setKeepAlive === 'function') {
-    socket.setKeepAlive(true, TCP_KEEP_ALIVE)
+    socket.setKeepAlive(tcpKeepAlive > 0, tcpKeepAlive)
   }
   if ('setTimeout' in socket && typeof socket.setTimeout === 'function') socket.setTimeout(0)
 }
