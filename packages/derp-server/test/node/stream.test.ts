@@ -15,7 +15,6 @@ class NotingSocket extends Duplex {
 
 const EVENTS = {
   bytes: () => undefined,
-  drained: () => undefined,
   taken: () => undefined,
   closed: () => undefined,
 }
