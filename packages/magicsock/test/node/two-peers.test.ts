@@ -10,7 +10,9 @@ test('the example of the README runs and prints what it says', async () => {
   expect(read('README.md')).toContain(`\`\`\`ts\n${read('examples/two-peers.ts')}\`\`\``)
   const log = vi.spyOn(console, 'log').mockReturnValue()
   await import('../../examples/two-peers.ts')
-  expect(log.mock.calls).toEqual([['peer 2 is reached: direct'], [true], ['peer 1 says hello']])
+  // A second address may prove faster than the first, and is said in the same words.
+  const said = new Set(log.mock.calls.map(([what]) => what as unknown))
+  expect([...said]).toEqual(['peer 2 is reached: direct', true, 'peer 1 says hello'])
 })
 
 test('the README opens with the words of the package documentation', () => {
