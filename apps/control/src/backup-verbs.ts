@@ -3,7 +3,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { CommandError, reasonOf } from './command-error.ts'
-import { admin, type AdminFlags, ask, print } from './verbs.ts'
+import { show } from './output.ts'
+import { admin, type AdminFlags, ask } from './verbs.ts'
 
 /** Adds both verbs. */
 export function addBackup(root: Command): void {
@@ -19,8 +20,8 @@ export function addBackup(root: Command): void {
     root.command('restore <file>'),
     'Put a backup in the place of everything the server remembers.',
   ).action(async (file: string, flags: AdminFlags) => {
-    const { users, nodes } = await ask(flags, { verb: 'restore', backup: read(file) })
-    print(`Restored ${users} users and ${nodes} nodes.`)
+    const restored = await ask(flags, { verb: 'restore', backup: read(file) })
+    await show(flags, restored, `Restored ${restored.users} users and ${restored.nodes} nodes.`)
   })
 }
 

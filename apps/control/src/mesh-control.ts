@@ -2,7 +2,7 @@
 // The command line of the control server: `serve` runs it, every other verb asks the running one. Verbs and flags have
 // the names that Headscale's users know. Every failure is one sentence on stderr and exit code 1.
 
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { addBackup } from './backup-verbs.ts'
 import { CommandError, reasonOf } from './command-error.ts'
 import { parseDuration } from './durations.ts'
@@ -11,8 +11,9 @@ import type { ListenAddress, ServeFlags } from './serve.ts'
 import { addNodes } from './node-verbs.ts'
 import { addPolicy } from './policy-verbs.ts'
 import { claim, defaultStateDirectory, stateDirectory } from './state-directory.ts'
-import { addKeys, addUsers } from './user-verbs.ts'
-import { print } from './verbs.ts'
+import { addApiKeys, addPreAuthKeys } from './key-verbs.ts'
+import { formatOf, inFormat, type OutputFlags, print, printable } from './output.ts'
+import { addUsers } from './user-verbs.ts'
 import { VERSION } from './version.ts'
 
 function program(): Command {
@@ -20,10 +21,14 @@ function program(): Command {
     .description('The control server of a mesh: who is in it, and what every node knows of the others.')
     .version(VERSION)
     .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({ outputError: () => undefined })
   addServe(root)
-  addUsers(root.command('users').description('Manage the people who own nodes.'))
-  addKeys(root.command('preauthkeys').description('Manage the keys that let machines in unattended.'))
-  addNodes(root.command('nodes').description('Manage the machines of the mesh.'))
+  addUsers(group(root, 'users', ['user'], 'Manage the people who own nodes.'))
+  const preAuthKeys = ['preauthkey', 'authkey', 'pre']
+  addPreAuthKeys(group(root, 'preauthkeys', preAuthKeys, 'Manage the keys that let machines in unattended.'))
+  addApiKeys(group(root, 'apikeys', ['apikey', 'api'], 'Manage the keys that administer from elsewhere.'))
+  addNodes(group(root, 'nodes', ['node'], 'Manage the machines of the mesh.'))
   addPolicy(root.command('policy').description('Manage what the network allows.'))
   addBackup(root)
   root
@@ -48,6 +53,10 @@ function program(): Command {
     .description('Show the version.')
     .action(() => print(VERSION))
   return root
+}
+
+function group(root: Command, name: string, aliases: readonly string[], description: string): Command {
+  return root.command(name).aliases(aliases).description(description)
 }
 
 function addServe(root: Command): void {
@@ -120,9 +129,32 @@ function listenAddress(text: string): ListenAddress {
   return { host: bracketed ?? (plain || '::'), port: Number(port) }
 }
 
+/** Says what went wrong, in a sentence or, to a program that wants it so, as data. Returns the exit code. */
+async function explain(error: unknown): Promise<number> {
+  if (error instanceof CommanderError && (error.exitCode === 0 || error.code === 'commander.help'))
+    return error.exitCode
+  const written = reasonOf(error)
+  const [sentence, hint = ''] =
+    error instanceof CommanderError ? written.replace(/^error: /, '').split('\n(') : [written]
+  const lines = `${sentence}${hint && ` (${hint}`}`.split('\n').map(printable)
+  const format = formatOf(wanted)
+  const text =
+    format === undefined
+      ? `mesh-control: ${lines.join('\n')}.`
+      : await inFormat({ error: lines.join('\n') }, format)
+  process.stderr.write(`${text}\n`)
+  return 1
+}
+
+/** How the verb that runs is to print. */
+let wanted: OutputFlags = {}
+
 try {
-  await program().parseAsync()
+  await program()
+    .hook('preAction', (_, verb) => {
+      wanted = verb.opts<OutputFlags>()
+    })
+    .parseAsync()
 } catch (error) {
-  process.stderr.write(`mesh-control: ${reasonOf(error)}.\n`)
-  process.exit(1)
+  process.exit(await explain(error))
 }

@@ -4,9 +4,10 @@ import type { NodeJson } from '@mesh/control-server/node'
 import { type Command, InvalidArgumentError } from 'commander'
 import { sendPing } from './admin-client.ts'
 import { CommandError } from './command-error.ts'
-import { stateDirectory } from './state-directory.ts'
+import { serverOf } from './connection.ts'
+import { show } from './output.ts'
 import { nodesTable, routesTable } from './tables.ts'
-import { admin, type AdminFlags, ask, named, print, toJson, wantsJson } from './verbs.ts'
+import { admin, type AdminFlags, ask, named, parts } from './verbs.ts'
 
 interface NodeFlags extends AdminFlags {
   readonly identifier?: string
@@ -19,22 +20,27 @@ interface ExpireFlags extends NodeFlags {
 
 /** Adds the verbs of `nodes`. */
 export function addNodes(nodes: Command): void {
-  admin(nodes.command('list').alias('ls'), 'Show all nodes.').action(async (flags: AdminFlags) => {
-    const list = await ask(flags, { verb: 'nodes list' })
-    print(wantsJson(flags) ? toJson(list) : nodesTable(list))
-  })
+  admin(nodes.command('list').aliases(['ls', 'show']), "Show all nodes, or a user's.")
+    .option('-u, --user <name>', 'only those of this user')
+    .action(async (flags: AdminFlags & { user?: string }) => {
+      const { user } = flags
+      const all = await ask(flags, { verb: 'nodes list' })
+      const list = all.filter((node) => user === undefined || node.user === user)
+      await show(flags, list, nodesTable(list))
+    })
   admin(nodes.command('register'), 'Let in a machine that waits at its login page.')
     .requiredOption('-k, --key <id>', "the last part of the page's address")
     .requiredOption('-u, --user <name>', 'who will own it, by name or number')
     .action(async (flags: AdminFlags & { key: string; user: string }) => {
       const node = await ask(flags, { verb: 'nodes register', key: flags.key, user: flags.user })
-      print(
-        wantsJson(flags) ? toJson(node) : `Node ${node.name} is in, with ${node.addresses.join(' and ')}.`,
-      )
+      await show(flags, node, `Node ${node.name} is in, with ${node.addresses.join(' and ')}.`)
     })
-  aboutNode(nodes.command('expire [node]'), 'Log a node out: it must log in again.')
+  aboutNode(
+    nodes.command('expire [node]').aliases(['logout', 'exp', 'e']),
+    'Log a node out: it must log in again.',
+  )
     .option('-e, --expiry <time>', 'when, as 2027-01-31T12:00:00Z, instead of now', moment)
-    .option('--disable', 'lift the expiry: the node stays logged in for ever')
+    .option('-d, --disable', 'lift the expiry: the node stays logged in for ever')
     .action(async (node: string | undefined, flags: ExpireFlags) => {
       const at = flags.disable ? 'never' : flags.expiry
       const expired = await ask(flags, {
@@ -42,44 +48,43 @@ export function addNodes(nodes: Command): void {
         node: named(node ?? flags.identifier, 'node'),
         ...(at === undefined ? {} : { at }),
       })
-      print(wantsJson(flags) ? toJson(expired) : expirySentence(expired))
+      await show(flags, expired, expirySentence(expired))
     })
   aboutNode(nodes.command('rename <new-name> [node]'), 'Give a node another name.').action(
     async (name: string, node: string | undefined, flags: NodeFlags) => {
       const which = named(node ?? flags.identifier, 'node')
       const renamed = await ask(flags, { verb: 'nodes rename', node: which, name })
-      print(wantsJson(flags) ? toJson(renamed) : `Node ${renamed.id} is ${renamed.dnsName} now.`)
+      await show(flags, renamed, `Node ${renamed.id} is ${renamed.dnsName} now.`)
     },
   )
-  aboutNode(nodes.command('tag [node]'), 'Have tags own a node, in place of its user.')
+  aboutNode(nodes.command('tag [node]').aliases(['tags', 't']), 'Have tags own a node, in place of its user.')
     .requiredOption('-t, --tags <list>', 'the tags, as tag:a,tag:b', parts)
     .action(async (node: string | undefined, flags: NodeFlags & { tags: readonly string[] }) => {
       const which = named(node ?? flags.identifier, 'node')
       const tagged = await ask(flags, { verb: 'nodes tag', node: which, tags: flags.tags })
-      print(wantsJson(flags) ? toJson(tagged) : `Node ${tagged.name} has ${tagged.tags.join(', ')}.`)
+      await show(flags, tagged, `Node ${tagged.name} has ${tagged.tags.join(', ')}.`)
     })
   aboutNode(nodes.command('ping [node]'), 'Ask a node whether it is there.')
     .option('--c2n', 'ask its client by a request inside Noise, instead of having it fetch an address')
     .action(async (node: string | undefined, flags: NodeFlags & { c2n?: boolean }) => {
       const which = named(node ?? flags.identifier, 'node')
-      const { socket } = stateDirectory(flags.stateDir)
       const kind = flags.c2n ? 'c2n' : 'head'
-      const { roundTrip } = await sendPing(socket, { verb: 'nodes ping', node: which, kind })
-      if (wantsJson(flags)) return print(toJson({ roundTrip }))
+      const { roundTrip } = await sendPing(serverOf(flags), { verb: 'nodes ping', node: which, kind })
       if (roundTrip === null) throw new CommandError(`Node ${which} did not answer in time.`)
-      print(`Node ${which} answered after ${Math.round(roundTrip)} ms.`)
+      await show(flags, { roundTrip }, `Node ${which} answered after ${Math.round(roundTrip)} ms.`)
     })
-  aboutNode(nodes.command('list-routes [node]').alias('routes'), 'Show who offers which routes.').action(
-    async (node: string | undefined, flags: NodeFlags) => {
-      const which = node ?? flags.identifier
-      const list = (await ask(flags, { verb: 'nodes list' })).filter((each) => {
-        if (which !== undefined)
-          return [String(each.id), each.name, each.dnsName, ...each.addresses].includes(which)
-        return each.availableRoutes.length > 0 || each.approvedRoutes.length > 0
-      })
-      print(wantsJson(flags) ? toJson(list) : routesTable(list))
-    },
-  )
+  aboutNode(
+    nodes.command('list-routes [node]').aliases(['lsr', 'routes']),
+    'Show who offers which routes.',
+  ).action(async (node: string | undefined, flags: NodeFlags) => {
+    const which = node ?? flags.identifier
+    const list = (await ask(flags, { verb: 'nodes list' })).filter((each) => {
+      if (which !== undefined)
+        return [String(each.id), each.name, each.dnsName, ...each.addresses].includes(which)
+      return each.availableRoutes.length > 0 || each.approvedRoutes.length > 0
+    })
+    await show(flags, list, routesTable(list))
+  })
   aboutNode(
     nodes.command('approve-routes [node]'),
     'Set which routes a node may serve, in place of those before.',
@@ -87,31 +92,17 @@ export function addNodes(nodes: Command): void {
     .requiredOption('-r, --routes <list>', "as 10.0.0.0/8,0.0.0.0/0; '' for none", parts)
     .action(async (node: string | undefined, flags: NodeFlags & { routes: readonly string[] }) => {
       const which = named(node ?? flags.identifier, 'node')
-      const {
-        name,
-        approvedRoutes: routes,
-        ...rest
-      } = await ask(flags, {
-        verb: 'nodes approve-routes',
-        node: which,
-        routes: flags.routes,
-      })
-      if (wantsJson(flags)) return print(toJson({ name, approvedRoutes: routes, ...rest }))
-      print(
-        routes.length > 0
-          ? `Node ${name} may serve ${routes.join(', ')}.`
-          : `Node ${name} may serve no routes.`,
-      )
+      const { routes } = flags
+      const changed = await ask(flags, { verb: 'nodes approve-routes', node: which, routes })
+      await show(flags, changed, routesSentence(changed))
     })
-  aboutNode(nodes.command('delete [node]').alias('rm'), 'Remove a node for good.')
-    .option('--force', 'accepted for scripts; there is no question asked')
-    .action(async (node: string | undefined, flags: NodeFlags) => {
-      const deleted = await ask(flags, {
-        verb: 'nodes delete',
-        node: named(node ?? flags.identifier, 'node'),
-      })
-      print(wantsJson(flags) ? toJson(deleted) : `Node ${deleted.name} is removed.`)
-    })
+  aboutNode(nodes.command('delete [node]').aliases(['del', 'rm']), 'Remove a node for good.').action(
+    async (node: string | undefined, flags: NodeFlags) => {
+      const which = named(node ?? flags.identifier, 'node')
+      const deleted = await ask(flags, { verb: 'nodes delete', node: which })
+      await show(flags, deleted, `Node ${deleted.name} is removed.`)
+    },
+  )
 }
 
 function aboutNode(command: Command, description: string): Command {
@@ -123,8 +114,10 @@ function expirySentence({ name, expired, expiry }: NodeJson): string {
   return expiry === null ? `Node ${name} stays logged in.` : `Node ${name} is logged out at ${expiry}.`
 }
 
-function parts(text: string): readonly string[] {
-  return text.split(',').filter((part) => part !== '')
+function routesSentence({ name, approvedRoutes: routes }: NodeJson): string {
+  return routes.length > 0
+    ? `Node ${name} may serve ${routes.join(', ')}.`
+    : `Node ${name} may serve no routes.`
 }
 
 function moment(text: string): number {

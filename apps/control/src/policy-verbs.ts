@@ -3,7 +3,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { CommandError, reasonOf } from './command-error.ts'
-import { admin, type AdminFlags, ask, print, toJson, wantsJson } from './verbs.ts'
+import { formatOf, print, show } from './output.ts'
+import { admin, type AdminFlags, ask } from './verbs.ts'
 
 interface FileFlags extends AdminFlags {
   readonly file: string
@@ -11,28 +12,31 @@ interface FileFlags extends AdminFlags {
 
 /** Adds the verbs of `policy`. */
 export function addPolicy(policy: Command): void {
-  admin(policy.command('get').alias('show'), 'Print the policy in force, as it was written.')
+  admin(
+    policy.command('get').aliases(['show', 'view', 'fetch']),
+    'Print the policy in force, as it was written.',
+  )
     .option('-f, --file <path>', 'write it there instead')
     .action(async (flags: AdminFlags & { file?: string }) => {
       const found = await ask(flags, { verb: 'policy get' })
-      if (wantsJson(flags)) return print(toJson(found))
+      if (formatOf(flags) !== undefined) return show(flags, found, found.policy)
       if (found.id === 0) throw new CommandError('No policy was written: everybody may reach everybody.')
       if (flags.file === undefined) return print(found.policy.replace(/\n$/, ''))
       writeFileSync(flags.file, found.policy)
     })
   fromFile(
-    policy.command('set').alias('put'),
+    policy.command('set').aliases(['put', 'update']),
     'Put a policy in force, if it makes sense and passes its own tests.',
   ).action(async (flags: FileFlags) => {
     const set = await ask(flags, { verb: 'policy set', policy: readPolicyFile(flags.file) })
-    print(wantsJson(flags) ? toJson(set) : `Policy ${set.id} is in force.`)
+    await show(flags, set, `Policy ${set.id} is in force.`)
   })
   fromFile(
     policy.command('check'),
     'Say whether a policy makes sense and passes its own tests. Changes nothing.',
   ).action(async (flags: FileFlags) => {
     await ask(flags, { verb: 'policy check', policy: readPolicyFile(flags.file) })
-    print(wantsJson(flags) ? toJson({ valid: true }) : 'The policy is valid.')
+    await show(flags, { valid: true }, 'The policy is valid.')
   })
 }
 

@@ -1,6 +1,6 @@
 // Answers for people: columns as wide as they need to be.
 
-import type { NodeJson, PreAuthKeyJson, UserJson } from '@mesh/control-server/node'
+import type { ApiKeyJson, NodeJson, PreAuthKeyJson, UserJson } from '@mesh/control-server/node'
 
 /** Returns users as a table. */
 export function usersTable(users: readonly UserJson[]): string {
@@ -9,7 +9,7 @@ export function usersTable(users: readonly UserJson[]): string {
 }
 
 /** Returns pre-auth keys as a table. */
-export function keysTable(keys: readonly PreAuthKeyJson[]): string {
+export function preAuthKeysTable(keys: readonly PreAuthKeyJson[]): string {
   const rows = keys.map((key) => [
     String(key.id),
     key.key,
@@ -20,6 +20,17 @@ export function keysTable(keys: readonly PreAuthKeyJson[]): string {
     shortTime(key.expiration),
   ])
   return table(['ID', 'KEY', 'OWNER', 'REUSABLE', 'EPHEMERAL', 'USED', 'EXPIRES'], rows)
+}
+
+/** Returns API keys as a table. */
+export function apiKeysTable(keys: readonly ApiKeyJson[]): string {
+  const rows = keys.map(({ id, prefix, expiration, created }) => [
+    String(id),
+    prefix,
+    shortTime(expiration),
+    shortTime(created),
+  ])
+  return table(['ID', 'PREFIX', 'EXPIRES', 'CREATED'], rows)
 }
 
 /** Returns nodes as a table. */

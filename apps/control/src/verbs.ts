@@ -1,30 +1,45 @@
-// What the verbs that ask the running server have in common: their flags, and how answers are printed.
+// What the verbs that ask the running server have in common: their flags, and how they reach it.
 
 import type { AdminCommand, AdminResult } from '@mesh/control-server/node'
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, Option } from 'commander'
 import { sendCommand } from './admin-client.ts'
 import { CommandError } from './command-error.ts'
-import { defaultStateDirectory, stateDirectory } from './state-directory.ts'
+import { type ConnectionFlags, serverOf } from './connection.ts'
+import { FORMATS, type OutputFlags } from './output.ts'
+import { defaultStateDirectory } from './state-directory.ts'
 
 /** The flags of every such verb. */
-export interface AdminFlags {
-  readonly stateDir: string
-  readonly json?: boolean
-  readonly output?: string
-}
+export interface AdminFlags extends ConnectionFlags, OutputFlags {}
 
 /** Describes a verb and gives it the flags that all have. */
 export function admin(command: Command, description: string): Command {
   return command
     .description(description)
-    .option('--state-dir <path>', "the server's directory", defaultStateDirectory())
-    .option('--json', 'as JSON')
-    .option('-o, --output <format>', 'json, as --json', outputFormat)
+    .addOption(
+      new Option('--state-dir <path>', 'the directory of a server on this machine')
+        .env('MESH_CONTROL_STATE_DIR')
+        .default(defaultStateDirectory()),
+    )
+    .addOption(
+      new Option('--url <address>', 'a server elsewhere, https://control.example').env('MESH_CONTROL_URL'),
+    )
+    .addOption(
+      new Option(
+        '--api-key-file <path>',
+        'holds the API key for --url; MESH_CONTROL_API_KEY is one itself',
+      ).env('MESH_CONTROL_API_KEY_FILE'),
+    )
+    .addOption(
+      new Option('--insecure', 'whatever certificate --url has, or none').env('MESH_CONTROL_INSECURE'),
+    )
+    .addOption(new Option('-o, --output <format>', 'for programs').choices(FORMATS))
+    .option('--json', 'as --output json')
+    .option('--force', 'accepted for scripts; there is no question asked')
 }
 
 /** Has the running server do a command. */
 export async function ask<C extends AdminCommand>(flags: AdminFlags, command: C): Promise<AdminResult<C>> {
-  return sendCommand(stateDirectory(flags.stateDir).socket, command)
+  return sendCommand(serverOf(flags), command)
 }
 
 /** Returns what was named, or complains. */
@@ -33,22 +48,7 @@ export function named(value: string | undefined, what: string): string {
   return value
 }
 
-/** Tells whether the answer is wanted as JSON. */
-export function wantsJson(flags: AdminFlags): boolean {
-  return flags.json === true || flags.output === 'json'
-}
-
-/** Returns an answer as JSON text. */
-export function toJson(value: object): string {
-  return JSON.stringify(value, undefined, 2)
-}
-
-/** Prints a line or several. */
-export function print(text: string): void {
-  process.stdout.write(`${text}\n`)
-}
-
-function outputFormat(text: string): string {
-  if (text === 'json') return text
-  throw new InvalidArgumentError('The only format is json.')
+/** Returns the parts of a list as it is written behind a flag. */
+export function parts(text: string): readonly string[] {
+  return text.split(',').filter((part) => part !== '')
 }

@@ -2,8 +2,8 @@
 
 import type { MadePreAuthKey, NewPreAuthKey, NewUser } from './admin.ts'
 import { isTag, isUserName } from './admin.ts'
-import { makeAuthKey } from './auth-key.ts'
 import { ControlError } from './errors.ts'
+import { makeKey, namesKey } from './key-text.ts'
 import type { Network } from './network.ts'
 import type { CoordinatorOptions } from './options.ts'
 import type { PreAuthKeyRecord, UserRecord } from './records.ts'
@@ -65,7 +65,7 @@ export class Accounts {
       throw new ControlError('ERR_CONTROL_KEY_OPTIONS', 'A pre-auth key needs a user or tags.')
     }
     const { random, hash } = this.#options
-    const { text, prefix, secretHash } = makeAuthKey(random, hash)
+    const { text, prefix, secretHash } = makeKey('auth', random, hash)
     const createdAt = this.#wall()
     const key = this.#network.state.add('preAuthKeys', {
       prefix,
@@ -83,13 +83,22 @@ export class Accounts {
 
   /** Makes a pre-auth key expire now, given its number, its prefix or its whole text. */
   expirePreAuthKey(which: string): PreAuthKeyRecord {
-    const named = (key: PreAuthKeyRecord): boolean =>
-      which === String(key.id) || which === key.prefix || which.startsWith(`meshkey-auth-${key.prefix}-`)
-    const key = this.#network.preAuthKeys().find(named)
-    if (!key) throw new ControlError('ERR_CONTROL_KEY_UNKNOWN', 'There is no such pre-auth key.')
-    const expired = { ...key, expiresAt: this.#wall() }
+    const expired = { ...this.#keyNamed(which), expiresAt: this.#wall() }
     this.#network.state.put('preAuthKeys', expired)
     return expired
+  }
+
+  /** Removes a pre-auth key, named likewise. Nodes that came in with it stay, unless they are ephemeral and go away. */
+  deletePreAuthKey(which: string): PreAuthKeyRecord {
+    const key = this.#keyNamed(which)
+    this.#network.removePreAuthKey(key.id)
+    return key
+  }
+
+  #keyNamed(which: string): PreAuthKeyRecord {
+    const key = this.#network.preAuthKeys().find((each) => namesKey(which, 'auth', each))
+    if (!key) throw new ControlError('ERR_CONTROL_KEY_UNKNOWN', 'There is no such pre-auth key.')
+    return key
   }
 
   #wall(): number {

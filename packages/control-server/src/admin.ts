@@ -1,7 +1,7 @@
 // What an administrator may ask of the coordinator, and what they get to see. Secrets are in none of the answers but
-// the one that makes a key.
+// those that make a key.
 
-import type { NodeRecord, PreAuthKeyRecord } from './records.ts'
+import type { ApiKeyRecord, NodeRecord, PreAuthKeyRecord } from './records.ts'
 
 /** What is needed to make a user. */
 export interface NewUser {
@@ -31,6 +31,14 @@ export interface MadePreAuthKey {
   readonly text: string
   /** What is remembered of it. */
   readonly key: PreAuthKeyRecord
+}
+
+/** An API key just made. */
+export interface MadeApiKey {
+  /** The key's text: a secret, shown this once. */
+  readonly text: string
+  /** What is remembered of it. */
+  readonly key: ApiKeyRecord
 }
 
 /** A node as an administrator sees it. */

@@ -7,6 +7,7 @@ import type { Machine } from '@mesh/sansio'
 import type { MapRequest, RegisterRequest, RegisterResponse } from '@mesh/wire/control'
 import { isZeroKey, MINIMUM_CAPABILITY_VERSION } from '@mesh/wire/control'
 import { Accounts } from './accounts.ts'
+import { ApiKeys } from './api-keys.ts'
 import type { MadePreAuthKey, NewPreAuthKey, NewUser, NodeStatus } from './admin.ts'
 import { restoreBackup, writeBackup } from './backup.ts'
 import { reportedChange } from './claims.ts'
@@ -37,6 +38,8 @@ export class Coordinator implements Machine<CoordinatorOutput> {
    * for what is not stored must not be told.
    */
   readonly streams: MapStreams
+  /** The keys by which administrators' programs work from elsewhere. */
+  readonly apiKeys: ApiKeys
   readonly #options: CoordinatorOptions
   readonly #network: Network
   readonly #accounts: Accounts
@@ -60,6 +63,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     this.#options = options
     this.#network = network
     this.#accounts = new Accounts(network, options)
+    this.apiKeys = new ApiKeys(network, options)
     this.#changes = new NodeChanges(network)
     this.#pings = new Pings(random, options.serverUrl)
     this.#logins = new WaitingLogins(network, random, wallClock)
@@ -237,6 +241,11 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   /** Makes a pre-auth key expire now, given its number, its prefix or its whole text. */
   expirePreAuthKey(which: string): PreAuthKeyRecord {
     return this.#accounts.expirePreAuthKey(which)
+  }
+
+  /** Removes a pre-auth key, named likewise; nodes that came in with it stay. */
+  deletePreAuthKey(which: string): PreAuthKeyRecord {
+    return this.#accounts.deletePreAuthKey(which)
   }
 
   /** Returns everything that is remembered, as text for {@link Coordinator.restore}. */

@@ -4,8 +4,9 @@
  *
  * @packageDocumentation
  */
-export type { MadePreAuthKey, NewPreAuthKey, NewUser, NodeStatus } from './admin.ts'
-export type { SecretHash } from './auth-key.ts'
+export type { MadeApiKey, MadePreAuthKey, NewPreAuthKey, NewUser, NodeStatus } from './admin.ts'
+export type { SecretHash } from './key-text.ts'
+export { ApiKeys } from './api-keys.ts'
 export { Coordinator } from './coordinator.ts'
 export { BATCH_INTERVAL, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_JITTER } from './coordinator-limits.ts'
 export type { CoordinatorEvent, CoordinatorOutput, StreamOutput } from './coordinator-output.ts'
@@ -20,6 +21,7 @@ export { PING_TIMEOUT } from './pings.ts'
 export type { PingKind, PingOutcome } from './pings.ts'
 export { OFFLINE_GRACE, RECONNECT_GRACE } from './presence.ts'
 export type {
+  ApiKeyRecord,
   Kind,
   LoginRecord,
   NodeRecord,

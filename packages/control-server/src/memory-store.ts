@@ -19,6 +19,7 @@ const UNIQUE = {
   nodes: ['stableId', 'nodeKey', 'givenName', 'ipv4', 'ipv6'] satisfies (keyof NodeRecord)[],
   logins: ['key'],
   policies: [],
+  apiKeys: ['prefix'],
 } as const
 
 /** Remembers everything until the process ends. */

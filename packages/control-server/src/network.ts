@@ -70,13 +70,15 @@ export class Network {
 
   /** Removes a user who has no nodes, with their keys; nodes that came in with one of those forget it. */
   removeUser(id: number): void {
-    for (const key of this.preAuthKeys()) {
-      if (key.user !== id) continue
-      for (const node of this.nodes())
-        if (node.preAuthKey === key.id) this.state.put('nodes', { ...node, preAuthKey: undefined })
-      this.state.remove('preAuthKeys', key.id)
-    }
+    for (const key of this.preAuthKeys()) if (key.user === id) this.removePreAuthKey(key.id)
     this.state.remove('users', id)
+  }
+
+  /** Removes a pre-auth key; nodes that came in with it forget it. */
+  removePreAuthKey(id: number): void {
+    for (const node of this.nodes())
+      if (node.preAuthKey === id) this.state.put('nodes', { ...node, preAuthKey: undefined })
+    this.state.remove('preAuthKeys', id)
   }
 
   /** All pre-auth keys. */
@@ -210,6 +212,8 @@ export class Network {
         return this.#followLogin(change.before, change.after)
       case 'policies':
         for (const node of this.nodes()) this.touch(node.id)
+        return
+      case 'apiKeys':
         return
     }
   }

@@ -4,7 +4,7 @@
 
 import type { RandomSource } from '@mesh/sansio'
 import type { PingRequest } from '@mesh/wire/control'
-import { randomHex } from './auth-key.ts'
+import { randomHex } from './key-text.ts'
 import { Deadlines } from './deadlines.ts'
 
 /** How long a node has to answer. */

@@ -1,7 +1,7 @@
 // Records as text, for stores and backups: JSON, bytes as hex. A field that an older record does not have yet gets what
 // it means to have none.
 
-import type { Kind, NodeRecord, PreAuthKeyRecord, Records } from './records.ts'
+import type { Kind, NodeRecord, Records } from './records.ts'
 
 const ABSENT = {
   users: {},
@@ -16,6 +16,7 @@ const ABSENT = {
   },
   logins: {},
   policies: {},
+  apiKeys: { expiresAt: undefined },
 } satisfies { [K in Kind]: Partial<Records[K]> } & { nodes: Partial<NodeRecord> }
 
 /** Returns a record as JSON text. */
@@ -26,9 +27,8 @@ export function encodeRecord(record: Records[Kind]): string {
 /** Returns the record in JSON text that {@link encodeRecord} wrote. */
 export function decodeRecord<K extends Kind>(kind: K, text: string): Records[K] {
   const fields = { ...ABSENT[kind], ...(JSON.parse(text) as object) } as unknown as Records[K]
-  if (kind !== 'preAuthKeys') return fields
-  const secretHash = fromHex((fields as unknown as { secretHash: string }).secretHash)
-  return { ...(fields as PreAuthKeyRecord), secretHash } as Records[K]
+  const { secretHash } = fields as unknown as { readonly secretHash?: string }
+  return secretHash === undefined ? fields : { ...fields, secretHash: fromHex(secretHash) }
 }
 
 function toHex(bytes: Uint8Array): string {

@@ -1,4 +1,4 @@
-// What the coordinator remembers: one record a user, a pre-auth key, a node and a waiting login (control §9.3). Times are Unix
+// What the coordinator remembers: one record a user, a key, a node, a waiting login and a policy (control §9.3). Times are Unix
 // milliseconds; an absent time is `undefined`, never zero, so that no netmap ever shows year 1 or 1970.
 
 import type { Hostinfo, RegisterRequest } from '@mesh/wire/control'
@@ -111,6 +111,20 @@ export interface PolicyRecord {
   readonly createdAt: number
 }
 
+/** A key of an administrator's programs, as it is remembered: the secret itself only as a hash (threat 8). */
+export interface ApiKeyRecord {
+  /** Never 0, never used twice. */
+  readonly id: number
+  /** The public part of the key's text, by which it is found and listed. */
+  readonly prefix: string
+  /** The hash of the secret part. */
+  readonly secretHash: Uint8Array
+  /** When it was made. */
+  readonly createdAt: number
+  /** From when on it is refused, or `undefined` for never. */
+  readonly expiresAt: number | undefined
+}
+
 /** All kinds of record. */
 export interface Records {
   /** Who owns nodes. */
@@ -123,6 +137,8 @@ export interface Records {
   readonly logins: LoginRecord
   /** What the network allows. */
   readonly policies: PolicyRecord
+  /** The keys that administer from elsewhere. */
+  readonly apiKeys: ApiKeyRecord
 }
 
 /** The name of a kind of record. */
@@ -135,4 +151,5 @@ export const KINDS = [
   'nodes',
   'logins',
   'policies',
+  'apiKeys',
 ] as const satisfies readonly Kind[]

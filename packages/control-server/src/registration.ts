@@ -5,8 +5,8 @@
 import type { RandomSource } from '@mesh/sansio'
 import type { RegisterRequest, RegisterResponse } from '@mesh/wire/control'
 import { isZeroKey, parseTime } from '@mesh/wire/control'
-import { authKeyMatches, authKeyPrefix, randomHex } from './auth-key.ts'
-import type { SecretHash } from './auth-key.ts'
+import { keyMatches, keyPrefix, randomHex } from './key-text.ts'
+import type { SecretHash } from './key-text.ts'
 import { checkHostinfo } from './claims.ts'
 import type { Network } from './network.ts'
 import { isExpired, selfProfile } from './node-view.ts'
@@ -201,8 +201,8 @@ export class Registrar {
 
   #admitByKey({ machineKey, request, authKey }: Situation): RegisterResponse {
     const { network, hash } = this.#options
-    const key = network.preAuthKeyByPrefix(authKeyPrefix(authKey) ?? '')
-    if (!key || !authKeyMatches(authKey, key.secretHash, hash)) return refusal('invalid authkey')
+    const key = network.preAuthKeyByPrefix(keyPrefix('auth', authKey) ?? '')
+    if (!key || !keyMatches(authKey, key.secretHash, hash)) return refusal('invalid authkey')
     const unfit = this.#whyUnfit(key, request)
     if (unfit) return refusal(unfit)
     return this.#admit(machineKey, request, {

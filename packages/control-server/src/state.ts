@@ -19,7 +19,7 @@ export const NOTHING: News = {
   version: 0,
   whole: true,
   changes: {},
-  counters: { users: 0, preAuthKeys: 0, nodes: 0, logins: 0, policies: 0, address: 0 },
+  counters: { users: 0, preAuthKeys: 0, nodes: 0, logins: 0, policies: 0, apiKeys: 0, address: 0 },
 }
 
 type Tables = { readonly [K in Kind]: Map<number, Records[K]> }
@@ -39,6 +39,7 @@ export class State {
     nodes: new Map(),
     logins: new Map(),
     policies: new Map(),
+    apiKeys: new Map(),
   }
   readonly #journal: JournalEntry[] = []
   readonly #onChange: (change: StateChange) => void

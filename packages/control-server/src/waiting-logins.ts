@@ -6,7 +6,7 @@
 import type { RandomSource } from '@mesh/sansio'
 import type { RegisterRequest } from '@mesh/wire/control'
 import { formatTime, parseTime, ZERO_TIME } from '@mesh/wire/control'
-import { randomHex } from './auth-key.ts'
+import { randomHex } from './key-text.ts'
 import { checkHostinfo } from './claims.ts'
 import { Deadlines } from './deadlines.ts'
 import type { Network } from './network.ts'

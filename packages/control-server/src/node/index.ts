@@ -3,18 +3,20 @@
  *
  * @packageDocumentation
  */
-export { performAdmin, readAdminCommand, readPingCommand } from './admin-command.ts'
 export type {
-  AdminCommand,
   AdminResult,
+  ApiKeyJson,
   BackupJson,
   NodeJson,
   PolicyJson,
-  PingCommand,
   PingJson,
   PreAuthKeyJson,
   UserJson,
-} from './admin-command.ts'
+} from './admin-answers.ts'
+export { ADMIN_PATH, serveAdmin } from './admin-api.ts'
+export type { AdminSeat } from './admin-api.ts'
+export { readAdminCommand, readPingCommand } from './admin-command.ts'
+export type { AdminCommand, PingCommand } from './admin-command.ts'
 export { hashSecret } from './hash-secret.ts'
 export { loadControlKey } from './key-file.ts'
 export { listenControl } from './listen-control.ts'

@@ -13,8 +13,9 @@ import { Coordinator } from '../coordinator.ts'
 import type { CoordinatorOptions } from '../options.ts'
 import type { PingKind, PingOutcome } from '../pings.ts'
 import type { Store } from '../store.ts'
-import type { AdminCommand, AdminResult } from './admin-command.ts'
-import { nodeNamed, performAdmin } from './admin-command.ts'
+import type { AdminResult } from './admin-answers.ts'
+import { adminApi } from './admin-api.ts'
+import type { AdminCommand } from './admin-command.ts'
 import { hashSecret } from './hash-secret.ts'
 import type { Guest } from './guest.ts'
 import type { ControlLogger } from './logger.ts'
@@ -22,6 +23,7 @@ import { silentLogger } from './logger.ts'
 import { MachineSessions } from './machine-sessions.ts'
 import { NoiseDoor } from './noise-door.ts'
 import { outerRoutes } from './outer-routes.ts'
+import { nodeNamed, performAdmin } from './perform-admin.ts'
 import { Steward } from './steward.ts'
 
 /** Time for a stranger to send the headers of a request, milliseconds. */
@@ -154,9 +156,32 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
     wake()
     return expected
   }
+  const admin = async <C extends AdminCommand>(
+    command: C,
+    before: () => void = () => undefined,
+  ): Promise<AdminResult<C>> => {
+    try {
+      return await steward.queue.run((at) => {
+        before()
+        return performAdmin(coordinator, command, at)
+      })
+    } finally {
+      wake()
+    }
+  }
+  const ping: ControlListener['ping'] = async (node, kind) => {
+    const id = coordinator.ping(nodeNamed(coordinator, node).node.id, kind, now())
+    const { roundTrip } = await new Promise<PingOutcome>((resolve) => {
+      waiting.set(id, resolve)
+      wake()
+    })
+    waiting.delete(id)
+    return roundTrip
+  }
+  const api = adminApi({ coordinator, admin, ping })
   const routes = outerRoutes({ coordinator, publicKey: publicKeyOf(privateKey), onPong: takeHead })
   server.on('request', (request, response) => {
-    if (!guest?.handleRequest(request, response)) routes(request, response)
+    if (!api(request, response) && !guest?.handleRequest(request, response)) routes(request, response)
   })
   server.on('upgrade', (request, socket, head) => {
     if (!guest?.handleUpgrade(request, socket, head)) door.handleUpgrade(request, socket as Socket, head)
@@ -164,26 +189,12 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
   return {
     url,
     serverUrl,
-    async admin(command) {
-      try {
-        return await steward.queue.run((at) => performAdmin(coordinator, command, at))
-      } finally {
-        wake()
-      }
-    },
+    admin: (command) => admin(command),
+    ping,
     admits: (nodeKey) => coordinator.admits(nodeKey),
     renewCertificate(certificate) {
       if (!secure) throw new TypeError('the server speaks no TLS')
       secure.setSecureContext({ ...certificate, minVersion: TLS_LIMITS.minVersion })
-    },
-    async ping(node, kind) {
-      const id = coordinator.ping(nodeNamed(coordinator, node).node.id, kind, now())
-      const { roundTrip } = await new Promise<PingOutcome>((resolve) => {
-        waiting.set(id, resolve)
-        wake()
-      })
-      waiting.delete(id)
-      return roundTrip
     },
     async close() {
       for (const [id, resolve] of waiting) resolve({ id, roundTrip: undefined })

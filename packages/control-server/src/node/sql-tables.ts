@@ -34,10 +34,11 @@ export interface Tables {
   }
   logins: RecordRow & { login_key: string }
   policies: RecordRow
+  api_keys: RecordRow & { prefix: string }
 }
 
 /** The name of a table of records. */
-export type RecordTable = 'users' | 'pre_auth_keys' | 'nodes' | 'logins' | 'policies'
+export type RecordTable = 'users' | 'pre_auth_keys' | 'nodes' | 'logins' | 'policies' | 'api_keys'
 
 /** Where the records of each kind are. */
 export const TABLE_OF: Readonly<Record<Kind, RecordTable>> = {
@@ -46,6 +47,7 @@ export const TABLE_OF: Readonly<Record<Kind, RecordTable>> = {
   nodes: 'nodes',
   logins: 'logins',
   policies: 'policies',
+  apiKeys: 'api_keys',
 }
 
 /** The names of all tables. */
@@ -71,6 +73,7 @@ export const COLUMNS_OF: { readonly [K in Kind]: (record: Records[K]) => Readonl
     }),
     logins: ({ key }) => ({ login_key: key }),
     policies: () => ({}),
+    apiKeys: ({ prefix }) => ({ prefix }),
   }
 
 /** The columns of each table that are looked up, and those that no two rows of a network share. */
@@ -82,6 +85,7 @@ const LAYOUT: Readonly<
   nodes: { unique: ['stable_id', 'node_key', 'given_name', 'ipv4', 'ipv6'], plain: ['machine_key'] },
   logins: { unique: ['login_key'], plain: [] },
   policies: { unique: [], plain: [] },
+  api_keys: { unique: ['prefix'], plain: [] },
 }
 
 /** The tables of records that there were from the beginning. */
@@ -91,6 +95,7 @@ const FIRST_TABLES: readonly RecordTable[] = ['users', 'pre_auth_keys', 'nodes',
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '001-records': { up: makeTables },
   '002-policies': { up: (database: Kysely<never>) => makeRecordTable(database, 'policies') },
+  '003-api-keys': { up: (database: Kysely<never>) => makeRecordTable(database, 'api_keys') },
 }
 
 async function makeTables(database: Kysely<never>): Promise<void> {

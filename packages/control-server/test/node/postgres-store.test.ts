@@ -3,6 +3,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { startPostgres, storeContract } from '../../src/contract/index.ts'
 import type { Store } from '../../src/index.ts'
 import { missingPostgresSteps, openPostgresStore } from '../../src/node/index.ts'
+import { NOTHING } from '../../src/state.ts'
 
 const server = await startPostgres()
 if (typeof server === 'string') console.warn(`skipped: the PostgreSQL store, ${server}`)
@@ -42,7 +43,7 @@ describe.skipIf(typeof server === 'string')('the PostgreSQL store', () => {
       ['one', 'two'].map((network) => openPostgresStore({ url, network })),
     )) as [Store, Store]
     const user = { id: 1, name: 'ann', displayName: 'Ann', createdAt: 1 }
-    const counters = { users: 1, preAuthKeys: 0, nodes: 0, logins: 0, policies: 0, address: 0 }
+    const counters = { ...NOTHING.counters, users: 1 }
     for (const store of [one, two])
       await store.transact(0, () => ({ changes: { users: new Map([[1, user]]) }, counters }))
     await one.transact(1, () => ({ changes: { users: new Map([[1, undefined]]) }, counters }))
@@ -69,7 +70,7 @@ describe.skipIf(typeof server === 'string')('the PostgreSQL store', () => {
     await kill()
     await expect(one.since(0)).rejects.toMatchObject({ code: 'ERR_CONTROL_STORE' })
     await start()
-    const counters = { users: 0, preAuthKeys: 0, nodes: 7, logins: 0, policies: 0, address: 0 }
+    const counters = { ...NOTHING.counters, nodes: 7 }
     const end = Date.now() + 20_000
     while ((await one.since(0).catch(() => undefined)) === undefined && Date.now() < end) continue
     const before = calls.length
@@ -82,7 +83,7 @@ describe.skipIf(typeof server === 'string')('the PostgreSQL store', () => {
 
   test('survives its database being killed in the middle of transactions', { timeout: 60_000 }, async () => {
     const store = await openPostgresStore({ url, network: 'busy' })
-    const counters = { users: 0, preAuthKeys: 0, nodes: 0, logins: 0, address: 0, policies: 0 }
+    const counters = NOTHING.counters
     const outcomes = Array.from({ length: 400 }, () => store.transact(0, () => ({ changes: {}, counters })))
     const settled = Promise.allSettled(outcomes)
     await outcomes[20]

@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { storeContract } from '../../src/contract/index.ts'
 import type { Store } from '../../src/index.ts'
 import { missingSqliteSteps, openSqliteStore } from '../../src/node/index.ts'
+import { NOTHING } from '../../src/state.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mesh-store-'))
 let files = 0
@@ -13,7 +14,7 @@ const freshPath = (): string => join(folder, `${(files += 1)}.sqlite`)
 const addAnn = (store: Store): Promise<number> =>
   store.transact(0, () => ({
     changes: { users: new Map([[1, { id: 1, name: 'ann', displayName: 'Ann', createdAt: 1 }]]) },
-    counters: { users: 1, preAuthKeys: 0, nodes: 0, logins: 0, policies: 0, address: 0 },
+    counters: { ...NOTHING.counters, users: 1 },
   }))
 
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -78,7 +79,7 @@ describe('the SQLite store', () => {
     await (await openSqliteStore(path)).close()
     for (const from of [1, 2]) {
       const older = new DatabaseSync(path)
-      older.exec("DELETE FROM mesh_migrations WHERE name = '002-policies'; DROP TABLE policies")
+      older.exec("DELETE FROM mesh_migrations WHERE name = '003-api-keys'; DROP TABLE api_keys")
       older.exec(`CREATE TABLE mark_${from} (id)`)
       older.close()
       await (await openSqliteStore(path)).close()
@@ -91,7 +92,7 @@ describe('the SQLite store', () => {
 
   test('says which migrations are missing without running them', async () => {
     const path = freshPath()
-    expect(await missingSqliteSteps(path)).toEqual(['001-records', '002-policies'])
+    expect(await missingSqliteSteps(path)).toEqual(['001-records', '002-policies', '003-api-keys'])
     await (await openSqliteStore(path)).close()
     expect(await missingSqliteSteps(path)).toEqual([])
   })

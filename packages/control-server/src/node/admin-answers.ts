@@ -1,0 +1,231 @@
+// What administrators' commands answer: plain JSON, times as text, no secrets but a key just made.
+
+import type { MadeApiKey, MadePreAuthKey, NodeStatus } from '../admin.ts'
+import { homeRegionOf } from '../claims.ts'
+import type { Coordinator } from '../coordinator.ts'
+import { keyBeginning } from '../key-text.ts'
+import type { ApiKeyRecord, PolicyRecord, PreAuthKeyRecord, UserRecord } from '../records.ts'
+import type { AdminCommand } from './admin-command.ts'
+
+/** How a ping ended, as JSON. */
+export interface PingJson {
+  /** Milliseconds until the answer, or `null` when none came in time. */
+  readonly roundTrip: number | null
+}
+
+/** A backup, as JSON. */
+export interface BackupJson {
+  /** The text that `restore` takes. */
+  readonly backup: string
+}
+
+/** A user, as JSON. */
+export interface UserJson {
+  /** The user's number. */
+  readonly id: number
+  /** The login name. */
+  readonly name: string
+  /** What people read. */
+  readonly displayName: string
+  /** When the user was made, RFC 3339. */
+  readonly created: string
+}
+
+/** A pre-auth key, as JSON. */
+export interface PreAuthKeyJson {
+  /** The key's number. */
+  readonly id: number
+  /** The key's text when it was just made, else its beginning: the secret is not kept. */
+  readonly key: string
+  /** The owner's name; empty for a key of tags only. */
+  readonly user: string
+  /** Whether it registers more than one node. */
+  readonly reusable: boolean
+  /** Whether its nodes vanish when they stay away. */
+  readonly ephemeral: boolean
+  /** Whether it was used. */
+  readonly used: boolean
+  /** When it expires, RFC 3339, or `null` for never. */
+  readonly expiration: string | null
+  /** When it was made, RFC 3339. */
+  readonly created: string
+  /** The tags its nodes get. */
+  readonly tags: readonly string[]
+}
+
+/** A node, as JSON. */
+export interface NodeJson {
+  /** The node's number. */
+  readonly id: number
+  /** The name it has in the network. */
+  readonly name: string
+  /** Its full name. */
+  readonly dnsName: string
+  /** What the machine calls itself. */
+  readonly hostname: string
+  /** The owner's name; empty for a tagged node. */
+  readonly user: string
+  /** Its tags. */
+  readonly tags: readonly string[]
+  /** Its addresses, IPv4 first. */
+  readonly addresses: readonly string[]
+  /** Its WireGuard key. */
+  readonly nodeKey: string
+  /** Its machine key. */
+  readonly machineKey: string
+  /** Its disco key; empty before it told one. */
+  readonly discoKey: string
+  /** Its candidate endpoints. */
+  readonly endpoints: readonly string[]
+  /** Its home relay's region; 0 before it has one. */
+  readonly homeRelay: number
+  /** Whether it counts as connected. */
+  readonly online: boolean
+  /** Whether its key has expired. */
+  readonly expired: boolean
+  /** Whether it vanishes when it stays away. */
+  readonly ephemeral: boolean
+  /** The prefixes it may route for the others. */
+  readonly approvedRoutes: readonly string[]
+  /** The prefixes it offers to route. */
+  readonly availableRoutes: readonly string[]
+  /** The prefixes that peers send to it now. */
+  readonly subnetRoutes: readonly string[]
+  /** When its key expires, RFC 3339, or `null` for never. */
+  readonly expiry: string | null
+  /** When it was last connected, RFC 3339, or `null` before it ever was. */
+  readonly lastSeen: string | null
+  /** When it came, RFC 3339. */
+  readonly created: string
+}
+
+/** A policy, as JSON. */
+export interface PolicyJson {
+  /** Its number; 0 when none was written, which allows everything. */
+  readonly id: number
+  /** HuJSON, as it was written; empty when none was. */
+  readonly policy: string
+  /** When it was put in force, RFC 3339, or `null`. */
+  readonly updated: string | null
+}
+
+/** An API key, as JSON. */
+export interface ApiKeyJson {
+  /** The key's number. */
+  readonly id: number
+  /** The key's text when it was just made, else its beginning: the secret is not kept. */
+  readonly key: string
+  /** The part by which it is found. */
+  readonly prefix: string
+  /** When it expires, RFC 3339, or `null` for never. */
+  readonly expiration: string | null
+  /** When it was made, RFC 3339. */
+  readonly created: string
+}
+
+/** What each command answers. */
+export interface Results {
+  'users create': UserJson
+  'users list': readonly UserJson[]
+  'users rename': UserJson
+  'users delete': UserJson
+  'preauthkeys create': PreAuthKeyJson
+  'preauthkeys list': readonly PreAuthKeyJson[]
+  'preauthkeys expire': PreAuthKeyJson
+  'preauthkeys delete': PreAuthKeyJson
+  'apikeys create': ApiKeyJson
+  'apikeys list': readonly ApiKeyJson[]
+  'apikeys expire': ApiKeyJson
+  'apikeys delete': ApiKeyJson
+  'nodes list': readonly NodeJson[]
+  'nodes register': NodeJson
+  'nodes expire': NodeJson
+  'nodes delete': NodeJson
+  'nodes rename': NodeJson
+  'nodes tag': NodeJson
+  'nodes approve-routes': NodeJson
+  'policy get': PolicyJson
+  'policy set': PolicyJson
+  'policy check': PolicyJson
+  backup: BackupJson
+  restore: { readonly users: number; readonly nodes: number }
+}
+
+/** What a command answers. */
+export type AdminResult<C extends AdminCommand = AdminCommand> = Results[C['verb']]
+
+/** Returns a user as JSON. */
+export function userJson(user: UserRecord): UserJson {
+  return { id: user.id, name: user.name, displayName: user.displayName, created: toText(user.createdAt) }
+}
+
+/** Returns a pre-auth key as JSON. */
+export function preAuthKeyJson(coordinator: Coordinator, key: PreAuthKeyRecord): PreAuthKeyJson {
+  return {
+    id: key.id,
+    key: `${keyBeginning('auth', key.prefix)}-***`,
+    user: coordinator.users().find((user) => user.id === key.user)?.name ?? '',
+    reusable: key.reusable,
+    ephemeral: key.ephemeral,
+    used: key.usedAt !== undefined,
+    expiration: toTextOrNull(key.expiresAt),
+    created: toText(key.createdAt),
+    tags: key.tags,
+  }
+}
+
+/** Returns a pre-auth key just made as JSON. */
+export function madePreAuthKeyJson(coordinator: Coordinator, { text, key }: MadePreAuthKey): PreAuthKeyJson {
+  return { ...preAuthKeyJson(coordinator, key), key: text }
+}
+
+/** Returns a node as JSON. */
+export function nodeJson({ node, dnsName, userName, online, expired, servedRoutes }: NodeStatus): NodeJson {
+  return {
+    id: node.id,
+    name: node.givenName,
+    dnsName,
+    hostname: node.hostinfo.Hostname ?? '',
+    user: userName,
+    tags: node.tags,
+    addresses: [node.ipv4, node.ipv6],
+    nodeKey: node.nodeKey,
+    machineKey: node.machineKey,
+    discoKey: node.discoKey,
+    endpoints: node.endpoints,
+    homeRelay: homeRegionOf(node.hostinfo),
+    online,
+    expired,
+    ephemeral: node.ephemeral,
+    approvedRoutes: node.approvedRoutes,
+    availableRoutes: node.hostinfo.RoutableIPs ?? [],
+    subnetRoutes: servedRoutes,
+    expiry: toTextOrNull(node.expiresAt),
+    lastSeen: toTextOrNull(node.lastSeen),
+    created: toText(node.createdAt),
+  }
+}
+
+/** Returns a policy as JSON. */
+export function policyJson(record: PolicyRecord | undefined): PolicyJson {
+  return { id: record?.id ?? 0, policy: record?.text ?? '', updated: toTextOrNull(record?.createdAt) }
+}
+
+/** Returns an API key as JSON. */
+export function apiKeyJson({ id, prefix, expiresAt, createdAt }: ApiKeyRecord): ApiKeyJson {
+  const key = `${keyBeginning('api', prefix)}-***`
+  return { id, key, prefix, expiration: toTextOrNull(expiresAt), created: toText(createdAt) }
+}
+
+/** Returns an API key just made as JSON. */
+export function madeApiKeyJson({ text, key }: MadeApiKey): ApiKeyJson {
+  return { ...apiKeyJson(key), key: text }
+}
+
+function toText(time: number): string {
+  return new Date(time).toISOString()
+}
+
+function toTextOrNull(time: number | undefined): string | null {
+  return time === undefined ? null : toText(time)
+}

@@ -1,0 +1,99 @@
+// Doing an administrator's command.
+
+import type { NodeStatus } from '../admin.ts'
+import type { Coordinator } from '../coordinator.ts'
+import { ControlError } from '../errors.ts'
+import {
+  type AdminResult,
+  apiKeyJson,
+  madeApiKeyJson,
+  madePreAuthKeyJson,
+  nodeJson,
+  type NodeJson,
+  policyJson,
+  preAuthKeyJson,
+  userJson,
+} from './admin-answers.ts'
+import type { AdminCommand } from './admin-command.ts'
+
+/** Does a command. Throws {@link ControlError} when it is refused. */
+export function performAdmin<C extends AdminCommand>(
+  coordinator: Coordinator,
+  command: C,
+  now: number,
+): AdminResult<C> {
+  return perform(coordinator, command, now) as AdminResult<C>
+}
+
+function perform(coordinator: Coordinator, command: AdminCommand, now: number): AdminResult {
+  switch (command.verb) {
+    case 'users create':
+      return userJson(coordinator.createUser(command))
+    case 'users list':
+      return coordinator.users().map(userJson)
+    case 'users rename':
+      return userJson(coordinator.renameUser(command.user, command, now))
+    case 'users delete':
+      return userJson(coordinator.deleteUser(command.user))
+    case 'preauthkeys create':
+      return madePreAuthKeyJson(coordinator, coordinator.createPreAuthKey(command))
+    case 'preauthkeys list':
+      return coordinator.preAuthKeys().map((key) => preAuthKeyJson(coordinator, key))
+    case 'preauthkeys expire':
+      return preAuthKeyJson(coordinator, coordinator.expirePreAuthKey(command.which))
+    case 'preauthkeys delete':
+      return preAuthKeyJson(coordinator, coordinator.deletePreAuthKey(command.which))
+    case 'apikeys create':
+      return madeApiKeyJson(coordinator.apiKeys.create(command.lifetime))
+    case 'apikeys list':
+      return coordinator.apiKeys.all().map(apiKeyJson)
+    case 'apikeys expire':
+      return apiKeyJson(coordinator.apiKeys.expire(command.which))
+    case 'apikeys delete':
+      return apiKeyJson(coordinator.apiKeys.delete(command.which))
+    case 'nodes list':
+      return coordinator.nodes().map(nodeJson)
+    case 'nodes register':
+      return nodeJson(coordinator.node(coordinator.approve(command.key, command.user, now).id))
+    case 'nodes expire':
+      return change(coordinator, command.node, (id) => coordinator.expireNode(id, now, command.at))
+    case 'nodes rename':
+      return change(coordinator, command.node, (id) => coordinator.renameNode(id, command.name, now))
+    case 'nodes tag':
+      return change(coordinator, command.node, (id) => coordinator.tagNode(id, command.tags, now))
+    case 'nodes approve-routes':
+      return change(coordinator, command.node, (id) => coordinator.approveRoutes(id, command.routes, now))
+    case 'policy get':
+      return policyJson(coordinator.policy())
+    case 'policy check':
+      coordinator.checkPolicy(command.policy)
+      return policyJson(coordinator.policy())
+    case 'policy set':
+      return policyJson(coordinator.setPolicy(command.policy, now))
+    case 'backup':
+      return { backup: coordinator.backup() }
+    case 'restore':
+      coordinator.restore(command.backup, now)
+      return { users: coordinator.users().length, nodes: coordinator.nodes().length }
+    case 'nodes delete': {
+      const found = nodeNamed(coordinator, command.node)
+      coordinator.deleteNode(found.node.id, now)
+      return nodeJson(found)
+    }
+  }
+}
+
+function change(coordinator: Coordinator, which: string, work: (id: number) => void): NodeJson {
+  const { node } = nodeNamed(coordinator, which)
+  work(node.id)
+  return nodeJson(coordinator.node(node.id))
+}
+
+/** Returns the node of this number, name or address. Throws {@link ControlError} when there is none. */
+export function nodeNamed(coordinator: Coordinator, which: string): NodeStatus {
+  const found = coordinator.nodes().find(({ node, dnsName }) => {
+    return [String(node.id), node.givenName, dnsName, node.ipv4, node.ipv6].includes(which)
+  })
+  if (!found) throw new ControlError('ERR_CONTROL_NODE_UNKNOWN', `There is no node ${which}.`)
+  return found
+}

@@ -1,0 +1,72 @@
+import { generatePrivateKey } from '@mesh/keys'
+import { systemRandom } from '@mesh/sansio/node'
+import { afterEach, expect, test } from 'vitest'
+import { MemoryStore, relayMap } from '../../src/index.ts'
+import { ADMIN_PATH, type ControlListener, listenControl } from '../../src/node/index.ts'
+
+const open: ControlListener[] = []
+
+afterEach(async () => {
+  for (const control of open.splice(0)) await control.close()
+})
+
+async function listen(store = new MemoryStore()): Promise<ControlListener> {
+  const control = await listenControl({
+    store,
+    host: '127.0.0.1',
+    port: 0,
+    baseDomain: 'mesh.internal',
+    privateKey: generatePrivateKey(systemRandom),
+    derpMap: relayMap([]),
+  })
+  open.push(control)
+  return control
+}
+
+function call(control: ControlListener, key: string | undefined, init: RequestInit = {}): Promise<Response> {
+  const headers = key === undefined ? {} : { Authorization: `Bearer ${key}` }
+  const body = JSON.stringify({ verb: 'users create', name: 'ann' })
+  return fetch(control.url + ADMIN_PATH, { method: 'POST', headers, body, ...init })
+}
+
+test('does what a key asks for, and nothing without one', async () => {
+  const control = await listen()
+  const { key } = await control.admin({ verb: 'apikeys create' })
+  for (const wrong of [undefined, '', 'x', key.slice(0, -1), `${key}0`]) {
+    const refused = await call(control, wrong)
+    expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([401, 'Bearer'])
+  }
+  expect(await control.admin({ verb: 'users list' })).toEqual([])
+  const done = await call(control, key)
+  expect([done.status, await done.json()]).toEqual([
+    200,
+    { result: expect.objectContaining({ name: 'ann' }) as unknown },
+  ])
+  const again = await call(control, key)
+  expect([again.status, await again.json()]).toMatchObject([400, { code: 'ERR_CONTROL_USER_EXISTS' }])
+  expect((await call(control, key, { body: '{"verb":"destroy everything"}' })).status).toBe(400)
+  expect((await call(control, key, { method: 'GET', body: null })).status).toBe(405)
+})
+
+test('threat 26: hangs up on a body that comes without a key', async () => {
+  const control = await listen()
+  const body = new ReadableStream({ pull: (sink) => sink.enqueue(new Uint8Array(65_536)) })
+  const sent = await call(control, 'x', { body, duplex: 'half' }).then(
+    ({ status }) => status,
+    () => 'hung up',
+  )
+  expect([401, 'hung up']).toContain(sent)
+})
+
+test('a key that was ended at one server does nothing at another, whatever that has heard', async () => {
+  const store = new MemoryStore()
+  const [one, two] = [await listen(store), await listen(store)]
+  const { key } = await one.admin({ verb: 'apikeys create' })
+  await two.admin({ verb: 'users list' })
+  // Both are under way at once: the command finds out in its transaction.
+  const ended = one.admin({ verb: 'apikeys expire', which: key })
+  const asked = call(two, key)
+  await ended
+  expect((await asked).status).toBe(401)
+  expect(await two.admin({ verb: 'users list' })).toEqual([])
+})
