@@ -62,11 +62,13 @@ class FuzzRun {
     this.#history = randomHistory(this.#dice, this.#topology)
     // Half of the worlds are without the search for ports of hard NATs: what happens there has no luck in it.
     const opensDoors = seed % 2 === 0
+    // A tenth are with silent disco: those of which no seed was kept before there was such a thing.
+    const isSilent = seed % 10 === 5
     this.#situation = situationOf(this.#topology, opensDoors)
     this.#book = new Book(() => this.#now)
     const onEvent = timeline === undefined ? {} : { onEvent: (event: SimEvent) => timeline.record(event) }
     const watch = { ...this.#book.watch, onMapped: (node: SimNode) => this.#trials.noteMapped(node.id) }
-    this.#town = new Town(this.#topology, { seed, watch, opensDoors, ...onEvent })
+    this.#town = new Town(this.#topology, { seed, watch, opensDoors, isSilent, ...onEvent })
     this.#trials = new Trials(this.#town, this.#situation, this.#book, (text) => this.#note(text))
   }
 

@@ -33,6 +33,8 @@ export interface SimNodeOptions {
   readonly mapsPorts?: boolean
   /** Whether it searches for the ports of hard NATs, and opens doors behind one. */
   readonly opensDoors?: boolean
+  /** Whether it pings no path that serves without being asked. */
+  readonly isSilent?: boolean
 }
 
 /** Hears what a node does. */
@@ -97,6 +99,7 @@ export class SimNode {
       canOpenDoors: options.opensDoors === true,
       now: this.clock.now(),
     })
+    this.sock.setSilentDisco(options.isSilent === true)
     this.#device = this.#openDevice(privateKey)
     this.#mapper = options.mapsPorts === true ? new PortMapper(random) : undefined
     this.#drivers.push(drive<MagicSockOutput>(this.sock, this.clock, (output) => this.#perform(output)))
@@ -190,7 +193,7 @@ export class SimNode {
         toSource: (source, datagram) => void this.sock.sendToSource(source, datagram),
         nameSource: (source) => this.sock.nameSource(source),
         onSource: (peer, source, proof) => {
-          if (proof === 'data') this.sock.attribute(source, peer)
+          if (proof === 'data') this.sock.attribute(source, peer, this.clock.now())
         },
       },
     })

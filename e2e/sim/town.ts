@@ -17,6 +17,8 @@ export interface TownOptions {
   readonly watch?: NodeWatch
   /** Whether nodes search for the ports of hard NATs. */
   readonly opensDoors?: boolean
+  /** Whether nodes ping no path that serves without being asked. */
+  readonly isSilent?: boolean
 }
 
 /** A live topology. */
@@ -28,7 +30,10 @@ export class Town {
   #introduced = false
   #addresses = 0
 
-  constructor(topology: Topology, { seed, onEvent, watch = {}, opensDoors = false }: TownOptions) {
+  constructor(
+    topology: Topology,
+    { seed, onEvent, watch = {}, opensDoors = false, isSilent = false }: TownOptions,
+  ) {
     this.net = new SimNet({ seed, ...(onEvent ? { onEvent } : {}) })
     this.relays = new Map(topology.relays.map((latency, n) => [n + 1, this.net.relay({ latency })]))
     const relayMap = this.#openStunServers(topology.relays)
@@ -44,11 +49,10 @@ export class Town {
     }
     this.nodes = topology.machines.map((machine, n) => {
       const { net, relays } = this
+      const host = this.#settle(machine)
       const { mapsPorts } = machine
-      return new SimNode(
-        { id: n + 1, net, host: this.#settle(machine), relays, relayMap, mapsPorts, opensDoors },
-        listening,
-      )
+      const common = { net, relays, relayMap, opensDoors, isSilent }
+      return new SimNode({ ...common, id: n + 1, host, mapsPorts }, listening)
     })
   }
 

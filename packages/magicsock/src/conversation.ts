@@ -12,14 +12,21 @@ import type {
   Ping,
   Pong,
 } from '@mesh/wire/disco'
-import type { Endpoint } from '@mesh/wire/ip'
+import type { Endpoint, IpAddress } from '@mesh/wire/ip'
 import type { DiscoDirectory, DiscoIdentity } from './disco-directory.ts'
 import type { DropReason } from './drops.ts'
 import type { Hop } from './hop.ts'
 import type { PingResult } from './output.ts'
 import type { PeerId } from './peer-config.ts'
 import type { Peer } from './peer.ts'
-import { type PingPurpose, type SentPing, SentPings, TX_ID_LENGTH, txIdText } from './pings.ts'
+import {
+  PING_PACKET_LENGTH,
+  type PingErrand,
+  type SentPing,
+  SentPings,
+  TX_ID_LENGTH,
+  txIdText,
+} from './pings.ts'
 
 /** A packet that came through a relay. */
 export interface RelayOrigin {
@@ -55,6 +62,8 @@ export interface ConversationHost {
   noteTunnelPong(ping: SentPing, now: number): void
   /** Hears how a ping that somebody asked for ended; perhaps more than once. */
   noteResult(asked: number, result: PingResult): void
+  /** Hears where somebody at this address saw a ping come from that left by our usual socket. */
+  noteSeen(observer: IpAddress, seen: Endpoint, now: number): void
   /** Counts a dropped packet. */
   drop(reason: DropReason): void
 }
@@ -80,13 +89,14 @@ export class Conversation {
   }
 
   /** Sends a ping to an address, through a tunnel or through a region, and remembers it. */
-  sendPing(peer: Peer, to: Hop | number, purpose: PingPurpose, asked: number, now: number): void {
+  sendPing(peer: Peer, to: Hop | number, errand: PingErrand, now: number): void {
     if (peer.disco === undefined) return
     const txId = this.#random(TX_ID_LENGTH)
-    const packet = this.#directory.seal(peer.disco, { kind: 'ping', txId, nodeKey: this.#nodeKey })
+    const padding = Math.max(0, errand.size - PING_PACKET_LENGTH)
+    const packet = this.#directory.seal(peer.disco, { kind: 'ping', txId, nodeKey: this.#nodeKey, padding })
     if (packet === undefined) return
-    this.#pings.add(txIdText(txId), { peer, to, at: now, purpose, asked })
-    if (purpose !== 'search') peer.ledger.note('ping-sent', to, now)
+    this.#pings.add(txIdText(txId), { ...errand, peer, to, at: now })
+    if (errand.purpose !== 'search') peer.ledger.note('ping-sent', to, now)
     if (typeof to === 'number') this.#host.transmitRelay(to, peer, packet, now)
     else this.#host.transmit(to, packet)
   }
@@ -163,7 +173,10 @@ export class Conversation {
     for (const each of perhaps) isNew = each.notePing(origin, txIdText(ping.txId), now) || isNew
     if (!isNew) return this.#host.drop('disco-repeated-ping')
     if (peer !== undefined) this.#host.noteSource(origin, peer.id)
-    for (const each of perhaps) each.ledger.note('ping-heard', origin, now)
+    for (const each of perhaps) {
+      each.noteReceived(now)
+      each.ledger.note('ping-heard', origin, now)
+    }
     const pong = this.#directory.seal(sender, { kind: 'pong', txId: ping.txId, source: origin })
     if (pong !== undefined) this.#host.transmit(origin, pong)
   }
@@ -207,6 +220,8 @@ export class Conversation {
     if (!ping.peer.handlePong(ping, ping.to, now)) return this.#host.drop('disco-unknown-pong')
     ping.peer.ledger.note('pong-heard', ping.to, now)
     if (origin.vni === undefined) this.#host.noteSource(origin, ping.peer.id)
+    if (origin.vni === undefined && origin.door === undefined)
+      this.#host.noteSeen(origin.address, pong.source, now)
     const { vni } = ping.to
     const through = vni === undefined ? {} : { vni }
     this.#answer(ping, { ok: true, latency: now - ping.at, endpoint: ping.to, ...through })

@@ -1,6 +1,6 @@
 // Why does this peer have the path it has? A verdict from what this node knows: its own netcheck, where the peer says
 // it is, and what came of trying. Causes are ranked by how sure they are, remedies by how much they help.
-import { type Endpoint, formatAddress, isLinkLocal, isLoopback, isPrivate } from '@mesh/wire/ip'
+import { type Endpoint, formatAddress } from '@mesh/wire/ip'
 import type { LocalEndpoint } from './endpoints.ts'
 import { ENDPOINT_TYPE } from './endpoints.ts'
 import { formatHop } from './hop.ts'
@@ -8,6 +8,7 @@ import type { Ledger, LedgerEntry } from './ledger.ts'
 import type { NetcheckReport } from './netcheck-report.ts'
 import type { PeerPath } from './output.ts'
 import type { PeerId } from './peer-config.ts'
+import { isPublic } from './probe-rules.ts'
 
 /** Why a path is as it is. */
 export type PathCauseCode =
@@ -143,9 +144,9 @@ function causesOf(facts: PathFacts, now: number): PathCause[] {
 function obstacles(facts: PathFacts): PathCause[] {
   if (!facts.wasHeard)
     return [likely('peer-silent', 'Nothing has come from the peer at all, not even through its relay.')]
-  const theirs = facts.candidates.filter(isPublic)
+  const theirs = facts.candidates.filter(isOutside)
   if (theirs.length === 0) return [NO_PUBLIC]
-  const ours = facts.ours.map((local) => local.endpoint).filter(isPublic)
+  const ours = facts.ours.map((local) => local.endpoint).filter(isOutside)
   const families = new Set(ours.map((endpoint) => endpoint.address.length))
   const shares = (endpoint: Endpoint): boolean => families.has(endpoint.address.length)
   if (!theirs.some(shares)) {
@@ -241,6 +242,6 @@ function likely(code: PathCauseCode, text: string): PathCause {
   return { code, certainty: 'likely', text }
 }
 
-function isPublic({ address }: Endpoint): boolean {
-  return !isPrivate(address) && !isLoopback(address) && !isLinkLocal(address)
+function isOutside({ address }: Endpoint): boolean {
+  return isPublic(address)
 }

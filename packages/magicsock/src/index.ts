@@ -18,6 +18,7 @@ export {
 export { formatHop, type Hop } from './hop.ts'
 export { formatIntroduction, type Introduction, parseIntroduction } from './introduction.ts'
 export type { LedgerEntry, LedgerEvent } from './ledger.ts'
+export { LIFETIME_CLIFFS, type UdpLifetime } from './lifetime-probe.ts'
 export { MagicSock } from './magicsock.ts'
 export { type InterfaceAddress, selectLocalAddresses } from './local-addresses.ts'
 export type { NetcheckReport } from './netcheck-report.ts'
@@ -25,6 +26,7 @@ export { formatNetcheck } from './netcheck-text.ts'
 export type { MagicSockOptions } from './options.ts'
 export type { MagicSockEvent, MagicSockOutput, PeerPath, PingResult, PingWay } from './output.ts'
 export { type PeerConfig, type PeerId, type PeerStatus, UNKNOWN_PEER } from './peer-config.ts'
+export { MAX_PING_SIZE } from './pings.ts'
 export type { TunnelGrantor } from './peer-relay/grantor.ts'
 export {
   PeerRelay,

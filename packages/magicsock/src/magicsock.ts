@@ -21,6 +21,7 @@ import type { PeerConfig, PeerId, PeerStatus } from './peer-config.ts'
 import { explainPeer } from './peer-path.ts'
 import type { TunnelGrantor } from './peer-relay/grantor.ts'
 import { type Peer, SESSION_ACTIVE_TIMEOUT } from './peer.ts'
+import { MAX_PING_SIZE } from './pings.ts'
 import { checkKeyLength, PeerSet } from './peer-set.ts'
 import type { PortMapServices } from './portmap/mapping.ts'
 import type { Receiver } from './receiver.ts'
@@ -33,6 +34,7 @@ import type { Surroundings } from './surroundings.ts'
 import { countPacket } from './traffic.ts'
 import {
   type Ground,
+  type Habits,
   hostForPeers,
   openConversation,
   openPortSearch,
@@ -69,6 +71,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
   readonly #asked = new AskedPings((ping, peer, result) => {
     this.#out.push({ kind: 'event', event: 'ping', peer, ping, result })
   })
+  readonly #habits: Habits = { silentDisco: false, probeUdpLifetime: false }
   readonly #drops = noDrops()
   readonly #out: MagicSockOutput[] = []
   #controlConnected = true
@@ -103,7 +106,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
       isIdle: (now) => this.#peers.size === 0 || now - this.#dispatcher.lastSend > SESSION_ACTIVE_TIMEOUT,
       noteSurroundings: (report, changed, now) => this.#noteSurroundings(report, changed, now),
     })
-    this.#conversation = openConversation(nodeKey, ground, this.#asked)
+    this.#conversation = openConversation(nodeKey, ground, this.#surroundings, this.#asked)
     this.#calls = new Calls(this.#surroundings, this.#conversation)
     const rooms: Rooms = { ...ground, surroundings: this.#surroundings, conversation: this.#conversation }
     const ports = options.canOpenDoors === true ? openPortSearch(rooms) : undefined
@@ -114,7 +117,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
     )
     this.#otherWays = new OtherWays(openTunnels(rooms), ports)
     this.#receiver = openReceiver(rooms, this.#otherWays)
-    this.#peers = new PeerSet(this.#directory, hostForPeers(rooms, this.#calls, this.#timed), {
+    this.#peers = new PeerSet(this.#directory, hostForPeers(rooms, this.#calls, this.#timed, this.#habits), {
       noteRemoved: (peer) => this.#forget(peer),
       noteDiscoKey: (peer, restarted) => {
         this.#conversation.forgetPeer(peer)
@@ -198,6 +201,23 @@ export class MagicSock implements Machine<MagicSockOutput> {
     this.#controlConnected = connected
   }
 
+  /**
+   * Says whether paths are left alone that serve without being asked (silent disco, section 5.6). No heartbeat then: what
+   * {@link MagicSock.attribute} tells of keeps a path trusted, and one by which nothing comes back is pinged when something
+   * is sent by it. Initially they are pinged every three seconds in use.
+   */
+  setSilentDisco(silent: boolean): void {
+    this.#habits.silentDisco = silent
+  }
+
+  /**
+   * Says whether to find out, once a day for each path, how long it lives while nobody uses it (section 5.6); the status of
+   * the peer tells. Of two nodes that would, the one with the smaller disco key does. Initially not.
+   */
+  setProbeUdpLifetime(probe: boolean): void {
+    this.#habits.probeUdpLifetime = probe
+  }
+
   /** Takes a disco key that a peer has told inside its own tunnel (section 4.9); the session goes on. */
   learnDiscoKey(peer: PeerId, discoKey: Uint8Array): void {
     const known = this.#peers.get(peer)
@@ -250,15 +270,17 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * Says that WireGuard has authenticated a packet of `peer` from this source (section 5.9). The source is this peer's
    * from now on when something comes from it; nothing is ever sent there for that reason.
    */
-  attribute(source: number, peer: PeerId): void {
+  attribute(source: number, peer: PeerId, now: number): void {
     const from = this.#sources.sourceOf(source)
-    if (from === undefined || isRelaySource(from)) return
-    if (this.#peers.get(peer) !== undefined) this.#sources.assign(from, peer)
+    if (from !== undefined && !isRelaySource(from)) this.attributeEndpoint(from, peer, now)
   }
 
   /** As {@link MagicSock.attribute}, for a source that the owner's packet thread heard the peer from. */
-  attributeEndpoint(from: Endpoint, peer: PeerId): void {
-    if (this.#peers.get(peer) !== undefined) this.#sources.assign(from, peer)
+  attributeEndpoint(from: Hop, peer: PeerId, now: number): void {
+    const known = this.#peers.get(peer)
+    if (known === undefined) return
+    this.#sources.assign(from, peer)
+    known.noteAuthentic(from, now)
   }
 
   /**
@@ -367,9 +389,14 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * Pings a peer by disco over its relay and every address it may have, the best path alone when that is trusted;
    * or over its relay alone, to see how that does.
    *
+   * @param size - Bytes of the disco packet, to see whether such a packet passes: the answer to one is as small as ever.
+   * As small as can be when 0; one that is trusted but has not carried such packets is no longer the only way tried.
    * @returns The number of the ping; the event `ping` that bears it says how it ended, within 5 s.
+   * @throws RangeError when the size is not a whole number, or more than {@link MAX_PING_SIZE}.
    */
-  ping(peer: PeerId, now: number, over: PingWay = 'any'): number {
+  ping(peer: PeerId, now: number, over: PingWay = 'any', size = 0): number {
+    if (!Number.isInteger(size) || size < 0 || size > MAX_PING_SIZE)
+      throw new RangeError(`size: a ping has at most ${MAX_PING_SIZE} bytes, not ${size}`)
     const asked = this.#asked.begin(peer, now)
     const to = this.#peers.get(peer)
     if (to === undefined) this.#asked.end(asked, { ok: false, reason: 'unknown-peer' })
@@ -377,7 +404,8 @@ export class MagicSock implements Machine<MagicSockOutput> {
     else {
       to.noteSend(now)
       const region = this.#relays.route(to.id, to.config.homeRelay, now)
-      const sent = over === 'relay' ? to.askRelay(asked, region, now) : to.ask(asked, region, now)
+      const errand = { purpose: 'asked', asked, size } as const
+      const sent = over === 'relay' ? to.askRelay(errand, region, now) : to.ask(errand, region, now)
       if (!sent) this.#asked.end(asked, { ok: false, reason: 'no-path' })
     }
     this.#dispatcher.lastSend = now

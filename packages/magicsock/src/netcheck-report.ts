@@ -11,7 +11,7 @@ export interface NetcheckReport {
   readonly ipv4: boolean
   /** A STUN server answered over IPv6. */
   readonly ipv6: boolean
-  /** Whether the NAT maps by destination: `undefined` until two IPv4 servers have answered. */
+  /** Whether the NAT maps by destination; `undefined` until two (servers, peers) have said where they see us. */
   readonly mappingVariesByDestIp: boolean | undefined
   /** Best round trip of each region, over either family. */
   readonly regionLatency: ReadonlyMap<number, number>

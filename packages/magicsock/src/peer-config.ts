@@ -1,6 +1,7 @@
 // What the owner says of a peer, and what magicsock says of it in return.
 import type { Endpoint } from '@mesh/wire/ip'
 import type { Hop } from './hop.ts'
+import type { UdpLifetime } from './lifetime-probe.ts'
 import type { PeerTraffic } from './traffic.ts'
 
 /** The number by which the data plane knows a peer; the owner chooses it. Never negative. */
@@ -46,6 +47,10 @@ export interface PeerStatus {
   readonly peerRelay: Hop | undefined
   /** Round trip of the best direct path, or of the tunnel when that is the path, in milliseconds. */
   readonly latency: number | undefined
+  /** The largest IP packet that is known to pass by that path; 1360 where nobody has tried, for all paths carry that. */
+  readonly mtu: number | undefined
+  /** What has been found out about how long a path lives while nothing uses it; `undefined` unless that was asked for. */
+  readonly lifetime: UdpLifetime | undefined
   /** The peer's home region; 0 when it has none. */
   readonly homeRelay: number
   /** Something was sent in the last 45 s. */

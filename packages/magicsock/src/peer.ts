@@ -2,28 +2,22 @@
 // both true. Everything here starts from a send: a node that only receives never probes (section 5.16).
 import type { RandomSource } from '@mesh/sansio'
 import type { Endpoint } from '@mesh/wire/ip'
+import { BestPath } from './best-path.ts'
+import { CallLimit } from './call-limit.ts'
 import { type Candidate, Candidates, DISCO_PING_INTERVAL } from './candidates.ts'
 import type { DiscoIdentity } from './disco-directory.ts'
-import { type Hop, sameHop } from './hop.ts'
-import { sameKey } from './key-table.ts'
+import type { Hop } from './hop.ts'
 import { Ledger } from './ledger.ts'
-import {
-  betterAddr,
-  GOOD_ENOUGH_LATENCY,
-  isDirect,
-  type Path,
-  TRUST_UDP_ADDRESS,
-  UNPROBED_MTU,
-} from './path.ts'
+import { LifetimeProbe } from './lifetime-probe.ts'
+import { GOOD_ENOUGH_LATENCY, isDirect, type Path, provenMtu } from './path.ts'
 import type { PeerConfig, PeerId, PeerStatus } from './peer-config.ts'
-import type { PingPurpose, SentPing } from './pings.ts'
+import { type PingErrand, type SentPing, unasked } from './pings.ts'
 import { PlainPaths } from './plain-paths.ts'
 import { copyTraffic, noTraffic } from './traffic.ts'
+import { HEARTBEAT_INTERVAL } from './trust.ts'
 
 /** A session is active for this long after the last packet somebody sent. */
 export const SESSION_ACTIVE_TIMEOUT = 45_000
-/** How often the path in use is pinged while the session is active. */
-export const HEARTBEAT_INTERVAL = 3_000
 /** How often a path that is good but not good enough is compared with the others. */
 export const UPGRADE_INTERVAL = 60_000
 /**
@@ -31,18 +25,23 @@ export const UPGRADE_INTERVAL = 60_000
  * cost the five seconds until the next round.
  */
 export const SECOND_ROUND_DELAY = 600
-/** How many call-me-maybes of one peer are obeyed at once, and how fast that is won back (threat 32). */
-const CALL_BURST = 10
-const CALL_REFILL_INTERVAL = 2_500
+
+const DISCOVERY = unasked('discovery')
+const HEARTBEAT = unasked('heartbeat')
+const LIFETIME = unasked('lifetime')
 
 /** What a peer needs of the machine it belongs to. */
 export interface PeerHost {
   /** Whether loopback addresses may be probed. */
   readonly loopback: boolean
+  /** Whether a path is only pinged when it is used and nothing comes back (silent disco). */
+  readonly isSilent: boolean
   /** Source of choices between equals. */
   readonly random: RandomSource
+  /** Whether it is for this side to find out how long a resting path to the peer lives. */
+  probesLifetime(peer: Peer): boolean
   /** Sends a disco ping to an address, through a tunnel, or through a relay region. */
-  sendPing(peer: Peer, to: Hop | number, purpose: PingPurpose, asked: number, now: number): void
+  sendPing(peer: Peer, to: Hop | number, errand: PingErrand, now: number): void
   /** Asks the peer, through its relay, to ping us; perhaps only after our own endpoints are fresh. */
   sendCallMeMaybe(peer: Peer, now: number): void
   /** Looks for what pings alone do not find: a tunnel on a peer relay, a port of a NAT that gives each its own. */
@@ -68,9 +67,14 @@ export class Peer {
   /** What was tried with it and seen of it. */
   readonly ledger = new Ledger()
   readonly #host: PeerHost
-  #best: Path | undefined
-  #trustUntil = -Infinity
+  readonly #best: BestPath
+  readonly #lifetime = new LifetimeProbe()
+  readonly #callLimit = new CallLimit()
   #lastSend = -Infinity
+  /** When the path was last asked for a sign of life. */
+  #askedAt = -Infinity
+  /** When something last went to the peer or came from it by UDP, whatever it was. */
+  #lastTraffic = -Infinity
   #tryingSince: number | undefined
   #lastRound = -Infinity
   /** No candidate may be pinged before this: spares the walk through them on every relayed packet. */
@@ -78,12 +82,14 @@ export class Peer {
   #lastCall = -Infinity
   #heartbeatAt = Infinity
   #secondRoundAt = Infinity
-  #calls = CALL_BURST
-  #callsAt = 0
 
   constructor(config: PeerConfig, host: PeerHost) {
     this.config = config
     this.#host = host
+    this.#best = new BestPath(() => {
+      this.#lifetime.reset()
+      host.notePathChange(this)
+    })
     this.plain = new PlainPaths(host.random)
     this.plain.setEndpoints(config.endpoints)
     this.candidates.setFromControl(config.endpoints, host.loopback)
@@ -96,22 +102,22 @@ export class Peer {
 
   /** The UDP path packets take, trusted or not: direct, or through a peer relay. */
   get best(): Path | undefined {
-    return this.#best
+    return this.#best.path
   }
 
   /** When to call {@link Peer.handleTimeout}; `Infinity` while nothing is on. */
   get timeoutAt(): number {
-    return Math.min(this.#heartbeatAt, this.#secondRoundAt)
+    return Math.min(this.#heartbeatAt, this.#secondRoundAt, this.#lifetime.timeoutAt)
   }
 
   /** Tells whether the UDP path is enough by itself. */
   isTrusted(now: number): boolean {
-    return this.#best !== undefined && now <= this.#trustUntil
+    return this.#best.isTrusted(now)
   }
 
   /** Tells whether nothing better is to be looked for at every packet: the path is direct and trusted. */
   isSettled(now: number): boolean {
-    return this.isTrusted(now) && isDirect(this.#best!)
+    return this.#best.isSettled(now)
   }
 
   /** Tells whether something was sent lately. */
@@ -124,13 +130,28 @@ export class Peer {
     return this.isActive(now) ? this.#tryingSince : undefined
   }
 
-  /** Notes that somebody sends: that starts the heartbeat. */
+  /** Notes that somebody sends: that starts the heartbeat or, with silent disco, takes its place. */
   noteSend(now: number): void {
     if (!this.isActive(now)) this.#tryingSince = now
     this.#lastSend = now
-    if (this.#heartbeatAt !== Infinity || this.disco === undefined) return
+    this.#lastTraffic = now
+    if (this.disco === undefined) return
+    if (this.#host.isSilent) return this.#beatOnDemand(now)
+    if (this.#heartbeatAt !== Infinity) return
+    this.#lifetime.pause()
     this.#heartbeatAt = now + HEARTBEAT_INTERVAL
     this.#host.noteTimer(this)
+  }
+
+  /** Notes that something came from the peer by UDP, as it seems. */
+  noteReceived(now: number): void {
+    this.#lastTraffic = now
+  }
+
+  /** Notes that something of the peer's came from there, which WireGuard has authenticated. */
+  noteAuthentic(from: Hop, now: number): void {
+    this.#lastTraffic = now
+    if (this.#host.isSilent) this.#best.sustain(from, now)
   }
 
   /** Takes what control says now. */
@@ -156,24 +177,30 @@ export class Peer {
     this.#host.sendCallMeMaybe(this, now)
   }
 
-  /** Pings by every way that may work, for somebody who waits. Returns whether any ping went out. */
-  ask(asked: number, region: number, now: number): boolean {
+  /**
+   * Pings for somebody who waits: by the path in use, if that is trusted and such a ping has been seen to pass; else by
+   * every way that may work. Returns whether any ping went out.
+   */
+  ask(errand: PingErrand, region: number, now: number): boolean {
     if (this.disco === undefined) return false
-    if (region !== 0) this.#host.sendPing(this, region, 'asked', asked, now)
-    if (this.#best !== undefined && this.isTrusted(now)) {
-      this.#host.sendPing(this, this.#best.endpoint, 'asked', asked, now)
-      if (isDirect(this.#best)) return true
+    const { path } = this.#best
+    const isKnown = path !== undefined && this.isTrusted(now)
+    if (isKnown) this.#host.sendPing(this, path.endpoint, errand, now)
+    const fits = isKnown && provenMtu(errand.size, path.endpoint) <= path.mtu
+    if (fits && isDirect(path)) return true
+    if (region !== 0 && !fits) this.#host.sendPing(this, region, errand, now)
+    for (const { endpoint } of this.candidates.values()) {
+      if (!isKnown || !this.#best.isBy(endpoint)) this.#host.sendPing(this, endpoint, errand, now)
     }
-    for (const c of this.candidates.values()) this.#host.sendPing(this, c.endpoint, 'asked', asked, now)
     this.#lastCall = now
     this.#host.sendCallMeMaybe(this, now)
-    return region !== 0 || this.candidates.size > 0
+    return isKnown || region !== 0 || this.candidates.size > 0
   }
 
   /** Pings through the relay alone, for somebody who waits. Returns whether the ping went out. */
-  askRelay(asked: number, region: number, now: number): boolean {
+  askRelay(errand: PingErrand, region: number, now: number): boolean {
     if (this.disco === undefined || region === 0) return false
-    this.#host.sendPing(this, region, 'asked', asked, now)
+    this.#host.sendPing(this, region, errand, now)
     return true
   }
 
@@ -192,9 +219,11 @@ export class Peer {
   /** Takes the pong to a ping that went to `to`. Returns false when that is no candidate any more. */
   handlePong(ping: SentPing, to: Hop, now: number): boolean {
     const latency = now - ping.at
-    if (this.#best !== undefined && sameHop(this.#best.endpoint, to)) {
-      this.#best = { ...this.#best, latency }
-      this.#trustUntil = now + TRUST_UDP_ADDRESS
+    const mtu = provenMtu(ping.size, to)
+    this.#lastTraffic = now
+    if (this.#best.isBy(to)) {
+      this.#best.confirm(latency, mtu, now)
+      if (ping.purpose === 'lifetime') this.#handleLifetimePong(now)
       return true
     }
     const isFound = ping.purpose === 'search'
@@ -202,25 +231,20 @@ export class Peer {
       ? this.candidates.noteHeard(to, this.#host.loopback, now)
       : this.candidates.get(to)
     if (candidate === undefined) return false
-    const path: Path = { endpoint: candidate.endpoint, latency, mtu: UNPROBED_MTU }
-    if (!this.isTrusted(now) || betterAddr(path, this.#best)) this.#adopt(path, now)
+    this.#adopt({ endpoint: candidate.endpoint, latency, mtu }, now)
     return true
   }
 
-  /**
-   * Takes a tunnel on a peer relay that has been seen to carry. It becomes the path unless the present one is better;
-   * of one relay the new tunnel always, for the relay may forward from our new address only.
-   */
+  /** Takes a tunnel on a peer relay that has been seen to carry. */
   handleTunnel(path: Path, now: number): void {
-    const server = this.#best?.server
-    const isSameRelay = server !== undefined && path.server !== undefined && sameKey(server, path.server)
-    if (!this.isTrusted(now) || isSameRelay || betterAddr(path, this.#best)) this.#adopt(path, now)
+    this.#adopt(path, now)
   }
 
   /** Hears that a ping stayed unanswered. */
   handlePingTimeout(ping: SentPing, now: number): void {
-    if (this.#best === undefined || typeof ping.to === 'number' || now <= this.#trustUntil) return
-    if (sameHop(this.#best.endpoint, ping.to)) this.clearPath()
+    if (typeof ping.to === 'number' || !this.#best.isBy(ping.to)) return
+    if (ping.purpose === 'lifetime') this.#lifetime.handlePingTimeout()
+    if (!this.isTrusted(now)) this.#best.clear()
   }
 
   /** Takes the peer's call. Returns false when it calls too often to be obeyed. */
@@ -238,38 +262,61 @@ export class Peer {
 
   /** Returns whether a call of the peer's may be obeyed now, and counts it. */
   mayObeyCall(now: number): boolean {
-    this.#calls = Math.min(CALL_BURST, this.#calls + (now - this.#callsAt) / CALL_REFILL_INTERVAL)
-    this.#callsAt = now
-    if (this.#calls < 1) return false
-    this.#calls -= 1
-    return true
+    return this.#callLimit.take(now)
   }
 
-  /** Does the second round and the heartbeat when they are due. */
+  /** Does the second round, the heartbeat and the ping after a silence when they are due. */
   handleTimeout(now: number): void {
     if (now >= this.#secondRoundAt) this.#pingAgain(now)
     if (now >= this.#heartbeatAt) this.#beat(now)
+    const { path } = this.#best
+    if (this.#lifetime.handleTimeout(this.#lastTraffic, now) && path !== undefined)
+      this.#host.sendPing(this, path.endpoint, LIFETIME, now)
   }
 
   #beat(now: number): void {
-    if (!this.isActive(now) || this.disco === undefined) {
-      this.#heartbeatAt = Infinity
-      return
-    }
+    this.#heartbeatAt = Infinity
+    if (this.disco === undefined || this.#host.isSilent) return
+    if (!this.isActive(now)) return this.#rest(now)
     this.#heartbeatAt = now + HEARTBEAT_INTERVAL
-    if (this.#best !== undefined) {
-      const inUse = this.candidates.get(this.#best.endpoint)
-      if (inUse !== undefined) inUse.pingedAt = now
-      this.#host.sendPing(this, this.#best.endpoint, 'heartbeat', 0, now)
-    }
+    this.#askPath(now)
     if (this.#wantsRound(now)) this.discover(true, now)
+  }
+
+  /** With silent disco sending takes the place of the heartbeat: who does not send needs no path. */
+  #beatOnDemand(now: number): void {
+    if (!this.isTrusted(now)) return
+    if (this.#best.isFading(now) && now - this.#askedAt >= HEARTBEAT_INTERVAL) this.#askPath(now)
+    if (this.#wantsRound(now)) this.discover(true, now)
+  }
+
+  #askPath(now: number): void {
+    const { path } = this.#best
+    if (path === undefined) return
+    this.#askedAt = now
+    const inUse = this.candidates.get(path.endpoint)
+    if (inUse !== undefined) inUse.pingedAt = now
+    this.#lastTraffic = now
+    this.#host.sendPing(this, path.endpoint, HEARTBEAT, now)
+  }
+
+  /** Nobody sends any more: the path is left alone, and that is a chance to see for how long it may be. */
+  #rest(now: number): void {
+    const { path } = this.#best
+    if (path !== undefined && this.#host.probesLifetime(this))
+      this.#lifetime.rest(path.endpoint, this.#lastTraffic, now)
+  }
+
+  #handleLifetimePong(now: number): void {
+    this.#lifetime.handlePong(now)
+    if (this.#lifetime.timeoutAt !== Infinity) this.#host.noteTimer(this)
   }
 
   /** Hears that an address cannot be reached from here at all. */
   handleUnreachable(endpoint: Endpoint): void {
     const candidate = this.candidates.get(endpoint)
     if (candidate !== undefined) candidate.lastHeardPing = ''
-    if (this.#best !== undefined && sameHop(this.#best.endpoint, endpoint)) this.clearPath()
+    if (this.#best.isBy(endpoint)) this.#best.clear()
   }
 
   /** Forgets the best path, and when which candidate was pinged: the network or the peer is another one now. */
@@ -279,26 +326,22 @@ export class Peer {
     this.#nextRoundAt = -Infinity
     this.#lastCall = -Infinity
     this.#secondRoundAt = Infinity
-    if (this.#best !== undefined) this.clearPath()
-  }
-
-  /** Gives up the best path. */
-  clearPath(): void {
-    this.#best = undefined
-    this.#trustUntil = -Infinity
-    this.#host.notePathChange(this)
+    this.#best.clear()
   }
 
   /** Returns how it stands. */
   status(now: number): PeerStatus {
-    const best = this.#best?.endpoint
+    const { path } = this.#best
+    const best = path?.endpoint
     const direct = best?.vni === undefined ? best : undefined
     const isTrusted = this.isTrusted(now)
     return {
       endpoint: isTrusted ? direct : undefined,
       bestEndpoint: direct,
       peerRelay: isTrusted && direct === undefined ? best : undefined,
-      latency: this.#best?.latency,
+      latency: path?.latency,
+      mtu: path?.mtu,
+      lifetime: this.#lifetime.found,
       homeRelay: this.config.homeRelay,
       active: this.isActive(now),
       lastSend: this.#lastSend === -Infinity ? undefined : this.#lastSend,
@@ -309,16 +352,16 @@ export class Peer {
 
   #wantsRound(now: number): boolean {
     if (!this.isSettled(now) || this.#lastRound === -Infinity) return true
-    return this.#best!.latency > GOOD_ENOUGH_LATENCY && now - this.#lastRound >= UPGRADE_INTERVAL
+    return this.best!.latency > GOOD_ENOUGH_LATENCY && now - this.#lastRound >= UPGRADE_INTERVAL
   }
 
   #pingCandidates(now: number): void {
-    this.#dropPathIfGone(this.candidates.removeStale(this.#best?.endpoint, now))
+    this.#dropPathIfGone(this.candidates.removeStale(this.best?.endpoint, now))
     let earliest = now
     for (const candidate of this.candidates.values()) {
       if (now - candidate.pingedAt >= DISCO_PING_INTERVAL) {
         candidate.pingedAt = now
-        this.#host.sendPing(this, candidate.endpoint, 'discovery', 0, now)
+        this.#host.sendPing(this, candidate.endpoint, DISCOVERY, now)
       }
       earliest = Math.min(earliest, candidate.pingedAt)
     }
@@ -330,7 +373,7 @@ export class Peer {
   #pingThroughDoor(candidate: Candidate, now: number): void {
     if (candidate.pingedAt !== -Infinity) return
     candidate.pingedAt = now
-    this.#host.sendPing(this, candidate.endpoint, 'discovery', 0, now)
+    this.#host.sendPing(this, candidate.endpoint, DISCOVERY, now)
   }
 
   /** Everybody once more, soon after a call, unless a path has been found meanwhile. */
@@ -343,21 +386,17 @@ export class Peer {
   }
 
   #adopt(path: Path, now: number): void {
-    this.#best = path
-    this.#trustUntil = now + TRUST_UDP_ADDRESS
-    this.ledger.note('path-adopted', path.endpoint, now)
-    this.#host.notePathChange(this)
+    if (this.#best.offer(path, now)) this.ledger.note('path-adopted', path.endpoint, now)
   }
 
   #dropPathIfGone(removed: readonly Hop[]): void {
-    const best = this.#best
-    if (best !== undefined && removed.some((hop) => sameHop(hop, best.endpoint))) this.clearPath()
+    if (removed.some((hop) => this.#best.isBy(hop))) this.#best.clear()
   }
 
   /** A crowd of pings may have pushed out the candidate that is the path. */
   #dropPathIfNoCandidate(): void {
-    const best = this.#best
-    if (best !== undefined && isDirect(best) && this.candidates.get(best.endpoint) === undefined)
-      this.clearPath()
+    const { path } = this.#best
+    if (path !== undefined && isDirect(path) && this.candidates.get(path.endpoint) === undefined)
+      this.#best.clear()
   }
 }

@@ -7,24 +7,39 @@ export const PING_TIMEOUT = 5_000
 /** Bytes of a transaction id. */
 export const TX_ID_LENGTH = 12
 
+/** Bytes of a ping packet without padding. */
+export const PING_PACKET_LENGTH = 124
+/** The largest ping packet there may be: it still fits into a datagram, and through a relay. */
+export const MAX_PING_SIZE = 65_475
+
 /**
  * Why a ping was sent. `asked` is for somebody who waits for the result, `tunnel` to see whether a peer relay's new
- * tunnel carries; `search` is one of many by which a port is looked for.
+ * tunnel carries; `search` is one of many by which a port is looked for; `lifetime` comes after a silence of chosen length.
  */
-export type PingPurpose = 'discovery' | 'heartbeat' | 'asked' | 'tunnel' | 'search'
+export type PingPurpose = 'discovery' | 'heartbeat' | 'asked' | 'tunnel' | 'search' | 'lifetime'
+
+/** What a ping is sent for. */
+export interface PingErrand {
+  readonly purpose: PingPurpose
+  /** The number of the ping that somebody asked for; 0 for the others. */
+  readonly asked: number
+  /** Bytes of the disco packet, to try whether such a packet passes; 0 for as small as can be. */
+  readonly size: number
+}
+
+/** Returns the errand of a ping that nobody waits for. */
+export function unasked(purpose: PingPurpose): PingErrand {
+  return { purpose, asked: 0, size: 0 }
+}
 
 /** A ping that has not been answered yet. */
-export interface SentPing {
+export interface SentPing extends PingErrand {
   /** To whom. */
   readonly peer: Peer
   /** Where: an address, a tunnel on a peer relay, or a relay region. */
   readonly to: Hop | number
   /** When. */
   readonly at: number
-  /** What for. */
-  readonly purpose: PingPurpose
-  /** The number of the ping that somebody asked for; 0 for the others. */
-  readonly asked: number
 }
 
 /** The pings on their way. All live equally long, so the first sent is the first to expire. */

@@ -5,6 +5,7 @@ import {
   isLinkLocal,
   isLoopback,
   isMulticast,
+  isPrivate,
   isUnspecified,
 } from '@mesh/wire/ip'
 
@@ -26,6 +27,11 @@ export function mayProbe(endpoint: Endpoint, loopback: boolean): boolean {
   if (address.length === 4 && (address[0] === 0 || address[0]! >= RESERVED_V4)) return false
   if (isLoopback(address)) return loopback
   return address.length === 4 || !isLinkLocal(address)
+}
+
+/** Tells whether an address is one of the Internet's: not of a private network, one link or this machine. */
+export function isPublic(address: IpAddress): boolean {
+  return !isPrivate(address) && !isLoopback(address) && !isLinkLocal(address)
 }
 
 const OVERLAY_V6 = [0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0]

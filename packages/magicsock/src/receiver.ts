@@ -81,6 +81,7 @@ export class Receiver {
     const peer = owner === UNKNOWN_PEER ? undefined : this.#host.peer(owner)
     if (peer === undefined) return owner
     if (peer.config.isWireGuardOnly === true) peer.plain.noteReceived(from, now)
+    peer.noteReceived(now)
     countPacket(from.vni === undefined ? peer.traffic.receivedDirect : peer.traffic.receivedPeerRelay, length)
     return owner
   }

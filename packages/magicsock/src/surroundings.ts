@@ -1,11 +1,12 @@
 // What this node knows of where it stands: its own endpoints, the last netcheck, and when to look again.
 import type { RandomSource } from '@mesh/sansio'
-import { type Endpoint, type IpAddress, isLoopback } from '@mesh/wire/ip'
+import { type Endpoint, endpointsEqual, type IpAddress, isLoopback } from '@mesh/wire/ip'
 import type { SocketPorts } from './datagram-socket.ts'
 import { EndpointBook, type LocalEndpoint } from './endpoints.ts'
 import { HomeChoice } from './home-choice.ts'
 import { Netcheck, type NetcheckOrders } from './netcheck.ts'
 import type { NetcheckReport, ReportBuilder } from './netcheck-report.ts'
+import { MappingSightings } from './mapping-sightings.ts'
 import type { PortMapServices } from './portmap/mapping.ts'
 import type { RelayMap } from './relay-map.ts'
 
@@ -43,6 +44,11 @@ export interface SurroundingsOptions {
   readonly fixedPort: boolean
 }
 
+const NOTHING_SEEN: Pick<NetcheckReport, 'globalV4' | 'mappingVariesByDestIp'> = {
+  globalV4: [],
+  mappingVariesByDestIp: undefined,
+}
+
 /** Looks around, now and then. */
 export class Surroundings {
   readonly #options: SurroundingsOptions
@@ -50,6 +56,7 @@ export class Surroundings {
   readonly #netcheck: Netcheck
   readonly #book = new EndpointBook()
   readonly #homeChoice = new HomeChoice()
+  readonly #sightings = new MappingSightings()
   #relays: RelayMap | undefined
   #addresses: readonly IpAddress[] = []
   #ports: SocketPorts | undefined
@@ -139,6 +146,7 @@ export class Surroundings {
   forget(): void {
     this.#book.forget()
     this.#homeChoice.forget()
+    this.#sightings.forget()
     this.#report = undefined
     this.#lookedAt = -Infinity
   }
@@ -156,6 +164,18 @@ export class Surroundings {
   /** Hears of trouble that may come from another network. While it lasts it is heard of again and again. */
   noteTrouble(now: number): void {
     if (now - this.#lookedAt >= TROUBLE_INTERVAL) this.refresh(now)
+  }
+
+  /**
+   * Hears that a peer at this address has seen our pings come from `seen`. When that is news of our NAT (nobody could tell
+   * how it maps, or it maps as it did not before) it is time for another look, for the two to be compared.
+   */
+  noteSeen(observer: IpAddress, seen: Endpoint, now: number): void {
+    if (!this.#sightings.note(observer, seen, now)) return
+    const { globalV4, mappingVariesByDestIp } = this.#report ?? NOTHING_SEEN
+    if (globalV4.length === 0 || mappingVariesByDestIp === true) return
+    const isAsExpected = globalV4.some((endpoint) => endpointsEqual(endpoint, seen))
+    if (mappingVariesByDestIp === undefined || !isAsExpected) this.noteTrouble(now)
   }
 
   /** Takes a STUN datagram. Returns false when it answers nothing that was asked. */
@@ -220,7 +240,10 @@ export class Surroundings {
     const relays = this.#relays ?? new Map<number, never>()
     const latency = findings.regionLatency
     const choice = this.#homeChoice.choose({ latency, relays, home, startedAt, homeHeardAt }, now)
-    const report = findings.finish(choice)
+    const found = findings.finish(choice)
+    const [stun] = found.globalV4
+    const varies = this.#sightings.conclude(stun, found.mappingVariesByDestIp, now)
+    const report = { ...found, mappingVariesByDestIp: varies }
     return this.#portMap === undefined ? report : { ...report, portMap: this.#portMap }
   }
 

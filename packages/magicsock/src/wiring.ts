@@ -13,6 +13,8 @@ import type { MagicSockOptions } from './options.ts'
 import type { OtherWays } from './other-ways.ts'
 import type { MagicSockOutput } from './output.ts'
 import { pathOf } from './peer-path.ts'
+import { unasked } from './pings.ts'
+import { sortedPair } from './peer-relay/tunnel-request.ts'
 import { TunnelSeeker } from './peer-relay/tunnel-seeker.ts'
 import type { PeerSet } from './peer-set.ts'
 import type { Peer, PeerHost } from './peer.ts'
@@ -46,6 +48,16 @@ export interface Rooms extends Ground {
   readonly surroundings: Surroundings
   readonly conversation: Conversation
 }
+
+/** How the machine behaves toward its peers; control may change its mind. */
+export interface Habits {
+  /** Paths are not pinged but when they are used and nothing comes back. */
+  silentDisco: boolean
+  /** It is found out how long paths live that nobody uses. */
+  probeUdpLifetime: boolean
+}
+
+const SEARCH = unasked('search')
 
 /** Returns the datagram that carries a disco packet to a hop: the packet itself, or in a tunnel's header. */
 export function discoDatagram(to: Hop, packet: Uint8Array, control: boolean): Uint8Array {
@@ -82,7 +94,12 @@ export function openSurroundings(
 }
 
 /** Returns the conversation by disco. */
-export function openConversation(nodeKey: Uint8Array, ground: Ground, asked: AskedPings): Conversation {
+export function openConversation(
+  nodeKey: Uint8Array,
+  ground: Ground,
+  surroundings: Surroundings,
+  asked: AskedPings,
+): Conversation {
   const { directory, random, relays, sources } = ground
   return new Conversation(directory, nodeKey, random, {
     transmit: (to, packet) => ground.put({ kind: 'datagram', to, bytes: discoDatagram(to, packet, false) }),
@@ -97,19 +114,25 @@ export function openConversation(nodeKey: Uint8Array, ground: Ground, asked: Ask
     noteTunnelPing: (from, now) => ground.otherWays().handleTunnelPing(from, now),
     noteTunnelPong: (ping, now) => ground.otherWays().handleTunnelPong(ping, now),
     noteResult: (ping, result) => asked.end(ping, result),
+    noteSeen: (observer, seen, now) => surroundings.noteSeen(observer, seen, now),
     drop: (reason) => ground.drop(reason),
   })
 }
 
 /** Returns what peers ask of the machine. `timed` is the set of those that have a timer. */
-export function hostForPeers(rooms: Rooms, calls: Calls, timed: Set<Peer>): PeerHost {
+export function hostForPeers(rooms: Rooms, calls: Calls, timed: Set<Peer>, habits: Habits): PeerHost {
   const { surroundings, conversation, relays, random } = rooms
   return {
     get loopback() {
       return surroundings.loopback
     },
     random,
-    sendPing: (peer, to, purpose, asked, now) => conversation.sendPing(peer, to, purpose, asked, now),
+    get isSilent() {
+      return habits.silentDisco
+    },
+    probesLifetime: ({ disco }) =>
+      habits.probeUdpLifetime && disco !== undefined && isFirst(rooms.directory.ownKey, disco.key),
+    sendPing: (peer, to, errand, now) => conversation.sendPing(peer, to, errand, now),
     sendCallMeMaybe: (peer, now) => calls.make(peer, now),
     seekOtherWays: (peer, now) => rooms.otherWays().seek(peer, now),
     noteTimer: (peer) => {
@@ -119,6 +142,10 @@ export function hostForPeers(rooms: Rooms, calls: Calls, timed: Set<Peer>): Peer
     notePathChange: (peer) =>
       rooms.put({ kind: 'event', event: 'path-changed', peer: peer.id, path: pathOf(peer, relays) }),
   }
+}
+
+function isFirst(own: Uint8Array, theirs: Uint8Array): boolean {
+  return sortedPair(own, theirs)[0] === own
 }
 
 /** Returns the seeker of tunnels on peer relays. */
@@ -136,7 +163,7 @@ export function openTunnels(rooms: Rooms): TunnelSeeker {
       const packet = directory.seal(server, message)
       if (packet !== undefined) rooms.put({ kind: 'datagram', to, bytes: discoDatagram(to, packet, true) })
     },
-    pingThrough: (peer, to, now) => conversation.sendPing(peer, to, 'tunnel', 0, now),
+    pingThrough: (peer, to, now) => conversation.sendPing(peer, to, unasked('tunnel'), now),
   })
 }
 
@@ -151,8 +178,8 @@ export function openPortSearch(rooms: Rooms): { doors: Doors; search: PortSearch
       return surroundings.loopback
     },
     tell: (peer: Peer, message: DiscoMessage, now: number) => void conversation.tell(peer, message, now),
-    knock: (peer: Peer, to: Hop, now: number) => conversation.sendPing(peer, to, 'search', 0, now),
-    probe: (peer: Peer, to: Hop, now: number) => conversation.sendPing(peer, to, 'search', 0, now),
+    knock: (peer: Peer, to: Hop, now: number) => conversation.sendPing(peer, to, SEARCH, now),
+    probe: (peer: Peer, to: Hop, now: number) => conversation.sendPing(peer, to, SEARCH, now),
     closeDoor: (door: number) => rooms.put({ kind: 'close-door', door }),
   }
   return { doors: new Doors(host), search: new PortSearch(random, host) }

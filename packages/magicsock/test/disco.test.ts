@@ -186,7 +186,7 @@ describe('WireGuard datagrams', () => {
   test('D10: once authenticated their source is mapped for receiving only', () => {
     const from = at('192.0.2.9:99')
     b.sock.handleDatagram(wireguard(1), from, world.clock.now())
-    b.sock.attribute(b.sock.lastSource, 1)
+    b.sock.attribute(b.sock.lastSource, 1, world.clock.now())
     expect(b.sock.handleDatagram(wireguard(2), at('192.0.2.9:99'), world.clock.now())).toBe(1)
     b.send(1)
     expect([...b.sent('wireguard'), ...b.sent('ping')]).toEqual(['relay 1', A])
@@ -199,8 +199,8 @@ describe('WireGuard datagrams', () => {
       tokens.push(b.sock.lastSource)
     }
     expect(new Set(tokens).size).toBe(1_100)
-    b.sock.attribute(tokens[0]!, 1)
-    b.sock.attribute(tokens.at(-1)!, 1)
+    b.sock.attribute(tokens[0]!, 1, world.clock.now())
+    b.sock.attribute(tokens.at(-1)!, 1, world.clock.now())
     expect(b.sock.handleDatagram(wireguard(1), at('192.0.2.9:1'), world.clock.now())).toBe(-1)
     expect(b.sock.handleDatagram(wireguard(1), at('192.0.2.9:1100'), world.clock.now())).toBe(1)
   })
@@ -210,7 +210,7 @@ describe('WireGuard datagrams', () => {
     const { lastSource } = b.sock
     expect(b.sock.handleRelayPacket(1, a.nodeKey, wireguard(), world.clock.now())).toBe(1)
     expect(b.sock.lastSource).toBe(lastSource)
-    b.sock.attribute(lastSource, 1)
+    b.sock.attribute(lastSource, 1, world.clock.now())
     expect(b.sock.handleRelayPacket(1, new Uint8Array(32), wireguard(), world.clock.now())).toBe('consumed')
     expect(b.sock.drops['relay-unknown-sender']).toBe(1)
   })

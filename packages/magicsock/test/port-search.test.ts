@@ -26,10 +26,13 @@ function doorAt(port: number): number | undefined {
   return port > FIRST_DOOR_PORT && port <= FIRST_DOOR_PORT + 10_000 ? port - FIRST_DOOR_PORT : undefined
 }
 
-beforeEach(() => {
+beforeEach(() => begin(2))
+
+/** So many STUN servers tell the two where they are. */
+function begin(servers: 1 | 2): void {
   world = new World()
   world.addRegion(1, '192.0.2.1:3478')
-  world.addRegion(2, '192.0.2.2:3478')
+  if (servers === 2) world.addRegion(2, '192.0.2.2:3478')
   hard = world.add({ id: 1, addresses: ['192.168.1.5'], canOpenDoors: true, seenAs, doorAt })
   easy = world.add({ id: 2, addresses: ['203.0.113.2'], canOpenDoors: true })
   // The easy side lets in by port; the hard side lets a port in once its door has sent.
@@ -45,7 +48,7 @@ beforeEach(() => {
   world.clock.advanceBy(2_000)
   hard.meet(easy.config())
   easy.meet(hard.config())
-})
+}
 
 /** The last door that has been opened. */
 function hardDoors(): number {
@@ -81,6 +84,18 @@ test('ends in a direct path within 10 s, by one door; the others are closed', ()
   world.clock.advanceBy(100)
   expect(hard.arrivals.at(-1)).toMatchObject({ via: 'udp', peer: 2 })
   expect(easy.arrivals.at(-1)).toMatchObject({ via: 'udp', peer: 1 })
+})
+
+test('with one STUN server, where nobody can tell how the NATs map, both sides try both parts: direct within 15 s', () => {
+  begin(1)
+  expect(hard.sock.report?.mappingVariesByDestIp).toBeUndefined()
+  for (let t = 0; t < 15_000; t += 500) {
+    hard.send(2)
+    easy.send(1)
+    world.clock.advanceBy(500)
+  }
+  expect(pathOf(hard, 2)).toBe(EASY_AT)
+  expect(doorAt(at(pathOf(easy, 1)!).port)).toBeDefined()
 })
 
 test('is not begun where ordinary pings find a path', () => {

@@ -53,6 +53,8 @@ export interface NodeOptions {
   /** How the world outside sees what this node sends to `to`: a NAT. Default: as it is. */
   readonly seenAs?: (from: Endpoint, to: Hop) => Endpoint
   readonly canOpenDoors?: boolean
+  /** It tells magicsock that what comes from a known source is authentic, as WireGuard would. */
+  readonly authenticates?: boolean
   /** By which door something comes in that is sent to this outside port. */
   readonly doorAt?: (port: number) => number | undefined
 }
@@ -162,6 +164,8 @@ export class WorldNode {
     const peer = this.sock.handleDatagram(bytes, from, now)
     const datagram = bytes.subarray(this.sock.lastHeaderLength)
     if (peer !== 'consumed') this.arrivals.push({ at: now, peer, via: 'udp', bytes: datagram })
+    if (this.options.authenticates && peer !== 'consumed')
+      this.sock.attribute(this.sock.lastSource, peer, now)
     this.wake()
   }
 

@@ -289,6 +289,63 @@ test('a peer that tells no disco key, or ours, in its tunnel is still found by t
   expect(a.send(2)).toBe(SENT.direct)
 })
 
+describe('a ping of a size', () => {
+  /** Bytes of the datagrams that carry a's pings. */
+  const lengths: number[] = []
+  const IP_AND_UDP = 28
+
+  beforeEach(() => {
+    lengths.length = 0
+    a.keepSending(2, 500, 2_000)
+  })
+
+  /** Pings are lost that are longer than this with their headers. */
+  function limitMtu(mtu: number): void {
+    world.isLost = (from, to, bytes) => {
+      if (from === a && to === B) lengths.push(bytes.length)
+      return bytes.length + IP_AND_UDP > mtu
+    }
+  }
+
+  function ping(size: number): void {
+    a.sock.ping(2, world.clock.now(), 'any', size)
+    a.wake()
+  }
+
+  test('is as long as asked for, and never shorter than a ping', () => {
+    limitMtu(1_500)
+    ping(1_300)
+    ping(5)
+    expect(lengths).toEqual([1_300, 124])
+  })
+
+  test('goes every way when the path is not known to carry it, and makes it known', () => {
+    limitMtu(1_500)
+    const since = world.clock.now()
+    ping(1_472)
+    expect(a.sent('ping', since)).toEqual([B, 'relay 1'])
+    world.clock.advanceBy(100)
+    expect(a.sock.status(2, world.clock.now())?.mtu).toBe(1_500)
+    const later = world.clock.now()
+    ping(1_472)
+    expect(a.sent('ping', later)).toEqual([B])
+  })
+
+  test('that does not pass by the path is answered through the relay, and the path stays', () => {
+    limitMtu(1_400)
+    ping(1_472)
+    world.clock.advanceBy(6_000)
+    expect(a.news('ping').map((e) => e.result)).toMatchObject([{ ok: true, region: 1 }])
+    expect(a.sock.status(2, world.clock.now())).toMatchObject({ endpoint: at(B), mtu: 1_360 })
+  })
+
+  test('has at most 65 475 bytes', () => {
+    expect(() => a.sock.ping(2, world.clock.now(), 'any', 65_476)).toThrow(RangeError)
+    expect(() => a.sock.ping(2, world.clock.now(), 'any', 1.5)).toThrow(/size/)
+    expect(() => a.sock.ping(2, world.clock.now(), 'any', -1)).toThrow(RangeError)
+  })
+})
+
 describe('ping', () => {
   test('D2: shows the relay first and the direct path as soon as that is faster', () => {
     a.meet(b.config({ endpoints: [] }))
@@ -302,6 +359,17 @@ describe('ping', () => {
       [first, { ok: true, latency: 60, region: 1 }],
       [second, { ok: true, latency: 20, endpoint: b.config().endpoints[0] }],
     ])
+  })
+
+  test('goes by the path in use alone while that is trusted', () => {
+    a.keepSending(2, 500, 2_000)
+    const since = world.clock.now()
+    world.relayLatency = 1
+    a.sock.ping(2, world.clock.now())
+    a.wake()
+    world.clock.advanceBy(100)
+    expect(a.sent('ping', since)).toEqual([B])
+    expect(a.news('ping').map((e) => e.result)).toMatchObject([{ ok: true, endpoint: at(B) }])
   })
 
   test('over the relay alone takes the relay, however fast the direct path is', () => {

@@ -58,7 +58,7 @@ describe('traffic that takes a way of the owner’s own', () => {
     const from = at('192.0.2.9:9')
     const initiation = Uint8Array.of(1, 0, 0, 0)
     expect(a.sock.handleDatagram(initiation, from, world.clock.now())).toBe(-1)
-    a.sock.attributeEndpoint(from, 2)
+    a.sock.attributeEndpoint(from, 2, world.clock.now())
     expect(a.sock.handleDatagram(initiation, from, world.clock.now())).toBe(2)
   })
 })

@@ -94,6 +94,7 @@ function readNode(node: MapNode): NonNullable<DnsRecords['nodes']>[number] {
   }
 }
 
-function hasCapability(node: MapNode, name: string): boolean {
+/** Tells whether control has given a node a capability or attribute. */
+export function hasCapability(node: MapNode, name: string): boolean {
   return Object.hasOwn(node.source.CapMap ?? {}, name)
 }

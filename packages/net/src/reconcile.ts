@@ -1,12 +1,16 @@
-// From a map to the rooms below: five assignments, and nothing that remembers. What did not change is not assigned.
+// From a map to the rooms below: a handful of assignments, and nothing that remembers. What did not change is not assigned.
 import type { DnsResolver } from '@mesh/dns'
 import { type PeerConfig, type RelayMap, relayMapOf } from '@mesh/magicsock'
 import type { MapChanges, NetworkMap } from '@mesh/netmap'
 import type { PeerConfig as WireGuardPeer } from '@mesh/wireguard'
 import { eligiblePrefixes, type HostRoutes, hostRoutes } from './eligible-routes.ts'
 import type { GateSettings } from './packet-gate.ts'
-import { dnsRecords, localPrefixes, magicsockPeer, openingPacket } from './peer-settings.ts'
+import { dnsRecords, hasCapability, localPrefixes, magicsockPeer, openingPacket } from './peer-settings.ts'
 import type { NumberedPeer, PeerTable } from './peer-table.ts'
+
+/** Node attributes that say how paths are kept (data-plane.md section 5.6). */
+const ATTRIBUTE_SILENT_DISCO = 'silent-disco'
+const ATTRIBUTE_PROBE_UDP_LIFETIME = 'probe-udp-lifetime'
 
 /** The room of keys and allowed IPs. */
 export interface WireGuardRoom {
@@ -20,6 +24,10 @@ export interface PathsRoom {
   setPeers(peers: readonly PeerConfig[]): void
   /** Replaces the relays. */
   setRelays(relays: RelayMap): void
+  /** Says whether paths are left alone that serve without being asked. */
+  setSilentDisco(silent: boolean): void
+  /** Says whether to find out how long paths live that nobody uses. */
+  setProbeUdpLifetime(probe: boolean): void
 }
 
 /** The rooms that act on a map. */
@@ -64,6 +72,10 @@ export function reconcile(map: NetworkMap, changes: MapChanges, rooms: Rooms): v
   // The filter too: it says who may relay for whom.
   if (changes.paths || changes.filter) {
     rooms.paths.setPeers(peers.map((numbered) => magicsockPeer(numbered, map)))
+  }
+  if (changes.self) {
+    rooms.paths.setSilentDisco(hasCapability(map.self, ATTRIBUTE_SILENT_DISCO))
+    rooms.paths.setProbeUdpLifetime(hasCapability(map.self, ATTRIBUTE_PROBE_UDP_LIFETIME))
   }
   if (changes.wireguard)
     rooms.wireguard.setPeers(peers.flatMap((peer) => wireguardPeer(peer, map, rooms.discoKey)))

@@ -62,6 +62,8 @@ function makeRooms(): { rooms: Rooms; told: string[] } {
           `relays ${[...relays.keys()].join()} ${first?.ipv4?.join('.')} ${first?.ipv6?.join() ?? 'none'} ${first?.stunPort}`,
         )
       },
+      setSilentDisco: (silent) => silent && told.push('silent'),
+      setProbeUdpLifetime: (probe) => probe && told.push('probe lifetime'),
     },
     setFilter: ({ rules, localPrefixes }) =>
       told.push(`filter ${rules?.length} for ${localPrefixes?.join(' ')}`),
@@ -115,6 +117,14 @@ describe('reconcile', () => {
     expect(decodeTsmp(packet?.payload ?? key(0))).toEqual({ kind: 'disco-key', discoKey: key(99) })
   })
 
+  test('keeps paths as the node attributes say', () => {
+    const { rooms, told } = makeRooms()
+    const CapMap = { 'silent-disco': null, 'probe-udp-lifetime': null }
+    const { map, changes } = apply(undefined, { ...SNAPSHOT, Node: node(1, { CapMap }) })
+    reconcile(map, changes, rooms)
+    expect(told).toEqual(expect.arrayContaining(['silent', 'probe lifetime']))
+  })
+
   test('leaves a relay that has only a DNS name to be looked up, so that STUN can find it', () => {
     const { rooms } = makeRooms()
     let relays: RelayMap = new Map()
@@ -122,7 +132,7 @@ describe('reconcile', () => {
     const region = { RegionID: 900, RegionCode: 'mesh', RegionName: 'Mesh', Nodes: [named] }
     const DERPMap = { Regions: { 900: region }, HomeParams: { RegionScore: { 900: -1 } } }
     const { map, changes } = apply(undefined, { ...SNAPSHOT, DERPMap })
-    const paths = { setPeers: () => {}, setRelays: (told: RelayMap) => (relays = told) }
+    const paths = { ...rooms.paths, setRelays: (told: RelayMap) => (relays = told) }
     reconcile(map, changes, { ...rooms, paths })
     expect(relays.get(900)).toMatchObject({ score: 1, nodes: [{ hostName: 'relay.example', lookUp: true }] })
   })
@@ -208,6 +218,8 @@ test('a status says of each peer who it is, whose, and how it is reached', () =>
       bestEndpoint: peer.endpoints[0],
       peerRelay: undefined,
       latency: 3,
+      mtu: 1_360,
+      lifetime: undefined,
       homeRelay: 900,
       active: true,
       lastSend: 0,

@@ -138,6 +138,10 @@ export interface MagicSockHandle {
   setRelays(relays: RelayMap): void
   /** Says whether control can be asked; while it cannot, a home once chosen stays. */
   setControlConnected(connected: boolean): void
+  /** Says whether paths are left alone that serve without being asked (`MagicSock.setSilentDisco`). Default: they are not. */
+  setSilentDisco(silent: boolean): void
+  /** Says whether to find out how long paths live that nobody uses (`MagicSock.setProbeUdpLifetime`). Default: no. */
+  setProbeUdpLifetime(probe: boolean): void
   /** Takes a disco key that a peer has told inside its own tunnel. */
   learnDiscoKey(peer: PeerId, discoKey: Uint8Array): void
   /**
@@ -172,8 +176,13 @@ export interface MagicSockHandle {
    * those `lost`, paths are looked for anew and the sockets opened again, also if it has come back meanwhile.
    */
   noteAddressChange(lost: readonly IpAddress[]): Promise<void>
-  /** Pings a peer by disco, over every path that may work or its relay alone; the first answer is the result. */
-  ping(peer: PeerId, over?: PingWay): Promise<PingResult>
+  /**
+   * Pings a peer by disco, over the path in use, every path that may work, or its relay alone; the first answer is the result.
+   * `size` is that of the ping's packet, to see whether such a packet passes; as small as can be by default.
+   *
+   * @throws RangeError when the size is not a whole number, or more than `MAX_PING_SIZE`.
+   */
+  ping(peer: PeerId, over?: PingWay, size?: number): Promise<PingResult>
   /** Runs a netcheck and returns its report. */
   netcheck(): Promise<NetcheckReport>
   /** Returns how a peer stands, or `undefined` for one that is not known. */

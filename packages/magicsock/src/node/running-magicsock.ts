@@ -145,6 +145,14 @@ export class RunningMagicSock implements MagicSockHandle {
     this.#machine.setControlConnected(connected)
   }
 
+  setSilentDisco(silent: boolean): void {
+    this.#machine.setSilentDisco(silent)
+  }
+
+  setProbeUdpLifetime(probe: boolean): void {
+    this.#machine.setProbeUdpLifetime(probe)
+  }
+
   learnDiscoKey(peer: PeerId, discoKey: Uint8Array): void {
     this.#machine.learnDiscoKey(peer, discoKey)
     this.#wake()
@@ -175,11 +183,11 @@ export class RunningMagicSock implements MagicSockHandle {
   }
 
   attributeEndpoint(from: Endpoint, peer: PeerId): void {
-    this.#machine.attributeEndpoint(this.#sockets.toInner(from), peer)
+    this.#machine.attributeEndpoint(this.#sockets.toInner(from), peer, this.#clock.now())
   }
 
   attribute(source: number, peer: PeerId): void {
-    this.#machine.attribute(source, peer)
+    this.#machine.attribute(source, peer, this.#clock.now())
   }
 
   nameSource(source: number): Uint8Array | undefined {
@@ -201,10 +209,10 @@ export class RunningMagicSock implements MagicSockHandle {
     await this.#pollInterfaces(lost.some(isOurs))
   }
 
-  ping(peer: PeerId, over: PingWay = 'any'): Promise<PingResult> {
+  ping(peer: PeerId, over: PingWay = 'any', size = 0): Promise<PingResult> {
     if (this.#closed) return Promise.resolve({ ok: false, reason: 'closed' })
     const result = new Promise<PingResult>((resolve) => {
-      this.#pings.set(this.#machine.ping(peer, this.#clock.now(), over), resolve)
+      this.#pings.set(this.#machine.ping(peer, this.#clock.now(), over, size), resolve)
     })
     this.#wake()
     return result

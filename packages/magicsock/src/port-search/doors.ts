@@ -18,6 +18,8 @@ const DOOR_INTERVAL = 10
 const LOOK_INTERVAL = 250
 /** Offered when ordinary pings have not found a path within this time. */
 export const OFFER_AFTER = 1_500
+/** The same where nobody can tell whether our NAT is such a one: one STUN server has answered, and no peer yet. */
+export const OFFER_AFTER_UNSURE = 3_000
 /** How long an offer waits to be taken. */
 const OFFER_LIFETIME = 8_000
 /** When the next offer to a peer may follow one that came to nothing; the last repeats. */
@@ -67,10 +69,12 @@ export class Doors {
   /** Offers a peer to open doors, when that may lead to a path and nothing else has. */
   consider(peer: Peer, now: number): void {
     const { report } = this.#host
-    if (this.#attempt !== undefined || report?.mappingVariesByDestIp !== true) return
+    if (this.#attempt !== undefined || report === undefined) return
+    const varies = report.mappingVariesByDestIp
     const address = report.globalV4[0]?.address
     const since = peer.tryingSince(now)
-    if (address === undefined || since === undefined || now - since < OFFER_AFTER) return
+    if (varies === false || address === undefined || since === undefined) return
+    if (now - since < (varies === true ? OFFER_AFTER : OFFER_AFTER_UNSURE)) return
     if (now < (this.#history.get(peer)?.notBefore ?? -Infinity) || !isWorthSearching(peer, now)) return
     this.#attempt = {
       peer,

@@ -1,6 +1,6 @@
 // When a search for ports is worth its packets, on either side.
-import { isLinkLocal, isLoopback, isPrivate } from '@mesh/wire/ip'
 import type { Peer } from '../peer.ts'
+import { isPublic } from '../probe-rules.ts'
 
 /** How long one search lasts at most. */
 export const SEARCH_DURATION = 10_000
@@ -10,8 +10,7 @@ export function isWorthSearching(peer: Peer, now: number): boolean {
   if (peer.disco === undefined || peer.isSettled(now)) return false
   for (const { endpoint } of peer.candidates.values()) {
     const { address } = endpoint
-    if (address.length !== 4 || isPrivate(address) || isLoopback(address) || isLinkLocal(address)) continue
-    return true
+    if (address.length === 4 && isPublic(address)) return true
   }
   return false
 }

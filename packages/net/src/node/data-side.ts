@@ -123,6 +123,8 @@ export class DataSide {
   get paths(): PathsRoom {
     return {
       setPeers: (peers) => this.sock.setPeers(peers),
+      setSilentDisco: (silent) => this.sock.setSilentDisco(silent),
+      setProbeUdpLifetime: (probe) => this.sock.setProbeUdpLifetime(probe),
       setRelays: (relays) => {
         this.sock.setRelays(relays)
         this.peerRelay.setRelays(relays)
