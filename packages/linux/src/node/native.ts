@@ -374,18 +374,12 @@ function sizeOf(length: number): bigint {
 function bindRaw({ DynamicLibrary, getRawPointer }: Ffi): OpenSslRaw {
   const node = new DynamicLibrary(null)
   libraries.push(node)
-  // A result of type 'function' puts a call of five arguments on the fast path; there is none, so nothing is lost.
-  const chacha20 = node.getFunction('ChaCha20_ctr32', {
-    return: 'function',
-    arguments: ['u64', 'u64', 'u64', 'u64', 'u64'],
-  })
-  const init = node.getFunction('Poly1305_Init', { return: 'void', arguments: ['pointer', 'pointer'] })
-  const update = node.getFunction('Poly1305_Update', {
-    return: 'void',
-    // The third is a size. As a pointer it takes the way that costs a tenth of what a checked number costs.
-    arguments: ['pointer', 'pointer', 'pointer'],
-  })
-  const final = node.getFunction('Poly1305_Final', { return: 'void', arguments: ['pointer', 'pointer'] })
+  // Sizes and numbers are called pointers here and below: node:ffi hands a function of nothing but pointers out bare, while
+  // one that takes anything else goes through JavaScript that checks, and allocates from four arguments on.
+  const chacha20 = node.getFunction('ChaCha20_ctr32', { return: 'void', arguments: pointers(5) })
+  const init = node.getFunction('Poly1305_Init', { return: 'void', arguments: pointers(2) })
+  const update = node.getFunction('Poly1305_Update', { return: 'void', arguments: pointers(3) })
+  const final = node.getFunction('Poly1305_Final', { return: 'void', arguments: pointers(2) })
   // Poly1305's context holds pointers to code. It lives in memory of its own, which no packet code can reach.
   const context = new Uint8Array(new SharedArrayBuffer(2_048))
   const at = getRawPointer(context)
@@ -403,32 +397,29 @@ function bindRaw({ DynamicLibrary, getRawPointer }: Ffi): OpenSslRaw {
   }
 }
 
-const EVP_CTRL_AEAD_GET_TAG = 0x10
-const EVP_CTRL_AEAD_SET_TAG = 0x11
+function pointers(count: number): 'pointer'[] {
+  return Array.from({ length: count }, () => 'pointer')
+}
+
+const EVP_CTRL_AEAD_GET_TAG = 0x10n
+const EVP_CTRL_AEAD_SET_TAG = 0x11n
 const TAG_BYTES = 16
+const TAG_SIZE = 16n
 
 function bindEvp({ DynamicLibrary, getRawPointer }: Ffi): OpenSslEvp {
   const node = new DynamicLibrary(null)
   libraries.push(node)
-  const initArguments = ['u64', 'u64', 'u64', 'u64', 'u64'] as const
-  const updateArguments = ['u64', 'u64', 'u64', 'u64', 'i32'] as const
-  const bindInit = (name: string) => node.getFunction(name, { return: 'i32', arguments: [...initArguments] })
-  const bindUpdate = (name: string) =>
-    node.getFunction(name, { return: 'i32', arguments: [...updateArguments] })
-  const bindFinal = (name: string) =>
-    node.getFunction(name, { return: 'i32', arguments: ['u64', 'u64', 'u64'] })
+  const bind = (name: string, count: number) =>
+    node.getFunction(name, { return: 'i32', arguments: pointers(count) })
   const newContext = node.getFunction('EVP_CIPHER_CTX_new', { return: 'u64', arguments: [] })
   const cipher = node.getFunction('EVP_chacha20_poly1305', { return: 'u64', arguments: [] })
-  const control = node.getFunction('EVP_CIPHER_CTX_ctrl', {
-    return: 'i32',
-    arguments: ['u64', 'i32', 'i32', 'u64'],
-  })
-  const sealInit = bindInit('EVP_EncryptInit_ex')
-  const sealUpdate = bindUpdate('EVP_EncryptUpdate')
-  const sealFinal = bindFinal('EVP_EncryptFinal_ex')
-  const openInit = bindInit('EVP_DecryptInit_ex')
-  const openUpdate = bindUpdate('EVP_DecryptUpdate')
-  const openFinal = bindFinal('EVP_DecryptFinal_ex')
+  const control = bind('EVP_CIPHER_CTX_ctrl', 4)
+  const sealInit = bind('EVP_EncryptInit_ex', 5)
+  const sealUpdate = bind('EVP_EncryptUpdate', 5)
+  const sealFinal = bind('EVP_EncryptFinal_ex', 3)
+  const openInit = bind('EVP_DecryptInit_ex', 5)
+  const openUpdate = bind('EVP_DecryptUpdate', 5)
+  const openFinal = bind('EVP_DecryptFinal_ex', 3)
   // One context for each direction; they live as long as the process.
   const sealing = newContext()
   const opening = newContext()
@@ -442,18 +433,18 @@ function bindEvp({ DynamicLibrary, getRawPointer }: Ffi): OpenSslEvp {
     seal: (arena, offset, length, key, nonce) => {
       const text = addressOf(arena, offset, length + TAG_BYTES)
       must(sealInit(sealing, 0n, 0n, addressOf(arena, key, 32), addressOf(arena, nonce, 12)) === 1, 'a key')
-      if (length > 0) must(sealUpdate(sealing, text, written, text, length) === 1, 'a text')
+      if (length > 0) must(sealUpdate(sealing, text, written, text, sizeOf(length)) === 1, 'a text')
       must(sealFinal(sealing, rest, written) === 1, 'an end')
       const tag = addressOf(arena, offset + length, TAG_BYTES)
-      must(control(sealing, EVP_CTRL_AEAD_GET_TAG, TAG_BYTES, tag) === 1, 'a tag')
+      must(control(sealing, EVP_CTRL_AEAD_GET_TAG, TAG_SIZE, tag) === 1, 'a tag')
       hold(scratch)
     },
     open: (arena, offset, length, key, nonce) => {
       const text = addressOf(arena, offset, length + TAG_BYTES)
       must(openInit(opening, 0n, 0n, addressOf(arena, key, 32), addressOf(arena, nonce, 12)) === 1, 'a key')
       const tag = addressOf(arena, offset + length, TAG_BYTES)
-      must(control(opening, EVP_CTRL_AEAD_SET_TAG, TAG_BYTES, tag) === 1, 'a tag')
-      if (length > 0) must(openUpdate(opening, text, written, text, length) === 1, 'a text')
+      must(control(opening, EVP_CTRL_AEAD_SET_TAG, TAG_SIZE, tag) === 1, 'a tag')
+      if (length > 0) must(openUpdate(opening, text, written, text, sizeOf(length)) === 1, 'a text')
       const genuine = openFinal(opening, rest, written) === 1
       hold(scratch)
       return genuine

@@ -6,8 +6,10 @@ import { ENTRY_WORDS, SLOT_LIVE, SLOT_STRIDE } from '../wasm/layout.ts'
 
 const TAG = 16
 const MAX_TEXT = 65_535
-/** Bytes of the owner's area that it needs: a nonce, from its fifth byte on. */
-export const EVP_SCRATCH = 64
+/** Places in the owner's area: a nonce, from the fifth byte on, and a copy of what is being opened. */
+const NONCE_ROOM = 64
+/** Bytes of the owner's area that it needs. */
+export const EVP_SCRATCH = NONCE_ROOM + 65_536
 
 /** Mean length of a batch from which on OpenSSL is faster than WebAssembly, measured on a Xeon with AVX-512. */
 const CROSSOVER = 800
@@ -18,7 +20,7 @@ export class EvpAead implements AeadBackend {
   readonly #wasm: WasmAead
   readonly #native: Arena
   readonly #evp: OpenSslEvp
-  readonly #copy = new Uint8Array(MAX_TEXT)
+  readonly #copyAt: number
   readonly #nonceAt: number
   readonly #words: Uint32Array
   readonly #results: Int32Array
@@ -31,10 +33,11 @@ export class EvpAead implements AeadBackend {
     this.#native = native
     this.#evp = evp
     this.#nonceAt = scratch + 4
+    this.#copyAt = scratch + NONCE_ROOM
     this.#words = new Uint32Array(memory.buffer, table.address, table.capacity * ENTRY_WORDS)
     this.#results = new Int32Array(memory.buffer, table.address, table.capacity * ENTRY_WORDS)
     this.#nonce = new Uint32Array(memory.buffer, scratch, 4)
-    this.#scratch = native.bytes.subarray(scratch, scratch + EVP_SCRATCH)
+    this.#scratch = native.bytes.subarray(scratch, scratch + NONCE_ROOM)
   }
 
   sealBatch(table: PacketTable, count: number): number {
@@ -102,9 +105,9 @@ export class EvpAead implements AeadBackend {
   /** It deciphers before it knows: what proves forged gets its bytes back. */
   #open(at: number, length: number, key: number): boolean {
     const { bytes } = this.#native
-    this.#copy.set(bytes.subarray(at, at + length))
+    bytes.copyWithin(this.#copyAt, at, at + length)
     if (this.#evp.open(this.#native, at, length, key, this.#nonceAt)) return true
-    bytes.set(this.#copy.subarray(0, length), at)
+    bytes.copyWithin(at, this.#copyAt, this.#copyAt + length)
     return false
   }
 }

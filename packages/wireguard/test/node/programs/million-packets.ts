@@ -1,5 +1,5 @@
 // Two cores back to back, without a kernel: super-packets of TCP are cut, sealed, opened and joined, a million packets, and
-// it says how many bytes of heap were allocated meanwhile, and by how many packets. `million-packets [wasm]`.
+// it says how many bytes of heap were allocated meanwhile, and by how many packets. `million-packets wasm|raw|evp`, by which crypto.
 import v8 from 'node:v8'
 import { parsePrefix } from '@mesh/wire/ip'
 import { PlaneCore, CORE_PACKET_BYTES, type PlaneCoreOutputs } from '../../../src/linux/plane-core.ts'
@@ -10,6 +10,7 @@ import { tcpPacket } from '../../linux/packets.ts'
 const SEGMENT = 1_368
 const SEGMENTS = 44
 const PEER = 1
+const crypto = process.argv[2] ?? 'wasm'
 
 class Side {
   readonly core: PlaneCore
@@ -43,7 +44,10 @@ class Side {
       onSessionEnd: () => undefined,
     }
     const scratch = wasm.arena.extra.byteOffset
-    const backend = process.argv[2] === 'wasm' ? wasm : chooseAead(wasm, scratch, borrowedOpenSsl()).backend
+    const { raw, evp } = borrowedOpenSsl()
+    const lent = { raw: crypto === 'raw' ? raw : undefined, evp: crypto === 'evp' ? evp : undefined }
+    const { backend } = chooseAead(wasm, scratch, lent)
+    if (!backend.name.endsWith(crypto)) throw new Error(`this Node lends no ${crypto}`)
     this.core = new PlaneCore(wasm, outputs, { mtu: 1_420, coalesce: true, backend })
     const anywhere = parsePrefix('0.0.0.0/0')
     const all = anywhere === undefined ? [] : [anywhere]
