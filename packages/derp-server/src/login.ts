@@ -27,6 +27,8 @@ export function openLogin(payload: Uint8Array, privateKey: Uint8Array, x25519?: 
   if (sealed === undefined) return undefined
   // Not slice(): of a Buffer that would be a view.
   const key = new Uint8Array(sealed.clientKey)
+  // X25519 overlooks this bit (RFC 7748 section 5), so that who holds one key could prove two.
+  if ((key[31]! & 0x80) !== 0) return undefined
   const box = precomputeBox(privateKey, key, x25519)
   const json = box && openBox(box, sealed.nonce, sealed.box)
   const info = json && decodeClientInfo(json)

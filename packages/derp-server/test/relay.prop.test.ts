@@ -23,6 +23,14 @@ test('damaged bytes before the login never throw and never let anybody in', () =
   )
 })
 
+test('a login has one spelling of its key: with the bit that X25519 overlooks it is refused', () => {
+  const bench = new RelayBench()
+  const login = loginFrame(new Uint8Array(32).fill(1), bench.relay.publicKey)
+  const client = bench.connect(1)
+  client.say(login.map((byte, i) => (i === 5 + 31 ? byte ^ 0x80 : byte)))
+  expect(client.closed).toBe('bad-login')
+})
+
 test('random bytes after the login never throw and never reach anybody', () => {
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 8 }), (chunks) => {
