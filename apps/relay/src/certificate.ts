@@ -7,7 +7,7 @@ import { type CertificatePair, certificatePin, selfSignedCertificate } from '@me
 import { type CertificateHolder, keepCertificate, keptCertificate } from './acme-keeper.ts'
 import { authorityOf } from './authority.ts'
 import { Failure, reasonOf, USAGE } from './failure.ts'
-import { createPrivateFile, readIfThere } from './private-file.ts'
+import { createPrivateFile, type MakeFile, readIfThere } from './private-file.ts'
 import type { Settings } from './settings.ts'
 
 /** A certificate in use. */
@@ -24,8 +24,8 @@ export interface CertificateSource {
   keepFresh?(server: CertificateHolder, say: (line: string) => void): () => void
 }
 
-/** Returns where the settings say that certificates come from. */
-export function certificateSource(settings: Settings): CertificateSource {
+/** Returns where the settings say that certificates come from. One of the relay's own that is missing is made by `make`. */
+export function certificateSource(settings: Settings, make: MakeFile = createPrivateFile): CertificateSource {
   const directory = settings.certdir ?? (settings.c === undefined ? undefined : dirname(settings.c))
   const hostname = hostnameOf(settings)
   switch (settings.certmode) {
@@ -33,8 +33,8 @@ export function certificateSource(settings: Settings): CertificateSource {
       if (directory === undefined) throw new Failure('Say by --certdir where the certificate is.', USAGE)
       return { load: () => manualCertificate(hostname, directory) }
     case 'self-signed': {
-      const own = ownCertificate(hostname, directory)
-      return { load: () => (directory === undefined ? own : ownCertificate(hostname, directory)) }
+      const own = ownCertificate(hostname, directory, make)
+      return { load: () => (directory === undefined ? own : ownCertificate(hostname, directory, make)) }
     }
     case 'letsencrypt':
     case 'gcp':
@@ -74,19 +74,19 @@ function manualCertificate(hostname: string, directory: string): Certificate {
 }
 
 // Made when missing; without a directory, a new one each time.
-function ownCertificate(hostname: string, directory: string | undefined): Certificate {
+function ownCertificate(hostname: string, directory: string | undefined, make: MakeFile): Certificate {
   const pair =
-    directory === undefined ? selfSignedCertificate(hostname) : signedCertificate(hostname, directory)
+    directory === undefined ? selfSignedCertificate(hostname) : signedCertificate(hostname, directory, make)
   return { ...pair, pin: certificatePin(new X509Certificate(pair.cert).raw) }
 }
 
 // The key goes first: a certificate without its key would be of no use, a key without certificate is found below.
-function signedCertificate(hostname: string, directory: string): CertificatePair {
+function signedCertificate(hostname: string, directory: string, make: MakeFile): CertificatePair {
   const [certPath, keyPath] = filesOf(hostname, directory)
   try {
     if (readIfThere(certPath) === undefined && readIfThere(keyPath) === undefined) {
       const pair = selfSignedCertificate(hostname)
-      if (createPrivateFile(keyPath, pair.key)) createPrivateFile(certPath, pair.cert)
+      if (make(keyPath, pair.key) && make(certPath, pair.cert)) return pair
     }
   } catch (cause) {
     throw new Failure(`The certificate ${certPath} cannot be made: ${reasonOf(cause)}.`, undefined, { cause })

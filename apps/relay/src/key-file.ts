@@ -2,16 +2,16 @@
 import { generatePrivateKey, formatPrivateKey, parsePrivateKey } from '@mesh/keys'
 import { systemRandom } from '@mesh/sansio/node'
 import { Failure, reasonOf } from './failure.ts'
-import { createPrivateFile, readIfThere } from './private-file.ts'
+import { createPrivateFile, type MakeFile, readIfThere } from './private-file.ts'
 
 /**
- * Returns the private key kept in a file, which is made with a fresh key when missing.
+ * Returns the private key kept in a file, which is made with a fresh key when missing, by `make`.
  *
  * @throws Failure when the file cannot be read or made, or holds no key.
  */
-export function loadOrCreateKey(path: string): Uint8Array {
+export function loadOrCreateKey(path: string, make: MakeFile = createPrivateFile): Uint8Array {
   try {
-    const contents = readIfThere(path) ?? createKeyFile(path)
+    const contents = readIfThere(path) ?? createKeyFile(path, make)
     const key = readKey(contents)
     if (key !== undefined) return key
   } catch (cause) {
@@ -20,9 +20,9 @@ export function loadOrCreateKey(path: string): Uint8Array {
   throw new Failure(`The key file ${path} holds no relay key; move it away to start with a fresh one.`)
 }
 
-function createKeyFile(path: string): string {
+function createKeyFile(path: string, make: MakeFile): string {
   const contents = `${JSON.stringify({ PrivateKey: formatPrivateKey(generatePrivateKey(systemRandom)) }, null, '\t')}\n`
-  if (createPrivateFile(path, contents)) return contents
+  if (make(path, contents)) return contents
   return readIfThere(path) ?? ''
 }
 

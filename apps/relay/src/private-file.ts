@@ -1,7 +1,10 @@
 // Files that nobody else may read, and that are whole or not there: written aside, flushed, and put in place. Of two
 // programs that make one at once, one wins and both read the same.
 import {
+  accessSync,
   closeSync,
+  constants,
+  existsSync,
   fsyncSync,
   linkSync,
   mkdirSync,
@@ -45,6 +48,18 @@ export function createPrivateFile(path: string, contents: string): boolean {
   } finally {
     rmSync(aside, { force: true })
   }
+}
+
+/** A way to write a new file: {@link createPrivateFile}, or {@link checkCreatable} for who only wants to look. */
+export type MakeFile = (path: string, contents: string) => boolean
+
+/** Says whether {@link createPrivateFile} could write a new file, and touches nothing. Throws what is in the way. */
+export function checkCreatable(path: string): boolean {
+  if (existsSync(path)) return false
+  let folder = dirname(path)
+  while (!existsSync(folder)) folder = dirname(folder)
+  accessSync(folder, constants.W_OK | constants.X_OK)
+  return true
 }
 
 /** Puts a file of mode 0600 in the place of one that may be there. */

@@ -18,6 +18,7 @@ import { Failure, reasonOf, USAGE } from './failure.ts'
 import { loadOrCreateKey } from './key-file.ts'
 import { cannotListen, listen, openStun } from './listen.ts'
 import { loadMeshKey, meshWith } from './mesh.ts'
+import { checkCreatable, createPrivateFile, type MakeFile } from './private-file.ts'
 import { receiveLimitOf } from './rate-config.ts'
 import type { Settings } from './settings.ts'
 import { answerPlain, homePage } from './web.ts'
@@ -43,13 +44,17 @@ export interface Prepared {
   readonly certificate: Certificate | undefined
 }
 
-/** Reads the files that the settings name. Throws Failure when one is missing or makes no sense. */
+/**
+ * Reads the files that the settings name, and makes those of the relay's own that are missing, unless the settings are only
+ * to be tested. Throws Failure when one is missing or makes no sense.
+ */
 export function prepare(settings: Settings): Prepared {
-  const certificates = settings.secure ? certificateSource(settings) : undefined
+  const make = settings.configtest ? checkCreatable : createPrivateFile
+  const certificates = settings.secure ? certificateSource(settings, make) : undefined
   return {
     certificates,
     certificate: certificates?.load(),
-    privateKey: keyFor(settings),
+    privateKey: keyFor(settings, make),
     meshKey: settings.meshPskFile === undefined ? undefined : loadMeshKey(settings.meshPskFile),
     receiveLimit: receiveLimitOf(settings),
   }
@@ -124,8 +129,8 @@ function pageOf(request: PageRequest, settings: Settings, dns: BootstrapDns): Pa
   return homePage(settings.home, request)
 }
 
-function keyFor(settings: Settings): Uint8Array {
-  if (settings.c !== undefined) return loadOrCreateKey(settings.c)
+function keyFor(settings: Settings, make: MakeFile): Uint8Array {
+  if (settings.c !== undefined) return loadOrCreateKey(settings.c, make)
   if (settings.dev) return generatePrivateKey(systemRandom)
   throw new Failure("Say by -c where the file with the relay's key is or should be, or use --dev.", USAGE)
 }

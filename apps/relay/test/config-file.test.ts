@@ -1,5 +1,5 @@
 // The file that --config names: its keys are the flags, the command line wins, and each complaint says in which line.
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { Failure } from '../src/failure.ts'
 import { flags } from '../src/flags.ts'
@@ -98,6 +98,19 @@ test('--configtest says whether all is good, with a file that is not there as wi
   })
   await using relay = await startServing('--config', file)
   expect(relay.url).toMatch(/^http:/)
+})
+
+test('--configtest makes none of the files that the relay would make, and says when one cannot be made', async () => {
+  using folder = scratch()
+  const keptIn = (path: string): string[] => [
+    ...['-c', `${path}/relay.json`, '--hostname', 'relay.example', '--a', '127.0.0.1:0'],
+    ...['--certmode', 'self-signed', '--configtest'],
+  ]
+  expect((await run(...keptIn(folder.file('new')))).code).toBe(0)
+  expect(existsSync(folder.file('new'))).toBe(false)
+  const impossible = await run(...keptIn('/proc/1/new'))
+  expect([impossible.code, impossible.stdout]).toEqual([1, ''])
+  expect(impossible.stderr).toMatch(/^mesh-relay: .* cannot be .*\.\n$/)
 })
 
 test('the example file of the README is good', () => {
