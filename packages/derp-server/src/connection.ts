@@ -1,7 +1,7 @@
 // The state of one connection to the relay, from its first byte to its last.
 import { FrameReader, serverFrameLimit } from '@mesh/wire/derp'
 import type { Allowance } from './allowance.ts'
-import type { Client } from './clients.ts'
+import type { Client, SiblingId } from './clients.ts'
 import { KEEP_ALIVE, LOGIN_TIMEOUT, PEER_GONE_BURST, PEER_GONE_INTERVAL } from './constants.ts'
 import type { Login } from './login.ts'
 import { Outbox } from './outbox.ts'
@@ -61,12 +61,14 @@ export interface Connection {
   /** The clients whose audience this connection is in. */
   readonly heard: Set<Client<Connection>>
   phase: Phase
-  /** When the login or the admission is overdue. */
+  /** When the login or the admission is overdue, or the other parts of the relay have been waited for long enough. */
   loginDeadline: number
   /** When the next keep-alive is due. */
   keepAliveAt: number
-  /** What the login proved, until the connection is open. */
+  /** What the login proved, until it is answered. */
   login: Login | undefined
+  /** The other parts of this relay that have yet to hear of the connection, before the login is answered. */
+  unaware: Set<SiblingId> | undefined
   /** Bytes that came during the admission. */
   held: number
   /** The client, once the connection is open. */
@@ -111,6 +113,7 @@ export function newConnection(
     loginDeadline: now + LOGIN_TIMEOUT,
     keepAliveAt: Infinity,
     login: undefined,
+    unaware: undefined,
     held: 0,
     client: undefined,
     preferred: false,

@@ -36,5 +36,11 @@ export const PEER_GONE_BURST = 3
 /** Milliseconds until one more PeerGone "not here" may be sent (§2.8). */
 export const PEER_GONE_INTERVAL = 1_000
 
+/**
+ * Milliseconds that the answer to a login waits at most for the other parts of the relay to hear of the client. They take
+ * well under one; one that is stuck keeps nobody out.
+ */
+export const PART_TIMEOUT = 1_000
+
 /** How many bytes may come from a client while its admission is being decided: 128 KiB. */
 export const MAX_HELD = 131_072

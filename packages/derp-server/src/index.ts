@@ -14,11 +14,13 @@ export {
   MAX_NEWS,
   MESH_WRITE_TIMEOUT,
   MIN_RECEIVE_BURST,
+  PART_TIMEOUT,
   SEND_QUEUE_LENGTH,
   WRITE_TIMEOUT,
   WRITE_WINDOW,
 } from './constants.ts'
+export type { RelayOutput } from './output.ts'
 export type { Quota } from './quotas.ts'
-export { Relay, type RelayOptions, type RelayOutput } from './relay.ts'
+export { Relay, type RelayOptions } from './relay.ts'
 export type { SiblingOptions } from './siblings.ts'
 export type { DropReason, RelayStats } from './stats.ts'

@@ -12,6 +12,7 @@ export class Outbox<S> {
   #timeout: number
   #inFlight = 0
   #discoTurn = true
+  #corked = false
   #deadline = Infinity
 
   /** Gives a stream `timeout` milliseconds to take something; 0 is for ever. */
@@ -24,6 +25,15 @@ export class Outbox<S> {
     this.#timeout = timeout === 0 ? Infinity : timeout
   }
 
+  /** Lets nothing out and makes everything wait, until {@link Outbox.uncork}. */
+  cork(): void {
+    this.#corked = true
+  }
+
+  uncork(): void {
+    this.#corked = false
+  }
+
   /** When the stream, if it takes nothing until then, has to be given up. */
   get deadline(): number {
     return this.#deadline
@@ -31,7 +41,7 @@ export class Outbox<S> {
 
   /** Whether nothing waits and the window has room: a frame may go straight to the stream. */
   get idle(): boolean {
-    return this.#inFlight < WRITE_WINDOW && this.waiting === 0
+    return !this.#corked && this.#inFlight < WRITE_WINDOW && this.waiting === 0
   }
 
   /** Whether the stream has taken everything there was. */
@@ -46,7 +56,7 @@ export class Outbox<S> {
 
   /** Whether even small frames of the relay itself should be left out for now. */
   get overfull(): boolean {
-    return this.#inFlight >= 2 * WRITE_WINDOW
+    return this.#corked || this.#inFlight >= 2 * WRITE_WINDOW
   }
 
   /** Adds a packet to its queue; returns whether an older one was dropped for it. */
@@ -56,7 +66,7 @@ export class Outbox<S> {
 
   /** Takes the next waiting packet if the window has room for it. The queues take turns. */
   shift(): QueuedFrame<S> | undefined {
-    if (this.#inFlight >= WRITE_WINDOW) return undefined
+    if (this.#corked || this.#inFlight >= WRITE_WINDOW) return undefined
     const [first, second] = this.#discoTurn ? [this.#disco, this.#data] : [this.#data, this.#disco]
     this.#discoTurn = !this.#discoTurn
     return first.shift() ?? second.shift()

@@ -26,43 +26,22 @@ import {
   newConnection,
   type Origin,
 } from './connection.ts'
-import { KEEP_ALIVE_JITTER, LOGIN_TIMEOUT, MAX_HELD, MESH_WRITE_TIMEOUT, WRITE_TIMEOUT } from './constants.ts'
+import {
+  KEEP_ALIVE_JITTER,
+  LOGIN_TIMEOUT,
+  MAX_HELD,
+  MESH_WRITE_TIMEOUT,
+  PART_TIMEOUT,
+  WRITE_TIMEOUT,
+} from './constants.ts'
 import { type Login, openLogin, sealServerInfo } from './login.ts'
 import { checkMeshKey, isMeshKey } from './mesh-key.ts'
+import type { RelayOutput } from './output.ts'
 import { type Quota, Quotas } from './quotas.ts'
 import { type SiblingOptions, Siblings } from './siblings.ts'
 import type { RelayStats } from './stats.ts'
 import { Switchboard } from './switchboard.ts'
 import { presentFlags, Watchers } from './watchers.ts'
-
-/** What the relay's owner has to do. */
-export type RelayOutput =
-  /** Write these bytes to the connection's stream, and say so by {@link Relay.handleWritten} when it took them. */
-  | { kind: 'write'; connection: ConnectionId; bytes: Uint8Array }
-  /** Close the stream; the relay has forgotten it. */
-  | { kind: 'close'; connection: ConnectionId; reason: CloseReason }
-  /** Decide whether this key may come in, and say so by {@link Relay.handleAdmission} within 10 s. */
-  | { kind: 'admit'; connection: ConnectionId; nodeKey: Uint8Array; source: string }
-  /**
-   * A key came to this relay, or spoke here again after having been active elsewhere, or left it; or, `beyond` it, came to
-   * a sibling or left that.
-   */
-  | { kind: 'presence'; nodeKey: Uint8Array; present: boolean; beyond: boolean }
-  /** Ask another part of this relay to hang up on a client. */
-  | { kind: 'close-peer'; sibling: SiblingId; nodeKey: Uint8Array }
-  /** Stop or go on reading from the connection's stream: its client sent more than the receive limit. */
-  | { kind: 'pause' | 'resume'; connection: ConnectionId }
-  /**
-   * Hand this packet to a sibling relay. The fields view the bytes last passed to {@link Relay.handleBytes}: use them
-   * before the next input.
-   */
-  | {
-      kind: 'forward'
-      sibling: SiblingId
-      source: Uint8Array
-      destination: Uint8Array
-      packet: Uint8Array
-    }
 
 /** What a {@link Relay} is made of. */
 export interface RelayOptions {
@@ -180,8 +159,7 @@ export class Relay implements Machine<RelayOutput> {
     const connection = this.#connections.get(id)
     if (connection === undefined) return
     connection.outbox.handleWritten(length, now)
-    if (connection.news.length > 0) this.#watchers.flush(connection, now)
-    this.#switchboard.flush(connection, now)
+    this.#flush(connection, now)
     this.#wakeBy(connection.outbox.deadline)
   }
 
@@ -209,6 +187,12 @@ export class Relay implements Machine<RelayOutput> {
   /** Notes that a sibling has a client. Of several that say so of one key, the first is believed. */
   handlePeerPresent(sibling: SiblingId, nodeKey: Uint8Array, now: number): void {
     this.#siblings.present(sibling, nodeKey, now)
+  }
+
+  /** Notes that another part of this relay knows of a connection, and hands over what is for its client. */
+  handleAware(id: ConnectionId, sibling: SiblingId, now: number): void {
+    const connection = this.#connections.get(id)
+    if (connection !== undefined) this.#noteAware(connection, sibling, now)
   }
 
   /** Takes a packet that another part of this relay has for a client of this one, or of its siblings. */
@@ -245,6 +229,7 @@ export class Relay implements Machine<RelayOutput> {
   /** Notes that the link to a sibling ended, and all that it said with it. */
   handleSiblingDown(sibling: SiblingId, now: number): void {
     this.#siblings.down(sibling, now)
+    for (const connection of this.#connections.values()) this.#noteAware(connection, sibling, now)
   }
 
   /** Sends keep-alives, and closes what is overdue. Harmless when called early. */
@@ -337,21 +322,45 @@ export class Relay implements Machine<RelayOutput> {
 
   #open(connection: Connection, login: Login, now: number): void {
     connection.phase = 'open'
-    connection.login = undefined
-    connection.loginDeadline = Infinity
     connection.keepAliveAt = now + connection.keepAlive
     this.#wakeBy(connection.keepAliveAt)
     connection.client = this.#switchboard.clients.join(login.key, connection)
     connection.flags = presentFlags(login.info, connection.mesh, connection.origin.notIdeal ?? false)
     if (connection.mesh) connection.outbox.setTimeout(this.#writeTimeout && MESH_WRITE_TIMEOUT)
     else if (this.#receiveLimit !== undefined) connection.allowance = new Allowance(this.#receiveLimit, now)
-    this.#write(connection, sealServerInfo(login.box, this.#random), now)
     this.#watchers.came(connection, now)
-    this.#announce(login.key, true)
+    this.#announce(login.key, true, false, connection.id)
+    if (!this.#announces || this.#switchboard.parts.size === 0) return this.#answerLogin(connection, now)
+    // Who is told of this client the moment that it is let in may be at any part, and has to reach it from there.
+    connection.unaware = new Set(this.#switchboard.parts)
+    connection.outbox.cork()
+    connection.loginDeadline = now + PART_TIMEOUT
+    this.#wakeBy(connection.loginDeadline)
   }
 
-  #announce(nodeKey: Uint8Array, present: boolean, beyond = false): void {
-    if (this.#announces) this.#out.push({ kind: 'presence', nodeKey, present, beyond })
+  #noteAware(connection: Connection, sibling: SiblingId, now: number): void {
+    if (connection.unaware?.delete(sibling) && connection.unaware.size === 0)
+      this.#answerLogin(connection, now)
+  }
+
+  // The answer is the first that a client gets; what came for it meanwhile follows.
+  #answerLogin(connection: Connection, now: number): void {
+    const { login } = connection
+    connection.login = undefined
+    connection.unaware = undefined
+    connection.loginDeadline = Infinity
+    if (login !== undefined) this.#write(connection, sealServerInfo(login.box, this.#random), now)
+    connection.outbox.uncork()
+    this.#flush(connection, now)
+  }
+
+  #flush(connection: Connection, now: number): void {
+    if (connection.news.length > 0) this.#watchers.flush(connection, now)
+    this.#switchboard.flush(connection, now)
+  }
+
+  #announce(nodeKey: Uint8Array, present: boolean, beyond = false, connection?: ConnectionId): void {
+    if (this.#announces) this.#out.push({ kind: 'presence', nodeKey, present, beyond, connection })
   }
 
   #handleFrame(connection: Connection, frame: Frame, now: number): void {
@@ -426,7 +435,10 @@ export class Relay implements Machine<RelayOutput> {
   }
 
   #tick(connection: Connection, now: number): void {
-    if (now >= connection.loginDeadline) return this.#refuse(connection, 'login-timeout', now)
+    if (now >= connection.loginDeadline) {
+      if (connection.phase !== 'open') return this.#refuse(connection, 'login-timeout', now)
+      this.#answerLogin(connection, now)
+    }
     if (now >= connection.outbox.deadline) {
       this.#switchboard.counters.writeTimeouts += 1
       return this.#close(connection, 'write-timeout', now)

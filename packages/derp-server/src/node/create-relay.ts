@@ -11,7 +11,8 @@ import type { ReceiveLimit } from '../allowance.ts'
 import type { SiblingId } from '../clients.ts'
 import type { ConnectionId, Origin } from '../connection.ts'
 import type { Quota } from '../quotas.ts'
-import { Relay, type RelayOutput } from '../relay.ts'
+import type { RelayOutput } from '../output.ts'
+import { Relay } from '../relay.ts'
 import type { RelayStats } from '../stats.ts'
 import { debugPage, isDebugPath } from './debug.ts'
 import { answerRequest, pathOf } from './http-answers.ts'
@@ -117,8 +118,10 @@ export interface RelayServer {
    * Makes this relay and the one at the other end of the port two parts of one relay, which a client cannot tell from one:
    * for worker threads that share a TCP port, so that a machine's cores add up. Every two parts need a channel between
    * them, all have the same key, and `parts` has to be set.
+   *
+   * @returns Resolves when the other one knows who is here, or has ended.
    */
-  joinPart(port: MessagePort): void
+  joinPart(port: MessagePort): Promise<void>
   /** Changes what one client may send, for those that are here too; `undefined` lifts the limit. */
   setReceiveLimit(limit: ReceiveLimit | undefined): void
   /**
@@ -231,8 +234,9 @@ class MountedRelay implements RelayServer {
     }
   }
 
-  joinPart(port: MessagePort): void {
+  async joinPart(port: MessagePort): Promise<void> {
     if (this.#options.parts !== true) throw new TypeError('a relay that joins parts needs the option parts')
+    const known = Promise.withResolvers<void>()
     const id = this.#relay.handleSiblingUp({ part: true })
     // What its own siblings have is reached by the same link, but is not here in any sense.
     const beyondId = this.#relay.handleSiblingUp({ beyond: true })
@@ -252,6 +256,7 @@ class MountedRelay implements RelayServer {
           this.#siblings.delete(each)
           input((now) => this.#relay.handleSiblingDown(each, now))
         }
+        known.resolve()
       },
     })
     this.#parts.set(id, link)
@@ -261,6 +266,8 @@ class MountedRelay implements RelayServer {
     for (const each of [id, beyondId]) this.#siblings.set(each, forward)
     for (const nodeKey of this.#relay.nodeKeys) link.present(nodeKey)
     for (const nodeKey of this.#relay.nodeKeysBeyond) link.present(nodeKey, true)
+    link.whenRead(known.resolve)
+    await known.promise
   }
 
   setReceiveLimit(limit: ReceiveLimit | undefined): void {
@@ -335,11 +342,20 @@ class MountedRelay implements RelayServer {
       case 'close-peer':
         return this.#parts.get(output.sibling)?.closePeer(output.nodeKey)
       case 'presence':
-        for (const part of this.#parts.values())
-          part[output.present ? 'present' : 'gone'](output.nodeKey, output.beyond)
-        return
+        return this.#spread(output)
       default:
         this.#performOn(output)
+    }
+  }
+
+  #spread({ nodeKey, present, beyond, connection }: Extract<RelayOutput, { kind: 'presence' }>): void {
+    for (const [id, part] of this.#parts) {
+      part[present ? 'present' : 'gone'](nodeKey, beyond)
+      if (connection === undefined) continue
+      part.whenRead(() => {
+        this.#relay.handleAware(connection, id, this.#clock.now())
+        this.#driver.wake()
+      })
     }
   }
 

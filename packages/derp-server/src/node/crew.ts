@@ -100,8 +100,9 @@ export class Crew {
       if (member.listening) this.#mourn(member, death)
     })
     // Joined first: whoever connects finds everybody.
-    this.#join(member)
+    const joined = this.#join(member)
     this.#members.add(member)
+    await joined
     try {
       await calls.call('listen', undefined)
     } catch (error) {
@@ -111,16 +112,15 @@ export class Crew {
     member.listening = true
   }
 
-  #join({ calls }: Member): void {
+  async #join({ calls }: Member): Promise<void> {
     const own = new MessageChannel()
-    this.#options.relay.joinPart(own.port1)
-    const told = [calls.call('join', own.port2, [own.port2])]
+    const told = [this.#options.relay.joinPart(own.port1), calls.call('join', own.port2, [own.port2])]
     for (const other of this.#members) {
       const { port1, port2 } = new MessageChannel()
       told.push(other.calls.call('join', port1, [port1]), calls.call('join', port2, [port2]))
     }
     // Whichever of the two has died is begun anew, and joined then.
-    for (const each of told) each.catch(() => undefined)
+    await Promise.allSettled(told)
   }
 
   #mourn({ since }: Member, death: Error): void {

@@ -44,13 +44,15 @@ export class PartLink {
   readonly #port: MessagePort
   #pending: Uint8Array[] = []
   #length = 0
-  /** Bytes sent that the other part has not yet said to have read. */
-  #unread = 0
+  /** Bytes sent in all, and how many of them the other part says to have read. */
+  #sent = 0
+  #readThere = 0
+  readonly #waiting: { readonly at: number; readonly inform: () => void }[] = []
 
   constructor(port: MessagePort, events: PartEvents) {
     this.#port = port
     port.on('message', (message: unknown) => {
-      if (typeof message === 'number') this.#unread -= message
+      if (typeof message === 'number') this.#noteRead(message)
       else if (message instanceof Uint8Array) this.#read(message, events)
     })
     port.on('close', () => events.closed())
@@ -70,9 +72,16 @@ export class PartLink {
 
   /** Hands a packet over; returns whether there was room. */
   forward(packet: ForwardPacket): boolean {
-    if (this.#unread + this.#length > MAX_PENDING) return false
+    if (this.#sent + this.#length - this.#readThere > MAX_PENDING) return false
     this.#add(encodeForwardPacket(packet))
     return true
+  }
+
+  /** Calls back once the other part has read all that was said until now; never, if it ends before. */
+  whenRead(inform: () => void): void {
+    const at = this.#sent + this.#length
+    if (at === this.#readThere) inform()
+    else this.#waiting.push({ at, inform })
   }
 
   close(): void {
@@ -94,8 +103,14 @@ export class PartLink {
     }
     this.#pending = []
     this.#length = 0
-    this.#unread += bytes.length
+    this.#sent += bytes.length
     this.#port.postMessage(bytes, [bytes.buffer])
+  }
+
+  #noteRead(length: number): void {
+    this.#readThere += length
+    while (this.#waiting.length > 0 && this.#waiting[0]!.at <= this.#readThere)
+      this.#waiting.shift()!.inform()
   }
 
   #read(bytes: Uint8Array, events: PartEvents): void {

@@ -26,7 +26,8 @@ export interface PartData {
 export interface PartCalls {
   /** Resolves when it listens. */
   listen(nothing: undefined): Promise<void>
-  join(port: MessagePort): void
+  /** Resolves when the other part knows who is here. */
+  join(port: MessagePort): Promise<void>
   setReceiveLimit(limit: ReceiveLimit | undefined): void
   setTls(tls: RelayTls): void
   setChallenge(certificate: CertificatePair | undefined): void

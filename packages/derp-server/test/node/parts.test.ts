@@ -1,6 +1,6 @@
 // One relay in several parts, each with a thread, or here a server, of its own: clients cannot tell it from one.
 import { connect } from 'node:net'
-import { MessageChannel } from 'node:worker_threads'
+import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { expect, test } from 'vitest'
 import { formatHexKey, publicKeyOf } from '@mesh/keys'
 import {
@@ -27,12 +27,10 @@ interface Parts extends AsyncDisposable {
   readonly b: ListeningRelay
 }
 
-async function twoParts(): Promise<Parts> {
+async function twoParts([port1, port2] = channel()): Promise<Parts> {
   const options = { parts: true, meshKey: MESH_KEY }
   const [a, b] = [await listen(options), await listen(options)]
-  const { port1, port2 } = new MessageChannel()
-  a.relay.joinPart(port1)
-  b.relay.joinPart(port2)
+  await Promise.all([a.relay.joinPart(port1), b.relay.joinPart(port2)])
   return {
     a,
     b,
@@ -41,6 +39,23 @@ async function twoParts(): Promise<Parts> {
       await b[Symbol.asyncDispose]()
     },
   }
+}
+
+function channel(): [MessagePort, MessagePort] {
+  const { port1, port2 } = new MessageChannel()
+  return [port1, port2]
+}
+
+/** Two ports with a long way between them. */
+function slowChannel(delay: number): [MessagePort, MessagePort] {
+  const [near, nearEnd] = channel()
+  const [far, farEnd] = channel()
+  const later = (to: MessagePort) => (message: unknown) => setTimeout(() => to.postMessage(message), delay)
+  nearEnd.on('message', later(farEnd))
+  farEnd.on('message', later(nearEnd))
+  near.on('close', () => farEnd.close())
+  far.on('close', () => nearEnd.close())
+  return [near, far]
 }
 
 /** Waits until something holds; a part hears of the other's clients a moment later. */
@@ -76,6 +91,17 @@ test('packets cross between clients of two parts both ways, and a departure is t
   const gone = await alice.until((frame) => frame.type === FRAME_PEER_GONE)
   expect(gone.payload).toEqual(new Uint8Array([...bob.key, 0]))
   expect(parts.a.relay.stats.clientsElsewhere).toBe(0)
+})
+
+test('S16: a client that was let in is reached from the other part at once, however late that hears of it', async () => {
+  await using parts = await twoParts(slowChannel(50))
+  const alice = await RawClient.login(parts.a.port, 1, SERVER_KEY)
+  const bob = await RawClient.login(parts.b.port, 2, SERVER_KEY)
+  alice.send(bob.key, dataPacket(7))
+  expect(await packetTo(bob)).toEqual(new Uint8Array([...alice.key, ...dataPacket(7)]))
+  bob.send(alice.key, dataPacket(8))
+  expect(await packetTo(alice)).toEqual(new Uint8Array([...bob.key, ...dataPacket(8)]))
+  expect([parts.a, parts.b].map(({ relay }) => relay.stats.dropped.unknown_dest)).toEqual([0, 0])
 })
 
 test('S14: of two connections with one key in two parts the last to have spoken receives, wherever the sender is', async () => {
@@ -164,9 +190,9 @@ test('threat 27: what one part has for another that does not keep up is bounded,
   other.close()
 })
 
-test('a relay that was not told that it is a part cannot join one', () => {
+test('a relay that was not told that it is a part cannot join one', async () => {
   const relay = createRelay({ privateKey: RELAY_PRIVATE_KEY })
-  expect(() => relay.joinPart(new MessageChannel().port1)).toThrow(TypeError)
+  await expect(relay.joinPart(new MessageChannel().port1)).rejects.toThrow(TypeError)
   relay.close()
 })
 

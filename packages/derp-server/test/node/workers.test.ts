@@ -92,6 +92,18 @@ test.each([
   for (const { socket } of [...here, ...there]) socket.destroy()
 })
 
+test('S16: whoever was just let in by one thread is reached from the other at once', async () => {
+  await using served = await serve()
+  const { here, there } = await spread(served, 1)
+  for (let seed = 100; seed < 140; seed += 1) {
+    const fresh = await login(served, seed)
+    for (const from of [here[0]!, there[0]!]) from.send(fresh.key, dataPacket(seed))
+    await fresh.until(() => fresh.frames.filter(({ type }) => type === FRAME_RECV_PACKET).length === 2)
+    fresh.socket.destroy()
+  }
+  expect((await served.stats()).dropped.unknown_dest).toBe(0)
+})
+
 test('S17: every thread shows the counters of all', async () => {
   await using served = await serve({ debug: true })
   const { here, there } = await spread(served, 1)
