@@ -3,7 +3,7 @@
 
 import { type IncomingMessage, request as httpRequest, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import type { AdminCommand, AdminResult, PingCommand, PingJson } from '@mesh/control-server/node'
+import type { AdminAnswer, AdminCommand, AdminQuestion, AdminResult } from '@mesh/control-server/node'
 import { CommandError, reasonOf, systemCodeOf } from './command-error.ts'
 
 /** A name no web page can have: a browser that is led to the socket does not get through. */
@@ -31,12 +31,15 @@ export async function sendCommand<C extends AdminCommand>(
   return (await send(server, command)) as AdminResult<C>
 }
 
-/** Has the running server ask a node whether it is there. */
-export async function sendPing(server: Server, command: PingCommand): Promise<PingJson> {
-  return (await send(server, command)) as PingJson
+/** Has the running server answer a question. */
+export async function sendQuestion<Q extends AdminQuestion>(
+  server: Server,
+  question: Q,
+): Promise<AdminAnswer<Q>> {
+  return (await send(server, question)) as AdminAnswer<Q>
 }
 
-async function send(server: Server, command: AdminCommand | PingCommand): Promise<unknown> {
+async function send(server: Server, command: AdminCommand | AdminQuestion): Promise<unknown> {
   const { status, body } = await exchange(server, JSON.stringify(command))
   const value = readJson(body) as { result: unknown; message?: string } | undefined
   if (status === 200 && value) return value.result

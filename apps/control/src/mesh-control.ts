@@ -3,6 +3,7 @@
 // the names that Headscale's users know. Every failure is one sentence on stderr and exit code 1.
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { addAudit } from './audit-verbs.ts'
 import { addBackup } from './backup-verbs.ts'
 import { CommandError, reasonOf } from './command-error.ts'
 import { parseDuration } from './durations.ts'
@@ -30,6 +31,7 @@ function program(): Command {
   addApiKeys(group(root, 'apikeys', ['apikey', 'api'], 'Manage the keys that administer from elsewhere.'))
   addNodes(group(root, 'nodes', ['node'], 'Manage the machines of the mesh.'))
   addPolicy(root.command('policy').description('Manage what the network allows.'))
+  addAudit(root.command('audit').description('Look into the log of what was changed.'))
   addBackup(root)
   root
     .command('migrate')
@@ -88,6 +90,11 @@ function addServe(root: Command): void {
       "how long a user's node stays logged in; 0 for ever",
       parseDuration,
       0,
+    )
+    .addOption(
+      new Option('--audit-retention <duration>', 'how long the audit log keeps what was done')
+        .argParser(parseDuration)
+        .default(parseDuration('90d'), '90d'),
     )
     .option(
       '--database <url>',

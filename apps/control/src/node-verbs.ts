@@ -2,12 +2,10 @@
 
 import type { NodeJson } from '@mesh/control-server/node'
 import { type Command, InvalidArgumentError } from 'commander'
-import { sendPing } from './admin-client.ts'
 import { CommandError } from './command-error.ts'
-import { serverOf } from './connection.ts'
 import { show } from './output.ts'
 import { nodesTable, routesTable } from './tables.ts'
-import { admin, type AdminFlags, ask, named, parts } from './verbs.ts'
+import { admin, type AdminFlags, ask, inquire, named, parts } from './verbs.ts'
 
 interface NodeFlags extends AdminFlags {
   readonly identifier?: string
@@ -69,7 +67,7 @@ export function addNodes(nodes: Command): void {
     .action(async (node: string | undefined, flags: NodeFlags & { c2n?: boolean }) => {
       const which = named(node ?? flags.identifier, 'node')
       const kind = flags.c2n ? 'c2n' : 'head'
-      const { roundTrip } = await sendPing(serverOf(flags), { verb: 'nodes ping', node: which, kind })
+      const { roundTrip } = await inquire(flags, { verb: 'nodes ping', node: which, kind })
       if (roundTrip === null) throw new CommandError(`Node ${which} did not answer in time.`)
       await show(flags, { roundTrip }, `Node ${which} answered after ${Math.round(roundTrip)} ms.`)
     })

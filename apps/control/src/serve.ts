@@ -28,6 +28,7 @@ export interface ServeFlags {
   readonly tlsCert?: string
   readonly tlsKey?: string
   readonly nodeExpiry: number
+  readonly auditRetention: number
   readonly database?: string
   readonly privateKey?: string
   readonly verbose?: boolean
@@ -64,6 +65,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
     nameservers: flags.nameserver,
     overrideLocalDns: flags.overrideLocalDns,
     nodeKeyLifetime: flags.nodeExpiry,
+    auditRetention: flags.auditRetention,
     ...(tls ? { tls } : {}),
     ...(relay ? { guest: relay.guest } : {}),
     // Alone, it has one name for ever: nodes that come back after a restart are where they were.

@@ -59,7 +59,8 @@ export function routesTable(nodes: readonly NodeJson[]): string {
   return table(['ID', 'NAME', 'APPROVED', 'AVAILABLE', 'SERVING'], rows)
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/** Returns rows under their heads, in columns. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [head, ...rows]
   const widths = head.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)))
   return lines

@@ -1,8 +1,8 @@
 // What the verbs that ask the running server have in common: their flags, and how they reach it.
 
-import type { AdminCommand, AdminResult } from '@mesh/control-server/node'
+import type { AdminAnswer, AdminCommand, AdminQuestion, AdminResult } from '@mesh/control-server/node'
 import { type Command, Option } from 'commander'
-import { sendCommand } from './admin-client.ts'
+import { sendCommand, sendQuestion } from './admin-client.ts'
 import { CommandError } from './command-error.ts'
 import { type ConnectionFlags, serverOf } from './connection.ts'
 import { FORMATS, type OutputFlags } from './output.ts'
@@ -40,6 +40,14 @@ export function admin(command: Command, description: string): Command {
 /** Has the running server do a command. */
 export async function ask<C extends AdminCommand>(flags: AdminFlags, command: C): Promise<AdminResult<C>> {
   return sendCommand(serverOf(flags), command)
+}
+
+/** Has the running server answer a question. */
+export async function inquire<Q extends AdminQuestion>(
+  flags: AdminFlags,
+  question: Q,
+): Promise<AdminAnswer<Q>> {
+  return sendQuestion(serverOf(flags), question)
 }
 
 /** Returns what was named, or complains. */

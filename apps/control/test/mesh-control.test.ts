@@ -134,6 +134,14 @@ describe('a running server', () => {
     expect(await ask('nodes', 'expire', '1', '--disable')).toMatchObject({ expired: false, expiry: null })
     const refused = await run('users', 'delete', 'ann', '--state-dir', state)
     expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('still has 1 nodes (router)')])
+    const log = await run('audit', 'list', '--since', '1h', '--state-dir', state)
+    expect(log.out.split('\n').at(-1)).toMatch(
+      / +cli +change +node 1 \(router\) +expires: 2099-01-31T12:00:00.000Z -> none$/,
+    )
+    expect(await ask('audit', 'list', '--limit', '1')).toMatchObject([
+      { actor: { kind: 'cli' }, action: 'change', subject: 'node 1 (router)', after: { expires: null } },
+    ])
+    expect((await run('audit', 'list', '--since', 'yesterday', '--state-dir', state)).code).toBe(1)
     expect(await ask('nodes', 'tag', '1', '-t', 'tag:a,tag:b')).toMatchObject({
       user: '',
       tags: ['tag:a', 'tag:b'],

@@ -18,7 +18,12 @@ interface Head {
   readonly records: number
 }
 
-/** Returns everything that is remembered, as text. It holds no usable secret, but who is in the network. */
+interface Backup {
+  readonly head: Head
+  readonly records: ReadonlyMap<Kind, ReadonlyMap<number, Records[Kind]>>
+}
+
+/** Returns everything that is remembered but the audit log, as text. It holds no usable secret, but who is in the network. */
 export function writeBackup(state: State): string {
   const lines: string[] = []
   for (const kind of KINDS) {
@@ -35,7 +40,12 @@ export function writeBackup(state: State): string {
  * @throws ControlError `ERR_CONTROL_BACKUP` when the text is no backup; then nothing was changed.
  */
 export function restoreBackup(state: State, text: string): void {
-  const { head, records } = readBackup(text)
+  const backup = readBackup(text)
+  const after = { records: backup.head.records }
+  state.summed({ action: 'restore', subject: 'the network', after }, () => putBack(state, backup))
+}
+
+function putBack(state: State, { head, records }: Backup): void {
   for (const kind of KINDS) {
     const kept = records.get(kind) ?? new Map<number, Records[Kind]>()
     for (const id of state.all(kind).keys()) if (!kept.has(id)) state.remove(kind, id)
@@ -48,10 +58,7 @@ export function restoreBackup(state: State, text: string): void {
   state.count(Object.fromEntries(counters) as Counters)
 }
 
-function readBackup(text: string): {
-  readonly head: Head
-  readonly records: ReadonlyMap<Kind, ReadonlyMap<number, Records[Kind]>>
-} {
+function readBackup(text: string): Backup {
   const [first = '', ...lines] = text.trimEnd().split('\n')
   const head = parse(first) as Head | undefined
   if (head?.meshControlBackup !== FORMAT || typeof head.counters !== 'object') throw notABackup(1)

@@ -133,6 +133,7 @@ export class CommandQueue {
   #attempt(command: Command, held: CoordinatorOutput[]): boolean {
     const { coordinator, now } = this.#options
     const mark = coordinator.mark()
+    coordinator.actAs()
     try {
       command.run(now())
       held.push(...this.#take())

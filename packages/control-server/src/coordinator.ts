@@ -8,6 +8,7 @@ import type { MapRequest, RegisterRequest, RegisterResponse } from '@mesh/wire/c
 import { isZeroKey, MINIMUM_CAPABILITY_VERSION } from '@mesh/wire/control'
 import { Accounts } from './accounts.ts'
 import { ApiKeys } from './api-keys.ts'
+import type { Actor } from './audit.ts'
 import type { MadePreAuthKey, NewPreAuthKey, NewUser, NodeStatus } from './admin.ts'
 import { restoreBackup, writeBackup } from './backup.ts'
 import { reportedChange } from './claims.ts'
@@ -19,7 +20,7 @@ import { Network } from './network.ts'
 import type { NodeChange } from './network.ts'
 import { NodeChanges } from './node-changes.ts'
 import { isExpired, isOnline } from './node-view.ts'
-import { checkOptions, dnsConfigOf, EPHEMERAL_TIMEOUT } from './options.ts'
+import { AUDIT_RETENTION, checkOptions, dnsConfigOf, EPHEMERAL_TIMEOUT } from './options.ts'
 import type { CoordinatorOptions } from './options.ts'
 import { Pings } from './pings.ts'
 import type { PingKind } from './pings.ts'
@@ -87,7 +88,26 @@ export class Coordinator implements Machine<CoordinatorOutput> {
 
   /** Returns what it changed and what is not stored yet, or `undefined` when there is nothing. */
   writes(): Writes | undefined {
-    return this.#network.state.writes()
+    const { state } = this.#network
+    const writes = state.writes()
+    const wall = this.#wall()
+    const entries = writes ? state.audit(wall) : []
+    if (!writes || entries.length === 0) return writes
+    const { auditRetention = AUDIT_RETENTION } = this.#options
+    return { ...writes, audit: { entries, keepSince: wall - auditRetention } }
+  }
+
+  /** Names in the audit log who acts from here on; the server itself when left out. */
+  actAs(actor?: Actor): void {
+    this.#network.state.actAs(actor)
+  }
+
+  /** Adds to the audit log what a client wants noted about its node. */
+  noteReport(nodeId: number, report: Readonly<Record<string, string>>): void {
+    const node = this.#changes.known(nodeId)
+    this.actAs({ kind: 'node', name: node.givenName })
+    const subject = `node ${node.id} (${node.givenName})`
+    this.#network.state.note({ action: 'report', subject, after: report })
   }
 
   /** Notes that what it changed is stored. */
@@ -133,6 +153,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
       return
     }
     const before = this.#network.nodeByKey(request.NodeKey)
+    this.#actAsMachine(machineKey)
     const decision = this.#registrar.decide(machineKey, request)
     if (decision.kind === 'ask') this.#ask(exchange, machineKey, request)
     else this.#answer(exchange, decision.response)
@@ -149,6 +170,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
       this.#out.push({ kind: 'refuse', exchange, status: 404, text: 'node not found' })
       return
     }
+    this.actAs({ kind: 'node', name: node.givenName })
     this.#update(node, request)
     this.#absorb(now)
     if (request.Stream) this.#openSession(exchange, node.id, now)
@@ -338,6 +360,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
 
   /** Does what is due at `now`. */
   handleTimeout(now: number): void {
+    this.actAs()
     const { away, back, absent, expiring } = this.#presence.due(now)
     for (const [id, grace] of away) this.#goOffline(id, grace)
     for (const id of back) this.#comeBack(id)
@@ -367,6 +390,11 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     const text = `unsupported client version ${version}: this server needs ${MINIMUM_CAPABILITY_VERSION} or later`
     this.#out.push({ kind: 'refuse', exchange, status: 400, text })
     return false
+  }
+
+  #actAsMachine(machineKey: string): void {
+    const [node] = this.#network.nodesOfMachine(machineKey)
+    this.actAs({ kind: 'node', name: node?.givenName ?? machineKey })
   }
 
   #answer(exchange: number, response: RegisterResponse): void {

@@ -18,25 +18,34 @@ export interface MachineCall {
 /** What to answer: a JSON document, or a sentence. */
 export type MachineAnswer =
   | { readonly status: 200; readonly json: object }
-  | { readonly status: 200 | 400 | 404 | 501; readonly text: string }
+  | { readonly status: 200 | 400 | 404 | 429 | 501; readonly text: string }
 
 /** What a call is answered from. */
 export interface MachineCallContext {
   /** Returns the calling machine's node with this key, or `undefined` when it has none. */
   readonly nodeByKey: (nodeKey: string) => NodeRecord | undefined
-  /** Takes what a client wants noted about its node: short texts, without control characters. */
-  readonly note: (node: NodeRecord, kind: 'health' | 'audit', text: string) => void
+  /** Tells whether a node may have something noted now, and counts it. */
+  readonly mayNote: (node: NodeRecord) => boolean
+  /** Logs what a client says of its node: a short text, without control characters. */
+  readonly log: (node: NodeRecord, text: string) => void
+  /** Adds to the audit log what a client wants there. Resolves when it is stored. */
+  readonly audit: (node: NodeRecord, report: Readonly<Record<string, string>>) => Promise<void>
   /** Returns the sentence that says who is calling. */
   readonly whoIs: () => string
 }
 
 type Fields = ReadonlyMap<string, unknown>
-type Answerer = (fields: Fields, node: NodeRecord, context: MachineCallContext) => MachineAnswer
+type Answerer = (
+  fields: Fields,
+  node: NodeRecord,
+  context: MachineCallContext,
+) => MachineAnswer | Promise<MachineAnswer>
 
 /** The longest text noted for a client. */
 const MAX_NOTE = 512
+const TOO_MANY = { status: 429, text: 'too many notes of this node: try again in a minute' } as const
 
-const CALLS: ReadonlyMap<string, Answerer> = new Map([
+const CALLS: ReadonlyMap<string, Answerer> = new Map<string, Answerer>([
   [
     'POST /machine/set-dns',
     () => cannot('This control server publishes no DNS records, so there are no certificates.'),
@@ -48,8 +57,11 @@ const CALLS: ReadonlyMap<string, Answerer> = new Map([
   ['POST /machine/update-health', takeHealth],
 ])
 
-/** Answers one call of a machine. */
-export function answerMachineCall(call: MachineCall, context: MachineCallContext): MachineAnswer {
+/** Answers one call of a machine. Rejects when what it changes cannot be stored. */
+export async function answerMachineCall(
+  call: MachineCall,
+  context: MachineCallContext,
+): Promise<MachineAnswer> {
   if (call.method === 'GET' && call.path === '/machine/whoami') return { status: 200, text: context.whoIs() }
   const answer = CALLS.get(`${call.method} ${call.path}`)
   if (!answer && !call.path.startsWith('/machine/')) return { status: 404, text: 'not found' }
@@ -71,13 +83,21 @@ function queryFeature(fields: Fields): MachineAnswer {
   return { status: 200, json: { Complete: false, Text, ShouldWait: false } }
 }
 
-function takeAuditLog(fields: Fields, node: NodeRecord, { note }: MachineCallContext): MachineAnswer {
-  note(node, 'audit', `${short(fields.get('Action'))}: ${short(fields.get('Details'))}`)
+/** Clients keep what was not taken, and come again after a 429 (control §3.10). */
+async function takeAuditLog(
+  fields: Fields,
+  node: NodeRecord,
+  context: MachineCallContext,
+): Promise<MachineAnswer> {
+  if (!context.mayNote(node)) return TOO_MANY
+  const report = { did: short(fields.get('Action')), details: short(fields.get('Details')) }
+  await context.audit(node, report)
   return { status: 200, json: {} }
 }
 
-function takeHealth(fields: Fields, node: NodeRecord, { note }: MachineCallContext): MachineAnswer {
-  note(node, 'health', `${short(fields.get('Subsys'))}: ${short(fields.get('Error'))}`)
+function takeHealth(fields: Fields, node: NodeRecord, context: MachineCallContext): MachineAnswer {
+  if (context.mayNote(node))
+    context.log(node, `${short(fields.get('Subsys'))}: ${short(fields.get('Error'))}`)
   return { status: 200, json: {} }
 }
 

@@ -1,6 +1,8 @@
 // The Store seat filled with maps: the fake for tests, and for coordinators that need not remember. Several of them may
 // share one, as servers share a database.
 
+import { MAX_NODE_ENTRIES } from './audit.ts'
+import type { AuditEntry, AuditQuery, AuditWrites } from './audit.ts'
 import { ControlError } from './errors.ts'
 import { KINDS } from './records.ts'
 import type { Kind, NodeRecord, Records } from './records.ts'
@@ -27,6 +29,7 @@ export class MemoryStore implements Store {
   readonly #tables = new Map<Kind, Map<number, Entry>>(KINDS.map((kind) => [kind, new Map()]))
   readonly #servers = new Set<string>()
   readonly #listeners = new Set<() => void>()
+  #audit: readonly AuditEntry[] = []
   #counters: Counters = NOTHING.counters
   #version = 0
 
@@ -60,16 +63,22 @@ export class MemoryStore implements Store {
   }
 
   /** Writes, at once. Returns the new version. */
-  write({ changes, counters }: Writes): number {
+  write({ changes, counters, audit }: Writes): number {
     for (const kind of KINDS) this.#refuseDouble(kind, changes[kind] ?? new Map())
     const version = this.#version + 1
     for (const kind of KINDS) {
       for (const [id, record] of changes[kind] ?? []) this.#tables.get(kind)?.set(id, { version, record })
     }
+    if (audit) this.#addAudit(audit)
     this.#counters = counters
     this.#version = version
     for (const listener of this.#listeners) void Promise.resolve().then(listener)
     return version
+  }
+
+  /** Returns entries of the audit log. */
+  audit({ since = 0, limit }: AuditQuery): Promise<readonly AuditEntry[]> {
+    return Promise.resolve(this.#audit.filter(({ at }) => at >= since).slice(-limit))
   }
 
   /** Says that a server is alive. */
@@ -93,6 +102,12 @@ export class MemoryStore implements Store {
   /** Does nothing. */
   close(): Promise<void> {
     return Promise.resolve()
+  }
+
+  #addAudit({ entries, keepSince }: AuditWrites): void {
+    const kept = [...this.#audit, ...entries].filter(({ at }) => at >= keepSince)
+    let tooMany = kept.filter(({ actor }) => actor.kind === 'node').length - MAX_NODE_ENTRIES
+    this.#audit = kept.filter(({ actor }) => actor.kind !== 'node' || --tooMany < 0)
   }
 
   #refuseDouble(kind: Kind, changed: ReadonlyMap<number, Records[Kind] | undefined>): void {

@@ -12,6 +12,9 @@ import type { News } from './store.ts'
 /** How long an ephemeral node may stay away before it is removed. */
 export const EPHEMERAL_TIMEOUT = 30 * 60_000
 
+/** How long the audit log keeps what was done, when nothing else is said. */
+export const AUDIT_RETENTION = 90 * 24 * 3_600_000
+
 /** How a coordinator is made. */
 export interface CoordinatorOptions {
   /** Everything that is remembered. */
@@ -39,6 +42,8 @@ export interface CoordinatorOptions {
   readonly nodeKeyLifetime?: number
   /** How long an ephemeral node may stay away; {@link EPHEMERAL_TIMEOUT} when left out. */
   readonly ephemeralTimeout?: number
+  /** How long the audit log keeps what was done, milliseconds; {@link AUDIT_RETENTION} when left out. */
+  readonly auditRetention?: number
   /** Returns the wall clock's Unix milliseconds. */
   readonly wallClock: () => number
   /** Strong random bytes. */

@@ -1,6 +1,8 @@
 // The records in memory, and a journal of what was changed since the last commit: from it come the writes of a
-// transaction, and by it everything is taken back when the transaction fails.
+// transaction and what its audit says of them, and by it everything is taken back when the transaction fails.
 
+import { auditEntry } from './audit.ts'
+import type { Actor, AuditedChange, AuditEntry, AuditNote } from './audit.ts'
 import { KINDS } from './records.ts'
 import type { Kind, Records } from './records.ts'
 import type { Counters, News, Writes } from './store.ts'
@@ -25,11 +27,16 @@ export const NOTHING: News = {
 type Tables = { readonly [K in Kind]: Map<number, Records[K]> }
 
 interface JournalEntry {
-  readonly kind: Kind
-  readonly id: number
-  readonly before: Records[Kind] | undefined
+  /** The record that changed, `undefined` for what changed none. */
+  readonly change: Omit<AuditedChange, 'actor'> | undefined
+  readonly note: AuditNote | undefined
+  /** Who is to be named for it, an object of each turn's own; nobody when a note speaks for it. */
+  readonly actor: Actor | undefined
   readonly counters: Counters
 }
+
+/** Whoever acts when nobody else does. */
+const SERVER: Actor = { kind: 'server', name: '' }
 
 /** All records of a network. */
 export class State {
@@ -45,6 +52,7 @@ export class State {
   readonly #onChange: (change: StateChange) => void
   #counters: Counters = NOTHING.counters
   #version = 0
+  #actor: Actor | undefined = SERVER
 
   /** @param onChange - Is told of every change, of whatever origin. */
   constructor(onChange: (change: StateChange) => void) {
@@ -88,8 +96,31 @@ export class State {
 
   /** Sets what is counted up. */
   count(counters: Counters): void {
-    const [kind, id] = ['users', 0] as const
-    this.#write(kind, id, undefined, counters)
+    this.#journal.push({ change: undefined, note: undefined, actor: undefined, counters: this.#counters })
+    this.#counters = counters
+  }
+
+  /** Begins a turn: names who makes the changes from here on, the server itself when left out. */
+  actAs(actor: Actor = SERVER): void {
+    this.#actor = { ...actor }
+  }
+
+  /** Adds to the audit log what is not a change of a record. */
+  note(note: AuditNote): void {
+    const counters = this.#counters
+    this.#journal.push({ change: undefined, note, actor: this.#actor, counters })
+  }
+
+  /** Makes changes of which a note says all there is to say. */
+  summed(note: AuditNote, work: () => void): void {
+    const actor = this.#actor
+    this.#actor = undefined
+    try {
+      work()
+    } finally {
+      this.#actor = actor
+    }
+    this.note(note)
   }
 
   /** Returns a mark to go back to by {@link State.undo}. */
@@ -99,8 +130,8 @@ export class State {
 
   /** Takes back what was changed since a mark, or since the last commit. */
   undo(mark = 0): void {
-    for (const { kind, id, before, counters } of this.#journal.splice(mark).toReversed()) {
-      this.#set(kind, id, before)
+    for (const { change, counters } of this.#journal.splice(mark).toReversed()) {
+      if (change) this.#set(change.kind, change.id, change.before)
       this.#counters = counters
     }
   }
@@ -109,8 +140,21 @@ export class State {
   writes(): Writes | undefined {
     if (this.#journal.length === 0) return undefined
     const changes = Object.fromEntries(KINDS.map((kind) => [kind, new Map<number, unknown>()]))
-    for (const { kind, id } of this.#journal) changes[kind]?.set(id, this.#tables[kind].get(id))
+    for (const { change } of this.#journal)
+      if (change) changes[change.kind]?.set(change.id, this.#tables[change.kind].get(change.id))
     return { changes, counters: this.#counters }
+  }
+
+  /** Returns what the audit log says of what was changed since the last commit, at this Unix time. */
+  audit(at: number): readonly AuditEntry[] {
+    const entries: AuditEntry[] = []
+    const nameOf = (user: number | undefined): string | undefined => this.#tables.users.get(user ?? 0)?.name
+    for (const change of this.#auditedChanges()) {
+      const entry = auditEntry(change, at, nameOf)
+      if (entry) entries.push(entry)
+    }
+    for (const { note, actor } of this.#journal) if (note && actor) entries.push({ at, actor, ...note })
+    return entries
   }
 
   /** Notes that what was changed is durable. */
@@ -138,9 +182,22 @@ export class State {
 
   #write(kind: Kind, id: number, after: Records[Kind] | undefined, counters: Counters): void {
     const before = this.#tables[kind].get(id)
-    this.#journal.push({ kind, id, before, counters: this.#counters })
+    const change = { kind, id, before, after }
+    this.#journal.push({ change, note: undefined, actor: this.#actor, counters: this.#counters })
     this.#counters = counters
     this.#set(kind, id, after)
+  }
+
+  /** What was done to one record in one turn is one change, however many steps it took. */
+  *#auditedChanges(): Iterable<AuditedChange> {
+    const turns = new Map<Actor, Map<string, AuditedChange>>()
+    for (const { change, actor } of this.#journal) {
+      if (!change || !actor) continue
+      const turn = turns.get(actor) ?? new Map<string, AuditedChange>()
+      const key = `${change.kind} ${change.id}`
+      turns.set(actor, turn.set(key, { ...change, before: (turn.get(key) ?? change).before, actor }))
+    }
+    for (const turn of turns.values()) yield* turn.values()
   }
 
   #set(kind: Kind, id: number, after: Records[Kind] | undefined): void {

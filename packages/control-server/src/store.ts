@@ -3,6 +3,7 @@
 // state, whichever server takes it: a single-use key is checked and used, an address chosen and given, in one
 // transaction (threat 1).
 
+import type { AuditEntry, AuditQuery, AuditWrites } from './audit.ts'
 import type { Kind, Records } from './records.ts'
 
 /** The records that changed, by kind and id; `undefined` for one that is gone. */
@@ -17,10 +18,12 @@ export interface Writes {
   readonly changes: Changes
   /** The counters as they are to be. */
   readonly counters: Counters
+  /** What the audit log says of it; nothing when left out. */
+  readonly audit?: AuditWrites
 }
 
 /** What changed since a version. */
-export interface News extends Writes {
+export interface News extends Omit<Writes, 'audit'> {
   /** The version it leads to. */
   readonly version: number
   /** Whether it is everything there is, so that a record which is not in it is gone. */
@@ -52,6 +55,9 @@ export interface Store {
    * only one may have: a node key, an address, a name.
    */
   transact(known: number, decide: (news: News | undefined) => Writes | undefined): Promise<number>
+
+  /** Returns entries of the audit log. */
+  audit(query: AuditQuery): Promise<readonly AuditEntry[]>
 
   /** Says that a server is alive. Called every few seconds. */
   attend(server: string): Promise<Attendance>

@@ -1,6 +1,8 @@
 // The tests that every filling of the Store seat passes.
 
 import assert from 'node:assert/strict'
+import { MAX_NODE_ENTRIES } from '../audit.ts'
+import type { Actor, AuditEntry, AuditQuery } from '../audit.ts'
 import { ControlError } from '../errors.ts'
 import { KINDS } from '../records.ts'
 import type {
@@ -157,6 +159,40 @@ export function storeContract(
     assert.deepEqual((await store.since(0)).counters, counters)
   })
 
+  check('adds to the audit log with what it writes, or not at all', async (store) => {
+    const { counters } = writes({})
+    const add = (at: number, name: string, keepSince = 0): Writes => {
+      return { changes: {}, counters, audit: { entries: [auditEntry(at, name)], keepSince } }
+    }
+    await store.transact(0, () => ({ ...add(10, 'a'), ...writes({ users: [user(1)] }) }))
+    await store.transact(1, () => add(20, 'b'))
+    const failing = { ...add(30, 'c'), changes: writes({ users: [user(2, { name: 'user-1' })] }).changes }
+    await assert.rejects(
+      store.transact(2, () => failing),
+      hasCode('ERR_CONTROL_CONFLICT'),
+    )
+    const names = async (query: AuditQuery): Promise<string[]> =>
+      (await store.audit(query)).map(({ actor }) => actor.name)
+    assert.deepEqual(await names({ limit: 10 }), ['a', 'b'])
+    assert.deepEqual(await names({ limit: 1 }), ['b'])
+    assert.deepEqual(await names({ since: 11, limit: 10 }), ['b'])
+    assert.deepEqual(await store.audit({ limit: 1 }), [auditEntry(20, 'b')])
+    await store.transact(2, () => add(40, 'd', 15))
+    assert.deepEqual(await names({ limit: 10 }), ['b', 'd'])
+  })
+
+  check('keeps what people did however much nodes do', async (store) => {
+    const entries = Array.from({ length: 300 }, (_, i) => auditEntry(i, `node-${i}`, 'node'))
+    const audit = { entries: [auditEntry(0, 'ann'), ...entries], keepSince: 0 }
+    const rounds = Math.ceil(MAX_NODE_ENTRIES / entries.length) + 1
+    for (let version = 0; version < rounds; version += 1)
+      await store.transact(version, () => ({ changes: {}, counters: COUNTERS, audit }))
+    const kept = await store.audit({ limit: 2 * MAX_NODE_ENTRIES })
+    assert.equal(kept.filter(({ actor }) => actor.name === 'ann').length, rounds)
+    const byNodes = kept.filter(({ actor }) => actor.kind === 'node').length
+    assert.ok(byNodes <= MAX_NODE_ENTRIES && byNodes > MAX_NODE_ENTRIES - entries.length, String(byNodes))
+  })
+
   check(
     'threat 1: of fifty transactions that find a single-use key unused, one does',
     async (store, again) => {
@@ -220,6 +256,10 @@ function writes(records: { readonly [K in Kind]?: readonly Records[K][] }): Writ
 function sizes({ changes }: News): Partial<Record<Kind, number>> {
   const entries = KINDS.map((kind) => [kind, changes[kind]?.size ?? 0] as const)
   return Object.fromEntries(entries.filter(([, size]) => size > 0))
+}
+
+function auditEntry(at: number, name: string, kind: Actor['kind'] = 'user'): AuditEntry {
+  return { at, actor: { kind, name }, action: 'change', subject: 'node 1 (box)', after: { name: 'x' } }
 }
 
 function user(id: number, change: Partial<UserRecord> = {}): UserRecord {

@@ -7,12 +7,6 @@ import { keyBeginning } from '../key-text.ts'
 import type { ApiKeyRecord, PolicyRecord, PreAuthKeyRecord, UserRecord } from '../records.ts'
 import type { AdminCommand } from './admin-command.ts'
 
-/** How a ping ended, as JSON. */
-export interface PingJson {
-  /** Milliseconds until the answer, or `null` when none came in time. */
-  readonly roundTrip: number | null
-}
-
 /** A backup, as JSON. */
 export interface BackupJson {
   /** The text that `restore` takes. */

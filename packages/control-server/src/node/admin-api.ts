@@ -5,9 +5,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { parseJson } from '@mesh/wire/control'
 import type { Coordinator } from '../coordinator.ts'
 import { ControlError } from '../errors.ts'
-import type { AdminResult, PingJson } from './admin-answers.ts'
-import type { AdminCommand, PingCommand } from './admin-command.ts'
-import { readAdminCommand, readPingCommand } from './admin-command.ts'
+import type { Actor } from '../audit.ts'
+import type { AdminResult } from './admin-answers.ts'
+import type { AdminCommand } from './admin-command.ts'
+import { readAdminCommand } from './admin-command.ts'
+import type { AdminAnswer, AdminQuestion } from './admin-question.ts'
+import { readAdminQuestion } from './admin-question.ts'
 import { requestTarget } from './request-target.ts'
 import { reasonOf } from './sql-store.ts'
 
@@ -21,17 +24,17 @@ const MAX_COMMAND = 256 << 20
 export interface AdminSeat {
   /** Does a command. Rejects with {@link ControlError}. */
   admin(command: AdminCommand): Promise<AdminResult>
-  /** Asks a node whether it is there; resolves with milliseconds, or nothing when it did not answer. */
-  ping(node: string, kind: PingCommand['kind']): Promise<number | undefined>
+  /** Answers a question. Rejects with {@link ControlError}. */
+  ask(question: AdminQuestion): Promise<AdminAnswer>
 }
 
 /** What a command came to: the status and body of its response. */
-interface AdminAnswer {
+interface Reply {
   readonly status: number
   readonly body: object
 }
 
-const NO_KEY: AdminAnswer = { status: 401, body: { message: 'This API key is unknown, expired or deleted.' } }
+const NO_KEY: Reply = { status: 401, body: { message: 'This API key is unknown, expired or deleted.' } }
 
 /** Does the command of one request and answers it. Whoever calls this has seen to it that the sender may. */
 export async function serveAdmin(
@@ -44,13 +47,13 @@ export async function serveAdmin(
   else request.destroy()
 }
 
-async function answer(seat: AdminSeat, body: Uint8Array): Promise<AdminAnswer> {
+async function answer(seat: AdminSeat, body: Uint8Array): Promise<Reply> {
   const value = parseJson(body)
   const command = readAdminCommand(value)
-  const ping = readPingCommand(value)
+  const question = readAdminQuestion(value)
   try {
     if (command) return { status: 200, body: { result: await seat.admin(command) } }
-    if (ping) return { status: 200, body: { result: await pingJson(seat, ping) } }
+    if (question) return { status: 200, body: { result: await seat.ask(question) } }
   } catch (error) {
     if (error instanceof Unauthorized) return NO_KEY
     if (error instanceof ControlError)
@@ -64,9 +67,9 @@ async function answer(seat: AdminSeat, body: Uint8Array): Promise<AdminAnswer> {
 /** What the API works with. */
 export interface AdminApiOptions {
   readonly coordinator: Coordinator
-  /** Does a command in a transaction that begins with `before`; when that throws, nothing is done. */
-  readonly admin: (command: AdminCommand, before: () => void) => Promise<AdminResult>
-  readonly ping: AdminSeat['ping']
+  /** Does a command of somebody in a transaction that begins with `before`; when that throws, nothing is done. */
+  readonly admin: (command: AdminCommand, actor: Actor, before: () => void) => Promise<AdminResult>
+  readonly ask: AdminSeat['ask']
 }
 
 /** Thrown by a command whose key ended before its turn came. */
@@ -86,21 +89,23 @@ export function adminApi(
 async function serve(
   request: IncomingMessage,
   response: ServerResponse,
-  { coordinator, admin, ping }: AdminApiOptions,
+  { coordinator, admin, ask }: AdminApiOptions,
 ): Promise<void> {
   const text = /^bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? ''
-  const refuse = (refusal: AdminAnswer): void => {
+  const refuse = (refusal: Reply): void => {
     request.on('data', () => request.destroy())
     send(response, refusal)
   }
-  if (!coordinator.apiKeys.find(text)) return refuse(NO_KEY)
+  const key = coordinator.apiKeys.find(text)
+  if (!key) return refuse(NO_KEY)
   if (request.method !== 'POST')
     return refuse({ status: 405, body: { message: 'Commands are sent by POST.' } })
   // Once more where what other servers wrote is known: a key that was ended there does nothing here.
   const before = (): void => {
     if (!coordinator.apiKeys.find(text)) throw new Unauthorized()
   }
-  await serveAdmin({ admin: (command) => admin(command, before), ping }, request, response)
+  const actor: Actor = { kind: 'api-key', name: key.prefix }
+  await serveAdmin({ admin: (command) => admin(command, actor, before), ask }, request, response)
 }
 
 /** Returns a body, or `undefined` when it is too long or breaks off. */
@@ -119,12 +124,8 @@ async function readWhole(request: IncomingMessage): Promise<Uint8Array | undefin
   return Buffer.concat(chunks)
 }
 
-function send(response: ServerResponse, { status, body }: AdminAnswer): void {
+function send(response: ServerResponse, { status, body }: Reply): void {
   const headers = { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' }
   response.writeHead(status, status === 401 ? { ...headers, 'WWW-Authenticate': 'Bearer' } : headers)
   response.end(JSON.stringify(body))
-}
-
-async function pingJson(seat: AdminSeat, { node, kind }: PingCommand): Promise<PingJson> {
-  return { roundTrip: (await seat.ping(node, kind)) ?? null }
 }

@@ -1,7 +1,6 @@
 // An administrator's commands as data, so that they can come over a socket, over HTTPS or from a test.
 
 import type { NewPreAuthKey, NewUser } from '../admin.ts'
-import type { PingKind } from '../pings.ts'
 
 /** A command. Nodes are named by number, name or address; users by name or number. */
 export type AdminCommand =
@@ -35,16 +34,6 @@ export type AdminCommand =
   | { readonly verb: 'backup' }
   | { readonly verb: 'restore'; readonly backup: string }
 
-/** A ping, which takes a while and so is no {@link AdminCommand}: see `ControlListener.ping`. */
-export interface PingCommand {
-  /** Says that it is a ping. */
-  readonly verb: 'nodes ping'
-  /** The node's number, name or address. */
-  readonly node: string
-  /** Which way it is asked. */
-  readonly kind: PingKind
-}
-
 /** Reads a command out of parsed JSON, or returns `undefined` when it is none. */
 export function readAdminCommand(value: unknown): AdminCommand | undefined {
   if (typeof value !== 'object' || value === null) return undefined
@@ -54,16 +43,6 @@ export function readAdminCommand(value: unknown): AdminCommand | undefined {
   for (const [name, field] of fields) if (name !== 'verb' && !shape[name]?.(field)) return undefined
   for (const name of Object.keys(shape)) if (!shape[name]?.(fields.get(name))) return undefined
   return value as AdminCommand
-}
-
-/** Reads a ping out of parsed JSON, or returns `undefined` when it is none. */
-export function readPingCommand(value: unknown): PingCommand | undefined {
-  if (typeof value !== 'object' || value === null) return undefined
-  const fields: ReadonlyMap<string, unknown> = new Map(Object.entries(value))
-  const [verb, node, kind] = ['verb', 'node', 'kind'].map((name) => fields.get(name))
-  if (verb !== 'nodes ping' || typeof node !== 'string' || (kind !== 'head' && kind !== 'c2n'))
-    return undefined
-  return { verb, node, kind }
 }
 
 type Check = (value: unknown) => boolean

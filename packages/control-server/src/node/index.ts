@@ -9,14 +9,22 @@ export type {
   BackupJson,
   NodeJson,
   PolicyJson,
-  PingJson,
   PreAuthKeyJson,
   UserJson,
 } from './admin-answers.ts'
 export { ADMIN_PATH, serveAdmin } from './admin-api.ts'
 export type { AdminSeat } from './admin-api.ts'
-export { readAdminCommand, readPingCommand } from './admin-command.ts'
-export type { AdminCommand, PingCommand } from './admin-command.ts'
+export { readAdminCommand } from './admin-command.ts'
+export type { AdminCommand } from './admin-command.ts'
+export { readAdminQuestion } from './admin-question.ts'
+export type {
+  AdminAnswer,
+  AdminQuestion,
+  AuditCommand,
+  AuditJson,
+  PingCommand,
+  PingJson,
+} from './admin-question.ts'
 export { hashSecret } from './hash-secret.ts'
 export { loadControlKey } from './key-file.ts'
 export { listenControl } from './listen-control.ts'

@@ -9,6 +9,7 @@ import { publicKeyOf } from '@mesh/keys'
 import type { Crypto } from '@mesh/noise'
 import { nodeCrypto } from '@mesh/noise/node'
 import { systemClock, systemRandom } from '@mesh/sansio/node'
+import type { Actor } from '../audit.ts'
 import { Coordinator } from '../coordinator.ts'
 import type { CoordinatorOptions } from '../options.ts'
 import type { PingKind, PingOutcome } from '../pings.ts'
@@ -16,6 +17,8 @@ import type { Store } from '../store.ts'
 import type { AdminResult } from './admin-answers.ts'
 import { adminApi } from './admin-api.ts'
 import type { AdminCommand } from './admin-command.ts'
+import type { AdminAnswer, AdminQuestion } from './admin-question.ts'
+import { answerQuestion } from './admin-question.ts'
 import { hashSecret } from './hash-secret.ts'
 import type { Guest } from './guest.ts'
 import type { ControlLogger } from './logger.ts'
@@ -37,6 +40,9 @@ const LIMITS = {
 const TLS_LIMITS = { handshakeTimeout: HEADERS_TIMEOUT, minVersion: 'TLSv1.2' } as const
 /** The most connections at once. */
 const MAX_CONNECTIONS = 16_384
+
+/** Whoever may open the command socket. */
+const CLI: Actor = { kind: 'cli', name: '' }
 
 /** A certificate and its private key, PEM. */
 export interface ServerCertificate {
@@ -83,8 +89,12 @@ export interface ControlListener {
   /**
    * Does an administrator's command. Resolves when what it changed is stored; connected clients hear of it at once.
    * Rejects with `ControlError`.
+   *
+   * @param actor - Who gave it, for the audit log; the command line when left out.
    */
-  admin<C extends AdminCommand>(command: C): Promise<AdminResult<C>>
+  admin<C extends AdminCommand>(command: C, actor?: Actor): Promise<AdminResult<C>>
+  /** Answers an administrator's question. Rejects with `ControlError`. */
+  ask<Q extends AdminQuestion>(question: Q): Promise<AdminAnswer<Q>>
   /**
    * Asks a node whether it is there. Resolves with the milliseconds it took, or `undefined` when it did not answer in
    * time. Rejects with `ControlError` when it is unknown or not connected.
@@ -158,12 +168,13 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
   }
   const admin = async <C extends AdminCommand>(
     command: C,
+    actor = CLI,
     before: () => void = () => undefined,
   ): Promise<AdminResult<C>> => {
     try {
       return await steward.queue.run((at) => {
         before()
-        return performAdmin(coordinator, command, at)
+        return performAdmin(coordinator, command, actor, at)
       })
     } finally {
       wake()
@@ -178,7 +189,9 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
     waiting.delete(id)
     return roundTrip
   }
-  const api = adminApi({ coordinator, admin, ping })
+  const ask: ControlListener['ask'] = (question) =>
+    answerQuestion({ ping, audit: (query) => store.audit(query) }, question)
+  const api = adminApi({ coordinator, admin, ask })
   const routes = outerRoutes({ coordinator, publicKey: publicKeyOf(privateKey), onPong: takeHead })
   server.on('request', (request, response) => {
     if (!api(request, response) && !guest?.handleRequest(request, response)) routes(request, response)
@@ -189,7 +202,8 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
   return {
     url,
     serverUrl,
-    admin: (command) => admin(command),
+    admin: (command, actor) => admin(command, actor),
+    ask,
     ping,
     admits: (nodeKey) => coordinator.admits(nodeKey),
     renewCertificate(certificate) {

@@ -10,7 +10,7 @@ import type { CommandQueue } from '../command-queue.ts'
 import type { CoordinatorOutput } from '../coordinator-output.ts'
 import type { Coordinator } from '../coordinator.ts'
 import { answerMachineCall } from '../machine-calls.ts'
-import type { MachineCall } from '../machine-calls.ts'
+import type { MachineCall, MachineCallContext } from '../machine-calls.ts'
 import type { PingOutcome } from '../pings.ts'
 import type { NoiseConnection } from './accept-noise.ts'
 import { Exchange, turnAway } from './exchange.ts'
@@ -147,7 +147,7 @@ export class MachineSessions {
     if (!body) turnAway(stream, 413, 'request too large')
     else if (ping !== undefined) this.#takePong(link, stream, ping)
     else if (take) take(link, stream, body)
-    else this.#answerCall(link, stream, { method, path, body: parseJson(body) })
+    else void this.#answerCall(link, stream, { method, path, body: parseJson(body) })
   }
 
   readonly #routes: Readonly<
@@ -179,19 +179,30 @@ export class MachineSessions {
     wake()
   }
 
-  #answerCall({ machineKey }: Link, stream: ServerHttp2Stream, call: MachineCall): void {
+  async #answerCall({ machineKey }: Link, stream: ServerHttp2Stream, call: MachineCall): Promise<void> {
     if (stream.destroyed) return
-    const { coordinator, logger, now } = this.#options
-    const answer = answerMachineCall(call, {
-      nodeByKey: (nodeKey) => coordinator.nodeOf(machineKey, nodeKey),
-      note: (node, kind, text) => {
-        if (this.#notes.allow(node.id, now())) logger.info({ node: node.id, kind, text }, 'a node reports')
-      },
-      whoIs: () => coordinator.whoIs(machineKey),
-    })
+    const { logger, wake } = this.#options
     const exchange = new Exchange(stream, false)
-    if ('json' in answer) exchange.sendJson(answer.json)
-    else exchange.sendText(answer.status, answer.text)
+    try {
+      const answer = await answerMachineCall(call, this.#callContext(machineKey))
+      if ('json' in answer) exchange.sendJson(answer.json)
+      else exchange.sendText(answer.status, answer.text)
+    } catch (error) {
+      logger.error({ error: error instanceof Error ? error.message : String(error) }, 'a call failed')
+      exchange.sendText(503, TRY_AGAIN)
+    }
+    wake()
+  }
+
+  #callContext(machineKey: string): MachineCallContext {
+    const { coordinator, logger, now, queue } = this.#options
+    return {
+      nodeByKey: (nodeKey) => coordinator.nodeOf(machineKey, nodeKey),
+      mayNote: (node) => this.#notes.allow(node.id, now()),
+      log: (node, text) => logger.info({ node: node.id, text }, 'a node reports'),
+      audit: (node, report) => queue().run(() => coordinator.noteReport(node.id, report)),
+      whoIs: () => coordinator.whoIs(machineKey),
+    }
   }
 
   #begin(

@@ -1,6 +1,7 @@
 // Doing an administrator's command.
 
 import type { NodeStatus } from '../admin.ts'
+import type { Actor } from '../audit.ts'
 import type { Coordinator } from '../coordinator.ts'
 import { ControlError } from '../errors.ts'
 import {
@@ -16,12 +17,14 @@ import {
 } from './admin-answers.ts'
 import type { AdminCommand } from './admin-command.ts'
 
-/** Does a command. Throws {@link ControlError} when it is refused. */
+/** Does a command of somebody. Throws {@link ControlError} when it is refused. */
 export function performAdmin<C extends AdminCommand>(
   coordinator: Coordinator,
   command: C,
+  actor: Actor,
   now: number,
 ): AdminResult<C> {
+  coordinator.actAs(actor)
   return perform(coordinator, command, now) as AdminResult<C>
 }
 

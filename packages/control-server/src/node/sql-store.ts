@@ -10,6 +10,8 @@ import type { Kind, Records } from '../records.ts'
 import { decodeRecord, encodeRecord } from '../record-json.ts'
 import { NOTHING } from '../state.ts'
 import type { Attendance, Changes, Counters, News, Store, Writes } from '../store.ts'
+import type { AuditEntry, AuditQuery } from '../audit.ts'
+import { readAudit, writeAudit } from './sql-audit.ts'
 import { COLUMNS_OF, TABLE_OF } from './sql-tables.ts'
 import type { RecordTable, Tables } from './sql-tables.ts'
 
@@ -119,6 +121,11 @@ export class SqlStore implements Store {
     }
   }
 
+  /** Returns entries of the audit log. */
+  audit(query: AuditQuery): Promise<readonly AuditEntry[]> {
+    return this.#attempt(() => readAudit(this.#engine.database, this.#network, query))
+  }
+
   /** Says that a server is alive. */
   async attend(name: string): Promise<Attendance> {
     const { database, clock } = this.#engine
@@ -218,6 +225,7 @@ export class SqlStore implements Store {
       .set({ counters: JSON.stringify(writes.counters) })
       .where('id', '=', this.#network)
       .execute()
+    if (writes.audit) await writeAudit(transaction, this.#network, version, writes.audit)
     if (version % GONE_SWEEP === 0) await this.#sweep(transaction, version - GONE_KEPT)
     await this.#engine.notify(transaction, this.#network)
   }

@@ -35,6 +35,7 @@ export interface Tables {
   logins: RecordRow & { login_key: string }
   policies: RecordRow
   api_keys: RecordRow & { prefix: string }
+  audit: { network_id: number; version: Big; seq: number; at: Big; by_node: number; entry: string }
 }
 
 /** The name of a table of records. */
@@ -55,6 +56,7 @@ export const TABLE_NAMES: readonly (keyof Tables)[] = [
   'networks',
   'servers',
   'gone',
+  'audit',
   ...Object.values(TABLE_OF),
 ]
 
@@ -96,6 +98,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '001-records': { up: makeTables },
   '002-policies': { up: (database: Kysely<never>) => makeRecordTable(database, 'policies') },
   '003-api-keys': { up: (database: Kysely<never>) => makeRecordTable(database, 'api_keys') },
+  '004-audit': { up: makeAudit },
 }
 
 async function makeTables(database: Kysely<never>): Promise<void> {
@@ -125,6 +128,27 @@ async function makeTables(database: Kysely<never>): Promise<void> {
     .execute()
   await schema.createIndex('gone_version').on('gone').columns(['network_id', 'version']).execute()
   for (const table of FIRST_TABLES) await makeRecordTable(database, table)
+}
+
+/** Entries are only ever added, and dropped from the oldest on. */
+async function makeAudit(database: Kysely<never>): Promise<void> {
+  const { schema } = database as unknown as Kysely<Tables>
+  await schema
+    .createTable('audit')
+    .addColumn('network_id', 'integer', (column) => column.notNull().references('networks.id'))
+    .addColumn('version', 'bigint', (column) => column.notNull())
+    .addColumn('seq', 'integer', (column) => column.notNull())
+    .addColumn('at', 'bigint', (column) => column.notNull())
+    .addColumn('by_node', 'integer', (column) => column.notNull())
+    .addColumn('entry', 'text', (column) => column.notNull())
+    .addPrimaryKeyConstraint('audit_pkey', ['network_id', 'version', 'seq'])
+    .execute()
+  await schema.createIndex('audit_at').on('audit').columns(['network_id', 'at']).execute()
+  await schema
+    .createIndex('audit_by_node')
+    .on('audit')
+    .columns(['network_id', 'by_node', 'version'])
+    .execute()
 }
 
 async function makeRecordTable(database: Kysely<never>, table: RecordTable): Promise<void> {

@@ -311,15 +311,28 @@ test('small calls are answered, or refused in a sentence that clients show', asy
     Text: expect.stringContaining('--http=80') as unknown,
   })
   expect(await ask('feature/query', { NodeKey, Feature: 7 })).toEqual([200, expect.any(String)])
-  expect(await ask('audit-log', { NodeKey, Action: 'DISCONNECT_NODE', Details: 'lunch' })).toEqual([
-    200,
-    '{}',
-  ])
+  const left = { NodeKey, Action: 'DISCONNECT_NODE', Details: 'lunch\u001b[2J' }
+  expect(await ask('audit-log', left)).toEqual([200, '{}'])
+  expect((await control.ask({ verb: 'audit list', limit: 1 }))[0]).toMatchObject({
+    actor: { kind: 'node', name: 'box' },
+    action: 'report',
+    subject: 'node 1 (box)',
+    after: { did: 'DISCONNECT_NODE', details: 'lunch [2J' },
+  })
   expect(await ask('update-health', { NodeKey, Subsys: 'dns', Error: null })).toEqual([200, '{}'])
   expect(await ask('whoami', '', 'GET')).toEqual([200, `${machine.machineKey}: box.mesh.internal\n`])
   for (const bad of ['', '[]', 'null', '{"NodeKey":7}', '{"NodeKey":"nodekey:zz"}']) {
     expect((await ask('audit-log', bad))[0]).toBeGreaterThanOrEqual(400)
   }
+})
+
+test('a client whose notes are too many is told to come again, so that it keeps them', async () => {
+  const { machine, session } = await joined()
+  const note = async (): Promise<number> =>
+    (await post(session, '/machine/audit-log', { NodeKey: machine.nodeKey, Action: 'x' })).status
+  const statuses: number[] = []
+  for (let i = 0; i < 12; i += 1) statuses.push(await note())
+  expect(statuses).toEqual([...Array<number>(10).fill(200), 429, 429])
 })
 
 test('control 58: a node that is asked answers by a HEAD, or through Noise, and nobody answers for it', async () => {

@@ -79,7 +79,7 @@ describe('the SQLite store', () => {
     await (await openSqliteStore(path)).close()
     for (const from of [1, 2]) {
       const older = new DatabaseSync(path)
-      older.exec("DELETE FROM mesh_migrations WHERE name = '003-api-keys'; DROP TABLE api_keys")
+      older.exec("DELETE FROM mesh_migrations WHERE name = '004-audit'; DROP TABLE audit")
       older.exec(`CREATE TABLE mark_${from} (id)`)
       older.close()
       await (await openSqliteStore(path)).close()
@@ -92,7 +92,12 @@ describe('the SQLite store', () => {
 
   test('says which migrations are missing without running them', async () => {
     const path = freshPath()
-    expect(await missingSqliteSteps(path)).toEqual(['001-records', '002-policies', '003-api-keys'])
+    expect(await missingSqliteSteps(path)).toEqual([
+      '001-records',
+      '002-policies',
+      '003-api-keys',
+      '004-audit',
+    ])
     await (await openSqliteStore(path)).close()
     expect(await missingSqliteSteps(path)).toEqual([])
   })
