@@ -6,7 +6,7 @@ import { createRelay, listenStun, STUN_PORT } from '@mesh/derp-server/node'
 import { formatNodeKey } from '@mesh/keys'
 import type { DERPMap } from '@mesh/wire/control'
 import { CommandError, reasonOf } from './command-error.ts'
-import type { ListenAddress } from './serve.ts'
+import type { ListenAddress } from './flag-values.ts'
 
 /** The region of the embedded relay, as Headscale numbers its own. */
 const EMBEDDED_REGION = 999

@@ -1,4 +1,4 @@
-// One `--relay`, as written on the command line.
+// One relay, as it is written behind `--relay`.
 
 import type { RelayEntry } from '@mesh/control-server'
 import { InvalidArgumentError } from 'commander'
@@ -6,8 +6,8 @@ import { InvalidArgumentError } from 'commander'
 /** The UDP port of STUN. */
 const STUN_PORT = 3478
 
-/** Adds what one `--relay` says: `https://relay.example[:443][,stun=3478|off][,insecure][,cert=sha256-raw:HEX]`. */
-export function addRelay(text: string, before: readonly RelayEntry[]): readonly RelayEntry[] {
+/** Reads `https://relay.example[:443][,stun=3478|off][,insecure][,cert=sha256-raw:HEX]`. */
+export function readRelay(text: string): RelayEntry {
   const [address = '', ...settings] = text.split(',')
   const url = URL.canParse(address) ? new URL(address) : undefined
   if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:') || url.pathname !== '/') {
@@ -17,7 +17,7 @@ export function addRelay(text: string, before: readonly RelayEntry[]): readonly 
   const port = url.port === '' ? (plain ? 80 : 443) : Number(url.port)
   const host = url.hostname.replace(/^\[|\]$/g, '')
   const entry = { host, port, stunPort: STUN_PORT, ...(plain ? { insecure: true } : {}) }
-  return [...before, settings.reduce(withSetting, entry)]
+  return settings.reduce(withSetting, entry)
 }
 
 function withSetting(entry: RelayEntry, setting: string): RelayEntry {

@@ -2,43 +2,16 @@
 
 import type { Server } from 'node:http'
 import { type ControlListener, listenControl, loadControlKey } from '@mesh/control-server/node'
-import type { RelayEntry, Store } from '@mesh/control-server'
+import type { Store } from '@mesh/control-server'
 import pino from 'pino'
 import { listenForCommands } from './admin-socket.ts'
-import { keepCertificateFresh, readCertificate } from './certificate.ts'
+import { keepCertificateFresh } from './certificate.ts'
 import { CommandError, reasonOf, systemCodeOf } from './command-error.ts'
 import { type EmbeddedRelay, startEmbeddedRelay, stunBeside } from './embedded-relay.ts'
 import { openStore } from './database.ts'
-import { readRelays } from './relays.ts'
+import { prepare, type ServeFlags, serverUrlOf } from './serve-flags.ts'
 import { claim, stateDirectory } from './state-directory.ts'
 import { VERSION } from './version.ts'
-
-/** The flags of `serve`. */
-export interface ServeFlags {
-  readonly listen: ListenAddress
-  readonly stateDir: string
-  readonly baseDomain: string
-  readonly relay: readonly RelayEntry[]
-  readonly derpMap?: string
-  readonly serverUrl?: string
-  readonly nameserver: readonly string[]
-  readonly overrideLocalDns: boolean
-  readonly embeddedRelay?: boolean
-  readonly stun?: ListenAddress | 'off'
-  readonly tlsCert?: string
-  readonly tlsKey?: string
-  readonly nodeExpiry: number
-  readonly auditRetention: number
-  readonly database?: string
-  readonly privateKey?: string
-  readonly verbose?: boolean
-}
-
-/** Where to listen. */
-export interface ListenAddress {
-  readonly host: string
-  readonly port: number
-}
 
 /** Serves until the process is told to end. Says on standard output when and where it is ready. */
 export async function serve(flags: ServeFlags): Promise<void> {
@@ -46,8 +19,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
     { base: null, level: flags.verbose ? 'debug' : 'info' },
     pino.destination({ fd: 2, sync: true }),
   )
-  const relays = readRelays(flags)
-  const tls = readCertificate(flags)
+  const { relays, tls, network } = prepare(flags)
   const state = stateDirectory(flags.stateDir)
   claim(state)
   const privateKey = loadControlKey(flags.privateKey ?? state.privateKey)
@@ -55,17 +27,13 @@ export async function serve(flags: ServeFlags): Promise<void> {
   let control: ControlListener | undefined
   const relay = await embed(flags, state.relayKey, (nodeKey) => control?.admits(nodeKey) ?? false)
   const derpMap = relay ? relay.addTo(relays) : relays
-  control = await listen(flags, {
+  control = await listen({
     ...flags.listen,
+    ...network,
     store,
     derpMap,
     privateKey,
     logger,
-    baseDomain: flags.baseDomain,
-    nameservers: flags.nameserver,
-    overrideLocalDns: flags.overrideLocalDns,
-    nodeKeyLifetime: flags.nodeExpiry,
-    auditRetention: flags.auditRetention,
     ...(tls ? { tls } : {}),
     ...(relay ? { guest: relay.guest } : {}),
     // Alone, it has one name for ever: nodes that come back after a restart are where they were.
@@ -92,29 +60,16 @@ async function embed(
   admits: (nodeKey: string) => boolean,
 ): Promise<EmbeddedRelay | undefined> {
   if (!flags.embeddedRelay) return undefined
-  const { host, port } = flags.listen
-  if (flags.serverUrl === undefined && port === 0)
-    throw new CommandError('With --embedded-relay, say the port by --listen or --server-url.')
-  const scheme = flags.tlsCert === undefined ? 'http' : 'https'
-  const serverUrl = flags.serverUrl ?? `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
   return startEmbeddedRelay({
-    serverUrl,
+    serverUrl: serverUrlOf(flags),
     admits,
     privateKey: loadControlKey(keyFile),
     stun: flags.stun ?? stunBeside(flags.listen),
   })
 }
 
-async function listen(
-  flags: ServeFlags,
-  options: Parameters<typeof listenControl>[0],
-): Promise<ControlListener> {
+async function listen(options: Parameters<typeof listenControl>[0]): Promise<ControlListener> {
   const { host, port } = options
-  if (flags.serverUrl === undefined && (host === '0.0.0.0' || host === '::')) {
-    throw new CommandError(
-      `With --listen on every address, say by --server-url how clients reach the server.`,
-    )
-  }
   try {
     return await listenControl(options)
   } catch (cause) {

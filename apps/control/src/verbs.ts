@@ -3,35 +3,22 @@
 import type { AdminAnswer, AdminCommand, AdminQuestion, AdminResult } from '@mesh/control-server/node'
 import { type Command, Option } from 'commander'
 import { sendCommand, sendQuestion } from './admin-client.ts'
+import { applySettings } from './apply-settings.ts'
 import { CommandError } from './command-error.ts'
 import { type ConnectionFlags, serverOf } from './connection.ts'
 import { FORMATS, type OutputFlags } from './output.ts'
-import { defaultStateDirectory } from './state-directory.ts'
+import { flagOf } from './setting.ts'
+import { CLIENT_SETTINGS } from './settings-table.ts'
 
 /** The flags of every such verb. */
 export interface AdminFlags extends ConnectionFlags, OutputFlags {}
 
 /** Describes a verb and gives it the flags that all have. */
 export function admin(command: Command, description: string): Command {
+  command.description(description)
+  for (const setting of CLIENT_SETTINGS) command.addOption(flagOf(setting).helpGroup('Which server:'))
   return command
-    .description(description)
-    .addOption(
-      new Option('--state-dir <path>', 'the directory of a server on this machine')
-        .env('MESH_CONTROL_STATE_DIR')
-        .default(defaultStateDirectory()),
-    )
-    .addOption(
-      new Option('--url <address>', 'a server elsewhere, https://control.example').env('MESH_CONTROL_URL'),
-    )
-    .addOption(
-      new Option(
-        '--api-key-file <path>',
-        'holds the API key for --url; MESH_CONTROL_API_KEY is one itself',
-      ).env('MESH_CONTROL_API_KEY_FILE'),
-    )
-    .addOption(
-      new Option('--insecure', 'whatever certificate --url has, or none').env('MESH_CONTROL_INSECURE'),
-    )
+    .hook('preAction', (_, verb) => applySettings(verb, CLIENT_SETTINGS, process.env))
     .addOption(new Option('-o, --output <format>', 'for programs').choices(FORMATS))
     .option('--json', 'as --output json')
     .option('--force', 'accepted for scripts; there is no question asked')

@@ -307,7 +307,7 @@ describe('one clear sentence and exit code 1', () => {
   test('threat 7: when the address of the database makes no sense, without the password in it', async () => {
     const [args, password] = [['--state-dir', state], 'hunter2']
     expect(await refusal('serve', '--database', `postgres:/mesh:${password}@db/mesh`, ...args)).toBe(
-      'mesh-control: Write --database as postgres://user:password@host:port/database.',
+      'mesh-control: --database: Write it as postgres://user:password@host:port/database.',
     )
   })
 

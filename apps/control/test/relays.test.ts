@@ -2,7 +2,7 @@ import { relayMap } from '@mesh/control-server'
 import { InvalidArgumentError } from 'commander'
 import { expect, test } from 'vitest'
 import { parseDuration } from '../src/durations.ts'
-import { addRelay } from '../src/relay-flag.ts'
+import { readRelay } from '../src/relay-flag.ts'
 
 test.each([
   ['https://relay.example', { host: 'relay.example', port: 443, stunPort: 3478 }],
@@ -10,11 +10,11 @@ test.each([
   ['http://127.0.0.1:3340,stun=3479', { host: '127.0.0.1', port: 3340, stunPort: 3479, insecure: true }],
   ['https://[::1],insecure', { host: '::1', port: 443, stunPort: 3478, insecure: true }],
 ])('--relay %s', (text, entry) => {
-  expect(addRelay(text, [])).toEqual([entry])
+  expect(readRelay(text)).toEqual(entry)
 })
 
 test('relays become regions from 900, named by address without a lookup', () => {
-  const map = relayMap([...addRelay('http://127.0.0.1:3340', []), ...addRelay('https://relay.example', [])])
+  const map = relayMap(['http://127.0.0.1:3340', 'https://relay.example'].map(readRelay))
   expect(map.Regions?.['900']?.Nodes).toEqual([
     {
       Name: '900a',

@@ -2,7 +2,7 @@
 
 import type { Policy } from '@mesh/policy'
 import type { RandomSource } from '@mesh/sansio'
-import type { DERPMap, DNSConfig } from '@mesh/wire/control'
+import type { DERPMap, DNSConfig, DNSRecord } from '@mesh/wire/control'
 import { parseAddress, parseEndpoint } from '@mesh/wire/ip'
 import type { SecretHash } from './key-text.ts'
 import { ControlError } from './errors.ts'
@@ -36,6 +36,12 @@ export interface CoordinatorOptions {
    * clients turn to them only where they cannot tell their own.
    */
   readonly overrideLocalDns?: boolean
+  /** Resolvers for the names under some domains. */
+  readonly splitDns?: Readonly<Record<string, readonly string[]>>
+  /** Domains that nodes try behind short names, after {@link CoordinatorOptions.baseDomain}. */
+  readonly searchDomains?: readonly string[]
+  /** Names that every node resolves by itself: type `A` or `AAAA`, and the address. */
+  readonly extraRecords?: readonly DNSRecord[]
   /** Who may reach whom; everybody everybody when left out. */
   readonly policy?: Policy
   /** How long the key of a user's node lasts, milliseconds; for ever when left out. */
@@ -57,36 +63,67 @@ export interface CoordinatorOptions {
 /** Returns how nodes resolve names. */
 export function dnsConfigOf(options: CoordinatorOptions): DNSConfig {
   const { baseDomain, nameservers = [], overrideLocalDns = true } = options
+  const { splitDns = {}, searchDomains = [], extraRecords = [] } = options
   const resolvers = nameservers.map((Addr) => ({ Addr }))
-  const config = { Domains: [baseDomain], Proxied: true }
-  if (resolvers.length === 0) return config
-  return { ...config, [overrideLocalDns ? 'Resolvers' : 'FallbackResolvers']: resolvers }
+  const routes = Object.entries(splitDns).map(([domain, list]) => [domain, list.map((Addr) => ({ Addr }))])
+  return {
+    Domains: [baseDomain, ...searchDomains],
+    Proxied: true,
+    ...(resolvers.length === 0 ? {} : { [overrideLocalDns ? 'Resolvers' : 'FallbackResolvers']: resolvers }),
+    ...(routes.length === 0 ? {} : { Routes: Object.fromEntries(routes) as DNSConfig['Routes'] & object }),
+    ...(extraRecords.length === 0 ? {} : { ExtraRecords: extraRecords }),
+  }
 }
 
+/** What {@link checkOptions} looks at. */
+export type CheckedOptions = Pick<
+  CoordinatorOptions,
+  'baseDomain' | 'serverUrl' | 'derpMap' | 'nameservers' | 'splitDns' | 'searchDomains' | 'extraRecords'
+>
+
 /** Throws {@link ControlError} `ERR_CONTROL_CONFIG` for options that cannot work. */
-export function checkOptions({ baseDomain, serverUrl, derpMap, nameservers }: CoordinatorOptions): void {
+export function checkOptions(options: CheckedOptions): void {
+  checkNames(options)
+  checkDns(options)
+  checkRegions(options)
+}
+
+function checkNames({ baseDomain, serverUrl }: CheckedOptions): void {
   const host = /^https?:\/\/(\[[0-9a-fA-F:]+\]|[^/:]+)(:\d+)?$/.exec(serverUrl)?.[1]
-  if (host === undefined) {
-    throw new ControlError('ERR_CONTROL_CONFIG', `The server URL ${serverUrl} is not http(s)://host[:port].`)
-  }
-  if (!isDomainName(baseDomain)) {
-    throw new ControlError('ERR_CONTROL_CONFIG', `${JSON.stringify(baseDomain)} cannot be the base domain.`)
-  }
-  if (host === baseDomain || host.endsWith(`.${baseDomain}`)) {
-    const message = `The base domain ${baseDomain} covers the server's own name ${host}, which clients could then not resolve.`
-    throw new ControlError('ERR_CONTROL_CONFIG', message)
-  }
-  for (const address of nameservers ?? []) {
+  if (host === undefined) throw wrong(`The server URL ${serverUrl} is not http(s)://host[:port].`)
+  if (!isDomainName(baseDomain)) throw wrong(`${JSON.stringify(baseDomain)} cannot be the base domain.`)
+  if (host === baseDomain || host.endsWith(`.${baseDomain}`))
+    throw wrong(
+      `The base domain ${baseDomain} covers the server's own name ${host}, which clients could then not resolve.`,
+    )
+}
+
+function checkDns({
+  nameservers = [],
+  splitDns = {},
+  searchDomains = [],
+  extraRecords = [],
+}: CheckedOptions): void {
+  for (const address of [...nameservers, ...Object.values(splitDns).flat()]) {
     if (parseAddress(address) || parseEndpoint(address) || /^https:\/\/[^/\s]+\/\S*$/.test(address)) continue
-    const message = `The resolver ${JSON.stringify(address)} is no address and no https address with a path.`
-    throw new ControlError('ERR_CONTROL_CONFIG', message)
+    throw wrong(`The resolver ${JSON.stringify(address)} is no address and no https address with a path.`)
   }
+  for (const name of [...Object.keys(splitDns), ...searchDomains, ...extraRecords.map(({ Name }) => Name)])
+    if (!isDomainName(name)) throw wrong(`${JSON.stringify(name)} is no name in the DNS.`)
+  for (const { Name, Type, Value } of extraRecords) {
+    if (parseAddress(Value)?.length === (Type === 'AAAA' ? 16 : 4)) continue
+    throw wrong(`The record of ${Name} has the address ${JSON.stringify(Value)}, which is none of its type.`)
+  }
+}
+
+function checkRegions({ derpMap }: CheckedOptions): void {
   for (const [key, region] of Object.entries(derpMap.Regions ?? {})) {
     if (region.RegionID === Number(key) && region.Nodes.every((node) => node.RegionID === region.RegionID))
       continue
-    throw new ControlError(
-      'ERR_CONTROL_CONFIG',
-      `Region ${key} of the relay map does not carry its own number.`,
-    )
+    throw wrong(`Region ${key} of the relay map does not carry its own number.`)
   }
+}
+
+function wrong(message: string): ControlError {
+  return new ControlError('ERR_CONTROL_CONFIG', message)
 }

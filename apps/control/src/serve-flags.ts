@@ -1,0 +1,98 @@
+// What `serve` is told, and what that comes to before anything is opened, made or listened on.
+
+import type { RelayEntry } from '@mesh/control-server'
+import type { ControlOptions, ServerCertificate } from '@mesh/control-server/node'
+import type { DERPMap } from '@mesh/wire/control'
+import { parseAddress } from '@mesh/wire/ip'
+import { readCertificate } from './certificate.ts'
+import { CommandError } from './command-error.ts'
+import type { dnsRecord, ListenAddress, splitDomain } from './flag-values.ts'
+import { readRelays } from './relays.ts'
+
+/** What `serve` is told. */
+export interface ServeFlags {
+  readonly listen: ListenAddress
+  readonly stateDir: string
+  readonly baseDomain: string
+  readonly relay: readonly RelayEntry[]
+  readonly derpMap?: string
+  readonly serverUrl?: string
+  readonly nameserver: readonly string[]
+  readonly overrideLocalDns: boolean
+  readonly splitDns: readonly ReturnType<typeof splitDomain>[]
+  readonly searchDomain: readonly string[]
+  readonly dnsRecord: readonly ReturnType<typeof dnsRecord>[]
+  readonly embeddedRelay?: boolean
+  readonly stun?: ListenAddress | 'off'
+  readonly tlsCert?: string
+  readonly tlsKey?: string
+  readonly nodeExpiry: number
+  readonly auditRetention: number
+  readonly ephemeralTimeout: number
+  readonly database?: string
+  readonly privateKey?: string
+  readonly verbose?: boolean
+}
+
+/** What the network is like, as far as the flags say. */
+export type NetworkFlags = Pick<
+  ControlOptions,
+  | 'baseDomain'
+  | 'nameservers'
+  | 'overrideLocalDns'
+  | 'splitDns'
+  | 'searchDomains'
+  | 'extraRecords'
+  | 'nodeKeyLifetime'
+  | 'ephemeralTimeout'
+  | 'auditRetention'
+>
+
+/** What the flags, and the files they name, come to. */
+export interface Prepared {
+  readonly relays: DERPMap
+  readonly tls: ServerCertificate | undefined
+  readonly network: NetworkFlags
+}
+
+/** Reads what the flags name and looks whether they go together. Throws {@link CommandError}; changes nothing. */
+export function prepare(flags: ServeFlags): Prepared {
+  const { host, port } = flags.listen
+  const relays = readRelays(flags)
+  const tls = readCertificate(flags)
+  if (flags.serverUrl === undefined && (host === '0.0.0.0' || host === '::'))
+    throw new CommandError(
+      'With --listen on every address, say by --server-url how clients reach the server.',
+    )
+  if (flags.embeddedRelay && flags.serverUrl === undefined && port === 0)
+    throw new CommandError('With --embedded-relay, say the port by --listen or --server-url.')
+  return { relays, tls, network: networkOf(flags) }
+}
+
+/** Returns the address that clients know the server by. */
+export function serverUrlOf({ serverUrl, listen: { host, port }, tlsCert }: ServeFlags): string {
+  const scheme = tlsCert === undefined ? 'http' : 'https'
+  return serverUrl ?? `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+function networkOf(flags: ServeFlags): NetworkFlags {
+  const domains = [...Map.groupBy(flags.splitDns, ({ domain }) => domain)]
+  const splitDns = Object.fromEntries(
+    domains.map(([domain, all]) => [domain, all.map((each) => each.resolver)]),
+  )
+  return {
+    splitDns,
+    baseDomain: flags.baseDomain,
+    nameservers: flags.nameserver,
+    overrideLocalDns: flags.overrideLocalDns,
+    searchDomains: flags.searchDomain,
+    extraRecords: flags.dnsRecord.map(({ name, address }) => ({
+      Name: name,
+      Type: parseAddress(address)?.length === 4 ? 'A' : 'AAAA',
+      Value: address,
+    })),
+    nodeKeyLifetime: flags.nodeExpiry,
+    ephemeralTimeout: flags.ephemeralTimeout,
+    auditRetention: flags.auditRetention,
+  }
+}
