@@ -67,6 +67,11 @@ export class BestPath {
     if (this.isBy(from)) this.#trust.sustain(now)
   }
 
+  /** Believes in it no more until it answers. */
+  doubt(): void {
+    this.#trust.end()
+  }
+
   /** Gives it up. */
   clear(): void {
     if (this.#path === undefined) return

@@ -46,6 +46,7 @@ export {
   type RelayNode,
   type RelayRegion,
 } from './relay-map.ts'
+export { MIN_SLEEP, SleepWatch } from './sleep-watch.ts'
 export { SENT } from './sent.ts'
 export type { PeerTraffic, Traffic } from './traffic.ts'
 export type { Underlay } from './underlay.ts'

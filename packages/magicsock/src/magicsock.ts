@@ -386,6 +386,17 @@ export class MagicSock implements Machine<MagicSockOutput> {
   }
 
   /**
+   * Hears that the machine has slept (see `SleepWatch` for how one knows): its clock may have stood still, so that paths look
+   * fresh that nobody has kept open. None is believed in until it answers, and everything is looked up anew.
+   */
+  handleWake(now: number): void {
+    for (const peer of this.#peers.values()) peer.doubt()
+    this.#surroundings.forget()
+    this.#surroundings.look(true, now)
+    this.#rearm = true
+  }
+
+  /**
    * Pings a peer by disco over its relay and every address it may have, the best path alone when that is trusted;
    * or over its relay alone, to see how that does.
    *

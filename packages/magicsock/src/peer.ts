@@ -319,14 +319,25 @@ export class Peer {
     if (this.#best.isBy(endpoint)) this.#best.clear()
   }
 
+  /** Believes in no path until it answers, and may ask at once: nobody knows how much time has passed. */
+  doubt(): void {
+    this.#best.doubt()
+    this.#lifetime.reset()
+    this.#forgetRounds()
+  }
+
   /** Forgets the best path, and when which candidate was pinged: the network or the peer is another one now. */
   forgetPaths(): void {
+    this.#forgetRounds()
+    this.#best.clear()
+  }
+
+  #forgetRounds(): void {
     this.candidates.forgetPings()
     this.#lastRound = -Infinity
     this.#nextRoundAt = -Infinity
     this.#lastCall = -Infinity
     this.#secondRoundAt = Infinity
-    this.#best.clear()
   }
 
   /** Returns how it stands. */

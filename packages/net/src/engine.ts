@@ -26,6 +26,9 @@ import { type ForwardQuery, ServiceAddress } from './service-address.ts'
 import { TunnelPings } from './tunnel-pings.ts'
 import type { OverlayHost } from './userspace-host.ts'
 
+/** No session lives longer, in milliseconds (WireGuard's REJECT-AFTER-TIME). */
+const SESSION_LIFETIME = 180_000
+
 /** Where sealed datagrams go: magicsock, which knows the paths. */
 export interface EngineUnderlay {
   /** Sends one datagram (lent) to a peer by the best path there is; returns false when there is none. */
@@ -178,6 +181,16 @@ export class Engine {
       if (over || this.#underlay.send(peer, datagram)) this.#unsent.delete(peer)
     }
     this.#driver.wake()
+  }
+
+  /**
+   * Hears that the machine has slept for so many milliseconds. Its clock may have stood still, and a session look alive that
+   * the peer has ended: better none, and a handshake with the next packet.
+   */
+  noteSleep(slept: number): void {
+    if (slept < SESSION_LIFETIME) return
+    this.wireguard.resetPeers(this.#clock.now())
+    this.wake()
   }
 
   /** Sends a ping through the tunnel; resolves with the round trip in milliseconds, or `undefined` after `timeout`. */

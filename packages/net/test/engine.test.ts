@@ -50,6 +50,23 @@ describe('the engine', () => {
     await expect(latency).resolves.toBe(0)
   })
 
+  test('shakes hands again after a sleep that was longer than sessions live, and not after a shorter one', async () => {
+    const { a, carry } = makeWire()
+    const pings = async (): Promise<number> => {
+      const before = a.sent.length
+      const latency = a.engine.ping('ICMP', A, B, 5000)
+      const initiations = a.sent.slice(before).filter((datagram) => datagram[0] === 1).length
+      carry()
+      await expect(latency).resolves.toBe(0)
+      return initiations
+    }
+    expect(await pings()).toBe(1)
+    a.engine.noteSleep(170_000)
+    expect(await pings()).toBe(0)
+    a.engine.noteSleep(180_000)
+    expect(await pings()).toBe(1)
+  })
+
   test('F6: answers a TSMP ping itself, whatever the filter says', async () => {
     const { a, b, carry } = makeWire()
     b.engine.setFilter({ rules: [] })

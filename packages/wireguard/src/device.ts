@@ -145,6 +145,12 @@ export class WireGuardDevice implements Machine<WireGuardEvent> {
     this.#perform(now)
   }
 
+  /** As {@link WireGuardDevice.resetPeer} for all: the machine has slept for longer than sessions live. */
+  resetPeers(now: number): void {
+    this.#machine.resetPeers()
+    this.#perform(now)
+  }
+
   /** Takes packets from the overlay. Any batch of that shape will do, a TUN device's too. */
   fromOverlay(batch: PacketBatch, now: number): void {
     this.#plane.fromOverlay(batch, now)

@@ -121,7 +121,15 @@ export class WireGuard implements Machine<WireGuardOutput> {
   /** Forgets a peer's sessions and its handshake: it has restarted and knows them no more (data-plane.md 1.8). */
   resetPeer(id: PeerId): void {
     const peer = this.#peers.get(id)
-    if (peer === undefined) return
+    if (peer !== undefined) this.#reset(peer)
+  }
+
+  /** Forgets all sessions and handshakes. */
+  resetPeers(): void {
+    for (const peer of this.#peers.all()) this.#reset(peer)
+  }
+
+  #reset(peer: Peer): void {
     this.#endSessions(peer)
     peer.lastHandshakeSentAt = -Infinity
   }

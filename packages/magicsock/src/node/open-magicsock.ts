@@ -75,6 +75,11 @@ export interface OpenMagicSockOptions {
   readonly onEvent?: (event: MagicSockEvent) => void
   /** Hears that this machine has other addresses now; with `isLost` that one is gone, and what was connected from it dead. */
   readonly onNetworkChange?: (isLost: boolean) => void
+  /**
+   * Hears that this machine has slept for so many milliseconds. Everything is looked for anew, as after a change of the
+   * network, and paths are used together with the relay until they answer.
+   */
+  readonly onWake?: (slept: number) => void
   /** Hears that the sockets could not be opened again after the network had changed; it is tried again every few seconds. */
   readonly onRebindFailed?: (error: Error) => void
   /** Sockets to use instead of the system's own. */
@@ -92,6 +97,8 @@ export interface OpenMagicSockOptions {
   readonly findNat64?: () => Promise<Uint8Array | undefined>
   /** Says which local addresses to tell peers of. Default: `localAddresses`. Asked again every few seconds. */
   readonly readAddresses?: () => IpAddress[]
+  /** Returns milliseconds since the system started, sleep included. Default: what the system says. */
+  readonly readUptime?: () => number
   /**
    * Asks the gateway to forward our UDP port, by NAT-PMP, PCP or UPnP, and tells peers of it. Default: it is not asked.
    * Where the system does not say who the gateway is (other than Linux), `findGateway` must.

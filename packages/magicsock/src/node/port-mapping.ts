@@ -43,6 +43,12 @@ export class RunningPortMapper {
     this.#driver.wake()
   }
 
+  /** Says that this machine has slept for so many milliseconds. */
+  noteSleep(slept: number): void {
+    this.#mapper.handleWake(slept, this.#settings.clock.now())
+    this.#wake()
+  }
+
   /** Takes the mapping back, as far as that can be done without waiting long. Idempotent. */
   async close(): Promise<void> {
     if (this.#closed) return

@@ -2,7 +2,7 @@
 import { generatePrivateKey, publicKeyOf } from '@mesh/keys'
 import { type Clock, drive, type Driver, type RandomSource } from '@mesh/sansio'
 import { systemClock, systemRandom } from '@mesh/sansio/node'
-import { addressesEqual, type Endpoint, formatAddress, type IpAddress, isLoopback } from '@mesh/wire/ip'
+import { addressesEqual, type Endpoint, type IpAddress, isLoopback } from '@mesh/wire/ip'
 import type { DatagramSocket, SocketPorts, SocketTrouble } from '../datagram-socket.ts'
 import type { DropCounters } from '../drops.ts'
 import type { LocalEndpoint } from '../endpoints.ts'
@@ -20,15 +20,13 @@ import { localAddresses } from './local-addresses.ts'
 import { defaultGateway } from './default-gateway.ts'
 import { DoorSockets } from './door-sockets.ts'
 import { findNat64Prefix } from './find-nat64.ts'
+import { HostWatch } from './host-watch.ts'
 import { pingByIcmp } from './icmp-ping.ts'
 import { lookUpRelays, needsLookUp } from './look-up.ts'
 import type { MagicSockHandle, MagicSockKeys, OpenMagicSockOptions, RelayHandlers } from './open-magicsock.ts'
 import { Nat64Sockets } from './nat64-sockets.ts'
 import { RunningPortMapper } from './port-mapping.ts'
 import { RelayLinks } from './relay-links.ts'
-
-/** How often the interfaces are looked at: Node tells nobody when they change. */
-const INTERFACE_POLL_INTERVAL = 5_000
 
 interface NetcheckWaiter {
   readonly resolve: (report: NetcheckReport) => void
@@ -45,15 +43,14 @@ export class RunningMagicSock implements MagicSockHandle {
   readonly #links: RelayLinks
   readonly #doors = new DoorSockets((bytes, from) => this.#receive(bytes, from))
   readonly #driver: Driver
+  readonly #host: HostWatch
   readonly #portMapper: RunningPortMapper | undefined
   readonly #pings = new Map<number, (result: PingResult) => void>()
   readonly #datagramListeners = new Set<(bytes: Uint8Array, peer: PeerId) => void>()
   readonly #pathListeners = new Set<(peer: PeerId, path: PeerPath) => void>()
   #netchecks: NetcheckWaiter[] = []
-  #addresses: IpAddress[]
   #relays: RelayMap | undefined
   #portMapping: PortMapping | undefined
-  #stopPolling: () => void = () => undefined
   #closed = false
 
   constructor(options: OpenMagicSockOptions, given: DatagramSocket) {
@@ -82,17 +79,23 @@ export class RunningMagicSock implements MagicSockHandle {
       ...(options.x25519 === undefined ? {} : { x25519: options.x25519 }),
     })
     this.#driver = drive<MagicSockOutput>(this.#machine, clock, (output) => this.#perform(output))
-    this.#addresses = this.#readAddresses()
+    this.#host = new HostWatch({
+      clock,
+      readAddresses: options.readAddresses ?? (() => localAddresses(allowLoopback === true)),
+      readUptime: options.readUptime,
+      onLook: () => this.#look(),
+      onAddresses: (_addresses, isLost) => this.#hearAddresses(isLost),
+      onWake: (slept) => this.#hearWake(slept),
+    })
     sockets.listen({
       onDatagram: (bytes, from) => this.#receive(bytes, from),
       onTrouble: (trouble) => this.#hearTrouble(trouble),
     })
-    this.#machine.setLocalAddresses(this.#addresses, sockets.ports, clock.now())
+    this.#machine.setLocalAddresses(this.#host.addresses, sockets.ports, clock.now())
     const map = relays === undefined ? new Map() : relays.map
     if (map !== undefined) this.setRelays(map)
     this.#portMapper = options.portMapping === true ? this.#openPortMapper(clock, random) : undefined
     void this.#lookForNat64()
-    this.#pollInterfacesLater()
   }
 
   get introduction(): Introduction {
@@ -205,8 +208,8 @@ export class RunningMagicSock implements MagicSockHandle {
   async noteAddressChange(lost: readonly IpAddress[]): Promise<void> {
     if (this.#closed) return
     const isOurs = (address: IpAddress): boolean =>
-      this.#addresses.some((own) => addressesEqual(own, address))
-    await this.#pollInterfaces(lost.some(isOurs))
+      this.#host.addresses.some((own) => addressesEqual(own, address))
+    await this.#host.lookAtAddresses(lost.some(isOurs))
   }
 
   ping(peer: PeerId, over: PingWay = 'any', size = 0): Promise<PingResult> {
@@ -240,7 +243,7 @@ export class RunningMagicSock implements MagicSockHandle {
     if (this.#closed) return
     this.#closed = true
     this.#driver.close()
-    this.#stopPolling()
+    this.#host.stop()
     this.#links.closeAll()
     this.#doors.closeAll()
     for (const resolve of this.#pings.values()) resolve({ ok: false, reason: 'closed' })
@@ -366,11 +369,11 @@ export class RunningMagicSock implements MagicSockHandle {
   /** A machine without IPv4 may reach it by what its network translates. */
   async #lookForNat64(): Promise<void> {
     const has = (length: number): boolean =>
-      this.#addresses.some((address) => address.length === length && !isLoopback(address))
+      this.#host.addresses.some((address) => address.length === length && !isLoopback(address))
     const find = this.#options.findNat64 ?? findNat64Prefix
     const prefix = has(16) && !has(4) ? await find().catch(() => undefined) : undefined
     if (this.#closed || !this.#sockets.setPrefix(prefix)) return
-    this.#machine.setLocalAddresses(this.#addresses, this.#sockets.ports, this.#clock.now())
+    this.#machine.setLocalAddresses(this.#host.addresses, this.#sockets.ports, this.#clock.now())
     this.#wake()
   }
 
@@ -382,7 +385,7 @@ export class RunningMagicSock implements MagicSockHandle {
       this.#options.onRebindFailed?.(error instanceof Error ? error : new Error(String(error)))
     }
     if (this.#closed) return
-    this.#machine.setLocalAddresses(this.#addresses, this.#sockets.ports, this.#clock.now())
+    this.#machine.setLocalAddresses(this.#host.addresses, this.#sockets.ports, this.#clock.now())
     this.#wake()
   }
 
@@ -402,47 +405,36 @@ export class RunningMagicSock implements MagicSockHandle {
     return mapper
   }
 
-  #pollInterfacesLater(): void {
-    this.#stopPolling = this.#clock.at(this.#clock.now() + INTERFACE_POLL_INTERVAL, () => {
-      void this.#portMapper?.update(this.#sockets.ports.v4 ?? 0)
-      void this.#pollInterfaces().finally(() => {
-        if (!this.#closed) this.#pollInterfacesLater()
-      })
-    })
+  /** Ports that could not be had are tried again, and the gateway may be another one. */
+  async #look(): Promise<void> {
+    void this.#portMapper?.update(this.#sockets.ports.v4 ?? 0)
+    if (this.#sockets.ports.v4 === undefined) await this.#rebind()
   }
 
   /** New addresses are news; a lost one means another network, and sockets that may be bound to nothing. */
-  async #pollInterfaces(isLost = false): Promise<void> {
-    if (this.#sockets.ports.v4 === undefined) return this.#rebind()
-    const before = new Set(this.#addresses.map(formatAddress))
-    const addresses = this.#addressesNow()
-    const after = new Set(addresses.map(formatAddress))
-    const lost = isLost || [...before].some((address) => !after.has(address))
-    if (!lost && before.size === after.size) return
-    this.#addresses = addresses
-    this.#options.onNetworkChange?.(lost)
-    if (!lost) {
-      this.#machine.setLocalAddresses(addresses, this.#sockets.ports, this.#clock.now())
-      return this.#wake()
+  async #hearAddresses(isLost: boolean): Promise<void> {
+    this.#options.onNetworkChange?.(isLost)
+    if (isLost) {
+      this.#machine.handleNetworkChange(this.#clock.now())
+      return this.#beginAnew()
     }
-    this.#machine.handleNetworkChange(this.#clock.now())
+    if (this.#sockets.ports.v4 === undefined) return this.#rebind()
+    this.#machine.setLocalAddresses(this.#host.addresses, this.#sockets.ports, this.#clock.now())
+    this.#wake()
+  }
+
+  /** Nobody knows what still holds: not the sockets, nor a connection, nor what the gateway has promised. */
+  async #hearWake(slept: number): Promise<void> {
+    this.#options.onWake?.(slept)
+    this.#portMapper?.noteSleep(slept)
+    this.#machine.handleWake(this.#clock.now())
+    await this.#beginAnew()
+  }
+
+  async #beginAnew(): Promise<void> {
     this.#links.noteNetworkChange()
     void this.#lookForNat64()
     await this.#rebind()
-  }
-
-  /** A system that cannot tell its addresses for a moment (it is out of file descriptors) has those it had. */
-  #addressesNow(): IpAddress[] {
-    try {
-      return this.#readAddresses()
-    } catch {
-      return this.#addresses
-    }
-  }
-
-  #readAddresses(): IpAddress[] {
-    const { allowLoopback, readAddresses } = this.#options
-    return readAddresses?.() ?? localAddresses(allowLoopback === true)
   }
 }
 

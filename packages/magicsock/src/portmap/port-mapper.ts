@@ -118,6 +118,14 @@ export class PortMapper implements Machine<PortMapperOutput> {
     if (now >= this.#askAt && this.#gateway !== undefined) this.#begin(this.#gateway, now)
   }
 
+  /** Hears that the machine has slept for so many milliseconds, of which the clock may know nothing: the gateway does. */
+  handleWake(slept: number, now: number): void {
+    const mapping = this.#mapping
+    if (mapping !== undefined) this.#mapping = { ...mapping, expiresAt: mapping.expiresAt - slept }
+    if (this.#gateway !== undefined && this.#dialogue === undefined) this.#askAt = now
+    this.handleTimeout(now)
+  }
+
   /** Takes the mapping back, without waiting for the answer, and asks for no other until {@link setNetwork}. */
   release(now: number): void {
     this.#now = now

@@ -179,6 +179,38 @@ test('a system that cannot tell its addresses for a moment ends nothing', async 
   expect(sock.ports.v4).toBeGreaterThan(0)
 })
 
+test('D16: a machine that has slept looks for everything anew, on the same port, and tells its owner', async () => {
+  const clock = new ManualClock()
+  let asleep = 0
+  const slept: number[] = []
+  const renewed: boolean[] = []
+  const { sock, events } = await open(new MemoryRelay(), {
+    clock,
+    relays: {
+      map: await openStun(),
+      connect: () => ({
+        send: () => undefined,
+        notePreferred: () => undefined,
+        noteNetworkChange: () => renewed.push(true),
+        close: () => undefined,
+      }),
+    },
+    readUptime: () => clock.now() + asleep,
+    onWake: (milliseconds) => slept.push(milliseconds),
+  })
+  const port = sock.ports.v4
+  await expect.poll(() => events.some(({ event }) => event === 'home-relay')).toBe(true)
+  clock.advanceBy(5_000)
+  const looks = (): number => events.filter(({ event }) => event === 'netcheck').length
+  await expect.poll(looks).toBe(1)
+  asleep = 3_600_000
+  clock.advanceBy(5_000)
+  await expect.poll(() => slept).toEqual([3_600_000])
+  await expect.poll(looks).toBeGreaterThan(1)
+  await expect.poll(() => sock.ports.v4).toBe(port)
+  expect(renewed).toEqual([true])
+})
+
 test('a network that cannot be asked whether it translates ends nothing', async () => {
   let asked = 0
   const { sock } = await open(new MemoryRelay(), {

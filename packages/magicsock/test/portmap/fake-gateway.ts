@@ -87,6 +87,12 @@ export class Home {
     this.#perform()
   }
 
+  /** The machine has slept, and its clock stood still. */
+  wake(slept: number): void {
+    this.mapper.handleWake(slept, this.now)
+    this.#perform()
+  }
+
   /** Another port of ours is to be reached. */
   usePort(port: number): void {
     this.mapper.setNetwork({ address: GATEWAY, self: SELF }, port, this.now)

@@ -101,6 +101,20 @@ describe('the life of a mapping', () => {
     expect(home.events).toEqual(['203.0.113.7:50001', undefined])
   })
 
+  test('after a sleep it is asked for again at once, and one that has ended meanwhile is gone', () => {
+    const home = new Home({ natPmp: {} })
+    home.run(1_000)
+    home.asked.length = 0
+    home.wake(60_000)
+    home.run(500)
+    expect(home.asked).toContain('pmp map 7200')
+    expect(home.events).toEqual(['203.0.113.7:50001'])
+    home.manners = {}
+    home.wake(2 * HALF_LIFE)
+    expect(home.external).toBeUndefined()
+    expect(home.events).toEqual(['203.0.113.7:50001', undefined])
+  })
+
   test.each(['natPmp', 'pcp'] as const)(
     'a gateway that restarts (%s) is asked again within a minute or so',
     (kind) => {

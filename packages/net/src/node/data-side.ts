@@ -90,6 +90,12 @@ export class DataSide {
         relays.renew(isLost)
         options.onNetworkChange(isLost)
       },
+      onWake: (slept) => {
+        log?.('info', 'this machine has slept', { seconds: Math.round(slept / 1000) })
+        relays.renew(true)
+        engine?.noteSleep(slept)
+        options.onNetworkChange(true)
+      },
       onRebindFailed: (error) => log?.('warn', `the UDP port cannot be opened again: ${error.message}`),
       checkCaptivePortal: () => checkCaptivePortal(relays.derpMap),
       portMapping,
