@@ -51,7 +51,7 @@ describe('the engine', () => {
   })
 
   test('shakes hands again after a sleep that was longer than sessions live, and not after a shorter one', async () => {
-    const { a, carry } = makeWire()
+    const { a, clock, carry } = makeWire()
     const pings = async (): Promise<number> => {
       const before = a.sent.length
       const latency = a.engine.ping('ICMP', A, B, 5000)
@@ -63,6 +63,7 @@ describe('the engine', () => {
     expect(await pings()).toBe(1)
     a.engine.noteSleep(170_000)
     expect(await pings()).toBe(0)
+    clock.advanceBy(1_000)
     a.engine.noteSleep(180_000)
     expect(await pings()).toBe(1)
   })
