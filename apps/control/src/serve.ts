@@ -9,6 +9,7 @@ import { keepCertificateFresh } from './certificate.ts'
 import { CommandError, reasonOf, systemCodeOf } from './command-error.ts'
 import { type EmbeddedRelay, startEmbeddedRelay, stunBeside } from './embedded-relay.ts'
 import { openStore } from './database.ts'
+import { recordCrypto } from './record-crypto.ts'
 import { prepare, type ServeFlags, serverUrlOf } from './serve-flags.ts'
 import { claim, stateDirectory } from './state-directory.ts'
 import { VERSION } from './version.ts'
@@ -71,7 +72,7 @@ async function embed(
 async function listen(options: Parameters<typeof listenControl>[0]): Promise<ControlListener> {
   const { host, port } = options
   try {
-    return await listenControl(options)
+    return await listenControl({ crypto: recordCrypto(), ...options })
   } catch (cause) {
     const where = `${host}:${port}`
     const code = systemCodeOf(cause)

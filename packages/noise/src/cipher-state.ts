@@ -48,10 +48,12 @@ export class CipherState {
   /**
    * Returns the next record: ciphertext, then a 16-byte tag. `undefined` when the direction is broken.
    * The counter stops at 2^53 - 1, far below the protocol's 2^64 - 1 and beyond what a connection can send.
+   *
+   * @param into - Where to write, as for {@link Crypto.seal}.
    */
-  seal(plaintext: Uint8Array): Uint8Array | undefined {
+  seal(plaintext: Uint8Array, into?: Uint8Array): Uint8Array | undefined {
     if (this.#broken) return undefined
-    const sealed = this.#crypto.seal(this.#key, this.#nextNonce(), NOTHING, plaintext)
+    const sealed = this.#crypto.seal(this.#key, this.#nextNonce(), NOTHING, plaintext, into)
     this.#advance()
     return sealed
   }

@@ -52,7 +52,14 @@ export {
   writeMac2,
 } from './mac.ts'
 export { nobleCrypto } from './noble-crypto.ts'
-export { type RecordOpener, type RecordSealer, RecordTransport } from './record-transport.ts'
+export {
+  MAX_RECORD_PLAINTEXT,
+  RECORD_HEADER_LENGTH,
+  RECORD_OVERHEAD,
+  type RecordOpener,
+  type RecordSealer,
+  RecordTransport,
+} from './record-transport.ts'
 export {
   INITIATION_LENGTH,
   RESPONSE_LENGTH,

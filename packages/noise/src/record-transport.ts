@@ -7,8 +7,12 @@
 
 /** Seals one record after another; the cipher state of a finished handshake fits. */
 export interface RecordSealer {
-  /** Returns the plaintext sealed under the next nonce, 16 bytes longer; `undefined` once nothing may be sealed. */
-  seal(plaintext: Uint8Array): Uint8Array | undefined
+  /**
+   * Returns the plaintext sealed under the next nonce, 16 bytes longer; `undefined` once nothing may be sealed.
+   *
+   * @param into - Where to write, exactly that long; it may begin where `plaintext` does.
+   */
+  seal(plaintext: Uint8Array, into?: Uint8Array): Uint8Array | undefined
 }
 
 /** Opens one record after another; the cipher state of a finished handshake fits. */
@@ -18,10 +22,14 @@ export interface RecordOpener {
 }
 
 const RECORD_TYPE = 4
-const HEADER_LENGTH = 3
 const TAG_LENGTH = 16
-const MAX_CIPHERTEXT = 4096 - HEADER_LENGTH
-const MAX_PLAINTEXT = MAX_CIPHERTEXT - TAG_LENGTH
+/** Bytes in front of what a record seals. */
+export const RECORD_HEADER_LENGTH = 3
+/** Bytes a record is longer than what it carries. */
+export const RECORD_OVERHEAD = RECORD_HEADER_LENGTH + TAG_LENGTH
+/** The most bytes one record carries. */
+export const MAX_RECORD_PLAINTEXT = 4096 - RECORD_OVERHEAD
+const MAX_CIPHERTEXT = MAX_RECORD_PLAINTEXT + TAG_LENGTH
 
 /** Turns a stream of bytes into sealed records and back; one for each end of a connection. */
 export class RecordTransport {
@@ -45,19 +53,35 @@ export class RecordTransport {
    * broken. Nothing in, nothing out.
    */
   seal(plaintext: Uint8Array): Uint8Array | undefined {
-    const records = Math.ceil(plaintext.length / MAX_PLAINTEXT)
-    const out = new Uint8Array(plaintext.length + records * (HEADER_LENGTH + TAG_LENGTH))
+    const records = Math.ceil(plaintext.length / MAX_RECORD_PLAINTEXT)
+    const out = new Uint8Array(plaintext.length + records * RECORD_OVERHEAD)
     let offset = 0
-    for (let start = 0; start < plaintext.length; start += MAX_PLAINTEXT) {
-      const sealed = this.#sealer.seal(plaintext.subarray(start, start + MAX_PLAINTEXT))
-      if (sealed === undefined) return this.#fail()
-      out[offset] = RECORD_TYPE
-      out[offset + 1] = sealed.length >> 8
-      out[offset + 2] = sealed.length
-      out.set(sealed, offset + HEADER_LENGTH)
-      offset += HEADER_LENGTH + sealed.length
+    for (let start = 0; start < plaintext.length; start += MAX_RECORD_PLAINTEXT) {
+      const part = plaintext.subarray(start, start + MAX_RECORD_PLAINTEXT)
+      out.set(part, offset + RECORD_HEADER_LENGTH)
+      const end = this.sealInPlace(out, offset, part.length)
+      if (end === undefined) return undefined
+      offset = end
     }
     return out
+  }
+
+  /**
+   * Makes one record around plaintext that stands where it belongs, {@link RECORD_HEADER_LENGTH} bytes behind `start`, with
+   * room for the tag behind it. Returns where the record ends, or `undefined` once the connection is broken.
+   *
+   * @param length - How much plaintext there is, at most {@link MAX_RECORD_PLAINTEXT}.
+   */
+  sealInPlace(bytes: Uint8Array, start: number, length: number): number | undefined {
+    if (length > MAX_RECORD_PLAINTEXT) throw new RangeError(`length: ${length} bytes do not fit a record`)
+    const begin = start + RECORD_HEADER_LENGTH
+    const end = begin + length + TAG_LENGTH
+    if (!this.#sealer.seal(bytes.subarray(begin, begin + length), bytes.subarray(begin, end)))
+      return this.#fail()
+    bytes[start] = RECORD_TYPE
+    bytes[start + 1] = (end - begin) >> 8
+    bytes[start + 2] = end - begin
+    return end
   }
 
   /** Takes the next bytes from the wire, cut anywhere. They are kept until read: do not change them. */
@@ -75,12 +99,12 @@ export class RecordTransport {
 
   /** Returns the plaintext of the next whole record, never empty, or `undefined` when there is none or it is bad. */
   read(): Uint8Array | undefined {
-    while (!this.#broken && this.#held.length >= HEADER_LENGTH) {
+    while (!this.#broken && this.#held.length >= RECORD_HEADER_LENGTH) {
       const size = ((this.#held[1] ?? 0) << 8) | (this.#held[2] ?? 0)
       if (this.#held[0] !== RECORD_TYPE || size > MAX_CIPHERTEXT || size < TAG_LENGTH) return this.#fail()
-      const end = HEADER_LENGTH + size
+      const end = RECORD_HEADER_LENGTH + size
       if (this.#held.length < end) return undefined
-      const plaintext = this.#opener.open(this.#held.subarray(HEADER_LENGTH, end))
+      const plaintext = this.#opener.open(this.#held.subarray(RECORD_HEADER_LENGTH, end))
       if (plaintext === undefined) return this.#fail()
       this.#held = this.#held.subarray(end)
       if (plaintext.length > 0) return plaintext

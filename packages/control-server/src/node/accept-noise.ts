@@ -17,7 +17,7 @@ import {
   NOISE_FRAME,
   UPGRADE_PROTOCOL,
 } from '@mesh/wire/control'
-import { NoiseStream } from './noise-stream.ts'
+import { MachineLink } from './machine-link.ts'
 
 /** A connection whose machine is proven. */
 export interface NoiseConnection {
@@ -25,8 +25,8 @@ export interface NoiseConnection {
   readonly machineKey: string
   /** The address it came from, as the socket tells it. */
   readonly address: string
-  /** Where HTTP/2 goes. */
-  readonly stream: NoiseStream
+  /** What it speaks HTTP/2 on. */
+  readonly link: MachineLink
 }
 
 /** TCP asks a silent peer after this long whether it is still there, milliseconds. */
@@ -63,7 +63,7 @@ export function acceptNoise(
   return {
     machineKey: formatMachineKey(acceptance.machineKey),
     address: socket.remoteAddress ?? '',
-    stream: new NoiseStream(socket, transport, head),
+    link: new MachineLink({ socket, transport, head }),
   }
 }
 
@@ -93,7 +93,7 @@ export function acceptNoiseInside(
   return {
     machineKey: formatMachineKey(acceptance.machineKey),
     address,
-    stream: new NoiseStream(stream, transport, new Uint8Array(0)),
+    link: new MachineLink({ socket: stream, transport, head: new Uint8Array(0) }),
   }
 }
 

@@ -1,74 +1,101 @@
 // One request of a client and the answer it waits for, on a stream of HTTP/2 inside Noise.
 
-import type { ServerHttp2Stream } from 'node:http2'
-import { constants as http2 } from 'node:http2'
 import { encodeJson } from '@mesh/wire/control'
+import { CODE } from '../http2/frames.ts'
+import type { MachineLink } from './machine-link.ts'
 
 /** A client that lets this much pile up reads no more: its stream is cut, and it will come back for a snapshot. */
 const MAX_QUEUED = 4 << 20
-
-/** Answers a request whose body is not, or no longer, wanted: the client is told to stop sending it. */
-export function turnAway(stream: ServerHttp2Stream, status: number, text: string): void {
-  stream.on('finish', () => stream.close(http2.NGHTTP2_NO_ERROR))
-  new Exchange(stream, false).sendText(status, text)
-}
+const MAP = 'application/octet-stream'
 
 /** Writes the answers of one exchange. Writing to a stream that is gone does nothing. */
 export class Exchange {
   /** Whether the client asked for zstd. */
-  readonly packed: boolean
-  readonly #stream: ServerHttp2Stream
+  packed = false
+  /** Hears that there is nothing more to answer, once, however it came to that. */
+  onOver: () => void = () => undefined
+  readonly #link: MachineLink
+  readonly #stream: number
+  #onWritten: (() => void) | undefined
 
-  constructor(stream: ServerHttp2Stream, packed: boolean) {
+  constructor(link: MachineLink, stream: number) {
+    this.#link = link
     this.#stream = stream
-    this.packed = packed
   }
 
   /** Whether its client is there no more. */
   get isGone(): boolean {
-    return this.#stream.destroyed || this.#stream.closed
+    return this.#link.http2.answerOf(this.#stream) === 'gone'
   }
 
   /** Answers with one JSON document. */
   sendJson(value: unknown): void {
-    if (!this.#open(200, 'application/json')) return
-    this.#stream.end(encodeJson(value))
+    this.#answer(200, 'application/json', encodeJson(value))
   }
 
   /** Answers with a sentence; an answer that has begun is cut off instead, one that is whole stands. */
   sendText(status: number, text: string): void {
-    if (this.#stream.writableEnded) return
-    if (this.#stream.headersSent) this.#stream.close(http2.NGHTTP2_INTERNAL_ERROR)
-    else if (this.#open(status, 'text/plain; charset=utf-8')) this.#stream.end(`${text}\n`)
+    const { http2 } = this.#link
+    if (http2.answerOf(this.#stream) === 'begun') {
+      http2.reset(this.#stream, CODE.internal)
+      this.#link.flush()
+    } else this.#answer(status, 'text/plain; charset=utf-8', Buffer.from(`${text}\n`))
   }
 
   /**
    * Writes one message of the map stream. Returns false when the client stopped reading and was cut off.
    *
+   * @param message - The pieces it consists of, which must not change.
    * @param onWritten - Called once when the message is on its way, or never will be.
    */
-  sendMap(message: Uint8Array, onWritten?: () => void): boolean {
-    if (!this.#open(200, 'application/octet-stream')) {
-      onWritten?.()
-      return true
-    }
-    if (this.#stream.writableLength > MAX_QUEUED) {
-      onWritten?.()
-      this.#stream.close(http2.NGHTTP2_CANCEL)
-      return false
-    }
-    this.#stream.write(message, onWritten)
-    return true
+  sendMap(message: readonly Uint8Array[], onWritten?: () => void): boolean {
+    const { http2 } = this.#link
+    const stream = this.#stream
+    const isSlow = http2.queued(stream) > MAX_QUEUED
+    if (isSlow) http2.reset(stream, CODE.cancel)
+    http2.respond(stream, 200, MAP)
+    for (const part of message) http2.write(stream, part)
+    if (onWritten) this.#watch(onWritten)
+    this.#link.flush()
+    return !isSlow
   }
 
   /** Ends the answer; it is empty when nothing was written. */
   end(): void {
-    if (this.#open(200, 'application/octet-stream')) this.#stream.end()
+    this.#answer(200, MAP, undefined)
   }
 
-  #open(status: number, type: string): boolean {
-    if (this.isGone || this.#stream.writableEnded) return false
-    if (!this.#stream.headersSent) this.#stream.respond({ ':status': status, 'content-type': type })
-    return true
+  /** Gives the client up. */
+  cancel(): void {
+    this.#link.http2.reset(this.#stream, CODE.cancel)
+    this.#link.flush()
+  }
+
+  /** Takes that what was written is on its way. */
+  handleWritten(): void {
+    const onWritten = this.#onWritten
+    this.#onWritten = undefined
+    onWritten?.()
+  }
+
+  /** Takes that its stream is over. */
+  handleOver(): void {
+    this.handleWritten()
+    this.onOver()
+  }
+
+  #watch(onWritten: () => void): void {
+    this.handleWritten()
+    this.#onWritten = onWritten
+    if (this.isGone) this.handleWritten()
+    else this.#link.http2.watch(this.#stream)
+  }
+
+  #answer(status: number, type: string, body: Uint8Array | undefined): void {
+    const { http2 } = this.#link
+    http2.respond(this.#stream, status, type)
+    if (body) http2.write(this.#stream, body)
+    http2.end(this.#stream)
+    this.#link.flush()
   }
 }

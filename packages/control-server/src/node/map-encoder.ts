@@ -4,7 +4,7 @@
 
 import { zstdCompressSync, constants as zlib } from 'node:zlib'
 import type { MapResponse, Node } from '@mesh/wire/control'
-import { encodeJson, encodeMapFrame } from '@mesh/wire/control'
+import { encodeJson, encodeMapFrame, encodeMapLength } from '@mesh/wire/control'
 
 /** Deltas are packed for speed. */
 const FAST = { params: { [zlib.ZSTD_c_compressionLevel]: 1 } }
@@ -22,36 +22,43 @@ interface Slice {
 
 type Packed = ReturnType<typeof zstdCompressSync>
 
+/** The pieces of a message, with its length in front. */
+type Message = readonly Uint8Array[]
+
 /** Encodes responses, remembering those that come again. */
 export class MapEncoder {
-  readonly #plain = new WeakMap<MapResponse, Uint8Array>()
-  readonly #packed = new WeakMap<MapResponse, Uint8Array>()
+  readonly #plain = new WeakMap<MapResponse, Message>()
+  readonly #packed = new WeakMap<MapResponse, Message>()
   readonly #nodes = new WeakMap<Node, string>()
   readonly #slices = new Map<number, Slice>()
 
   /**
-   * Returns a response as it goes on the wire. The bytes are shared: they must not be changed.
+   * Returns a response as it goes on the wire, in pieces. The bytes are shared: they must not be changed.
    *
    * @param packed - Whether the client asked for zstd.
    */
-  encode(response: MapResponse, packed: boolean): Uint8Array {
+  encode(response: MapResponse, packed: boolean): Message {
     const known = packed ? this.#packed : this.#plain
     const bytes = known.get(response) ?? this.#make(response, packed)
     known.set(response, bytes)
     return bytes
   }
 
-  #make(response: MapResponse, packed: boolean): Uint8Array {
-    if (!packed) return encodeMapFrame(encodeJson(response))
+  #make(response: MapResponse, packed: boolean): Message {
+    if (!packed) return [encodeMapFrame(encodeJson(response))]
     const { Peers, ...rest } = response
     if (!Peers || Peers.length < MIN_SLICED)
-      return encodeMapFrame(zstdCompressSync(encodeJson(response), FAST))
-    return encodeMapFrame(this.#inSlices(rest, Peers))
+      return [encodeMapFrame(zstdCompressSync(encodeJson(response), FAST))]
+    const slices = this.#inSlices(rest, Peers)
+    const length = slices.reduce((sum, slice) => sum + slice.length, 0)
+    return [encodeMapLength(length), ...slices]
   }
 
   /** `{…rest,"Peers":[` and slices of peers, each with the comma in front of it, and `]}`. */
-  #inSlices(rest: MapResponse, peers: readonly Node[]): Uint8Array {
-    const parts = [zstdCompressSync(Buffer.from(`${JSON.stringify(rest).slice(0, -1)},"Peers":[`), FAST)]
+  #inSlices(rest: MapResponse, peers: readonly Node[]): Uint8Array[] {
+    const parts: Uint8Array[] = [
+      zstdCompressSync(Buffer.from(`${JSON.stringify(rest).slice(0, -1)},"Peers":[`), FAST),
+    ]
     for (let start = 0; start < peers.length; ) {
       const slot = (peers[start] as Node).ID >> SLICE_BITS
       let end = start + 1
@@ -60,7 +67,7 @@ export class MapEncoder {
       start = end
     }
     parts.push(END)
-    return Buffer.concat(parts)
+    return parts
   }
 
   #slice(slot: number, peers: readonly Node[], start: number, end: number): Packed {

@@ -1,8 +1,6 @@
 // Bodies of requests, from machines that may not be in the network: each is bounded, so is what one connection and all
 // of them together may have under way, and so is the time one may take (control §9.7.4, threat 26).
 
-import type { ServerHttp2Stream } from 'node:http2'
-import { constants as http2 } from 'node:http2'
 import { MAX_REQUEST_LENGTH } from '@mesh/wire/control'
 
 /** The most bytes of unfinished bodies of one connection. */
@@ -48,25 +46,40 @@ export class BodyBudget {
   }
 }
 
-/** Returns a request's body, or `undefined` when it is too long, too slow, breaks off, or there is no room for it. */
-export async function readBody(
-  stream: ServerHttp2Stream,
-  budget: BodyBudget,
-): Promise<Uint8Array | undefined> {
-  const chunks: Uint8Array[] = []
-  let length = 0
-  const timer = setTimeout(() => stream.close(http2.NGHTTP2_CANCEL), BODY_TIMEOUT).unref()
-  try {
-    for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
-      if (length + chunk.length > MAX_REQUEST_LENGTH || !budget.take(chunk.length)) return undefined
-      length += chunk.length
-      chunks.push(chunk)
-    }
-    return stream.aborted ? undefined : Buffer.concat(chunks)
-  } catch {
-    return undefined
-  } finally {
-    clearTimeout(timer)
-    budget.release(length)
+/** Gathers one body. */
+export class RequestBody {
+  readonly #budget: BodyBudget
+  readonly #chunks: Uint8Array[] = []
+  readonly #timer: ReturnType<typeof setTimeout>
+  #length = 0
+
+  /** @param onSlow - Called when it takes too long. */
+  constructor(budget: BodyBudget, onSlow: () => void) {
+    this.#budget = budget
+    this.#timer = setTimeout(onSlow, BODY_TIMEOUT).unref()
+  }
+
+  /** Adds bytes, which must not change. Returns false when there are too many. */
+  add(bytes: Uint8Array): boolean {
+    if (this.#length + bytes.length > MAX_REQUEST_LENGTH || !this.#budget.take(bytes.length)) return false
+    this.#length += bytes.length
+    this.#chunks.push(bytes)
+    return true
+  }
+
+  /** Returns all of it, and lets go of it. */
+  finish(): Uint8Array {
+    const [first] = this.#chunks
+    const whole = first && this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks)
+    this.abandon()
+    return whole
+  }
+
+  /** Lets go of it. */
+  abandon(): void {
+    clearTimeout(this.#timer)
+    this.#budget.release(this.#length)
+    this.#length = 0
+    this.#chunks.length = 0
   }
 }

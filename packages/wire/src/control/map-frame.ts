@@ -27,9 +27,16 @@ export interface Zstd {
 /** Returns `message` with its length in front. */
 export function encodeMapFrame(message: Uint8Array): Uint8Array {
   const frame = new Uint8Array(MAP_FRAME_HEADER_LENGTH + message.length)
-  new DataView(frame.buffer).setUint32(0, message.length, true)
+  frame.set(encodeMapLength(message.length))
   frame.set(message, MAP_FRAME_HEADER_LENGTH)
   return frame
+}
+
+/** Returns what stands in front of a message of so many bytes. */
+export function encodeMapLength(length: number): Uint8Array {
+  const header = new Uint8Array(MAP_FRAME_HEADER_LENGTH)
+  new DataView(header.buffer).setUint32(0, length, true)
+  return header
 }
 
 /** Returns a map response as it goes on the wire, packed when `zstd` is given. */

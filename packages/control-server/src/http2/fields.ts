@@ -1,0 +1,51 @@
+// What a request's headers say to a server that goes by method and path alone, and the headers of its answers.
+
+import { FLAG, FRAME, frame } from './frames.ts'
+import type { Field } from './hpack.ts'
+
+const PSEUDO = [':method', ':path', ':scheme', ':authority']
+
+/** Returns method and path of a request, or `undefined` when it is malformed (RFC 9113 §8.2, §8.3). */
+export function readRequest(
+  fields: readonly Field[],
+): { readonly method: string; readonly path: string } | undefined {
+  const said = new Map<string, string>()
+  let isOver = false
+  for (const [name, value] of fields) {
+    if (/[A-Z]/.test(name)) return undefined
+    if (!name.startsWith(':')) {
+      isOver = true
+      continue
+    }
+    if (isOver || said.has(name) || !PSEUDO.includes(name)) return undefined
+    said.set(name, value)
+  }
+  const method = said.get(':method')
+  const path = said.get(':path')
+  return method !== undefined && path !== undefined && said.has(':scheme') ? { method, path } : undefined
+}
+
+/** Indices in the static table (RFC 7541 appendix A). */
+const STATUS_200 = 8
+const CONTENT_TYPE = 31
+/** Makes the table of packed headers empty, which it always is here. */
+const NO_TABLE = 0x20
+
+/** Returns the HEADERS frame that begins an answer; `dropTable` puts in front of it that no table is used. */
+export function headersFrame(
+  stream: number,
+  status: number,
+  contentType: string,
+  dropTable: boolean,
+): Uint8Array {
+  const code = status === 200 ? [0x80 | STATUS_200] : [STATUS_200, ...text(String(status))]
+  // An index that does not fit four bits: 15, and what is left.
+  const type = [0x0f, CONTENT_TYPE - 15, ...text(contentType)]
+  const block = Uint8Array.from([...(dropTable ? [NO_TABLE] : []), ...code, ...type])
+  return frame(FRAME.headers, FLAG.endHeaders, stream, block)
+}
+
+/** A text of fewer than 127 characters, as it is. */
+function text(value: string): number[] {
+  return [value.length, ...Array.from(value, (char) => char.charCodeAt(0))]
+}

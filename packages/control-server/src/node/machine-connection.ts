@@ -1,0 +1,120 @@
+// One connection of a machine: its requests, until each is answered or given up. A request is passed on when its body is
+// there. A connection without an open request is closed after a while: a stranger's sooner.
+
+import { MAX_REQUEST_LENGTH } from '@mesh/wire/control'
+import type { Http2Output } from '../http2/http2-server.ts'
+import { Exchange } from './exchange.ts'
+import type { MachineLink } from './machine-link.ts'
+import { RequestBody } from './request-body.ts'
+import type { BodyBudget } from './request-body.ts'
+
+const IDLE_TIMEOUT = 5 * 60_000
+const STRANGER_IDLE_TIMEOUT = 30_000
+const NOTHING = new Uint8Array(0)
+
+/** What a machine asks. */
+export interface MachineRequest {
+  readonly connection: MachineConnection
+  readonly method: string
+  readonly path: string
+  readonly body: Uint8Array
+  /** Takes the answer. */
+  readonly exchange: Exchange
+}
+
+/** What a connection is made of. */
+export interface MachineConnectionOptions {
+  /** Who is at the other end, as `mkey:` text. */
+  readonly machineKey: string
+  readonly link: MachineLink
+  readonly bodies: BodyBudget
+  readonly onRequest: (request: MachineRequest) => void
+  /** Hears that the machine is in the network. */
+  readonly onProven: () => void
+  readonly onClose: () => void
+}
+
+/** A request whose body may be on its way. */
+interface Open {
+  readonly method: string
+  readonly path: string
+  readonly exchange: Exchange
+  body: RequestBody | undefined
+}
+
+/** Knows the requests of one connection. */
+export class MachineConnection {
+  /** Who is at the other end, as `mkey:` text. */
+  readonly machineKey: string
+  readonly #options: MachineConnectionOptions
+  readonly #requests = new Map<number, Open>()
+  #idleTimeout = STRANGER_IDLE_TIMEOUT
+  #idle: ReturnType<typeof setTimeout> | undefined
+
+  constructor(options: MachineConnectionOptions) {
+    this.#options = options
+    this.machineKey = options.machineKey
+    this.#rest()
+    options.link.open(
+      (output) => this.#take(output),
+      () => this.#close(),
+    )
+  }
+
+  /** Notes that the machine is in the network. */
+  prove(): void {
+    if (this.#idleTimeout === IDLE_TIMEOUT) return
+    this.#idleTimeout = IDLE_TIMEOUT
+    this.#options.onProven()
+  }
+
+  #take(output: Http2Output): void {
+    if (output.kind === 'request') return this.#begin(output)
+    const open = this.#requests.get(output.stream)
+    if (!open) return
+    if (output.kind === 'body') this.#gather(open, output.bytes, output.ended)
+    else if (output.kind === 'sent') open.exchange.handleWritten()
+    else this.#forget(output.stream, open)
+  }
+
+  #begin({ stream, method, path, ended }: Http2Output & { readonly kind: 'request' }): void {
+    clearTimeout(this.#idle)
+    const exchange = new Exchange(this.#options.link, stream)
+    const open: Open = { method, path: path.split('?', 1)[0] ?? '', exchange, body: undefined }
+    this.#requests.set(stream, open)
+    if (!open.path.startsWith('/machine/')) return exchange.sendText(404, 'not found')
+    if (ended) return this.#pass(open, NOTHING)
+    open.body = new RequestBody(this.#options.bodies, () => exchange.cancel())
+  }
+
+  #gather(open: Open, bytes: Uint8Array, ended: boolean): void {
+    const { body } = open
+    if (!body) return
+    const isTaken = body.add(bytes)
+    if (isTaken && !ended) return
+    open.body = undefined
+    const whole = body.finish()
+    if (isTaken) this.#pass(open, whole)
+    else open.exchange.sendText(413, `a request may have ${MAX_REQUEST_LENGTH} bytes, and there must be room`)
+  }
+
+  #pass({ method, path, exchange }: Open, body: Uint8Array): void {
+    this.#options.onRequest({ connection: this, method, path, body, exchange })
+  }
+
+  #forget(stream: number, { body, exchange }: Open): void {
+    this.#requests.delete(stream)
+    body?.abandon()
+    exchange.handleOver()
+    if (this.#requests.size === 0) this.#rest()
+  }
+
+  #rest(): void {
+    this.#idle = setTimeout(() => this.#options.link.end(), this.#idleTimeout).unref()
+  }
+
+  #close(): void {
+    clearTimeout(this.#idle)
+    this.#options.onClose()
+  }
+}
