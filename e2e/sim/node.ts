@@ -257,6 +257,7 @@ export class SimNode {
         return this.#watch.onNews?.(this, output)
       case 'rebind':
       case 'measure-relay':
+      case 'ping-relay':
       case 'icmp-ping':
       case 'check-captive-portal':
         throw new Error(`nothing in here makes a node ask for ${output.kind}`)

@@ -335,6 +335,12 @@ export class MagicSock implements Machine<MagicSockOutput> {
     this.#rearm = true
   }
 
+  /** Hears how long the relay of a region took to answer by ICMP; `undefined` when it did not. */
+  handleRelayPinged(region: number, latency: number | undefined, now: number): void {
+    this.#surroundings.handleRelayPinged(region, latency, now)
+    this.#rearm = true
+  }
+
   /** Hears how long the host of an endpoint took to answer by ICMP; `undefined` when it did not. */
   handleIcmp(peer: PeerId, endpoint: Endpoint, latency: number | undefined): void {
     this.#peers.get(peer)?.plain.handleIcmp(endpoint, latency)

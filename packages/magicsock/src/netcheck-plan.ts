@@ -1,6 +1,6 @@
 // Which STUN servers a netcheck asks, and when (data-plane.md section 3.4). The first check asks everybody; the
 // ones that follow ask the three regions that were fastest, and always the home.
-import type { Endpoint } from '@mesh/wire/ip'
+import type { Endpoint, IpAddress } from '@mesh/wire/ip'
 import type { NetcheckReport } from './netcheck-report.ts'
 import { DEFAULT_STUN_PORT, type RelayMap, type RelayNode, type RelayRegion } from './relay-map.ts'
 
@@ -51,10 +51,29 @@ export function planProbes(input: PlanInput): ProbeList[] {
 }
 
 /** Returns the regions to be measured over HTTPS where there is no UDP. */
-export function httpsRegions({ relays }: PlanInput): number[] {
-  return measurable(relays).flatMap((region) =>
-    region.avoid === true || region.nodes.length === 0 ? [] : [region.id],
-  )
+export function httpsRegions(input: PlanInput): number[] {
+  return otherwiseMeasurable(input).map((region) => region.id)
+}
+
+function otherwiseMeasurable({ relays }: PlanInput): RelayRegion[] {
+  return measurable(relays).filter((region) => region.avoid !== true && region.nodes.length > 0)
+}
+
+/** One host to ping by ICMP where there is no UDP: the first relay of its region that has IPv4. */
+export interface IcmpTarget {
+  /** The region. */
+  readonly region: number
+  /** The IPv4 address. */
+  readonly address: IpAddress
+}
+
+/** Returns whom to ping by ICMP where there is no UDP. A relay that wants no STUN wants no such question either. */
+export function icmpTargets(input: PlanInput): IcmpTarget[] {
+  if (!input.ipv4) return []
+  return otherwiseMeasurable(input).flatMap(({ id, nodes }) => {
+    const address = nodes.find(({ ipv4, stunPort }) => ipv4 !== undefined && stunPort >= 0)?.ipv4
+    return address === undefined ? [] : [{ region: id, address }]
+  })
 }
 
 function initialPlan(input: PlanInput): ProbeList[] {

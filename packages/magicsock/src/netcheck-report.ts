@@ -5,7 +5,7 @@ import type { PortMapServices } from './portmap/mapping.ts'
 
 /** What one round of STUN found out (data-plane.md section 3.2). Latencies are milliseconds. */
 export interface NetcheckReport {
-  /** Some STUN server answered. Where none did, latencies are those of requests over HTTPS, if anybody measured them. */
+  /** Some STUN server answered. Where none did, latencies are those over HTTPS and ICMP, if anybody measured them. */
   readonly udp: boolean
   /** A STUN server answered over IPv4. */
   readonly ipv4: boolean
@@ -23,6 +23,8 @@ export interface NetcheckReport {
   readonly globalV4: readonly Endpoint[]
   /** Our IPv6 endpoints as servers saw them: the last seen, then those seen more than once. */
   readonly globalV6: readonly Endpoint[]
+  /** A relay answered an ICMP echo over IPv4; none when nobody asked, as where UDP works. */
+  readonly icmpV4?: boolean
   /** Whether a captive portal stands before the internet; none when nobody looked. */
   readonly captivePortal?: boolean
   /** The region this report speaks for as home; 0 when nothing was measured. */
@@ -47,6 +49,7 @@ export class ReportBuilder {
   #lastV6: Endpoint | undefined
   #mappingVaries: boolean | undefined
   #captivePortal: boolean | undefined
+  #icmpV4: boolean | undefined
 
   /** Takes one answer: from a server of `region`, which saw us at `observed`. */
   add(region: number, latency: number, observed: Endpoint): void {
@@ -63,6 +66,12 @@ export class ReportBuilder {
   /** Takes how long a region's relay took to answer over HTTPS. */
   addHttps(region: number, latency: number): void {
     keepLeast(this.regionLatency, region, latency)
+  }
+
+  /** Takes how long a region's relay took to answer by ICMP; `undefined` when it has only been asked. */
+  addIcmp(region: number, latency: number | undefined): void {
+    this.#icmpV4 ||= latency !== undefined
+    if (latency !== undefined) keepLeast(this.regionLatency, region, latency)
   }
 
   /** Takes whether there is a captive portal. */
@@ -88,6 +97,7 @@ export class ReportBuilder {
       regionV6Latency: this.#v6,
       globalV4: chosenFirst(this.#firstV4, this.#seenV4),
       globalV6: chosenFirst(this.#lastV6, this.#seenV6),
+      ...(this.#icmpV4 === undefined ? {} : { icmpV4: this.#icmpV4 }),
       ...(this.#captivePortal === undefined ? {} : { captivePortal: this.#captivePortal }),
       preferredRelay,
     }

@@ -11,6 +11,7 @@ export function formatNetcheck(report: NetcheckReport, relays: RelayMap): string
     `\t* IPv4: ${family(report.ipv4, report.globalV4)}`,
     `\t* IPv6: ${family(report.ipv6, report.globalV6)}`,
     `\t* MappingVariesByDestIP: ${tristate(report.mappingVariesByDestIp)}`,
+    ...(report.icmpV4 === undefined ? [] : [`\t* ICMPv4: ${report.icmpV4}`]),
     ...(report.captivePortal === undefined ? [] : [`\t* CaptivePortal: ${report.captivePortal}`]),
     `\t* PortMapping: ${portMapping(report)}`,
     ...nearest(report, relays),

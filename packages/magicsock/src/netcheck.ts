@@ -1,13 +1,22 @@
 // One netcheck at a time: sends what the plan says, takes the answers, and knows when it has heard enough.
 import type { RandomSource } from '@mesh/sansio'
 import { decodeBindingResponse, encodeBindingRequest, TRANSACTION_ID_LENGTH } from '@mesh/wire/stun'
-import type { Endpoint } from '@mesh/wire/ip'
-import { httpsRegions, type PlanInput, planProbes, type ProbeList } from './netcheck-plan.ts'
+import type { Endpoint, IpAddress } from '@mesh/wire/ip'
+import {
+  httpsRegions,
+  type IcmpTarget,
+  icmpTargets,
+  type PlanInput,
+  planProbes,
+  type ProbeList,
+} from './netcheck-plan.ts'
 import { ReportBuilder } from './netcheck-report.ts'
 import { txIdText } from './pings.ts'
 
 /** How long the STUN phase lasts when servers stay silent. */
 export const STUN_PROBE_TIMEOUT = 3_000
+/** How long relays may take to answer by ICMP where there is no UDP. */
+export const ICMP_PROBE_TIMEOUT = 1_000
 /** When everything ends that a netcheck does, HTTPS included. */
 export const OVERALL_TIMEOUT = 5_000
 /** When a full check looks for a captive portal, unless STUN has worked by then. */
@@ -23,6 +32,8 @@ export interface NetcheckOrders {
   sendStun(to: Endpoint, bytes: Uint8Array): void
   /** Measures regions over HTTPS: for networks without UDP. `undefined`: nobody can. */
   readonly measureRelay: ((region: number) => void) | undefined
+  /** Pings the relay of a region by ICMP: for networks without UDP. `undefined`: nobody can. */
+  readonly pingRelay: ((region: number, address: IpAddress) => void) | undefined
   /** Looks for a captive portal. `undefined`: nobody can. */
   readonly checkCaptivePortal: (() => void) | undefined
 }
@@ -38,6 +49,11 @@ interface Running {
   https: readonly number[]
   /** Regions being measured over HTTPS. */
   readonly measuring: Set<number>
+  /** Hosts that may be pinged by ICMP, until that is begun. */
+  icmp: readonly IcmpTarget[]
+  /** Regions whose relay is being pinged, and until when that counts. */
+  readonly pinging: Set<number>
+  icmpEndsAt: number
   /** When to look for a captive portal. */
   portalAt: number
   /** Whether somebody is looking. */
@@ -82,6 +98,9 @@ export class Netcheck {
       endsAt: now + STUN_PROBE_TIMEOUT,
       https: this.#orders.measureRelay === undefined ? [] : httpsRegions(input),
       measuring: new Set(),
+      icmp: this.#orders.pingRelay === undefined ? [] : icmpTargets(input),
+      pinging: new Set(),
+      icmpEndsAt: Infinity,
       portalAt:
         input.last === undefined && this.#orders.checkCaptivePortal ? now + CAPTIVE_PORTAL_DELAY : Infinity,
       lookingForPortal: false,
@@ -123,6 +142,13 @@ export class Netcheck {
     if (latency !== undefined) running.report.addHttps(region, latency)
   }
 
+  /** Hears how long a region's relay took to answer by ICMP; `undefined` when it did not. */
+  handleRelayPinged(region: number, latency: number | undefined): void {
+    const running = this.#running
+    if (running === undefined || !running.pinging.delete(region)) return
+    if (latency !== undefined) running.report.addIcmp(region, latency)
+  }
+
   /** Hears whether there is a captive portal; `undefined` when that could not be told. */
   handleCaptivePortal(captive: boolean | undefined): void {
     const running = this.#running
@@ -137,8 +163,9 @@ export class Netcheck {
     if (running === undefined) return undefined
     if (now < running.endsAt && running.lists.some((list) => !list.answered)) return undefined
     if (!running.report.udp && now < running.startedAt + OVERALL_TIMEOUT) {
-      this.#measureByHttps(running)
-      if (running.measuring.size > 0 || running.lookingForPortal) return undefined
+      this.#measureOtherwise(running, now)
+      if (now >= running.icmpEndsAt) running.pinging.clear()
+      if (running.measuring.size + running.pinging.size > 0 || running.lookingForPortal) return undefined
     }
     this.#running = undefined
     return running.report
@@ -149,6 +176,7 @@ export class Netcheck {
     const running = this.#running
     if (running === undefined) return Infinity
     let at = Math.min(running.endsAt, running.portalAt)
+    if (running.pinging.size > 0) at = Math.min(at, running.icmpEndsAt)
     for (const list of running.lists) {
       const probe = list.answered ? undefined : list.probes[list.next]
       if (probe !== undefined) at = Math.min(at, running.startedAt + probe.delay)
@@ -157,14 +185,21 @@ export class Netcheck {
   }
 
   /** No UDP: the relays are measured as they will be used (data-plane.md section 3.5). */
-  #measureByHttps(running: Running): void {
+  #measureOtherwise(running: Running, now: number): void {
     running.endsAt = running.startedAt + OVERALL_TIMEOUT
     for (const list of running.lists) list.answered = true
-    const regions = running.https
+    const { https, icmp } = running
     running.https = []
-    for (const region of regions) {
+    running.icmp = []
+    if (icmp.length > 0) running.icmpEndsAt = now + ICMP_PROBE_TIMEOUT
+    for (const region of https) {
       running.measuring.add(region)
       this.#orders.measureRelay?.(region)
+    }
+    for (const { region, address } of icmp) {
+      running.pinging.add(region)
+      running.report.addIcmp(region, undefined)
+      this.#orders.pingRelay?.(region, address)
     }
   }
 

@@ -24,6 +24,8 @@ export interface MagicSockOptions {
   readonly fixedPort?: boolean
   /** The owner can measure a relay over HTTPS: where no STUN server answers it is asked to. */
   readonly canMeasureRelays?: boolean
+  /** The owner can ping by ICMP: where no STUN server answers it is asked to ping relays. */
+  readonly canPingRelays?: boolean
   /** The owner can look for a captive portal: in full checks without UDP it is asked to. */
   readonly canCheckCaptivePortal?: boolean
   /**

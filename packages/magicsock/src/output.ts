@@ -1,5 +1,5 @@
 // What comes out of the machine: control datagrams, relay connections to open and close, and news.
-import type { Endpoint } from '@mesh/wire/ip'
+import type { Endpoint, IpAddress } from '@mesh/wire/ip'
 import type { LocalEndpoint } from './endpoints.ts'
 import type { Hop } from './hop.ts'
 import type { NetcheckReport } from './netcheck-report.ts'
@@ -76,6 +76,11 @@ export type MagicSockOutput =
    * machine was told that its owner can.
    */
   | { readonly kind: 'measure-relay'; readonly region: number }
+  /**
+   * Ping the relay of this region by ICMP, at this address, and tell `handleRelayPinged`. Only when the machine was told that
+   * its owner can.
+   */
+  | { readonly kind: 'ping-relay'; readonly region: number; readonly address: IpAddress }
   /**
    * Ping the host of this endpoint by ICMP, and tell `handleIcmp` with the same peer and endpoint. Whoever cannot tells
    * `undefined`.

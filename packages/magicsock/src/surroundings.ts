@@ -191,6 +191,12 @@ export class Surroundings {
     this.#finishIfDone(now)
   }
 
+  /** Hears how long a region's relay took to answer by ICMP. */
+  handleRelayPinged(region: number, latency: number | undefined, now: number): void {
+    this.#netcheck.handleRelayPinged(region, latency)
+    this.#finishIfDone(now)
+  }
+
   /** Hears whether there is a captive portal. */
   handleCaptivePortal(captive: boolean | undefined, now: number): void {
     this.#netcheck.handleCaptivePortal(captive)

@@ -80,6 +80,9 @@ export function openSurroundings(
       measureRelay: can.canMeasureRelays
         ? (region) => ground.put({ kind: 'measure-relay', region })
         : undefined,
+      pingRelay: can.canPingRelays
+        ? (region, address) => ground.put({ kind: 'ping-relay', region, address })
+        : undefined,
       checkCaptivePortal: can.canCheckCaptivePortal
         ? () => ground.put({ kind: 'check-captive-portal' })
         : undefined,

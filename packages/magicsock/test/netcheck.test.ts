@@ -101,6 +101,7 @@ describe('a network without UDP', () => {
     const netcheck = new Netcheck(seededRandom(1), {
       sendStun: () => undefined,
       measureRelay: undefined,
+      pingRelay: undefined,
       checkCaptivePortal: () => void (portals += 1),
     })
     const last = new ReportBuilder()

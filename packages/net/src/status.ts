@@ -226,6 +226,8 @@ export interface NetcheckReport {
   readonly GlobalV6: string
   /** True when the NAT gives every destination another mapping; absent when unknown. */
   readonly MappingVariesByDestIP?: boolean
+  /** Whether a relay answered an ICMP echo over IPv4; absent where nobody asked, for UDP works. */
+  readonly ICMPv4?: boolean
   /** Whether a captive portal stands before the internet; absent when nobody looked. */
   readonly CaptivePortal?: boolean
   /** Whether the gateway speaks UPnP; absent until it was asked. */

@@ -74,6 +74,7 @@ export class RunningMagicSock implements MagicSockHandle {
       allowLoopback: allowLoopback === true,
       fixedPort: port !== undefined && port !== 0,
       canMeasureRelays: options.measureRelay !== undefined,
+      canPingRelays: true,
       canOpenDoors: options.portSearch !== false,
       canCheckCaptivePortal: options.checkCaptivePortal !== undefined,
       ...(options.x25519 === undefined ? {} : { x25519: options.x25519 }),
@@ -272,6 +273,8 @@ export class RunningMagicSock implements MagicSockHandle {
         return void this.#rebind()
       case 'measure-relay':
         return void this.#measureRelay(output.region)
+      case 'ping-relay':
+        return void this.#pingRelay(output.region, output.address)
       case 'icmp-ping':
         return void this.#pingByIcmp(output.peer, output.endpoint)
       case 'check-captive-portal':
@@ -346,6 +349,13 @@ export class RunningMagicSock implements MagicSockHandle {
   async #measureRelay(region: number): Promise<void> {
     const latency = await this.#options.measureRelay?.(region).catch(() => undefined)
     this.#machine.handleRelayMeasured(region, latency, this.#clock.now())
+    if (!this.#closed) this.#wake()
+  }
+
+  async #pingRelay(region: number, address: IpAddress): Promise<void> {
+    const { pingIcmp = pingByIcmp } = this.#options
+    const latency = await pingIcmp(address).catch(() => undefined)
+    this.#machine.handleRelayPinged(region, latency, this.#clock.now())
     if (!this.#closed) this.#wake()
   }
 

@@ -99,6 +99,7 @@ export class PeerRelay implements Machine<PeerRelayOutput>, TunnelGrantor {
       {
         sendStun: (to, bytes) => this.#out.push({ kind: 'datagram', to, bytes }),
         measureRelay: undefined,
+        pingRelay: undefined,
         checkCaptivePortal: undefined,
         // The port must stay reachable for whoever will want a tunnel.
         isIdle: () => false,
