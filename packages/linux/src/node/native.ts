@@ -188,8 +188,8 @@ export interface LinuxCalls {
   poll(fds: Arena, offset: number, count: number, timeout: number): number
   /** eventfd(2): a counter that poll can wait for. */
   eventfd(flags: number): number
-  /** socket(2). */
-  socket(family: number, type: number): number
+  /** socket(2); protocol 0 when left out. */
+  socket(family: number, type: number, protocol?: number): number
   /** socketpair(2) of the Unix family: the two file descriptors, 4 bytes each, go to `offset`. */
   socketpair(type: number, into: Arena, offset: number): number
   /** bind(2) to the socket address at `offset`. */
@@ -341,7 +341,7 @@ function bindLibc({ DynamicLibrary, getInt32 }: Ffi): LinuxCalls {
     poll: (fds, offset, count, timeout) =>
       checked(poll(addressOf(fds, offset, count * POLLFD_BYTES), count, timeout)),
     eventfd: (flags) => checked(eventfd(0, flags)),
-    socket: (family, type) => checked(socket(family, type, 0)),
+    socket: (family, type, protocol = 0) => checked(socket(family, type, protocol)),
     socketpair: (type, into, offset) => checked(socketpair(AF_UNIX, type, 0, addressOf(into, offset, 8))),
     bind: (fd, address, offset, length) => checked(bind(fd, addressOf(address, offset, length), length)),
     getsockname: (fd, address, offset, lengthAt) => {

@@ -16,6 +16,7 @@ import { watchAddresses } from './address-watch.ts'
 import { localPlane } from './data-plane.ts'
 import { forwardQuery } from './forward-query.ts'
 import type { HostEnd } from './host-end.ts'
+import { IcmpEcho } from './icmp-echo.ts'
 import type { NodeOptions } from './node-options.ts'
 import { PacketThread } from './packet-thread.ts'
 import { PeerRelayHost } from './peer-relay.ts'
@@ -77,6 +78,7 @@ export class DataSide {
     const relays = new RelayLinks(connection, (region, message) =>
       log?.('debug', `relay ${region}: ${message}`),
     )
+    const icmp = new IcmpEcho((reason) => log?.('info', `relays are not measured by ICMP: ${reason}`))
     const mover = moverFor(options)
     // Packets may come before the socket is handed over; there is nobody to take them yet.
     let engine: Engine | undefined
@@ -85,6 +87,7 @@ export class DataSide {
       port,
       allowLoopback,
       relays: { connect: (region, handlers) => relays.connect(region, handlers) },
+      pingIcmp: (address) => icmp.ping(address),
       measureRelay: (region) => measureRegion(relays.derpMap?.Regions?.[String(region)], plainRelays),
       onNetworkChange: (isLost) => {
         relays.renew(isLost)
