@@ -53,6 +53,11 @@ export async function blockUdp({ namespace }: Place): Promise<void> {
   await namespace.run('nft', rule)
 }
 
+/** Lets UDP out again after {@link blockUdp}. */
+export async function allowUdp({ namespace }: Place): Promise<void> {
+  await namespace.run('nft', 'delete table inet guard')
+}
+
 /** Returns a place in a namespace, with a folder of its own. */
 export function place(namespace: Namespace, address: string): Place {
   return { namespace, address, folder: mkdtempSync(join(scratch, 'node-')) }

@@ -1,13 +1,15 @@
-// Two daemons on machines that let no UDP out: what they have to say to each other goes through the relay, over TLS.
-import { joinMeshd, kernelPing, pathIs } from '../interop/nodes.ts'
+// Two daemons on machines that let no UDP out: what they have to say to each other goes through the relay, over TLS, until
+// UDP gets through.
+import { expect } from 'vitest'
+import { joinMeshd, kernelPing, type MeshNode, pathIs } from '../interop/nodes.ts'
 import { startOurs } from '../interop/relays.ts'
 import { startControl } from '../interop/servers.ts'
-import { blockUdp, buildSite } from '../interop/site.ts'
+import { allowUdp, blockUdp, buildSite } from '../interop/site.ts'
 import { netnsTest } from './support.ts'
 
 const test = netnsTest('ping', 'nft')
 
-test('S1: two daemons with UDP blocked meet at the relay, and the kernel’s ping is answered both ways', async ({
+test('S1, control 44, 45: two daemons with UDP blocked meet at the relay, know each other by name, and go direct once UDP gets through', async ({
   lab,
 }) => {
   const { hub, nodes } = await buildSite(lab, ['a', 'b'])
@@ -21,4 +23,23 @@ test('S1: two daemons with UDP blocked meet at the relay, and the kernel’s pin
   await kernelPing(one, two)
   await kernelPing(two, one)
   await pathIs(one, two, /via DERP/)
+  expect(await addressOf(one, 'two.mesh.internal')).toBe(two.address)
+  expect(await addressOf(two, 'one.mesh.internal')).toBe(one.address)
+  expect(await addressOf(one, 'nobody.mesh.internal')).toBe('ENOTFOUND')
+  await Promise.all(nodes.map((node) => allowUdp(node)))
+  await pathIs(one, two, /via 10\.91\./)
+  await kernelPing(two, one)
 })
+
+/** Asks the resolver of the mesh, through the kernel. */
+async function addressOf({ place }: MeshNode, name: string): Promise<string> {
+  const script = `
+    const resolver = new (require('node:dns').promises.Resolver)()
+    resolver.setServers(['100.100.100.100'])
+    resolver.resolve4(process.argv[1]).then(
+      (addresses) => console.log(addresses.join()),
+      (error) => console.log(error.code),
+    )`
+  const { stdout } = await place.namespace.run(process.execPath, '-e', script, name)
+  return stdout.trim()
+}

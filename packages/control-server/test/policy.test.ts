@@ -61,6 +61,33 @@ test('control 40: SSH rules come and go with the policy, the last one as an empt
   expect(toAnn().at(-1)?.SSHPolicy).toEqual({ rules: [] })
 })
 
+test('control 48: two machines of one user find each other’s file door, though nothing is let in at one of them', () => {
+  const world = new World()
+  const [one, two] = [joined(world, 1), joined(world, 2)]
+  for (const [machine, port] of [
+    [one, 40_001],
+    [two, 40_002],
+  ] as const) {
+    const Services = [{ Proto: 'peerapi4', Port: port }]
+    machine.tell({ Hostinfo: { Hostname: `box-${port}`, OS: 'linux', Services } })
+  }
+  world.coordinator.setPolicy(
+    '{"acls":[{"action":"accept","src":["100.64.0.1"],"dst":["100.64.0.2:22"]}]}',
+    world.now,
+  )
+  const [atOne, atTwo] = [one, two].map((machine) => world.mapsOf(machine.stream())[0])
+  expect(atOne?.PacketFilters).toEqual({ base: [] })
+  for (const [map, peer, port] of [
+    [atOne, 2, 40_002],
+    [atTwo, 1, 40_001],
+  ] as const) {
+    expect(map?.Node?.CapMap).toHaveProperty(['https://tailscale.com/cap/file-sharing'])
+    expect(map?.Peers).toMatchObject([
+      { ID: peer, User: map?.Node?.User, Hostinfo: { Services: [{ Proto: 'peerapi4', Port: port }] } },
+    ])
+  }
+})
+
 test('attributes of the policy are capabilities of the node itself', () => {
   const world = new World()
   const toAnn = listener(world, joined(world, 1).stream())
