@@ -59,6 +59,11 @@ export class Outbox<S> {
     return this.#corked || this.#inFlight >= 2 * WRITE_WINDOW
   }
 
+  /** Returns memory for a frame that is pushed to the same queue next. */
+  memoryFor(length: number, disco: boolean): Uint8Array {
+    return (disco ? this.#disco : this.#data).memoryFor(length)
+  }
+
   /** Adds a packet to its queue; returns whether an older one was dropped for it. */
   push(entry: QueuedFrame<S>, disco: boolean): boolean {
     return (disco ? this.#disco : this.#data).push(entry)

@@ -25,6 +25,15 @@ export class PacketQueue<S> {
     return this.#length
   }
 
+  /**
+   * Returns memory for a frame that is pushed next: that of the oldest one, when it has to leave and is as long. A queue that
+   * overflows all the time then costs no memory but its own.
+   */
+  memoryFor(length: number): Uint8Array {
+    const oldest = this.#length === this.#capacity ? this.#slots[this.#head]?.frame : undefined
+    return oldest?.length === length ? oldest : new Uint8Array(length)
+  }
+
   /** Adds a frame at the end; returns whether the oldest had to leave for it. */
   push(entry: QueuedFrame<S>): boolean {
     if (this.#slots === NONE) this.#slots = Array.from({ length: this.#capacity }, () => undefined)

@@ -7,6 +7,9 @@ import { FRAME_HEADER_LENGTH, FRAME_RECV_PACKET, writeFrameHeader } from '@mesh/
 export const SLAB_LENGTH = 16_384
 
 const KEY_LENGTH = 32
+
+/** Bytes before the packet in a RecvPacket frame: header and source key. */
+export const RECV_OVERHEAD = FRAME_HEADER_LENGTH + KEY_LENGTH
 const NOTHING = new Uint8Array(0)
 
 /** Cuts frames from pieces of memory. */
@@ -16,11 +19,8 @@ export class Slab {
 
   /** Returns a RecvPacket frame, with a copy of `packet`. */
   recvPacket(source: Uint8Array, packet: Uint8Array): Uint8Array {
-    const length = KEY_LENGTH + packet.length
-    const frame = this.#take(FRAME_HEADER_LENGTH + length)
-    writeFrameHeader(frame, 0, FRAME_RECV_PACKET, length)
-    frame.set(source, FRAME_HEADER_LENGTH)
-    frame.set(packet, FRAME_HEADER_LENGTH + KEY_LENGTH)
+    const frame = this.#take(RECV_OVERHEAD + packet.length)
+    writeRecvPacket(frame, source, packet)
     return frame
   }
 
@@ -35,4 +35,11 @@ export class Slab {
     this.#used += length
     return this.#piece.subarray(start, this.#used)
   }
+}
+
+/** Writes a RecvPacket frame into memory of its very length. */
+export function writeRecvPacket(frame: Uint8Array, source: Uint8Array, packet: Uint8Array): void {
+  writeFrameHeader(frame, 0, FRAME_RECV_PACKET, KEY_LENGTH + packet.length)
+  frame.set(source, FRAME_HEADER_LENGTH)
+  frame.set(packet, RECV_OVERHEAD)
 }

@@ -8,8 +8,6 @@ import {
   encodeHealth,
   encodePeerGone,
   encodePong,
-  encodeRecvPacket,
-  FRAME_HEADER_LENGTH,
   type ForwardPacket,
   PEER_GONE_DISCONNECTED,
   PEER_GONE_NOT_HERE,
@@ -17,11 +15,8 @@ import {
 import { looksLikeDisco } from '@mesh/wire/disco'
 import { type Client, Clients, isPresent, type SiblingId } from './clients.ts'
 import type { Connection } from './connection.ts'
-import { Slab } from './slab.ts'
+import { RECV_OVERHEAD, Slab, writeRecvPacket } from './slab.ts'
 import { type Counters, newCounters } from './stats.ts'
-
-/** Bytes before the packet in a RecvPacket frame: header and source key. */
-const RECV_OVERHEAD = FRAME_HEADER_LENGTH + 32
 
 const FIGHTING =
   'Two machines use this node key at the same time. Copies of a machine need keys of their own.'
@@ -173,8 +168,10 @@ export class Switchboard {
   ): void {
     if (to.outbox.idle) return this.#handOver(source, to, this.#slab.recvPacket(key, packet), now)
     // What waits for a slow one has memory of its own, so that it holds on to nothing else.
-    const frame = encodeRecvPacket({ source: key, packet })
-    if (to.outbox.push({ source, frame }, looksLikeDisco(packet))) this.counters.dropped.queue_head += 1
+    const disco = looksLikeDisco(packet)
+    const frame = to.outbox.memoryFor(RECV_OVERHEAD + packet.length, disco)
+    writeRecvPacket(frame, key, packet)
+    if (to.outbox.push({ source, frame }, disco)) this.counters.dropped.queue_head += 1
   }
 
   #handOver(source: Client<Connection> | undefined, to: Connection, frame: Uint8Array, now: number): void {
