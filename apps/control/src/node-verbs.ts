@@ -3,7 +3,7 @@
 import type { NodeJson } from '@mesh/control-server/node'
 import { type Command, InvalidArgumentError } from 'commander'
 import { CommandError } from './command-error.ts'
-import { show } from './output.ts'
+import { printable, show } from './output.ts'
 import { nodesTable, routesTable } from './tables.ts'
 import { admin, type AdminFlags, ask, inquire, named, parts } from './verbs.ts'
 
@@ -15,6 +15,19 @@ interface ExpireFlags extends NodeFlags {
   readonly expiry?: number
   readonly disable?: boolean
 }
+
+/** What clients of 2026 answer; others say that they do not know it. */
+const CALLS = `
+What Tailscale's clients answer, among others:
+  /echo                     the same again
+  /debug/health             what the client warns of
+  /debug/prefs              its settings
+  /debug/netmap             its map
+  /debug/metrics            its counters
+  /debug/goroutines         what it is doing
+  /tls-cert-status?domain=  its certificate for a name
+  /vip-services             the services it serves
+  -X POST /logtail/flush, -X POST /netfilter-kind?kind=nftables`
 
 /** Adds the verbs of `nodes`. */
 export function addNodes(nodes: Command): void {
@@ -71,6 +84,19 @@ export function addNodes(nodes: Command): void {
       if (roundTrip === null) throw new CommandError(`Node ${which} did not answer in time.`)
       await show(flags, { roundTrip }, `Node ${which} answered after ${Math.round(roundTrip)} ms.`)
     })
+  admin(nodes.command('c2n <node> <path>'), "Have a node's client do a request of its own handlers.")
+    .option('-X, --method <method>', 'GET, POST, …', 'GET')
+    .option('-d, --data <text>', 'what to send')
+    .addHelpText('after', CALLS)
+    .action(async (node: string, path: string, flags: AdminFlags & { method: string; data?: string }) => {
+      const { method, data } = flags
+      const body = data === undefined ? {} : { body: data }
+      const answered = await inquire(flags, { verb: 'nodes c2n', node, path, method, ...body })
+      if (answered === null) throw new CommandError(`Node ${node} did not answer in time.`)
+      await show(flags, answered, terminalText(answered.body))
+      if (answered.status >= 400)
+        throw new CommandError(`Node ${node} answered with status ${answered.status}.`)
+    })
   aboutNode(
     nodes.command('list-routes [node]').aliases(['lsr', 'routes']),
     'Show who offers which routes.',
@@ -122,4 +148,9 @@ function moment(text: string): number {
   const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN
   if (time > 0) return time
   throw new InvalidArgumentError('Write it as 2027-01-31T12:00:00Z.')
+}
+
+/** A client's words, line by line: nothing in them steers a terminal. */
+function terminalText(text: string): string {
+  return text.trimEnd().split('\n').map(printable).join('\n')
 }

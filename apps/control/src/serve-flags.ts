@@ -29,6 +29,8 @@ export interface ServeFlags {
   readonly nodeExpiry: number
   readonly auditRetention: number
   readonly ephemeralTimeout: number
+  readonly clientVersion?: string
+  readonly dialAddress: readonly string[]
   readonly database?: string
   readonly privateKey?: string
   readonly verbose?: boolean
@@ -46,6 +48,8 @@ export type NetworkFlags = Pick<
   | 'nodeKeyLifetime'
   | 'ephemeralTimeout'
   | 'auditRetention'
+  | 'clientRelease'
+  | 'dialAddresses'
 >
 
 /** What the flags, and the files they name, come to. */
@@ -94,5 +98,7 @@ function networkOf(flags: ServeFlags): NetworkFlags {
     nodeKeyLifetime: flags.nodeExpiry,
     ephemeralTimeout: flags.ephemeralTimeout,
     auditRetention: flags.auditRetention,
+    dialAddresses: flags.dialAddress,
+    ...(flags.clientVersion === undefined ? {} : { clientRelease: { version: flags.clientVersion } }),
   }
 }

@@ -111,6 +111,17 @@ export const SERVE_SETTINGS: readonly SettingGroup[] = [
         read: parseDuration,
         otherwise: '30m',
       },
+      {
+        key: 'client-version',
+        value: 'version',
+        help: "the newest version of Tailscale's clients, as 1.98.2: older ones tell their person",
+      },
+      {
+        key: 'dial-address',
+        value: 'address',
+        help: 'an address that clients dial when the name in --server-url does not resolve, the best first',
+        many: true,
+      },
     ],
   },
   {

@@ -40,8 +40,11 @@ export interface AuditEntry {
   readonly at: number
   /** Who. */
   readonly actor: Actor
-  /** What: `report` is what a client wants noted, `restore` that a backup replaced everything. */
-  readonly action: 'create' | 'change' | 'remove' | 'report' | 'restore'
+  /**
+   * What: `report` is what a client wants noted, `call` that a node's client was asked to do something, `restore` that a
+   * backup replaced everything.
+   */
+  readonly action: 'create' | 'change' | 'remove' | 'report' | 'call' | 'restore'
   /** Of what, as `node 7 (laptop)`. */
   readonly subject: string
   /** What it was: the fields that changed, or all that matter of what is gone. */
@@ -100,7 +103,7 @@ const SHOWN: { readonly [K in Kind]: Shown<Records[K]> | undefined } = {
     },
   },
   nodes: {
-    subject: ({ id, givenName }: NodeRecord) => `node ${id} (${givenName})`,
+    subject: nodeSubject,
     fields: nodeFields,
   },
   apiKeys: {
@@ -112,6 +115,11 @@ const SHOWN: { readonly [K in Kind]: Shown<Records[K]> | undefined } = {
     subject: ({ id }: PolicyRecord) => `policy ${id}`,
     fields: ({ text }) => ({ policy: text }),
   },
+}
+
+/** Returns the words for a node. */
+export function nodeSubject({ id, givenName }: NodeRecord): string {
+  return `node ${id} (${givenName})`
 }
 
 function nodeFields(node: NodeRecord, nameOf: NameOf): AuditFields {

@@ -9,9 +9,12 @@ import { isZeroKey, MINIMUM_CAPABILITY_VERSION } from '@mesh/wire/control'
 import { Accounts } from './accounts.ts'
 import { ApiKeys } from './api-keys.ts'
 import type { Actor } from './audit.ts'
+import { nodeSubject } from './audit.ts'
+import type { ClientCall } from './client-call.ts'
 import type { MadePreAuthKey, NewPreAuthKey, NewUser, NodeStatus } from './admin.ts'
 import { restoreBackup, writeBackup } from './backup.ts'
 import { reportedChange } from './claims.ts'
+import { dialPlan } from './client-notices.ts'
 import type { CoordinatorOutput } from './coordinator-output.ts'
 import { ControlError } from './errors.ts'
 import { MapStreams } from './map-streams.ts'
@@ -23,7 +26,7 @@ import { isExpired, isOnline } from './node-view.ts'
 import { AUDIT_RETENTION, checkOptions, dnsConfigOf, EPHEMERAL_TIMEOUT } from './options.ts'
 import type { CoordinatorOptions } from './options.ts'
 import { Pings } from './pings.ts'
-import type { PingKind } from './pings.ts'
+import type { PingKind, PingQuestion } from './pings.ts'
 import { Policies } from './policies.ts'
 import { Presence } from './presence.ts'
 import type { LoginRecord, NodeRecord, PolicyRecord, PreAuthKeyRecord, UserRecord } from './records.ts'
@@ -72,7 +75,17 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     const dnsConfig = dnsConfigOf(options)
     const policies = new Policies(network, policy)
     this.#policies = policies
-    const views = new MapViews({ network, policies, derpMap, dnsConfig, baseDomain, wallClock })
+    const plan = dialPlan(options.dialAddresses)
+    const views = new MapViews({
+      network,
+      policies,
+      derpMap,
+      dnsConfig,
+      baseDomain,
+      wallClock,
+      ...(plan ? { dialPlan: plan } : {}),
+      ...(options.clientRelease ? { clientRelease: options.clientRelease } : {}),
+    })
     const onSilent = (node: number, now: number): void => this.#presence.left(node, now)
     this.streams = new MapStreams({ network, views, random, onSilent })
     const listens = (node: number): boolean => this.streams.listens(node)
@@ -106,8 +119,14 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   noteReport(nodeId: number, report: Readonly<Record<string, string>>): void {
     const node = this.#changes.known(nodeId)
     this.actAs({ kind: 'node', name: node.givenName })
-    const subject = `node ${node.id} (${node.givenName})`
-    this.#network.state.note({ action: 'report', subject, after: report })
+    this.#network.state.note({ action: 'report', subject: nodeSubject(node), after: report })
+  }
+
+  /** Adds to the audit log that somebody asked a node's client for something. */
+  noteCall(nodeId: number, { method = 'GET', path }: ClientCall, actor: Actor): void {
+    const node = this.#changes.known(nodeId)
+    this.actAs(actor)
+    this.#network.state.note({ action: 'call', subject: nodeSubject(node), after: { method, path } })
   }
 
   /** Notes that what it changed is stored. */
@@ -343,17 +362,23 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   }
 
   /** Asks a node whether it is there. Returns the id under which a `pong` tells how that ended. */
-  ping(id: number, kind: PingKind, now: number): string {
+  ping(id: number, question: PingQuestion, now: number): string {
     const node = this.#changes.known(id)
     if (!this.streams.listens(id)) throw new ControlError('ERR_CONTROL_NODE_OFFLINE', this.#whyNot(node))
-    const asked = this.#pings.ask(node.machineKey, kind, now)
+    const asked = this.#pings.ask(node.machineKey, question, now)
     this.streams.say(id, { PingRequest: asked.request }, now)
     return asked.id
   }
 
   /** Takes an answer to a ping. Returns false when nobody waits for it, or it is another machine's to give. */
-  handlePong(id: string, kind: PingKind, machineKey: string | undefined, now: number): boolean {
-    const outcome = this.#pings.answer(id, kind, machineKey, now)
+  handlePong(
+    id: string,
+    kind: PingKind,
+    machineKey: string | undefined,
+    now: number,
+    answer?: Uint8Array,
+  ): boolean {
+    const outcome = this.#pings.answer(id, kind, machineKey, now, answer)
     if (outcome) this.#out.push({ kind: 'pong', ...outcome })
     return outcome !== undefined
   }
@@ -519,8 +544,8 @@ export class Coordinator implements Machine<CoordinatorOutput> {
 
   #checkExpiry(id: number, now: number): void {
     const node = this.#network.node(id)
-    if (node && isExpired(node, this.#wall())) this.#network.touch(id)
-    else if (node) this.#presence.look(node, now)
+    if (node && this.#presence.isAtHand(node)) this.#network.touch(id)
+    if (node) this.#presence.look(node, now)
   }
 
   #whyNot(node: NodeRecord): string {

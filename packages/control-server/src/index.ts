@@ -5,10 +5,14 @@
  * @packageDocumentation
  */
 export type { MadeApiKey, MadePreAuthKey, NewPreAuthKey, NewUser, NodeStatus } from './admin.ts'
+export { EXPIRY_WARNING } from './display-messages.ts'
 export type { SecretHash } from './key-text.ts'
 export { ApiKeys } from './api-keys.ts'
 export { MAX_NODE_ENTRIES } from './audit.ts'
 export type { Actor, AuditEntry, AuditFields, AuditQuery, AuditWrites } from './audit.ts'
+export { CLIENT_CALL_TIMEOUT } from './client-call.ts'
+export type { ClientAnswer, ClientCall } from './client-call.ts'
+export type { ClientRelease } from './client-notices.ts'
 export { Coordinator } from './coordinator.ts'
 export { BATCH_INTERVAL, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_JITTER } from './coordinator-limits.ts'
 export type { CoordinatorEvent, CoordinatorOutput, StreamOutput } from './coordinator-output.ts'
@@ -20,7 +24,7 @@ export { AUDIT_RETENTION, checkOptions, EPHEMERAL_TIMEOUT } from './options.ts'
 export type { CheckedOptions, CoordinatorOptions } from './options.ts'
 export { MemoryStore } from './memory-store.ts'
 export { PING_TIMEOUT } from './pings.ts'
-export type { PingKind, PingOutcome } from './pings.ts'
+export type { PingKind, PingOutcome, PingQuestion } from './pings.ts'
 export { OFFLINE_GRACE, RECONNECT_GRACE } from './presence.ts'
 export type {
   ApiKeyRecord,

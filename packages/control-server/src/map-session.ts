@@ -12,6 +12,7 @@ import type {
   SSHPolicy,
   UserProfile,
 } from '@mesh/wire/control'
+import type { DisplayMessages } from './display-messages.ts'
 import type { MapView, PeerUpdate, PeerView } from './map-views.ts'
 
 type Delta = { -readonly [K in keyof MapResponse]: MapResponse[K] }
@@ -44,6 +45,7 @@ export class MapSession {
   #self: Node | undefined
   #packetFilter: readonly FilterRule[] | undefined
   #sshPolicy: SSHPolicy | undefined
+  #messages: DisplayMessages | undefined
   #derpMap: DERPMap | undefined
   #dnsConfig: DNSConfig | undefined
 
@@ -72,6 +74,7 @@ export class MapSession {
     this.#self = view.self
     this.#packetFilter = view.packetFilter
     this.#sshPolicy = view.sshPolicy
+    this.#messages = view.displayMessages
     this.#derpMap = view.derpMap
     this.#dnsConfig = view.dnsConfig
     return {
@@ -84,6 +87,9 @@ export class MapSession {
       PacketFilters: { base: view.packetFilter },
       UserProfiles: profiles,
       SSHPolicy: view.sshPolicy,
+      ...(Object.keys(view.displayMessages).length > 0 ? { DisplayMessages: view.displayMessages } : {}),
+      ...(view.clientVersion ? { ClientVersion: view.clientVersion } : {}),
+      ...(view.dialPlan ? { ControlDialPlan: view.dialPlan } : {}),
       ControlTime: view.controlTime,
       Debug: { DisableLogTail: true },
     }
@@ -110,12 +116,22 @@ export class MapSession {
       delta.PacketFilters = { base: view.packetFilter }
     }
     if (view.sshPolicy !== this.#sshPolicy) delta.SSHPolicy = this.#sshPolicy = view.sshPolicy
+    if (view.displayMessages !== this.#messages) {
+      delta.DisplayMessages = { ...gone(this.#messages, view.displayMessages), ...view.displayMessages }
+      this.#messages = view.displayMessages
+    }
     if (view.derpMap !== this.#derpMap) delta.DERPMap = this.#derpMap = view.derpMap
     if (view.dnsConfig !== this.#dnsConfig) delta.DNSConfig = this.#dnsConfig = view.dnsConfig
     if (Object.keys(delta).length === 0) return undefined
     const response = (): MapResponse => ({ ...delta, ControlTime: view.controlTime })
     const isShared =
-      seesAll && justPeers && !delta.Node && !delta.PacketFilters && !delta.SSHPolicy && !delta.DERPMap
+      seesAll &&
+      justPeers &&
+      !delta.Node &&
+      !delta.PacketFilters &&
+      !delta.SSHPolicy &&
+      !delta.DERPMap &&
+      !delta.DisplayMessages
     return isShared && !delta.DNSConfig ? batch.share(response) : response()
   }
 
@@ -158,6 +174,12 @@ export class MapSession {
     this.#profiles.set(profile.ID, profile)
     return known?.LoginName !== profile.LoginName || known.DisplayName !== profile.DisplayName
   }
+}
+
+/** Messages that are no more, each as the `null` that takes it away. */
+function gone(before: DisplayMessages | undefined, after: DisplayMessages): Record<string, null> {
+  const ids = Object.keys(before ?? {}).filter((id) => !(id in after))
+  return Object.fromEntries(ids.map((id) => [id, null]))
 }
 
 /** Whom a viewer sees and saw: an expired one nobody. */

@@ -5,8 +5,21 @@
 // that it is part of.
 
 import type { CompiledPolicy, NodePolicy, Policy } from '@mesh/policy'
-import type { DERPMap, DNSConfig, Node, PeerChange, SSHPolicy, UserProfile } from '@mesh/wire/control'
+import type {
+  ClientVersion,
+  ControlDialPlan,
+  DERPMap,
+  DNSConfig,
+  Node,
+  PeerChange,
+  SSHPolicy,
+  UserProfile,
+} from '@mesh/wire/control'
 import { formatTime } from '@mesh/wire/control'
+import type { ClientRelease } from './client-notices.ts'
+import { clientVersion } from './client-notices.ts'
+import type { DisplayMessages } from './display-messages.ts'
+import { displayMessages } from './display-messages.ts'
 import type { Network } from './network.ts'
 import { isExpired, ownerProfile, patchBetween, peerNode, selfNode, selfProfile } from './node-view.ts'
 import type { Policies } from './policies.ts'
@@ -21,6 +34,8 @@ export interface MapViewsOptions {
   readonly dnsConfig: DNSConfig
   readonly baseDomain: string
   readonly wallClock: () => number
+  readonly clientRelease?: ClientRelease
+  readonly dialPlan?: ControlDialPlan
 }
 
 /** A node as its peers see it. Equal content is the same object. */
@@ -58,6 +73,12 @@ export interface MapView {
   readonly packetFilter: NodePolicy['packetFilter']
   /** What its SSH server goes by. */
   readonly sshPolicy: SSHPolicy
+  /** What its person should know. */
+  readonly displayMessages: DisplayMessages
+  /** What its client is told of newer versions. */
+  readonly clientVersion: ClientVersion | undefined
+  /** By which addresses the server is reached. */
+  readonly dialPlan: ControlDialPlan | undefined
   /** The relays. */
   readonly derpMap: DERPMap
   /** How it resolves names. */
@@ -79,6 +100,7 @@ export class MapViews {
   readonly #shapes = new Map<number, string>()
   readonly #filters = new Map<number, NodePolicy['packetFilter']>()
   readonly #ssh = new Map<number, SSHPolicy>()
+  readonly #messages = new Map<number, DisplayMessages>()
   #reshaped = new Set<number>()
   #judgedBy: Policy | undefined
   #policy: CompiledPolicy | undefined
@@ -131,7 +153,7 @@ export class MapViews {
 
   /** Returns what a node sees. The node must exist. */
   viewFor(id: number): MapView {
-    const { network, derpMap, dnsConfig, baseDomain, wallClock } = this.#options
+    const { network, derpMap, dnsConfig, baseDomain, wallClock, clientRelease, dialPlan } = this.#options
     const record = network.node(id)
     if (!record) throw new RangeError(`id ${id} is no node`)
     const policy = this.#compiled().forNode(id)
@@ -146,6 +168,9 @@ export class MapViews {
       saw: (peer) => toldPolicy?.sees(peer) ?? false,
       packetFilter: kept(this.#filters, id, policy?.packetFilter ?? []),
       sshPolicy: kept(this.#ssh, id, policy?.sshPolicy ?? { rules: [] }),
+      displayMessages: kept(this.#messages, id, displayMessages(record, wallClock())),
+      clientVersion: clientVersion(clientRelease, record.hostinfo.IPNVersion),
+      dialPlan,
       derpMap,
       dnsConfig,
       domain: baseDomain,
@@ -166,7 +191,7 @@ export class MapViews {
   }
 
   #forget(id: number): void {
-    for (const all of [this.#selves, this.#filters, this.#ssh]) all.delete(id)
+    for (const all of [this.#selves, this.#filters, this.#ssh, this.#messages]) all.delete(id)
   }
 
   #self(record: NodeRecord, policy: NodePolicy | undefined): Node {

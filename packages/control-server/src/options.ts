@@ -5,6 +5,8 @@ import type { RandomSource } from '@mesh/sansio'
 import type { DERPMap, DNSConfig, DNSRecord } from '@mesh/wire/control'
 import { parseAddress, parseEndpoint } from '@mesh/wire/ip'
 import type { SecretHash } from './key-text.ts'
+import type { ClientRelease } from './client-notices.ts'
+import { checkNotices } from './client-notices.ts'
 import { ControlError } from './errors.ts'
 import { isDomainName } from './names.ts'
 import type { News } from './store.ts'
@@ -48,6 +50,10 @@ export interface CoordinatorOptions {
   readonly nodeKeyLifetime?: number
   /** How long an ephemeral node may stay away; {@link EPHEMERAL_TIMEOUT} when left out. */
   readonly ephemeralTimeout?: number
+  /** The newest version of Tailscale's clients: those before it are told so. Nobody is told anything when left out. */
+  readonly clientRelease?: ClientRelease
+  /** Addresses by which clients reach this server when its name does not resolve, the best first. */
+  readonly dialAddresses?: readonly string[]
   /** How long the audit log keeps what was done, milliseconds; {@link AUDIT_RETENTION} when left out. */
   readonly auditRetention?: number
   /** Returns the wall clock's Unix milliseconds. */
@@ -78,7 +84,15 @@ export function dnsConfigOf(options: CoordinatorOptions): DNSConfig {
 /** What {@link checkOptions} looks at. */
 export type CheckedOptions = Pick<
   CoordinatorOptions,
-  'baseDomain' | 'serverUrl' | 'derpMap' | 'nameservers' | 'splitDns' | 'searchDomains' | 'extraRecords'
+  | 'baseDomain'
+  | 'serverUrl'
+  | 'derpMap'
+  | 'nameservers'
+  | 'splitDns'
+  | 'searchDomains'
+  | 'extraRecords'
+  | 'clientRelease'
+  | 'dialAddresses'
 >
 
 /** Throws {@link ControlError} `ERR_CONTROL_CONFIG` for options that cannot work. */
@@ -86,6 +100,7 @@ export function checkOptions(options: CheckedOptions): void {
   checkNames(options)
   checkDns(options)
   checkRegions(options)
+  checkNotices(options.clientRelease, options.dialAddresses)
 }
 
 function checkNames({ baseDomain, serverUrl }: CheckedOptions): void {

@@ -5,6 +5,8 @@
 import type { RandomSource } from '@mesh/sansio'
 import type { PingRequest } from '@mesh/wire/control'
 import { randomHex } from './key-text.ts'
+import { toBase64 } from './base64.ts'
+import { encodeClientCall } from './client-call.ts'
 import { Deadlines } from './deadlines.ts'
 
 /** How long a node has to answer. */
@@ -19,6 +21,18 @@ export interface PingOutcome {
   readonly id: string
   /** Milliseconds until the answer, or `undefined` when none came in time. */
   readonly roundTrip: number | undefined
+  /** What a client answered to a request; nothing else has any. */
+  readonly answer?: Uint8Array
+}
+
+/** A question. */
+export interface PingQuestion {
+  /** Which way it is asked. */
+  readonly kind: PingKind
+  /** By `c2n`: the HTTP/1.1 request to the client's own handlers; `GET /echo` when left out. */
+  readonly payload?: Uint8Array
+  /** How long the node has, milliseconds; {@link PING_TIMEOUT} when left out. */
+  readonly timeout?: number
 }
 
 interface Asked {
@@ -27,8 +41,8 @@ interface Asked {
   readonly at: number
 }
 
-/** `GET /echo` to the client's own handlers. */
-const ECHO = 'R0VUIC9lY2hvIEhUVFAvMS4xDQpIb3N0OiB1bnVzZWQNCg0K'
+/** What every client answers. */
+const ECHO = encodeClientCall({ path: '/echo' })
 
 /** Keeps what was asked until it is answered or given up. */
 export class Pings {
@@ -45,24 +59,30 @@ export class Pings {
   /** Notes a new question. Returns its id and what the client is to be told. */
   ask(
     machineKey: string,
-    kind: PingKind,
+    { kind, payload = ECHO, timeout = PING_TIMEOUT }: PingQuestion,
     now: number,
   ): { readonly id: string; readonly request: PingRequest } {
     const id = randomHex(this.#random, 16)
     this.#asked.set(id, { kind, machineKey, at: now })
-    this.#deadlines.set(id, now + PING_TIMEOUT)
+    this.#deadlines.set(id, now + timeout)
     if (kind === 'head') return { id, request: { URL: `${this.#serverUrl}/machine/ping-response?id=${id}` } }
     // The host does not matter inside Noise, but clients insist on https.
     const URL = `https://${this.#serverUrl.replace(/^https?:\/\//, '')}/machine/c2n/${id}`
-    return { id, request: { URL, URLIsNoise: true, Types: 'c2n', Payload: ECHO } }
+    return { id, request: { URL, URLIsNoise: true, Types: 'c2n', Payload: toBase64(payload) } }
   }
 
   /** Takes an answer; a c2n answer comes with the machine that Noise proved. Returns nothing for one nobody asked for. */
-  answer(id: string, kind: PingKind, machineKey: string | undefined, now: number): PingOutcome | undefined {
+  answer(
+    id: string,
+    kind: PingKind,
+    machineKey: string | undefined,
+    now: number,
+    answer?: Uint8Array,
+  ): PingOutcome | undefined {
     const asked = this.#asked.get(id)
     if (asked?.kind !== kind || (kind === 'c2n' && asked.machineKey !== machineKey)) return undefined
     this.#forget(id)
-    return { id, roundTrip: now - asked.at }
+    return { id, roundTrip: now - asked.at, ...(answer ? { answer } : {}) }
   }
 
   /** Returns the questions whose time is over. */

@@ -5,6 +5,7 @@
 
 import { MAX_EXPIRY_WAIT } from './coordinator-limits.ts'
 import { Deadlines } from './deadlines.ts'
+import { EXPIRY_WARNING } from './display-messages.ts'
 import { isExpired } from './node-view.ts'
 import type { NodeRecord } from './records.ts'
 
@@ -62,6 +63,11 @@ export class Presence {
     return connectedTo !== undefined && connectedTo !== this.#options.server && this.#servers.has(connectedTo)
   }
 
+  /** Tells whether the end of a node's login is so near, or past, that it looks different for that. */
+  isAtHand({ expiresAt }: NodeRecord): boolean {
+    return expiresAt !== undefined && expiresAt - this.#options.wallClock() <= EXPIRY_WARNING
+  }
+
   /** Sets what is due for a node as it stands now. */
   look(node: NodeRecord, now: number): void {
     this.#lookAtStream(node, now)
@@ -111,7 +117,10 @@ export class Presence {
 
   #lookAtExpiry(node: NodeRecord, now: number): void {
     const wall = this.#options.wallClock()
-    if (node.expiresAt === undefined || isExpired(node, wall)) this.#expiring.delete(node.id)
-    else this.#expiring.set(node.id, now + Math.min(node.expiresAt - wall, MAX_EXPIRY_WAIT))
+    if (node.expiresAt === undefined || isExpired(node, wall)) return this.#expiring.delete(node.id)
+    // First the moment in which its person is told, then the end itself.
+    const left = node.expiresAt - wall
+    const wait = left > EXPIRY_WARNING ? left - EXPIRY_WARNING : left
+    this.#expiring.set(node.id, now + Math.min(wait, MAX_EXPIRY_WAIT))
   }
 }

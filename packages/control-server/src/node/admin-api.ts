@@ -69,7 +69,7 @@ export interface AdminApiOptions {
   readonly coordinator: Coordinator
   /** Does a command of somebody in a transaction that begins with `before`; when that throws, nothing is done. */
   readonly admin: (command: AdminCommand, actor: Actor, before: () => void) => Promise<AdminResult>
-  readonly ask: AdminSeat['ask']
+  readonly ask: (question: AdminQuestion, actor: Actor) => Promise<AdminAnswer>
 }
 
 /** Thrown by a command whose key ended before its turn came. */
@@ -105,7 +105,11 @@ async function serve(
     if (!coordinator.apiKeys.find(text)) throw new Unauthorized()
   }
   const actor: Actor = { kind: 'api-key', name: key.prefix }
-  await serveAdmin({ admin: (command) => admin(command, actor, before), ask }, request, response)
+  const seat: AdminSeat = {
+    admin: (command) => admin(command, actor, before),
+    ask: (question) => ask(question, actor),
+  }
+  await serveAdmin(seat, request, response)
 }
 
 /** Returns a body, or `undefined` when it is too long or breaks off. */

@@ -2,6 +2,7 @@
 // to be asked. As data, like commands.
 
 import type { AuditEntry, AuditQuery } from '../audit.ts'
+import type { ClientAnswer, ClientCall } from '../client-call.ts'
 import type { PingKind } from '../pings.ts'
 
 /** The most entries of the audit log in one answer. */
@@ -29,8 +30,16 @@ export interface AuditCommand {
   readonly limit?: number
 }
 
+/** Has a node's client do a request of its own handlers. */
+export interface CallCommand extends ClientCall {
+  /** Says that it is this question. */
+  readonly verb: 'nodes c2n'
+  /** The node's number, name or address. */
+  readonly node: string
+}
+
 /** A question. */
-export type AdminQuestion = PingCommand | AuditCommand
+export type AdminQuestion = PingCommand | AuditCommand | CallCommand
 
 /** How a ping ended, as JSON. */
 export interface PingJson {
@@ -44,7 +53,11 @@ export interface AuditJson extends Omit<AuditEntry, 'at'> {
   readonly time: string
 }
 
+/** What a client answered, as JSON; `null` when it did not in time. */
+export type CallJson = (Omit<ClientAnswer, 'body'> & { readonly body: string }) | null
+
 interface Answers {
+  'nodes c2n': CallJson
   'nodes ping': PingJson
   'audit list': readonly AuditJson[]
 }
@@ -56,6 +69,8 @@ export type AdminAnswer<Q extends AdminQuestion = AdminQuestion> = Answers[Q['ve
 export interface Questioned {
   /** Asks a node whether it is there; resolves with milliseconds, or nothing when it did not answer. */
   ping(node: string, kind: PingKind): Promise<number | undefined>
+  /** Has its client do a request; resolves with nothing when it did not answer. */
+  call(node: string, call: ClientCall): Promise<ClientAnswer | undefined>
   /** Returns entries of the audit log. */
   audit(query: AuditQuery): Promise<readonly AuditEntry[]>
 }
@@ -72,6 +87,16 @@ async function answer(control: Questioned, question: AdminQuestion): Promise<Adm
   switch (question.verb) {
     case 'nodes ping':
       return { roundTrip: (await control.ping(question.node, question.kind)) ?? null }
+    case 'nodes c2n': {
+      const { node, method, path, body } = question
+      const call = {
+        path,
+        ...(method === undefined ? {} : { method }),
+        ...(body === undefined ? {} : { body }),
+      }
+      const answered = await control.call(node, call)
+      return answered ? { ...answered, body: Buffer.from(answered.body).toString('utf8') } : null
+    }
     case 'audit list': {
       const { since, limit = USUAL_ENTRIES } = question
       const most = Math.min(limit, MAX_ENTRIES)
@@ -96,6 +121,12 @@ const QUESTIONS: ReadonlyMap<string, (fields: Fields) => boolean> = new Map([
     'nodes ping',
     (fields: Fields) =>
       typeof fields.get('node') === 'string' && ['head', 'c2n'].includes(fields.get('kind') as string),
+  ],
+  [
+    'nodes c2n',
+    (fields: Fields) =>
+      ['node', 'path'].every((name) => typeof fields.get(name) === 'string') &&
+      ['method', 'body'].every((name) => ['string', 'undefined'].includes(typeof fields.get(name))),
   ],
   [
     'audit list',

@@ -22,6 +22,8 @@ export type {
   AdminQuestion,
   AuditCommand,
   AuditJson,
+  CallCommand,
+  CallJson,
   PingCommand,
   PingJson,
 } from './admin-question.ts'

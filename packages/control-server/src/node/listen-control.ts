@@ -10,9 +10,11 @@ import type { Crypto } from '@mesh/noise'
 import { nodeCrypto } from '@mesh/noise/node'
 import { systemClock, systemRandom } from '@mesh/sansio/node'
 import type { Actor } from '../audit.ts'
+import type { ClientAnswer, ClientCall } from '../client-call.ts'
+import { CLIENT_CALL_TIMEOUT, decodeClientAnswer, encodeClientCall } from '../client-call.ts'
 import { Coordinator } from '../coordinator.ts'
 import type { CoordinatorOptions } from '../options.ts'
-import type { PingKind, PingOutcome } from '../pings.ts'
+import type { PingKind, PingOutcome, PingQuestion } from '../pings.ts'
 import type { Store } from '../store.ts'
 import type { AdminResult } from './admin-answers.ts'
 import { adminApi } from './admin-api.ts'
@@ -94,7 +96,7 @@ export interface ControlListener {
    */
   admin<C extends AdminCommand>(command: C, actor?: Actor): Promise<AdminResult<C>>
   /** Answers an administrator's question. Rejects with `ControlError`. */
-  ask<Q extends AdminQuestion>(question: Q): Promise<AdminAnswer<Q>>
+  ask<Q extends AdminQuestion>(question: Q, actor?: Actor): Promise<AdminAnswer<Q>>
   /**
    * Asks a node whether it is there. Resolves with the milliseconds it took, or `undefined` when it did not answer in
    * time. Rejects with `ControlError` when it is unknown or not connected.
@@ -102,6 +104,11 @@ export interface ControlListener {
    * @param node - Its number, name or address.
    */
   ping(node: string, kind: PingKind): Promise<number | undefined>
+  /**
+   * Has a node's client do a request of its own handlers. Resolves with `undefined` when no answer came in time, or none
+   * that can be read. Rejects with `ControlError` when the node is unknown or not connected.
+   */
+  call(node: string, call: ClientCall, actor?: Actor): Promise<ClientAnswer | undefined>
   /** Tells whether a relay should serve this node key: that of a node whose login has not expired. */
   admits(nodeKey: string): boolean
   /** Takes a renewed certificate; connections there are go on. Throws when it was started without one. */
@@ -180,17 +187,28 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
       wake()
     }
   }
-  const ping: ControlListener['ping'] = async (node, kind) => {
-    const id = coordinator.ping(nodeNamed(coordinator, node).node.id, kind, now())
-    const { roundTrip } = await new Promise<PingOutcome>((resolve) => {
+  const inquire = async (node: string, question: PingQuestion): Promise<PingOutcome> => {
+    const id = coordinator.ping(nodeNamed(coordinator, node).node.id, question, now())
+    const outcome = await new Promise<PingOutcome>((resolve) => {
       waiting.set(id, resolve)
       wake()
     })
     waiting.delete(id)
-    return roundTrip
+    return outcome
   }
-  const ask: ControlListener['ask'] = (question) =>
-    answerQuestion({ ping, audit: (query) => store.audit(query) }, question)
+  const ping: ControlListener['ping'] = async (node, kind) => (await inquire(node, { kind })).roundTrip
+  const call: ControlListener['call'] = async (node, what, actor = CLI) => {
+    const payload = encodeClientCall(what)
+    const { id } = nodeNamed(coordinator, node).node
+    await steward.queue.run(() => coordinator.noteCall(id, what, actor))
+    const { answer } = await inquire(node, { kind: 'c2n', payload, timeout: CLIENT_CALL_TIMEOUT })
+    return answer && decodeClientAnswer(answer)
+  }
+  const ask: ControlListener['ask'] = (question, actor) =>
+    answerQuestion(
+      { ping, call: (node, what) => call(node, what, actor), audit: (query) => store.audit(query) },
+      question,
+    )
   const api = adminApi({ coordinator, admin, ask })
   const routes = outerRoutes({ coordinator, publicKey: publicKeyOf(privateKey), onPong: takeHead })
   server.on('request', (request, response) => {
@@ -205,6 +223,7 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
     admin: (command, actor) => admin(command, actor),
     ask,
     ping,
+    call,
     admits: (nodeKey) => coordinator.admits(nodeKey),
     renewCertificate(certificate) {
       if (!secure) throw new TypeError('the server speaks no TLS')

@@ -138,9 +138,9 @@ export class MachineSessions {
     },
   )
 
-  #takePong({ connection, exchange }: MachineRequest, id: string): void {
+  #takePong({ connection, exchange, body }: MachineRequest, id: string): void {
     const { coordinator, now, wake } = this.#options
-    const expected = coordinator.handlePong(id, 'c2n', connection.machineKey, now())
+    const expected = coordinator.handlePong(id, 'c2n', connection.machineKey, now(), body)
     if (expected) exchange.sendJson({})
     else exchange.sendText(404, 'nobody asked')
     wake()

@@ -5,6 +5,7 @@ import { generatePrivateKey, formatMachineKey, publicKeyOf } from '@mesh/keys'
 import { controlInitiate } from '@mesh/noise'
 import { nodeCrypto } from '@mesh/noise/node'
 import { systemRandom } from '@mesh/sansio/node'
+import type { MapResponse } from '@mesh/wire/control'
 import { encodeInitiation } from '@mesh/wire/control'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { MemoryStore, relayMap, type Writes } from '../../src/index.ts'
@@ -363,6 +364,30 @@ test('control 58: a node that is asked answers by a HEAD, or through Noise, and 
   expect(await inside.pong).toBeGreaterThanOrEqual(0)
   const lost = await asked('head')
   expect(await lost.pong).toBeUndefined()
+})
+
+test("a node's client does a request of its own handlers, only it can answer, and the log says who asked", async () => {
+  const { machine, session } = await joined()
+  const thief = await joined()
+  const ask = { verb: 'nodes c2n', node: '1', path: '/debug/health?x=1' } as const
+  await expect(control.ask({ ...ask, path: 'x' })).rejects.toMatchObject({ code: 'ERR_CONTROL_CALL' })
+  const stream = machine.stream(session)
+  await until(() => stream.messages.length === 1, 'the snapshot')
+  const answer = control.ask(ask)
+  const question = (): MapResponse['PingRequest'] => stream.messages.at(-1)?.PingRequest
+  await until(() => question() !== undefined, 'the question')
+  const request = Buffer.from(question()?.Payload ?? '', 'base64').toString()
+  expect(request).toMatch(/^GET \/debug\/health\?x=1 HTTP\/1\.1\r\n/)
+  const { pathname } = new URL(question()?.URL ?? '')
+  const forged = 'HTTP/1.1 200 OK\r\n\r\nall is well'
+  expect((await post(thief.session, pathname, forged)).status).toBe(404)
+  await post(session, pathname, 'HTTP/1.1 418 No\r\nX-Y: z\r\n\r\nill')
+  expect(await answer).toEqual({ status: 418, headers: { 'x-y': 'z' }, body: 'ill' })
+  expect((await control.ask({ verb: 'audit list', limit: 1 }))[0]).toMatchObject({
+    actor: { kind: 'cli' },
+    action: 'call',
+    after: { method: 'GET', path: '/debug/health?x=1' },
+  })
 })
 
 test('a relay that asks is told to serve the nodes of the network whose login holds, and nobody else', async () => {
