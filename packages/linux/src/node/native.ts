@@ -323,8 +323,9 @@ function bindLibc({ DynamicLibrary, getInt32 }: Ffi): LinuxCalls {
   })
   const close = libc.getFunction('close', { return: 'i32', arguments: ['i32'] })
   const errnoLocation = libc.getFunction('__errno_location', { return: 'pointer', arguments: [] })
-  // errno belongs to the thread and is read straight after the call, before anything else can set it.
-  const checked = (result: number): number => (result < 0 ? -getInt32(errnoLocation(), 0) : result)
+  // errno belongs to the thread, as this binding does, and is read straight after the call, before anything else can set it.
+  const errno = errnoLocation()
+  const checked = (result: number): number => (result < 0 ? -getInt32(errno, 0) : result)
   return {
     open: (path, offset, flags) => checked(open(addressOf(path, offset, 1), flags)),
     ioctl: (fd, request, argument, offset, length) =>

@@ -14,7 +14,8 @@ import { type DatagramBatch, type PacketBatch, PacketBuffer, type PeerId, packet
 import type { PlanePeer } from '../plane-peer.ts'
 import { type AeadBackend, loadWasmAead, type WasmAead } from '../wasm/index.ts'
 import { type Coalescer, MAX_PIECES } from './coalescer.ts'
-import { CORE_PACKET_BYTES, PlaneCore, type PlaneCoreOutputs } from './plane-core.ts'
+import { CORE_PACKET_BYTES, PlaneCore } from './plane-core.ts'
+import type { PlaneCoreOutputs } from './plane-outputs.ts'
 import type { Trains } from './trains.ts'
 import { VIRTIO_LENGTH } from './virtio-header.ts'
 

@@ -262,7 +262,7 @@ export class LinuxDataPlane implements DataPlane {
     return this.#endpoints.endpointOf(source)
   }
 
-  /** Packets lost outside the seat's own reasons: not sent, not taken by the host, too many for the control thread. */
+  /** Packets lost outside the seat's own reasons: not sent, not taken by the host, too many for one thread to hand to another. */
   get losses(): { readonly sendErrors: number; readonly hostDrops: number; readonly overflow: number } {
     const sums = { sendErrors: 0, hostDrops: 0, overflow: 0 }
     for (const { sendErrors, hostDrops, overflow } of this.#reports.values()) {
@@ -270,6 +270,7 @@ export class LinuxDataPlane implements DataPlane {
       sums.hostDrops += hostDrops
       sums.overflow += overflow
     }
+    for (const { overflow } of this.#lanes) sums.overflow += overflow
     return sums
   }
 

@@ -3,9 +3,15 @@ import { Worker } from 'node:worker_threads'
 import { O_CLOEXEC, O_NONBLOCK } from '@mesh/linux'
 import { Arena, describeErrno, linuxCalls } from '@mesh/linux/node'
 import {
+  bytesOf,
+  cargoOf,
+  MAX_CARGO_BYTES,
+  MAX_CARGOES,
   type PlaneCommand,
   type PlaneNews,
   type PlaneStart,
+  SHARED_CARGO_BYTES,
+  SHARED_CARGOES,
   SHARED_MESSAGES,
   SHARED_REPORTS,
   SHARED_WORDS,
@@ -43,6 +49,8 @@ export class PlaneLane {
   readonly #shared = new SharedArrayBuffer(SHARED_WORDS * 4)
   readonly #words = new Int32Array(this.#shared)
   #worker: Worker | undefined
+  /** Packets that were too many for the thread. */
+  overflow = 0
 
   /** @throws Error in one sentence when there is no file descriptor left. */
   constructor(index: number, takes: PlaneStart['takes'], listener: LaneListener) {
@@ -62,8 +70,7 @@ export class PlaneLane {
   start(start: Omit<PlaneStart, 'wakeUp' | 'shared' | 'takes' | 'lane'>): void {
     const { takes, wakeUp, index: lane } = this
     const workerData: PlaneStart = { ...start, wakeUp, shared: this.#shared, takes, lane }
-    Atomics.store(this.#words, SHARED_MESSAGES, 0)
-    Atomics.store(this.#words, SHARED_REPORTS, 0)
+    this.#words.fill(0)
     const worker = new Worker(WORKER, { workerData, name: `packets ${lane}`, resourceLimits: HEAP })
     this.#worker = worker
     let reason = 'it ended by itself'
@@ -84,11 +91,27 @@ export class PlaneLane {
   /** Says something to the thread, if it runs. */
   post(command: PlaneCommand): void {
     const worker = this.#worker
-    if (worker === undefined) return
+    if (worker === undefined || !this.#takesOn(command)) return
     worker.postMessage(command, [])
     Atomics.add(this.#words, SHARED_MESSAGES, 1)
     this.#arena.bytes[0] = 1
     this.#calls.write(this.wakeUp, this.#arena, 0, 8)
+  }
+
+  /** Books the packets of a command as under way; `false`, and they are lost, when there are too many already. */
+  #takesOn(command: PlaneCommand): boolean {
+    const cargo = cargoOf(command)
+    if (cargo.length === 0) return true
+    const words = this.#words
+    const bytes = bytesOf(cargo)
+    const room = Atomics.load(words, SHARED_CARGO_BYTES) + bytes <= MAX_CARGO_BYTES
+    if (!room || Atomics.load(words, SHARED_CARGOES) >= MAX_CARGOES) {
+      this.overflow += cargo.length
+      return false
+    }
+    Atomics.add(words, SHARED_CARGOES, 1)
+    Atomics.add(words, SHARED_CARGO_BYTES, bytes)
+    return true
   }
 
   /** A report was heard: another may come. */

@@ -62,6 +62,9 @@ export interface PlaneStart {
 /** Shared words: how many messages were posted to the packet thread; how many reports wait for the control thread. */
 export const SHARED_MESSAGES = 0
 export const SHARED_REPORTS = 1
+/** Shared words: messages with packets that were posted to the packet thread and wait for it, and their bytes. */
+export const SHARED_CARGOES = 2
+export const SHARED_CARGO_BYTES = 3
 export const SHARED_WORDS = 16
 
 /**
@@ -69,6 +72,13 @@ export const SHARED_WORDS = 16
  * packets that come meanwhile are dropped and counted, all else is said later.
  */
 export const MAX_REPORTS = 64
+
+/**
+ * Messages with packets, and bytes in them, that may wait for a packet thread: peers and programs choose how much of this
+ * there is. What is more is dropped and counted; settings are never.
+ */
+export const MAX_CARGOES = 4_096
+export const MAX_CARGO_BYTES = 4 * 1024 * 1024
 
 /** Sources of datagrams that the control thread handed over begin here; below are the packet thread's own. */
 export const FOREIGN_SOURCE = 0x4000_0000
@@ -125,6 +135,19 @@ export type PlaneCommand =
   /** Something for the packet filter. */
   | { readonly kind: 'judge'; readonly message: unknown }
   | { readonly kind: 'stop' }
+
+/** Returns the packets that a command carries; a setting carries none. */
+export function cargoOf(command: PlaneCommand): readonly Uint8Array[] {
+  if (command.kind === 'datagrams') return command.datagrams
+  return command.kind === 'packets' || command.kind === 'to-host' ? command.packets : NO_CARGO
+}
+
+const NO_CARGO: readonly Uint8Array[] = []
+
+/** Returns how many bytes they have. */
+export function bytesOf(cargo: readonly Uint8Array[]): number {
+  return cargo.reduce((sum, { length }) => sum + length, 0)
+}
 
 /** What happened with a peer since the last report, and its sums. */
 export interface PeerNews {

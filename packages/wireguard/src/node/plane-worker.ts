@@ -5,7 +5,16 @@ import type { PacketJudge } from '../linux/packet-judge.ts'
 import { CORE_PACKET_BYTES } from '../linux/plane-core.ts'
 import { loadWasmAead } from '../wasm/index.ts'
 import { borrowedOpenSsl, chooseAead } from './openssl-aead.ts'
-import { type PlaneCommand, type PlaneNews, type PlaneStart, SHARED_MESSAGES } from './plane-messages.ts'
+import {
+  bytesOf,
+  cargoOf,
+  type PlaneCommand,
+  type PlaneNews,
+  type PlaneStart,
+  SHARED_CARGO_BYTES,
+  SHARED_CARGOES,
+  SHARED_MESSAGES,
+} from './plane-messages.ts'
 import { PlaneThread, THREAD_SCRATCH } from './plane-thread.ts'
 
 /** Keys a thread holds: two for each of three sessions of a peer. */
@@ -47,18 +56,22 @@ function loop(thread: PlaneThread, port: Port, { shared, clock }: PlaneStart): v
     const posted = Atomics.load(words, SHARED_MESSAGES)
     if (posted !== seen) {
       seen = posted
-      takeMessages(thread, port, now)
+      takeMessages(thread, port, words, now)
       if (thread.stopped) return
     }
     if (!thread.step(now())) thread.sleep(now())
   }
 }
 
-function takeMessages(thread: PlaneThread, port: Port, now: () => number): void {
+function takeMessages(thread: PlaneThread, port: Port, words: Int32Array, now: () => number): void {
   for (;;) {
     const received: { message: PlaneCommand } | undefined = receiveMessageOnPort(port)
     if (received === undefined) return
     thread.perform(received.message, now())
+    const cargo = cargoOf(received.message)
+    if (cargo.length === 0) continue
+    Atomics.sub(words, SHARED_CARGOES, 1)
+    Atomics.sub(words, SHARED_CARGO_BYTES, bytesOf(cargo))
   }
 }
 

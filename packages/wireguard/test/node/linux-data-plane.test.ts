@@ -6,7 +6,8 @@ import { once } from 'node:events'
 import { BroadcastChannel } from 'node:worker_threads'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test as anyTest } from 'vitest'
-import type { DataPlaneOutputs } from '../../src/data-plane.ts'
+import type { DataPlaneCounters, DataPlaneOutputs } from '../../src/data-plane.ts'
+import { PacketBuffer } from '../../src/packet-batch.ts'
 import {
   LinuxDataPlane,
   type LinuxDataPlaneEvent,
@@ -193,6 +194,36 @@ test('a send that fails on the packet thread is told to who listens to the socke
   expect(troubles).toEqual([{ code: 'EACCES', to: nowhere }])
   expect(plane.losses.sendErrors).toBe(1)
 })
+
+test('what waits for a thread that is held up is bounded: packets beyond are dropped and counted, settings never', async () => {
+  const judge = { module: new URL('programs/rule-judge.ts', import.meta.url).href, options: undefined }
+  const { plane, events } = openPlane({ judge })
+  await events.until(1, 'ready')
+  const held = new SharedArrayBuffer(4)
+  plane.tellJudge(held, 'hold')
+  const packets = new PacketBuffer(8, 8_192)
+  for (let i = 0; i < 8; i += 1) packets.push(new Uint8Array(1_000))
+  // 1,000 batches are 8 MB, of which half may wait.
+  for (let i = 0; i < 1_000; i += 1) plane.fromOverlay(packets)
+  const lost = plane.losses.overflow
+  expect(lost).toBeGreaterThan(8_000 - (4 * 1024 * 1024) / 1_000 - 8)
+  expect(lost).toBeLessThan(8_000 - (4 * 1024 * 1024) / 1_000 + 8)
+  plane.setRoutes([{ peer: 1, routes: [], allowedIps: [] }])
+  Atomics.store(new Int32Array(held), 0, 1)
+  Atomics.notify(new Int32Array(held), 0)
+  // Packets of zeros are no IP: that they were taken shows in the counters.
+  const taken = 8_000 - lost
+  await expect.poll(() => nudged(plane).drops['not-ip']).toBe(taken)
+  plane.fromOverlay(packets)
+  await expect.poll(() => nudged(plane).drops['not-ip']).toBe(taken + 8)
+  expect(plane.losses.overflow).toBe(lost)
+})
+
+/** Counters come with a report, and a peer without a session makes the thread write one. */
+function nudged(plane: LinuxDataPlane): DataPlaneCounters {
+  plane.sendKeepalive(1)
+  return plane.counters()
+}
 
 test('where there is no file descriptor for it, it says so and gives back what it had', () => {
   const program = fileURLToPath(new URL('programs/few-files.ts', import.meta.url))

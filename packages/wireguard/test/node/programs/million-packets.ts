@@ -2,7 +2,8 @@
 // it says how many bytes of heap were allocated meanwhile, and by how many packets. `million-packets wasm|raw|evp`, by which crypto.
 import v8 from 'node:v8'
 import { parsePrefix } from '@mesh/wire/ip'
-import { PlaneCore, CORE_PACKET_BYTES, type PlaneCoreOutputs } from '../../../src/linux/plane-core.ts'
+import { CORE_PACKET_BYTES, PlaneCore } from '../../../src/linux/plane-core.ts'
+import type { PlaneCoreOutputs } from '../../../src/linux/plane-outputs.ts'
 import { borrowedOpenSsl, chooseAead, OPENSSL_SCRATCH } from '../../../src/node/openssl-aead.ts'
 import { loadWasmAead } from '../../../src/wasm/index.ts'
 import { tcpPacket } from '../../linux/packets.ts'

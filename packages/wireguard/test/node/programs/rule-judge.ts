@@ -1,4 +1,4 @@
-// A judge for a test: it falls over when told to, and tells the rules it knows when asked.
+// A judge for a test: it falls over when told to, holds the thread while a word says so, and tells the rules it knows when asked.
 import { BroadcastChannel } from 'node:worker_threads'
 import { ACCEPT, type PacketJudge } from '../../../src/node/index.ts'
 
@@ -10,7 +10,8 @@ export function createJudge(): PacketJudge {
     toOverlay: () => ACCEPT,
     handleMessage: (message) => {
       if (message === 'fall') throw new Error('fell over')
-      if (message === 'tell') tell(rules)
+      if (message instanceof SharedArrayBuffer) Atomics.wait(new Int32Array(message), 0, 0)
+      else if (message === 'tell') tell(rules)
       else rules.push(message)
     },
   }
