@@ -2,13 +2,13 @@
 // it is, and what came of trying. Causes are ranked by how sure they are, remedies by how much they help.
 import { type Endpoint, formatAddress } from '@mesh/wire/ip'
 import type { LocalEndpoint } from './endpoints.ts'
-import { ENDPOINT_TYPE } from './endpoints.ts'
-import { formatHop } from './hop.ts'
+import type { UdpLifetime } from './lifetime-probe.ts'
 import type { Ledger, LedgerEntry } from './ledger.ts'
 import type { NetcheckReport } from './netcheck-report.ts'
 import type { PeerPath } from './output.ts'
 import type { PeerId } from './peer-config.ts'
 import { isPublic } from './probe-rules.ts'
+import { REMEDIES, remediesFor } from './remedies.ts'
 
 /** Why a path is as it is. */
 export type PathCauseCode =
@@ -24,6 +24,10 @@ export type PathCauseCode =
   | 'our-nat-varies'
   | 'their-nat-varies'
   | 'still-looking'
+  /** Beside the first cause: what else keeps the path from becoming direct, or was tried in vain. */
+  | 'mapping-unknown'
+  | 'ports-searched'
+  | 'peer-relay-silent'
 
 /** What would make a path direct. */
 export type PathRemedyCode =
@@ -33,6 +37,8 @@ export type PathRemedyCode =
   | 'port-mapping-there'
   | 'ipv6-on-both'
   | 'same-network'
+  | 'peer-relay'
+  | 'second-stun-server'
   | 'renew-key'
   | 'send-something'
   | 'start-peer'
@@ -62,6 +68,8 @@ export interface PathExplanation {
   readonly causes: readonly PathCause[]
   /** What would help, the most useful first; none for a direct path. */
   readonly remedies: readonly PathRemedy[]
+  /** How long a path to the peer lives while nobody uses it, where that has been found out. */
+  readonly lifetime?: UdpLifetime
   /** What was tried and seen, longest ago first. */
   readonly ledger: readonly LedgerEntry[]
 }
@@ -81,26 +89,14 @@ export interface PathFacts {
   /** Where we say we are. */
   readonly ours: readonly LocalEndpoint[]
   readonly report: NetcheckReport | undefined
+  /** How many peer relays may be used toward the peer. */
+  readonly peerRelays: number
+  readonly lifetime: UdpLifetime | undefined
   readonly ledger: Ledger
 }
 
 /** A pair that can be direct mostly is within this time; before, there is no verdict. */
 export const VERDICT_AFTER = 5_000
-
-const REMEDIES: Readonly<Record<PathRemedyCode, string>> = {
-  'allow-udp-here': 'Let UDP out of this network, at least to ports 3478 and 41641.',
-  'allow-udp-there': "Let UDP out of the peer's network, at least to ports 3478 and 41641.",
-  'port-mapping-here':
-    'Turn on UPnP, NAT-PMP or PCP at the router here, or forward a fixed UDP port by hand.',
-  'port-mapping-there':
-    "Turn on UPnP, NAT-PMP or PCP at the peer's router, or forward a fixed UDP port by hand.",
-  'ipv6-on-both': 'Give both sides IPv6: there is no NAT to get through.',
-  'same-network':
-    'Let the two local networks reach each other, or turn on hairpin translation at the router.',
-  'renew-key': "Renew the peer's key.",
-  'send-something': 'Send something, or ping the peer: nobody looks for a path that is not used.',
-  'start-peer': 'See that the peer is running and connected to its relay.',
-}
 
 /** Returns the verdict. */
 export function explain(facts: PathFacts, now: number): PathExplanation {
@@ -111,19 +107,9 @@ export function explain(facts: PathFacts, now: number): PathExplanation {
     path: facts.path,
     causes,
     remedies: remedies.map((code) => ({ code, text: REMEDIES[code] })),
+    ...(facts.lifetime === undefined ? {} : { lifetime: facts.lifetime }),
     ledger: facts.ledger.entries,
   }
-}
-
-/** Returns a verdict as text for people, without a line end at the last line. */
-export function formatExplanation({ path, causes, remedies, ledger }: PathExplanation, now: number): string {
-  return [
-    `Path: ${formatPath(path)}`,
-    'Why:',
-    ...causes.map(({ certainty, text }) => `  - ${text}${certainty === 'certain' ? '' : ` (${certainty})`}`),
-    ...(remedies.length === 0 ? [] : ['What would help:', ...remedies.map(({ text }) => `  - ${text}`)]),
-    ...(ledger.length === 0 ? [] : ['Seen:', ...ledger.map((entry) => `  - ${formatEntry(entry, now)}`)]),
-  ].join('\n')
 }
 
 function causesOf(facts: PathFacts, now: number): PathCause[] {
@@ -156,8 +142,26 @@ function obstacles(facts: PathFacts): PathCause[] {
   }
   const outside = new Set(ours.map((endpoint) => formatAddress(endpoint.address)))
   const isSameNat = theirs.some((endpoint) => outside.has(formatAddress(endpoint.address)))
-  return [...(isSameNat ? [SAME_NAT] : []), ...natCauses(facts)]
+  return [...(isSameNat ? [SAME_NAT] : []), ...natCauses(facts), ...inVain(facts)]
 }
+
+/** What has been tried beside pings, and what could not be. */
+function inVain({ path, report, peerRelays, ledger, tryingSince = 0 }: PathFacts): PathCause[] {
+  const causes: PathCause[] = []
+  const searched = (['ports-searched', 'doors-opened'] as const).some((event) =>
+    ledger.has(event, 'udp', tryingSince),
+  )
+  if (searched)
+    causes.push(certain('ports-searched', 'The port of a NAT was searched for, and has not been found yet.'))
+  if (report !== undefined && report.mappingVariesByDestIp === undefined)
+    causes.push({ code: 'mapping-unknown', certainty: 'possible', text: MAPPING_UNKNOWN })
+  if (peerRelays > 0 && path.kind !== 'peer-relay')
+    causes.push(likely('peer-relay-silent', 'A peer relay may be used, but no tunnel on it has carried yet.'))
+  return causes
+}
+
+const MAPPING_UNKNOWN =
+  'Our NAT may give each destination another port: with one STUN server, and no answer of a peer, nobody can tell.'
 
 const NO_PUBLIC = likely(
   'their-udp-blocked',
@@ -184,54 +188,6 @@ function natCauses({ report, ledger, tryingSince = 0 }: PathFacts): PathCause[] 
     ? "The peer's pings arrive, but our answers do not: a firewall stands on its side."
     : `Most likely ${theirsVaries}, and ours lets in by port; or a firewall keeps UDP between strangers out.`
   return [likely(wasPinged ? 'their-udp-blocked' : 'their-nat-varies', text)]
-}
-
-function remediesFor(code: PathCauseCode, { ours, report }: PathFacts): PathRemedy['code'][] {
-  const isMapped = ours.some((local) => local.type === ENDPOINT_TYPE.portmapped)
-  const ipv6: PathRemedyCode[] = report?.ipv6 === true ? [] : ['ipv6-on-both']
-  switch (code) {
-    case 'direct':
-    case 'still-looking':
-      return []
-    case 'expired':
-      return ['renew-key']
-    case 'no-disco-key':
-    case 'peer-silent':
-      return ['start-peer']
-    case 'not-tried':
-      return ['send-something']
-    case 'our-udp-blocked':
-      return ['allow-udp-here']
-    case 'their-udp-blocked':
-      return ['allow-udp-there']
-    case 'no-common-family':
-      return ['ipv6-on-both']
-    case 'same-nat':
-      return ['same-network']
-    case 'our-nat-varies':
-      return [...(isMapped ? [] : (['port-mapping-here'] as const)), 'port-mapping-there', ...ipv6]
-    case 'their-nat-varies':
-      return ['port-mapping-there', ...(isMapped ? [] : (['port-mapping-here'] as const)), ...ipv6]
-  }
-}
-
-function formatPath(path: PeerPath): string {
-  switch (path.kind) {
-    case 'direct':
-      return `direct, ${formatHop(path.endpoint)}, ${path.latency.toFixed(1)} ms`
-    case 'peer-relay':
-      return `peer relay, ${formatHop(path.endpoint)}, ${path.latency.toFixed(1)} ms`
-    case 'relay':
-      return `relay region ${path.region}`
-    case 'none':
-      return 'none'
-  }
-}
-
-function formatEntry({ event, place, times, lastAt }: LedgerEntry, now: number): string {
-  const where = typeof place === 'number' ? `relay region ${place}` : formatHop(place)
-  const ago = `${((now - lastAt) / 1_000).toFixed(1)} s ago`
-  return `${event.replace('-', ' ')}, ${where}: ${times === 1 ? ago : `${times} times, last ${ago}`}`
 }
 
 function certain(code: PathCauseCode, text: string): PathCause {

@@ -8,13 +8,13 @@ export type { DatagramListener, DatagramSocket, SocketPorts, SocketTrouble } fro
 export { DROP_REASONS, type DropCounters, type DropReason } from './drops.ts'
 export { ENDPOINT_TYPE, type EndpointType, type LocalEndpoint } from './endpoints.ts'
 export {
-  formatExplanation,
   type PathCause,
   type PathCauseCode,
   type PathExplanation,
   type PathRemedy,
   type PathRemedyCode,
 } from './explain.ts'
+export { formatExplanation } from './explain-text.ts'
 export { formatHop, type Hop } from './hop.ts'
 export { formatIntroduction, type Introduction, parseIntroduction } from './introduction.ts'
 export type { LedgerEntry, LedgerEvent } from './ledger.ts'

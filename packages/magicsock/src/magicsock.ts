@@ -444,7 +444,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
   /** Returns why a peer has the path it has, and what would make it direct; `undefined` for one that is not known. */
   explainPath(peer: PeerId, now: number): PathExplanation | undefined {
     const known = this.#peers.get(peer)
-    return known && explainPeer(known, this.#relays, this.#surroundings, now)
+    return known && explainPeer(known, this.#relays, this.#surroundings, this.#otherWays.peerRelays, now)
   }
 
   /** Does what is due. */

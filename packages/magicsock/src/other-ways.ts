@@ -30,6 +30,11 @@ export class OtherWays {
     this.#tunnels.setServers([...peers].filter(({ config }) => config.servesAsRelay === true))
   }
 
+  /** How many peer relays there are, our own among them. */
+  get peerRelays(): number {
+    return this.#tunnels.size
+  }
+
   /** Says which peer relay this node is itself. */
   setGrantor(grantor: TunnelGrantor | undefined): void {
     this.#tunnels.setGrantor(grantor)

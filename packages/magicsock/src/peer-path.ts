@@ -22,6 +22,7 @@ export function explainPeer(
   peer: Peer,
   relays: Relays,
   { endpoints, report }: Surroundings,
+  peerRelays: number,
   now: number,
 ): PathExplanation {
   return explain(
@@ -35,6 +36,8 @@ export function explainPeer(
       candidates: Array.from(peer.candidates.values(), (candidate) => candidate.endpoint),
       ours: endpoints,
       report,
+      peerRelays: peer.config.understandsPeerRelays === false ? 0 : peerRelays,
+      lifetime: peer.status(now).lifetime,
       ledger: peer.ledger,
     },
     now,

@@ -34,6 +34,8 @@ function facts(changes: Partial<PathFacts>): PathFacts {
       { endpoint: at('192.168.1.5:41641'), type: ENDPOINT_TYPE.local },
     ],
     report: STUN_WORKED,
+    peerRelays: 0,
+    lifetime: undefined,
     ledger: new Ledger(),
     ...changes,
   }
@@ -65,6 +67,60 @@ describe('the verdict', () => {
     const verdict = explain(facts(changes), NOW)
     expect(verdict.causes[0]?.code).toBe(cause)
     expect(verdict.remedies[0]?.code).toBe(remedy)
+  })
+
+  test('where one STUN server alone has answered, that is said, and what would tell', () => {
+    const report: NetcheckReport = { ...STUN_WORKED, mappingVariesByDestIp: undefined }
+    const { causes, remedies } = explain(facts({ report }), NOW)
+    expect(causes.map(({ code }) => code)).toEqual(['their-nat-varies', 'mapping-unknown'])
+    expect(remedies.at(-1)?.code).toBe('second-stun-server')
+    expect(explain(facts({}), NOW).causes).toHaveLength(1)
+  })
+
+  test.each(['ports-searched', 'doors-opened'] as const)(
+    'a search for ports (%s) that found none is said',
+    (event) => {
+      const ledger = new Ledger()
+      ledger.note(event, at('203.0.113.2:0'), NOW)
+      const codes = explain(facts({ ledger }), NOW + 20_000).causes.map(({ code }) => code)
+      expect(codes).toEqual(['their-nat-varies', 'ports-searched'])
+      // One of an earlier try says nothing of this.
+      const later = explain(facts({ ledger, tryingSince: NOW + 1 }), NOW + 20_000)
+      expect(later.causes).toHaveLength(1)
+    },
+  )
+
+  test.each<[PathCauseCode, Partial<PathFacts>]>([
+    ['our-nat-varies', { report: VARIES }],
+    ['their-nat-varies', {}],
+    ['same-nat', { candidates: [at('203.0.113.1:9999')] }],
+    ['no-common-family', { candidates: [at('[2001:db8::2]:41641')] }],
+  ])('against %s a peer relay helps, unless there is one', (_cause, changes) => {
+    const codes = (more: Partial<PathFacts>): PathRemedyCode[] =>
+      explain(facts({ ...changes, ...more }), NOW).remedies.map(({ code }) => code)
+    expect(codes({})).toContain('peer-relay')
+    expect(codes({ peerRelays: 1 })).not.toContain('peer-relay')
+    const path = { kind: 'peer-relay', endpoint: at('192.0.2.9:7'), vni: 1, latency: 3 } as const
+    expect(codes({ path, peerRelays: 1 })).not.toContain('peer-relay')
+  })
+
+  test('a peer relay that there is, but that does not carry, is named', () => {
+    const codes = (more: Partial<PathFacts>): PathCauseCode[] =>
+      explain(facts({ peerRelays: 1, ...more }), NOW).causes.map(({ code }) => code)
+    expect(codes({})).toEqual(['their-nat-varies', 'peer-relay-silent'])
+    const path = { kind: 'peer-relay', endpoint: at('192.0.2.9:7'), vni: 1, latency: 3 } as const
+    expect(codes({ path })).toEqual(['their-nat-varies'])
+  })
+
+  test.each([
+    [{ atLeast: 30_000, lessThan: 60_000 }, 'lives at least 30 s, less than 60 s.'],
+    [{ atLeast: 60_000, lessThan: undefined }, 'lives at least 60 s.'],
+    [{ atLeast: 0, lessThan: 10_000 }, 'lives less than 10 s.'],
+  ])('how long the path lives unused is said where it is known', (found, said) => {
+    const lifetime = { path: at('203.0.113.2:7777'), ...found }
+    const text = formatExplanation(explain(facts({ lifetime }), NOW), NOW)
+    expect(text).toContain(`Unused, the path by 203.0.113.2:7777 ${said}`)
+    expect(formatExplanation(explain(facts({}), NOW), NOW)).not.toContain('Unused')
   })
 
   test('a port that is mapped already is not asked for again', () => {
@@ -124,6 +180,7 @@ describe('the verdict', () => {
       '  - Turn on UPnP, NAT-PMP or PCP at the router here, or forward a fixed UDP port by hand.',
       "  - Turn on UPnP, NAT-PMP or PCP at the peer's router, or forward a fixed UDP port by hand.",
       '  - Give both sides IPv6: there is no NAT to get through.',
+      '  - Let a machine of yours that both reach over UDP relay between them (a peer relay): shorter than a relay region.',
       'Seen:',
       '  - ping sent, 203.0.113.2:7777: 2 times, last 4.0 s ago',
       '  - call heard, relay region 1: 0.5 s ago',

@@ -59,6 +59,11 @@ export class TunnelSeeker {
     this.#host = host
   }
 
+  /** How many peer relays there are, our own among them. */
+  get size(): number {
+    return this.#servers.length + (this.#grantor === undefined ? 0 : 1)
+  }
+
   /** Says which peers are peer relays for us. */
   setServers(servers: readonly Peer[]): void {
     this.#servers = servers
