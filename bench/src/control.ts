@@ -17,6 +17,8 @@ const THREADS = 2
 const CHANGES = Number(process.env['BENCH_CHANGES'] ?? 12)
 const CHANGE_EVERY_MS = 1500
 const SETTLE_MS = 3000
+/** How long it may take until everybody knows everybody, when all follow. */
+const AGREE_MS = 60_000
 
 /** What one size came to; times in milliseconds. */
 interface Measured {
@@ -81,6 +83,7 @@ async function measureAt(
   began = performance.now()
   await swarm.follow(control)
   say(`all follow after ${Math.round(performance.now() - began)} ms`)
+  await swarm.agreed(AGREE_MS)
   await sleep(SETTLE_MS)
   const changes = await measureChanges(server, swarm, nodes)
   const rssPerNode = (server.residentBytes() - empty) / nodes / 1024
@@ -147,9 +150,11 @@ async function measureStorm(
   const cpu = server.cpuSeconds()
   const began = performance.timeOrigin + performance.now()
   const moments = await swarm.follow(control)
+  const stormCpu = (server.cpuSeconds() - cpu) * 1000
+  await swarm.agreed(AGREE_MS)
   return {
     storm: moments.reduce((last, moment) => Math.max(last, moment), began) - began,
-    stormCpu: (server.cpuSeconds() - cpu) * 1000,
+    stormCpu,
   }
 }
 

@@ -7,6 +7,7 @@ import { formatMachineKey, generatePrivateKey, publicKeyOf } from '@mesh/keys'
 import { controlInitiate, RecordTransport } from '@mesh/noise'
 import { nodeCrypto } from '@mesh/noise/node'
 import { systemRandom } from '@mesh/sansio/node'
+import { loadWasmCrypto } from '@mesh/wireguard/wasm'
 import {
   CAPABILITY_VERSION,
   EarlyPayloadReader,
@@ -25,6 +26,9 @@ export interface ControlAddress {
 }
 
 const PEER_LIMIT = 64 << 20
+const wasm = loadWasmCrypto(nodeCrypto)
+/** The load must not be what limits. */
+const crypto = wasm.kind === 'loaded' ? wasm.crypto : nodeCrypto
 
 /** One node. */
 export class LightClient {
@@ -53,7 +57,7 @@ export class LightClient {
   /** Connects and shakes hands. */
   async connect({ host, port, key }: ControlAddress): Promise<void> {
     const initiation = controlInitiate({
-      crypto: nodeCrypto,
+      crypto,
       random: systemRandom,
       version: CAPABILITY_VERSION,
       machinePrivate: this.#machinePrivate,

@@ -3,6 +3,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { RegisterResponse } from '@mesh/wire/control'
 import type { ControlAddress } from './light-client.ts'
+import { KnownNodes } from './known-nodes.ts'
 import { LightClient } from './light-client.ts'
 
 /** What a worker is told to do; it answers each with one {@link WorkerAnswer}. */
@@ -20,6 +21,8 @@ export type WorkerOrder =
   | { readonly kind: 'watch'; readonly text: string; readonly except: number }
   /** Answered when all of them saw it. */
   | { readonly kind: 'seen' }
+  /** Answered with how many nodes each client that follows knows, itself included. */
+  | { readonly kind: 'count' }
 
 /** Moments are milliseconds since the epoch, with fractions. */
 export interface WorkerAnswer {
@@ -34,6 +37,7 @@ const RETRY_AFTER = 200
 const MAX_TRIES = 20
 
 const clients: LightClient[] = []
+const known = new Map<LightClient, KnownNodes>()
 const port = parentPort as NonNullable<typeof parentPort>
 let control: ControlAddress | undefined
 let watched = {
@@ -75,6 +79,8 @@ async function perform(order: WorkerOrder): Promise<number[]> {
           watched.whenAll = resolve
         })
       return watched.seen
+    case 'count':
+      return [...following].map((client) => known.get(client)?.count ?? 0)
   }
 }
 
@@ -135,6 +141,7 @@ function firstMap(client: LightClient): Promise<void> {
     }
     client.onMap = (json) => {
       if (json.length < 100) return
+      known.set(client, new KnownNodes())
       following.add(client)
       client.onMap = (later) => look(client, later)
       look(client, json)
@@ -153,6 +160,7 @@ function watch(text: string, except: number): number[] {
 }
 
 function look(client: LightClient, json: Buffer): void {
+  known.get(client)?.apply(json)
   if (!watched.wanted.has(client) || !json.includes(watched.bytes)) return
   watched.wanted.delete(client)
   watched.seen.push(now())

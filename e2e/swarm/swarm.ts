@@ -78,6 +78,18 @@ export class Swarm {
     return this.#all(() => ({ kind: 'seen' }))
   }
 
+  /** Waits until everybody knows everybody. Rejects, with how many do not, when they do not come to it in time. */
+  async agreed(timeout: number): Promise<void> {
+    for (const end = Date.now() + timeout; ; ) {
+      const counts = await this.#all(() => ({ kind: 'count' }))
+      const right = counts.filter((count) => count === this.#size).length
+      if (right === this.#size) return
+      if (Date.now() > end)
+        throw new Error(`${this.#size - right} of ${this.#size} nodes do not know all others`)
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
+
   /** Ends all threads. */
   async close(): Promise<void> {
     await Promise.all(this.#workers.map((worker) => worker.terminate()))

@@ -39,6 +39,10 @@ export class MapSession {
   readonly nodeId: number
   /** The key it listens with; a later key of the node ends this session. */
   readonly nodeKey: string
+  /** How long it may hear nothing, milliseconds. */
+  readonly patience: number
+  /** When it last heard something. */
+  toldAt = 0
   readonly #profiles = new Map<number, UserProfile>()
   #isOpen = false
   #blind = false
@@ -49,9 +53,10 @@ export class MapSession {
   #derpMap: DERPMap | undefined
   #dnsConfig: DNSConfig | undefined
 
-  constructor(nodeId: number, nodeKey: string) {
+  constructor(nodeId: number, nodeKey: string, patience: number) {
     this.nodeId = nodeId
     this.nodeKey = nodeKey
+    this.patience = patience
   }
 
   /** Whether it had its snapshot. */

@@ -62,14 +62,16 @@ export class MapStreams implements Machine<StreamOutput> {
     const [oldest] = streams
     if (oldest !== undefined && streams.size >= MAX_SESSIONS_PER_NODE) this.#end(oldest, now)
     this.#byNode.set(nodeId, streams.add(exchange))
-    this.#sessions.set(exchange, new MapSession(nodeId, nodeKey))
-    this.#keepAlive(exchange, now)
+    const session = new MapSession(nodeId, nodeKey, this.#patience())
+    session.toldAt = now
+    this.#sessions.set(exchange, session)
+    this.#keepAlive(exchange, session, now)
     this.#askFor(exchange, nodeId)
   }
 
   /** Begins what ends with its snapshot. */
   beginOnce(exchange: number, nodeId: number, nodeKey: string): void {
-    this.#once.set(exchange, new MapSession(nodeId, nodeKey))
+    this.#once.set(exchange, new MapSession(nodeId, nodeKey, Infinity))
     this.#askFor(exchange, nodeId)
   }
 
@@ -82,7 +84,7 @@ export class MapStreams implements Machine<StreamOutput> {
     if (this.#once.delete(exchange)) this.#out.push({ kind: 'end', exchange })
     else {
       this.#open += 1
-      this.#keepAlive(exchange, now)
+      session.toldAt = now
     }
     return session.first(views.viewFor(session.nodeId), views.told)
   }
@@ -140,7 +142,7 @@ export class MapStreams implements Machine<StreamOutput> {
   /** Does what is due at `now`. */
   handleTimeout(now: number): void {
     if (now >= this.#flushAt) this.#flush(now)
-    for (const exchange of this.#keepAlives.due(now)) this.#send(exchange, KEEP_ALIVE_RESPONSE, now)
+    for (const exchange of this.#keepAlives.due(now)) this.#keepAliveIfQuiet(exchange, now)
   }
 
   /** Returns the next thing to do, or `undefined` when there is nothing left. */
@@ -187,12 +189,25 @@ export class MapStreams implements Machine<StreamOutput> {
 
   #send(exchange: number, response: MapResponse, now: number): void {
     this.#out.push({ kind: 'map-response', exchange, response })
-    this.#keepAlive(exchange, now)
+    const session = this.#sessions.get(exchange)
+    if (session) session.toldAt = now
   }
 
-  #keepAlive(exchange: number, now: number): void {
+  /** Looks when the time comes, not with every response, of which there may be many thousands a second. */
+  #keepAliveIfQuiet(exchange: number, now: number): void {
+    const session = this.#sessions.get(exchange)
+    if (!session) return
+    if (session.toldAt + session.patience <= now) this.#send(exchange, KEEP_ALIVE_RESPONSE, now)
+    this.#keepAlive(exchange, session, session.toldAt)
+  }
+
+  #keepAlive(exchange: number, { patience }: MapSession, from: number): void {
+    const at = Math.ceil((from + patience) / KEEP_ALIVE_GRAIN) * KEEP_ALIVE_GRAIN
+    this.#keepAlives.set(exchange, at)
+  }
+
+  #patience(): number {
     const [jitter = 0] = this.#options.random(1)
-    const at = now + KEEP_ALIVE_INTERVAL + (jitter / 255) * KEEP_ALIVE_JITTER
-    this.#keepAlives.set(exchange, Math.ceil(at / KEEP_ALIVE_GRAIN) * KEEP_ALIVE_GRAIN)
+    return KEEP_ALIVE_INTERVAL + (jitter / 255) * KEEP_ALIVE_JITTER
   }
 }

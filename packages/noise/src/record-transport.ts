@@ -21,6 +21,7 @@ export interface RecordOpener {
   open(ciphertext: Uint8Array): Uint8Array | undefined
 }
 
+const NOTHING = new Uint8Array(0)
 const RECORD_TYPE = 4
 const TAG_LENGTH = 16
 /** Bytes in front of what a record seals. */
@@ -35,7 +36,7 @@ const MAX_CIPHERTEXT = MAX_RECORD_PLAINTEXT + TAG_LENGTH
 export class RecordTransport {
   readonly #sealer: RecordSealer
   readonly #opener: RecordOpener
-  #held: Uint8Array = new Uint8Array(0)
+  #held: Uint8Array = NOTHING
   #broken = false
 
   constructor(sealer: RecordSealer, opener: RecordOpener) {
@@ -106,7 +107,8 @@ export class RecordTransport {
       if (this.#held.length < end) return undefined
       const plaintext = this.#opener.open(this.#held.subarray(RECORD_HEADER_LENGTH, end))
       if (plaintext === undefined) return this.#fail()
-      this.#held = this.#held.subarray(end)
+      // An empty view would keep all that came with it.
+      this.#held = end === this.#held.length ? NOTHING : this.#held.subarray(end)
       if (plaintext.length > 0) return plaintext
     }
     return undefined
@@ -114,6 +116,6 @@ export class RecordTransport {
 
   #fail(): undefined {
     this.#broken = true
-    this.#held = new Uint8Array(0)
+    this.#held = NOTHING
   }
 }
