@@ -330,7 +330,11 @@ export class MeshNode implements MeshNodeApi {
 
   #handleThread(event: LinuxDataPlaneEvent): void {
     const { log } = this.#options
-    if (event.event === 'ready') log?.('info', 'data plane', { Kind: 'linux', AEAD: event.aead })
+    if (event.event === 'ready') {
+      log?.('info', 'data plane', { Kind: 'linux', AEAD: event.aead })
+      for (const reason of event.missing) log?.('info', `slower crypto than there might be: ${reason}`)
+    }
+    if (event.event === 'degraded') log?.('warn', `packets move slower than they could: ${event.reason}`)
     if (event.event === 'restarted') log?.('warn', `the packet thread was begun anew: ${event.reason}`)
     if (event.event === 'failed') this.#inTurn(() => this.#giveUpThread(event.reason))
     if (event.event === 'tun-lost') this.#fail(new Error(`the network interface is gone: ${event.reason}`))

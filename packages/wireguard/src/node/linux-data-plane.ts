@@ -75,6 +75,8 @@ export interface LinuxDataPlaneOptions {
 export type LinuxDataPlaneEvent =
   /** The thread runs; which bulk crypto it uses, and why none faster. */
   | { readonly event: 'ready'; readonly aead: string; readonly missing: readonly string[] }
+  /** A part is missing, and packets move slower without it. Each reason is said once. */
+  | { readonly event: 'degraded'; readonly reason: string }
   /** The thread died and another was begun. */
   | { readonly event: 'restarted'; readonly reason: string }
   /** It died too often; no packet moves any more. */
@@ -115,6 +117,8 @@ export class LinuxDataPlane implements DataPlane {
   readonly #rules = new Map<string, unknown>()
   /** Who waits for the threads to let go of their sockets, and how many of them have not yet. */
   #moves: { lanes: number; resolve: () => void }[] = []
+  /** What was said to be missing. */
+  readonly #degraded = new Set<string>()
   #closing = false
   #onStopped: (() => void) | undefined
   /** A process that ends without closing us would wait for ever for a thread that sleeps in poll(2). */
@@ -411,14 +415,23 @@ export class LinuxDataPlane implements DataPlane {
     if (news.kind === 'ready') {
       // All choose alike, and it is said once.
       if (lane.index > 0) return
-      return this.#options.onEvent?.({ event: 'ready', aead: news.aead, missing: news.missing })
+      this.#options.onEvent?.({ event: 'ready', aead: news.aead, missing: news.missing })
+      if (this.sockets.groups.some(({ v4, segments }) => v4 >= 0 && !segments)) this.#degrade(NO_SEGMENTS)
+      return
     }
+    if (news.kind === 'no-segments') return this.#degrade(NO_SEGMENTS)
     if (news.kind === 'tun-lost') {
       return this.#options.onEvent?.({ event: 'tun-lost', reason: describeErrno(news.result) })
     }
     if (news.kind === 'moved') return this.#noteMoved()
     lane.noteHeard()
     if (!this.#closing) this.#hearReport(lane, news)
+  }
+
+  #degrade(reason: string): void {
+    if (this.#degraded.has(reason)) return
+    this.#degraded.add(reason)
+    this.#options.onEvent?.({ event: 'degraded', reason })
   }
 
   #hearReport(lane: PlaneLane, report: PlaneReport): void {
@@ -472,6 +485,7 @@ export class LinuxDataPlane implements DataPlane {
   }
 }
 
+const NO_SEGMENTS = 'the kernel does not cut up what is sent (UDP_SEGMENT), so datagrams go one by one'
 const NO_SOCKETS: PlaneSocketNumbers = { v4: -1, v6: -1, segments: false }
 
 function batchOf(bytes: Uint8Array, peer: PeerId, source: number): PacketBuffer {

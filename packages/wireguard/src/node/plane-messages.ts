@@ -203,5 +203,7 @@ export type PlaneNews =
   | { readonly kind: 'ready'; readonly aead: string; readonly missing: readonly string[] }
   /** It uses the sockets it was given last, and no others. */
   | { readonly kind: 'moved' }
+  /** The kernel would not cut up a train on its way: from now on datagrams go one by one. */
+  | { readonly kind: 'no-segments' }
   /** Reading the TUN failed with a negative error number: the interface is gone. */
   | { readonly kind: 'tun-lost'; readonly result: number }

@@ -303,7 +303,7 @@ export class PlaneThread implements PlaneCoreOutputs {
       const result = this.#sending.send(fd, path.name, at, bytes, segment)
       if (result >= 0) return this.#countSent(trains, train, datagrams, bytes)
       // The card or the kernel cannot: one by one they may go, and too long ones be cut up on the way.
-      if (result === -EIO) this.#segments = false
+      if (result === -EIO) this.#loseSegments()
       else if (result !== -EINVAL && result !== -EMSGSIZE) return this.#failSend(path, result, datagrams)
     }
     for (let from = 0; from < bytes; from += segment) {
@@ -312,6 +312,11 @@ export class PlaneThread implements PlaneCoreOutputs {
       if (result < 0) this.#failSend(path, result, 1)
       else this.#countSent(trains, train, 1, length)
     }
+  }
+
+  #loseSegments(): void {
+    this.#segments = false
+    this.#post({ kind: 'no-segments' })
   }
 
   #countSent(trains: Trains, train: number, datagrams: number, bytes: number): void {

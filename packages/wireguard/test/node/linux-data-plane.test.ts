@@ -1,6 +1,6 @@
 // The Linux data plane without a TUN: its sockets, its thread, and what it does when either goes. The TUN's part is in
 // e2e/netns.
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { BroadcastChannel } from 'node:worker_threads'
@@ -261,6 +261,23 @@ test('which crypto was chosen, and why none faster, is said once, however many t
   plane.setRoutes([])
   await plane.sockets.rebind() // every thread has answered by then
   expect(events.all.filter(({ event }) => event === 'ready')).toHaveLength(1)
+})
+
+const NODE = [process.execPath, '--conditions=@mesh/source', '--disable-warning=ExperimentalWarning']
+const programAt = (name: string): string => fileURLToPath(new URL(`programs/${name}`, import.meta.url))
+
+test('on a kernel without UDP GSO a train goes datagram by datagram, and that is said once', ({ skip }) => {
+  if (spawnSync('perl', ['-v']).error !== undefined) skip('no perl to set the filter of system calls with')
+  const run = (...before: string[]): unknown => {
+    const [program, ...args] = [...before, ...NODE, programAt('train-between-planes.ts')]
+    return JSON.parse(execFileSync(program, args, { encoding: 'utf8' }))
+  }
+  expect(run()).toEqual({ opened: 128, sendErrors: 0, degraded: [] })
+  expect(run('perl', programAt('without-udp-gso.pl'))).toEqual({
+    opened: 128,
+    sendErrors: 0,
+    degraded: ['the kernel does not cut up what is sent (UDP_SEGMENT), so datagrams go one by one'],
+  })
 })
 
 test('without node:ffi there is no Linux data plane, and one clause says why', () => {
