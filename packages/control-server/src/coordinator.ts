@@ -71,10 +71,11 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     this.#changes = new NodeChanges(network)
     this.#pings = new Pings(random, options.serverUrl)
     this.#logins = new WaitingLogins(network, random, wallClock)
-    this.#registrar = new Registrar({ network, baseDomain, wallClock, random, hash, nodeKeyLifetime })
     const dnsConfig = dnsConfigOf(options)
     const policies = new Policies(network, policy)
     this.#policies = policies
+    const registrar = { network, policies, baseDomain, wallClock, random, hash, nodeKeyLifetime }
+    this.#registrar = new Registrar(registrar)
     const plan = dialPlan(options.dialAddresses)
     const views = new MapViews({
       network,
@@ -212,7 +213,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
       throw new ControlError('ERR_CONTROL_REGISTRATION_UNKNOWN', message)
     }
     const { machineKey, request } = login
-    const response = this.#registrar.approve(machineKey, request, user.id)
+    const response = this.#registrar.approve(machineKey, request, user)
     this.#network.state.remove('logins', login.id)
     this.#noteRegistered(request.NodeKey)
     this.#absorb(now)

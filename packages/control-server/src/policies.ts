@@ -1,7 +1,7 @@
 // The policy in force: the newest that was written, else the one the server was started with. What is written is read and
 // its own tests are run before it is taken, so a policy that fails leaves the old one in force (control 54).
 
-import { compile, PolicyError, readPolicy, testPolicy } from '@mesh/policy'
+import { compile, hasTag, ownsTag, PolicyError, readPolicy, testPolicy } from '@mesh/policy'
 import type { CompiledPolicy, Policy, PolicyNode, PolicyUser } from '@mesh/policy'
 import { ControlError } from './errors.ts'
 import type { Network } from './network.ts'
@@ -47,6 +47,16 @@ export class Policies {
       const message = [error.message, ...error.details].join('\n')
       throw new ControlError('ERR_CONTROL_POLICY', message, { cause: error })
     }
+  }
+
+  /** Returns the tags that nobody may give to a machine. */
+  unknownTags(tags: readonly string[]): readonly string[] {
+    return tags.filter((tag) => !hasTag(this.current, tag))
+  }
+
+  /** Returns the tags that a user may not give to a machine. */
+  deniedTags(user: UserRecord, tags: readonly string[]): readonly string[] {
+    return tags.filter((tag) => !ownsTag(this.current, policyUser(user), tag))
   }
 
   /** Works out what the policy means for every node. */

@@ -8,13 +8,16 @@ import { isZeroKey, parseTime } from '@mesh/wire/control'
 import { keyMatches, keyPrefix, randomHex } from './key-text.ts'
 import type { SecretHash } from './key-text.ts'
 import { checkHostinfo } from './claims.ts'
+import { ControlError } from './errors.ts'
 import type { Network } from './network.ts'
 import { isExpired, selfProfile } from './node-view.ts'
-import type { NodeRecord, PreAuthKeyRecord } from './records.ts'
+import type { Policies } from './policies.ts'
+import type { NodeRecord, PreAuthKeyRecord, UserRecord } from './records.ts'
 
 /** What the registrar works with. */
 export interface RegistrarOptions {
   readonly network: Network
+  readonly policies: Pick<Policies, 'unknownTags' | 'deniedTags'>
   readonly baseDomain: string
   readonly wallClock: () => number
   readonly random: RandomSource
@@ -58,6 +61,8 @@ interface Row {
 interface Admission {
   readonly user: number | undefined
   readonly tags: readonly string[]
+  /** The user who gives the tags: a node of theirs on this machine becomes the tagged one. */
+  readonly approver?: number
   readonly method: NodeRecord['registerMethod']
   /** The key it comes in by, which it uses up. */
   readonly key: PreAuthKeyRecord | undefined
@@ -131,11 +136,13 @@ export class Registrar {
       decide: () => answer(KEY_EXPIRED),
     },
     {
-      // Without a policy nobody may choose tags: to let the machine in without them would leave it with a person's rights.
-      when: 'a login wants tags',
-      holds: ({ tags }) => tags.length > 0,
-      decide: ({ tags }) =>
-        answer(refusal(`requested tags [${tags.join(', ')}] are invalid or not permitted`)),
+      // To let the machine in without them would leave it with a person's rights.
+      when: 'a login wants tags that nobody may give it',
+      holds: ({ tags }) => this.#options.policies.unknownTags(tags).length > 0,
+      decide: ({ tags }) => {
+        const unknown = this.#options.policies.unknownTags(tags)
+        return answer(refusal(`requested tags [${unknown.join(', ')}] are invalid or not permitted`))
+      },
     },
     {
       when: 'it is a new login',
@@ -162,10 +169,25 @@ export class Registrar {
     return row.decide(situation)
   }
 
-  /** Lets a node in that a person approved for a user. */
-  approve(machineKey: string, request: RegisterRequest, user: number): RegisterResponse {
-    const ephemeral = request.Ephemeral === true
-    return this.#admit(machineKey, request, { user, tags: [], method: 'approved', key: undefined, ephemeral })
+  /**
+   * Lets a node in that a person approved for a user; tags that it asked for own it, if the user may give them. Throws
+   * {@link ControlError} `ERR_CONTROL_NODE_TAGS` when they may not; then nothing is changed.
+   */
+  approve(machineKey: string, request: RegisterRequest, user: UserRecord): RegisterResponse {
+    const tags = [...new Set(request.Hostinfo?.RequestTags ?? [])]
+    const denied = this.#options.policies.deniedTags(user, tags)
+    if (denied.length > 0) {
+      const message = `The machine asks for ${denied.join(', ')}, which the policy does not let ${user.name} give: see its tagOwners.`
+      throw new ControlError('ERR_CONTROL_NODE_TAGS', message)
+    }
+    return this.#admit(machineKey, request, {
+      user: tags.length > 0 ? undefined : user.id,
+      tags,
+      approver: user.id,
+      method: 'approved',
+      key: undefined,
+      ephemeral: request.Ephemeral === true,
+    })
   }
 
   /** Returns the answer to a login that waited and was decided; `undefined` when it was forgotten instead. */
@@ -225,9 +247,7 @@ export class Registrar {
   /** The same machine and owner is the same node with a new key; anything else is a new node (control §3.1.3). */
   #admit(machineKey: string, request: RegisterRequest, admission: Admission): RegisterResponse {
     const { network } = this.#options
-    const same = network
-      .nodesOfMachine(machineKey)
-      .find((node) => node.user === admission.user && node.tags.length > 0 === admission.tags.length > 0)
+    const same = this.#sameNode(machineKey, admission)
     const holder = network.nodeByKey(request.NodeKey)
     // The key is that of another owner's node on this machine: one key never names two nodes, so ask for a fresh one.
     if (holder && holder.id !== same?.id) return KEY_EXPIRED
@@ -237,9 +257,20 @@ export class Registrar {
     return this.#success(node)
   }
 
+  #sameNode(machineKey: string, { user, tags, approver }: Admission): NodeRecord | undefined {
+    const nodes = this.#options.network.nodesOfMachine(machineKey)
+    const isTagged = tags.length > 0
+    const same = nodes.find((node) => node.user === user && node.tags.length > 0 === isTagged)
+    return (
+      same ?? (isTagged && approver !== undefined ? nodes.find((node) => node.user === approver) : undefined)
+    )
+  }
+
   #rekey(node: NodeRecord, request: RegisterRequest, admission: Admission): NodeRecord {
     return this.#options.network.updateNode(node.id, {
       nodeKey: request.NodeKey,
+      // A key of tags gives them to new nodes only (control §3.1.4); what a machine asked for, and was given, counts.
+      ...(admission.approver === undefined ? {} : { user: admission.user, tags: admission.tags }),
       expiresAt: this.#expiryFor(request, admission),
       registerMethod: admission.method,
       preAuthKey: admission.key?.id,

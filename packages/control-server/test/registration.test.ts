@@ -2,7 +2,7 @@ import { drain } from '@mesh/sansio'
 import { expect, test } from 'vitest'
 import type { PreAuthKeyRecord } from '../src/index.ts'
 import { encodeRecord } from '../src/record-json.ts'
-import { hexOf, World } from './support.ts'
+import { hexOf, joined, World } from './support.ts'
 
 const WEEK = 7 * 24 * 3600_000
 
@@ -94,6 +94,48 @@ test('control 28: a login that wants tags, which nobody may give it, is refused 
   expect(answer).toMatchObject({
     AuthURL: '',
     Error: 'requested tags [tag:web, tag:] are invalid or not permitted',
+  })
+})
+
+const TAGS = '{"tagOwners": {"tag:web": ["ann@"], "tag:db": ["bob@"]}}'
+
+test("control 28: tags that a login asks for are the approving user's to give, by the policy", () => {
+  const world = new World()
+  for (const name of ['ann', 'bob']) world.user(name)
+  world.coordinator.setPolicy(TAGS, world.now)
+  const machine = world.machine(1)
+  const { AuthURL } = machine.login(undefined, { Hostinfo: { Hostname: 'x', RequestTags: ['tag:web'] } })
+  const held = machine.register({ Followup: AuthURL })
+  expect(() => world.coordinator.approve(AuthURL.slice(-32), 'bob', world.now)).toThrow(
+    'The machine asks for tag:web, which the policy does not let bob give: see its tagOwners.',
+  )
+  expect(world.said(held)).toEqual([])
+  world.coordinator.approve(AuthURL.slice(-32), 'ann', world.now)
+  expect(world.said(held)).toMatchObject([{ response: { MachineAuthorized: true, Error: '' } }])
+  expect(world.coordinator.nodes()).toMatchObject([
+    { userName: '', node: { tags: ['tag:web'], expiresAt: undefined } },
+  ])
+  expect(
+    world.machine(2).login(undefined, { Hostinfo: { RequestTags: ['tag:web', 'tag:none'] } }).Error,
+  ).toBe('requested tags [tag:none] are invalid or not permitted')
+})
+
+test('control 28: a machine that asks for tags later stays the node that it was', () => {
+  const world = new World({ nodeKeyLifetime: 3_600_000 })
+  world.user('ann')
+  world.coordinator.setPolicy(TAGS, world.now)
+  const machine = joined(world, 1)
+  const [before] = world.coordinator.nodes()
+  machine.nodeKey = `nodekey:${hexOf(77)}`
+  const { AuthURL } = machine.login(undefined, { Hostinfo: { RequestTags: ['tag:web'] } })
+  world.coordinator.approve(AuthURL.slice(-32), 'ann', world.now)
+  const [after, ...others] = world.coordinator.nodes()
+  expect(others).toEqual([])
+  expect(after?.node).toMatchObject({
+    ipv4: before?.node.ipv4,
+    user: undefined,
+    tags: ['tag:web'],
+    expiresAt: undefined,
   })
 })
 

@@ -59,9 +59,7 @@ export class Network {
 
   /** Returns the user of a login name or a mail address. */
   userNamed(login: string): PolicyUser | undefined {
-    const isMeant = ({ name, email }: PolicyUser): boolean =>
-      login === email || login === name || login === `${name}@`
-    return this.#users.find(isMeant)
+    return this.#users.find((user) => isLoginOf(user, login))
   }
 
   /** Returns the user with a number. */
@@ -99,6 +97,11 @@ export class Network {
     else this.#untagged.push(member)
     if (tags.length === 0 && user !== undefined) push(this.#byUser, user, member)
   }
+}
+
+/** Tells whether a login, as a policy writes it, is a user's. */
+export function isLoginOf({ name, email }: PolicyUser, login: string): boolean {
+  return login === email || login === name || login === `${name}@`
 }
 
 /** Tells whether two blocks of addresses have any in common. */
