@@ -28,6 +28,24 @@ What Tailscale's clients answer, among others:
   /tls-cert-status?domain=  its certificate for a name
   /vip-services             the services it serves
   -X POST /logtail/flush, -X POST /netfilter-kind?kind=nftables`
+interface RegisterFlags extends AdminFlags {
+  readonly key: string
+  readonly user: string
+  readonly name?: string
+  readonly address?: string
+}
+
+/** Lets a waiting machine in. */
+function register(flags: Omit<RegisterFlags, 'key'>, key: string): Promise<NodeJson> {
+  const { user, name, address } = flags
+  return ask(flags, {
+    verb: 'nodes register',
+    key,
+    user,
+    ...(name === undefined ? {} : { name }),
+    ...(address === undefined ? {} : { address }),
+  })
+}
 
 /** Adds the verbs of `nodes`. */
 export function addNodes(nodes: Command): void {
@@ -42,8 +60,10 @@ export function addNodes(nodes: Command): void {
   admin(nodes.command('register'), 'Let in a machine that waits at its login page.')
     .requiredOption('-k, --key <id>', "the last part of the page's address")
     .requiredOption('-u, --user <name>', 'who will own it, by name or number')
-    .action(async (flags: AdminFlags & { key: string; user: string }) => {
-      const node = await ask(flags, { verb: 'nodes register', key: flags.key, user: flags.user })
+    .option('--name <name>', 'its name (default: what it calls itself)')
+    .option('--address <address>', 'its address, of either family (default: a free one)')
+    .action(async (flags: RegisterFlags) => {
+      const node = await register(flags, flags.key)
       await show(flags, node, `Node ${node.name} is in, with ${node.addresses.join(' and ')}.`)
     })
   aboutNode(
@@ -66,6 +86,13 @@ export function addNodes(nodes: Command): void {
       const which = named(node ?? flags.identifier, 'node')
       const renamed = await ask(flags, { verb: 'nodes rename', node: which, name })
       await show(flags, renamed, `Node ${renamed.id} is ${renamed.dnsName} now.`)
+    },
+  )
+  aboutNode(nodes.command('set-address <address> [node]'), 'Give a node another address.').action(
+    async (address: string, node: string | undefined, flags: NodeFlags) => {
+      const which = named(node ?? flags.identifier, 'node')
+      const moved = await ask(flags, { verb: 'nodes set-address', node: which, address })
+      await show(flags, moved, `Node ${moved.name} has ${moved.addresses.join(' and ')} now.`)
     },
   )
   aboutNode(nodes.command('tag [node]').aliases(['tags', 't']), 'Have tags own a node, in place of its user.')

@@ -4,6 +4,7 @@
 import tab from '@bomb.sh/tab/commander'
 import { Command, Help, type Option } from 'commander'
 import { applySettings } from './apply-settings.ts'
+import { addAddresses } from './address-verbs.ts'
 import { addAudit } from './audit-verbs.ts'
 import { addBackup } from './backup-verbs.ts'
 import { addApiKeys, addPreAuthKeys } from './key-verbs.ts'
@@ -38,6 +39,7 @@ export function program(): Command {
   addApiKeys(
     group(administer, 'apikeys', ['apikey', 'api'], 'Manage the keys that administer from elsewhere.'),
   )
+  addAddresses(group(administer, 'addresses', ['address'], 'Manage which addresses are kept for whom.'))
   addPolicy(administer.command('policy').description('Manage what the network allows.'))
   addAudit(administer.command('audit').description('Look into the log of what was changed.'))
   addBackup(administer)

@@ -26,6 +26,8 @@ export interface ServeFlags {
   readonly stun?: ListenAddress | 'off'
   readonly tlsCert?: string
   readonly tlsKey?: string
+  readonly ipv4Range: string
+  readonly addressOrder: 'sequential' | 'random'
   readonly nodeExpiry: number
   readonly auditRetention: number
   readonly ephemeralTimeout: number
@@ -45,6 +47,8 @@ export type NetworkFlags = Pick<
   | 'splitDns'
   | 'searchDomains'
   | 'extraRecords'
+  | 'ipv4Range'
+  | 'addressOrder'
   | 'nodeKeyLifetime'
   | 'ephemeralTimeout'
   | 'auditRetention'
@@ -95,6 +99,8 @@ function networkOf(flags: ServeFlags): NetworkFlags {
       Type: parseAddress(address)?.length === 4 ? 'A' : 'AAAA',
       Value: address,
     })),
+    ipv4Range: flags.ipv4Range,
+    addressOrder: flags.addressOrder,
     nodeKeyLifetime: flags.nodeExpiry,
     ephemeralTimeout: flags.ephemeralTimeout,
     auditRetention: flags.auditRetention,

@@ -7,6 +7,7 @@ import {
   dnsRecord,
   listenAddress,
   listenAddressOrOff,
+  oneOf,
   serverUrl,
   splitDomain,
 } from './flag-values.ts'
@@ -97,6 +98,19 @@ export const SERVE_SETTINGS: readonly SettingGroup[] = [
   {
     heading: 'Nodes:',
     settings: [
+      {
+        key: 'ipv4-range',
+        value: 'prefix',
+        help: 'where new addresses come from, within 100.64.0.0/10',
+        otherwise: '100.64.0.0/10',
+      },
+      {
+        key: 'address-order',
+        value: 'order',
+        help: 'whether new addresses go up one after the other (sequential), or are drawn (random)',
+        read: oneOf('sequential', 'random'),
+        otherwise: 'sequential',
+      },
       {
         key: 'node-expiry',
         value: 'duration',

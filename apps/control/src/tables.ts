@@ -1,6 +1,12 @@
 // Answers for people: columns as wide as they need to be.
 
-import type { ApiKeyJson, NodeJson, PreAuthKeyJson, UserJson } from '@mesh/control-server/node'
+import type {
+  ApiKeyJson,
+  NodeJson,
+  PreAuthKeyJson,
+  ReservationJson,
+  UserJson,
+} from '@mesh/control-server/node'
 
 /** Returns users as a table. */
 export function usersTable(users: readonly UserJson[]): string {
@@ -31,6 +37,17 @@ export function apiKeysTable(keys: readonly ApiKeyJson[]): string {
     shortTime(created),
   ])
   return table(['ID', 'PREFIX', 'EXPIRES', 'CREATED'], rows)
+}
+
+/** Returns reserved addresses as a table. */
+export function reservationsTable(reservations: readonly ReservationJson[]): string {
+  const rows = reservations.map(({ id, addresses, holder, created }) => [
+    String(id),
+    addresses.join(', '),
+    holder,
+    shortTime(created),
+  ])
+  return table(['ID', 'ADDRESSES', 'FOR', 'CREATED'], rows)
 }
 
 /** Returns nodes as a table. */

@@ -41,6 +41,14 @@ export interface MadeApiKey {
   readonly key: ApiKeyRecord
 }
 
+/** What may be chosen for a machine as it is let in. */
+export interface NodeChoice {
+  /** Its name. */
+  readonly name?: string
+  /** Its address, of either family. */
+  readonly address?: string
+}
+
 /** A node as an administrator sees it. */
 export interface NodeStatus {
   /** What is remembered of it. */

@@ -9,6 +9,7 @@ import type {
   PolicyRecord,
   PreAuthKeyRecord,
   Records,
+  ReservationRecord,
   UserRecord,
 } from './records.ts'
 
@@ -109,6 +110,10 @@ const SHOWN: { readonly [K in Kind]: Shown<Records[K]> | undefined } = {
   apiKeys: {
     subject: ({ id, prefix }: ApiKeyRecord) => `API key ${id} (${prefix})`,
     fields: ({ expiresAt }) => ({ expires: time(expiresAt) }),
+  },
+  reservations: {
+    subject: ({ id, ipv4 }: ReservationRecord) => `reservation ${id} (${ipv4})`,
+    fields: ({ ipv4, ipv6, holder }) => ({ addresses: [ipv4, ipv6], holder }),
   },
   logins: undefined,
   policies: {

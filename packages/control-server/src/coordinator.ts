@@ -11,7 +11,7 @@ import { ApiKeys } from './api-keys.ts'
 import type { Actor } from './audit.ts'
 import { nodeSubject } from './audit.ts'
 import type { ClientCall } from './client-call.ts'
-import type { MadePreAuthKey, NewPreAuthKey, NewUser, NodeStatus } from './admin.ts'
+import type { MadePreAuthKey, NewPreAuthKey, NewUser, NodeChoice, NodeStatus } from './admin.ts'
 import { restoreBackup, writeBackup } from './backup.ts'
 import { reportedChange } from './claims.ts'
 import { dialPlan } from './client-notices.ts'
@@ -23,7 +23,7 @@ import { Network } from './network.ts'
 import type { NodeChange } from './network.ts'
 import { NodeChanges } from './node-changes.ts'
 import { isExpired, isOnline } from './node-view.ts'
-import { AUDIT_RETENTION, checkOptions, dnsConfigOf, EPHEMERAL_TIMEOUT } from './options.ts'
+import { addressPlanOf, AUDIT_RETENTION, checkOptions, dnsConfigOf, EPHEMERAL_TIMEOUT } from './options.ts'
 import type { CoordinatorOptions } from './options.ts'
 import { Pings } from './pings.ts'
 import type { PingKind, PingQuestion } from './pings.ts'
@@ -31,6 +31,7 @@ import { Policies } from './policies.ts'
 import { Presence } from './presence.ts'
 import type { LoginRecord, NodeRecord, PolicyRecord, PreAuthKeyRecord, UserRecord } from './records.ts'
 import { askAt, refusal, Registrar } from './registration.ts'
+import { Reservations } from './reservations.ts'
 import { routesOf, RouteTable } from './routes.ts'
 import type { News, Writes } from './store.ts'
 import { followedLogin, isOld, WaitingLogins } from './waiting-logins.ts'
@@ -44,6 +45,8 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   readonly streams: MapStreams
   /** The keys by which administrators' programs work from elsewhere. */
   readonly apiKeys: ApiKeys
+  /** The addresses that are kept for nodes. */
+  readonly reservations: Reservations
   readonly #options: CoordinatorOptions
   readonly #network: Network
   readonly #accounts: Accounts
@@ -63,11 +66,12 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     checkOptions(options)
     const { records, baseDomain, wallClock, random, hash, server, nodeKeyLifetime = 0 } = options
     const { derpMap, policy = { kind: 'allow-all' }, ephemeralTimeout = EPHEMERAL_TIMEOUT } = options
-    const network = new Network(records)
+    const network = new Network(records, addressPlanOf(options))
     this.#options = options
     this.#network = network
     this.#accounts = new Accounts(network, options)
     this.apiKeys = new ApiKeys(network, options)
+    this.reservations = new Reservations(network, wallClock)
     this.#changes = new NodeChanges(network)
     this.#pings = new Pings(random, options.serverUrl)
     this.#logins = new WaitingLogins(network, random, wallClock)
@@ -204,8 +208,8 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     this.streams.close(exchange, now)
   }
 
-  /** Lets in a node that waits for a person; its client hears at once. */
-  approve(key: string, userName: string, now: number): NodeRecord {
+  /** Lets in a node that waits for a person, with what is chosen for it; its client hears at once. */
+  approve(key: string, userName: string, now: number, choice: NodeChoice = {}): NodeRecord {
     const user = this.#accounts.userNamed(userName)
     const login = this.#network.login(key)
     if (!login) {
@@ -213,9 +217,12 @@ export class Coordinator implements Machine<CoordinatorOutput> {
       throw new ControlError('ERR_CONTROL_REGISTRATION_UNKNOWN', message)
     }
     const { machineKey, request } = login
+    this.#changes.checkChoice(choice, machineKey)
     const response = this.#registrar.approve(machineKey, request, user)
     this.#network.state.remove('logins', login.id)
     this.#noteRegistered(request.NodeKey)
+    const made = this.nodeOf(machineKey, request.NodeKey)
+    if (made) this.#changes.choose(made.id, choice)
     this.#absorb(now)
     const node = this.nodeOf(machineKey, request.NodeKey)
     if (node && response.MachineAuthorized) return node
@@ -328,6 +335,12 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   /** Gives a node another name, which it keeps whatever its machine calls itself later. */
   renameNode(id: number, name: string, now: number): void {
     this.#changes.rename(id, name)
+    this.#absorb(now)
+  }
+
+  /** Gives a node another address. */
+  readdressNode(id: number, address: string, now: number): void {
+    this.#changes.readdress(id, address)
     this.#absorb(now)
   }
 

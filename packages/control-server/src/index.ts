@@ -4,8 +4,8 @@
  *
  * @packageDocumentation
  */
-export type { MadeApiKey, MadePreAuthKey, NewPreAuthKey, NewUser, NodeStatus } from './admin.ts'
 export { EXPIRY_WARNING } from './display-messages.ts'
+export type { MadeApiKey, MadePreAuthKey, NewPreAuthKey, NewUser, NodeChoice, NodeStatus } from './admin.ts'
 export type { SecretHash } from './key-text.ts'
 export { ApiKeys } from './api-keys.ts'
 export { MAX_NODE_ENTRIES } from './audit.ts'
@@ -34,8 +34,10 @@ export type {
   PolicyRecord,
   PreAuthKeyRecord,
   Records,
+  ReservationRecord,
   UserRecord,
 } from './records.ts'
+export { Reservations } from './reservations.ts'
 export { CommandQueue } from './command-queue.ts'
 export type { CommandQueueOptions } from './command-queue.ts'
 export { MapStreams } from './map-streams.ts'

@@ -22,6 +22,7 @@ const UNIQUE = {
   logins: ['key'],
   policies: [],
   apiKeys: ['prefix'],
+  reservations: ['ipv4', 'holder'],
 } as const
 
 /** Remembers everything until the process ends. */

@@ -2,10 +2,18 @@
 // administrator, another server or a transaction taken back, the indexes follow, and the nodes whose maps must be looked
 // at again are noted.
 
-import { nextAddresses } from './addresses.ts'
+import { nextAddresses, WHOLE_RANGE } from './addresses.ts'
+import type { AddressRange, NodeAddresses } from './addresses.ts'
 import { ControlError } from './errors.ts'
 import { isNameOf, sanitizeHostname, uniqueName } from './names.ts'
-import type { LoginRecord, NodeRecord, PolicyRecord, PreAuthKeyRecord, UserRecord } from './records.ts'
+import type {
+  LoginRecord,
+  NodeRecord,
+  PolicyRecord,
+  PreAuthKeyRecord,
+  ReservationRecord,
+  UserRecord,
+} from './records.ts'
 import { State } from './state.ts'
 import type { StateChange } from './state.ts'
 import type { News } from './store.ts'
@@ -17,9 +25,15 @@ export type NodeDraft = Omit<
 >
 
 /** What an update may change of a node. */
-export type NodeChange = Partial<
-  Omit<NodeRecord, 'id' | 'stableId' | 'machineKey' | 'ipv4' | 'ipv6' | 'createdAt'>
->
+export type NodeChange = Partial<Omit<NodeRecord, 'id' | 'stableId' | 'machineKey' | 'createdAt'>>
+
+/** How new nodes get their addresses. */
+export interface AddressPlan {
+  /** Where from. */
+  readonly range: AddressRange
+  /** Returns a number from 0 to 2³² − 1, to look for a free one anywhere; left out, they go up one after the other. */
+  readonly draw?: () => number
+}
 
 /** How many policies are kept, the one in force among them. */
 const MAX_POLICIES = 100
@@ -32,13 +46,17 @@ export class Network {
   readonly #keyPrefixes = new Map<string, number>()
   readonly #nodeKeys = new Map<string, number>()
   readonly #machines = new Map<string, Set<number>>()
-  readonly #names = new Set<string>()
-  readonly #ipv4 = new Set<string>()
+  readonly #names = new Map<string, number>()
+  readonly #ipv4 = new Map<string, number>()
+  readonly #reserved = new Map<string, number>()
   readonly #logins = new Map<string, number>()
   #changedNodes = new Set<number>()
   #changedLogins = new Set<string>()
 
-  constructor(records: News) {
+  readonly #plan: AddressPlan
+
+  constructor(records: News, plan: AddressPlan = { range: WHOLE_RANGE }) {
+    this.#plan = plan
     this.state = new State((change) => this.#follow(change))
     this.state.take(records)
   }
@@ -113,16 +131,36 @@ export class Network {
     return [...ids].map((id) => this.node(id)).filter((node) => node !== undefined)
   }
 
-  /** Adds a node, with a free address pair and a free name. */
+  /** Returns the node that has an address in 100.64.0.0/10. */
+  nodeAt(ipv4: string): NodeRecord | undefined {
+    return this.node(this.#ipv4.get(ipv4))
+  }
+
+  /** Returns the reservation of an address in 100.64.0.0/10. */
+  reservationAt(ipv4: string): ReservationRecord | undefined {
+    return this.state.all('reservations').get(this.#reserved.get(ipv4) ?? 0)
+  }
+
+  /** Returns a pair that no node has and that is reserved for none. */
+  freeAddresses(): NodeAddresses {
+    const { range, draw } = this.#plan
+    const last = draw ? range.first + (draw() % range.size) : this.state.counters.address
+    const free = nextAddresses(last, (ipv4) => this.#ipv4.has(ipv4) || this.#reserved.has(ipv4), range)
+    if (free) return free
+    throw new ControlError(
+      'ERR_CONTROL_ADDRESSES_EXHAUSTED',
+      'Every address of the range is taken or reserved.',
+    )
+  }
+
+  /** Adds a node, with the addresses that are reserved for it or a free pair, and a free name. */
   addNode(draft: NodeDraft): NodeRecord {
-    const addresses = nextAddresses(this.state.counters.address, (ipv4) => this.#ipv4.has(ipv4))
-    if (!addresses)
-      throw new ControlError('ERR_CONTROL_ADDRESSES_EXHAUSTED', 'Every address of 100.64.0.0/10 is taken.')
     const label = sanitizeHostname(draft.hostinfo.Hostname ?? '')
     const givenName = uniqueName(label, (name) => this.#names.has(name))
-    const { number: address, ipv4, ipv6 } = addresses
+    const { address } = this.state.counters
+    const { ipv4, ipv6, number } = this.#reservedFor(draft, label, address) ?? this.freeAddresses()
     const fresh = { primaryRoutes: [], connectedTo: undefined, lastSeen: undefined }
-    return this.state.add('nodes', { ...draft, ...fresh, givenName, ipv4, ipv6 }, { address })
+    return this.state.add('nodes', { ...draft, ...fresh, givenName, ipv4, ipv6 }, { address: number })
   }
 
   /** Changes a node; a new hostname brings a new name with it, unless somebody chose the name. */
@@ -188,6 +226,14 @@ export class Network {
     throw new ControlError('ERR_CONTROL_USER_EXISTS', `There is a user named ${name} already.`)
   }
 
+  /** What is reserved for a name is for the first node that comes with it. Whoever comes next goes on from `last`. */
+  #reservedFor({ machineKey, nodeKey }: NodeDraft, label: string, last: number): NodeAddresses | undefined {
+    for (const { holder, ipv4, ipv6 } of this.state.all('reservations').values())
+      if ([machineKey, nodeKey, label].includes(holder) && !this.#ipv4.has(ipv4))
+        return { ipv4, ipv6, number: last }
+    return undefined
+  }
+
   #nameAfter(before: NodeRecord, change: NodeChange): string {
     if (change.givenName !== undefined) return change.givenName
     const hostname = change.hostinfo?.Hostname
@@ -212,6 +258,10 @@ export class Network {
         return this.#followLogin(change.before, change.after)
       case 'policies':
         for (const node of this.nodes()) this.touch(node.id)
+        return
+      case 'reservations':
+        if (change.before) forget(this.#reserved, change.before.ipv4, change.before.id)
+        if (change.after) this.#reserved.set(change.after.ipv4, change.after.id)
         return
       case 'apiKeys':
         return
@@ -238,8 +288,8 @@ export class Network {
 
   #index(node: NodeRecord): void {
     this.#nodeKeys.set(node.nodeKey, node.id)
-    this.#names.add(node.givenName)
-    this.#ipv4.add(node.ipv4)
+    this.#names.set(node.givenName, node.id)
+    this.#ipv4.set(node.ipv4, node.id)
     const machine = this.#machines.get(node.machineKey)
     if (machine) machine.add(node.id)
     else this.#machines.set(node.machineKey, new Set([node.id]))
@@ -247,8 +297,8 @@ export class Network {
 
   #unindex(node: NodeRecord): void {
     forget(this.#nodeKeys, node.nodeKey, node.id)
-    this.#names.delete(node.givenName)
-    this.#ipv4.delete(node.ipv4)
+    forget(this.#names, node.givenName, node.id)
+    forget(this.#ipv4, node.ipv4, node.id)
     const machine = this.#machines.get(node.machineKey)
     machine?.delete(node.id)
     if (machine?.size === 0) this.#machines.delete(node.machineKey)

@@ -2,10 +2,12 @@
 // others.
 
 import { isTag } from './admin.ts'
+import type { NodeChoice } from './admin.ts'
 import { ControlError } from './errors.ts'
 import { sanitizeHostname } from './names.ts'
 import type { Network } from './network.ts'
 import type { NodeRecord } from './records.ts'
+import { chosenAddresses, holdersOf, refuseTaken } from './reservations.ts'
 import { EXIT_ROUTES, isExitRoute, isInsideMesh, normalRoute } from './routes.ts'
 
 /** Changes nodes. */
@@ -26,13 +28,31 @@ export class NodeChanges {
   /** Gives a node another name, which it keeps whatever its machine calls itself later. */
   rename(id: number, name: string): void {
     const node = this.known(id)
-    if (sanitizeHostname(name) !== name) {
-      const message = `${JSON.stringify(name)} cannot be a node's name: use a-z, 0-9 and hyphens, at most 55.`
-      throw new ControlError('ERR_CONTROL_NODE_NAME', message)
-    }
-    if (name !== node.givenName && this.#network.isNameTaken(name))
-      throw new ControlError('ERR_CONTROL_NODE_NAME', `Another node is named ${name} already.`)
+    this.#refuseName(name, node)
     this.#network.updateNode(id, { givenName: name })
+  }
+
+  /** Gives a node another address, and the one of the other family that goes with it. */
+  readdress(id: number, address: string): void {
+    const node = this.known(id)
+    const { ipv4, ipv6 } = chosenAddresses(address)
+    refuseTaken(this.#network, ipv4, (other) => other.id === id, holdersOf(node))
+    this.#network.updateNode(id, { ipv4, ipv6 })
+  }
+
+  /** Throws {@link ControlError} when a machine that is let in cannot have what was chosen for it. */
+  checkChoice({ name, address }: NodeChoice, machineKey: string): void {
+    const own = this.#network.nodesOfMachine(machineKey)
+    if (name !== undefined && !own.some((node) => node.givenName === name)) this.#refuseName(name)
+    if (address === undefined) return
+    const holders = [machineKey, ...(name === undefined ? [] : [name])]
+    refuseTaken(this.#network, chosenAddresses(address).ipv4, (node) => own.includes(node), holders)
+  }
+
+  /** Gives a node what was chosen for it. */
+  choose(id: number, { name, address }: NodeChoice): void {
+    if (name !== undefined) this.rename(id, name)
+    if (address !== undefined) this.readdress(id, address)
   }
 
   /** Makes tags the owner of a node, in place of its user; its login does not expire any more. */
@@ -59,6 +79,17 @@ export class NodeChanges {
     if ([...approved].some(isExitRoute)) for (const route of EXIT_ROUTES) approved.add(route)
     this.#network.updateNode(id, { approvedRoutes: [...approved] })
   }
+
+  #refuseName(name: string, node?: NodeRecord): void {
+    if (sanitizeHostname(name) !== name) throw new ControlError('ERR_CONTROL_NODE_NAME', badName(name))
+    if (name !== node?.givenName && this.#network.isNameTaken(name))
+      throw new ControlError('ERR_CONTROL_NODE_NAME', `Another node is named ${name} already.`)
+  }
+}
+
+/** Says what a name is that cannot be a node's. */
+function badName(name: string): string {
+  return `${JSON.stringify(name)} cannot be a node's name: use a-z, 0-9 and hyphens, at most 55.`
 }
 
 function checkedRoute(text: string): string {

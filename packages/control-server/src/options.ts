@@ -4,11 +4,14 @@ import type { Policy } from '@mesh/policy'
 import type { RandomSource } from '@mesh/sansio'
 import type { DERPMap, DNSConfig, DNSRecord } from '@mesh/wire/control'
 import { parseAddress, parseEndpoint } from '@mesh/wire/ip'
+import { parseRange, WHOLE_RANGE } from './addresses.ts'
+import type { AddressRange } from './addresses.ts'
 import type { SecretHash } from './key-text.ts'
 import type { ClientRelease } from './client-notices.ts'
 import { checkNotices } from './client-notices.ts'
 import { ControlError } from './errors.ts'
 import { isDomainName } from './names.ts'
+import type { AddressPlan } from './network.ts'
 import type { News } from './store.ts'
 
 /** How long an ephemeral node may stay away before it is removed. */
@@ -54,6 +57,10 @@ export interface CoordinatorOptions {
   readonly clientRelease?: ClientRelease
   /** Addresses by which clients reach this server when its name does not resolve, the best first. */
   readonly dialAddresses?: readonly string[]
+  /** Where the addresses of new nodes come from: a prefix within 100.64.0.0/10, which is the whole when left out. */
+  readonly ipv4Range?: string
+  /** Whether new addresses go up one after the other, or are drawn; the former when left out. */
+  readonly addressOrder?: 'sequential' | 'random'
   /** How long the audit log keeps what was done, milliseconds; {@link AUDIT_RETENTION} when left out. */
   readonly auditRetention?: number
   /** Returns the wall clock's Unix milliseconds. */
@@ -93,6 +100,7 @@ export type CheckedOptions = Pick<
   | 'extraRecords'
   | 'clientRelease'
   | 'dialAddresses'
+  | 'ipv4Range'
 >
 
 /** Throws {@link ControlError} `ERR_CONTROL_CONFIG` for options that cannot work. */
@@ -101,6 +109,21 @@ export function checkOptions(options: CheckedOptions): void {
   checkDns(options)
   checkRegions(options)
   checkNotices(options.clientRelease, options.dialAddresses)
+  rangeOf(options)
+}
+
+/** Returns how new nodes get their addresses. */
+export function addressPlanOf(options: CoordinatorOptions): AddressPlan {
+  const { addressOrder = 'sequential', random } = options
+  const range = rangeOf(options)
+  if (addressOrder === 'sequential') return { range }
+  return { range, draw: () => new DataView(random(4).slice().buffer).getUint32(0) }
+}
+
+function rangeOf({ ipv4Range }: Pick<CoordinatorOptions, 'ipv4Range'>): AddressRange {
+  const range = ipv4Range === undefined ? WHOLE_RANGE : parseRange(ipv4Range)
+  if (range) return range
+  throw wrong(`${JSON.stringify(ipv4Range)} is no range within 100.64.0.0/10.`)
 }
 
 function checkNames({ baseDomain, serverUrl }: CheckedOptions): void {

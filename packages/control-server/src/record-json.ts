@@ -17,6 +17,7 @@ const ABSENT = {
   logins: {},
   policies: {},
   apiKeys: { expiresAt: undefined },
+  reservations: {},
 } satisfies { [K in Kind]: Partial<Records[K]> } & { nodes: Partial<NodeRecord> }
 
 /** Returns a record as JSON text. */

@@ -125,6 +125,20 @@ export interface ApiKeyRecord {
   readonly expiresAt: number | undefined
 }
 
+/** An address that is kept for a node before it comes, and while it is away. */
+export interface ReservationRecord {
+  /** Never 0, never used twice. */
+  readonly id: number
+  /** The address in 100.64.0.0/10. */
+  readonly ipv4: string
+  /** The one in fd7a:115c:a1e0::/48 that goes with it. */
+  readonly ipv6: string
+  /** Whose it is: a node's name, or its machine key as `mkey:` or node key as `nodekey:` text; unique. */
+  readonly holder: string
+  /** When it was made. */
+  readonly createdAt: number
+}
+
 /** All kinds of record. */
 export interface Records {
   /** Who owns nodes. */
@@ -139,6 +153,8 @@ export interface Records {
   readonly policies: PolicyRecord
   /** The keys that administer from elsewhere. */
   readonly apiKeys: ApiKeyRecord
+  /** The addresses that are spoken for. */
+  readonly reservations: ReservationRecord
 }
 
 /** The name of a kind of record. */
@@ -152,4 +168,5 @@ export const KINDS = [
   'logins',
   'policies',
   'apiKeys',
+  'reservations',
 ] as const satisfies readonly Kind[]

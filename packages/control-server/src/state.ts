@@ -21,7 +21,16 @@ export const NOTHING: News = {
   version: 0,
   whole: true,
   changes: {},
-  counters: { users: 0, preAuthKeys: 0, nodes: 0, logins: 0, policies: 0, apiKeys: 0, address: 0 },
+  counters: {
+    users: 0,
+    preAuthKeys: 0,
+    nodes: 0,
+    logins: 0,
+    policies: 0,
+    apiKeys: 0,
+    reservations: 0,
+    address: 0,
+  },
 }
 
 type Tables = { readonly [K in Kind]: Map<number, Records[K]> }
@@ -47,6 +56,7 @@ export class State {
     logins: new Map(),
     policies: new Map(),
     apiKeys: new Map(),
+    reservations: new Map(),
   }
   readonly #journal: JournalEntry[] = []
   readonly #onChange: (change: StateChange) => void

@@ -62,6 +62,9 @@ export function storeContract(
       logins: [login(1)],
       policies: [{ id: 1, text: '{}', createdAt: 1 }],
       apiKeys: [apiKey(1), apiKey(2, { expiresAt: 5 })],
+      reservations: [
+        { id: 1, ipv4: '100.64.0.9', ipv6: 'fd7a:115c:a1e0::40:9', holder: 'nas', createdAt: 1 },
+      ],
     }
     assert.equal(await store.transact(0, () => writes(records)), 1)
     const news = await store.since(0)

@@ -4,7 +4,13 @@ import type { MadeApiKey, MadePreAuthKey, NodeStatus } from '../admin.ts'
 import { homeRegionOf } from '../claims.ts'
 import type { Coordinator } from '../coordinator.ts'
 import { keyBeginning } from '../key-text.ts'
-import type { ApiKeyRecord, PolicyRecord, PreAuthKeyRecord, UserRecord } from '../records.ts'
+import type {
+  ApiKeyRecord,
+  PolicyRecord,
+  PreAuthKeyRecord,
+  ReservationRecord,
+  UserRecord,
+} from '../records.ts'
 import type { AdminCommand } from './admin-command.ts'
 
 /** A backup, as JSON. */
@@ -117,6 +123,18 @@ export interface ApiKeyJson {
   readonly created: string
 }
 
+/** A reserved address, as JSON. */
+export interface ReservationJson {
+  /** The reservation's number. */
+  readonly id: number
+  /** The addresses, IPv4 first. */
+  readonly addresses: readonly string[]
+  /** Whose they are: a node's name, or a key of its. */
+  readonly holder: string
+  /** When it was made, RFC 3339. */
+  readonly created: string
+}
+
 /** What each command answers. */
 export interface Results {
   'users create': UserJson
@@ -137,7 +155,11 @@ export interface Results {
   'nodes delete': NodeJson
   'nodes rename': NodeJson
   'nodes tag': NodeJson
+  'nodes set-address': NodeJson
   'nodes approve-routes': NodeJson
+  'addresses list': readonly ReservationJson[]
+  'addresses reserve': ReservationJson
+  'addresses release': ReservationJson
   'policy get': PolicyJson
   'policy set': PolicyJson
   'policy check': PolicyJson
@@ -198,6 +220,11 @@ export function nodeJson({ node, dnsName, userName, online, expired, servedRoute
     lastSeen: toTextOrNull(node.lastSeen),
     created: toText(node.createdAt),
   }
+}
+
+/** Returns a reservation as JSON. */
+export function reservationJson({ id, ipv4, ipv6, holder, createdAt }: ReservationRecord): ReservationJson {
+  return { id, addresses: [ipv4, ipv6], holder, created: toText(createdAt) }
 }
 
 /** Returns a policy as JSON. */

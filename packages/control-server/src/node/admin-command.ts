@@ -1,6 +1,6 @@
 // An administrator's commands as data, so that they can come over a socket, over HTTPS or from a test.
 
-import type { NewPreAuthKey, NewUser } from '../admin.ts'
+import type { NewPreAuthKey, NewUser, NodeChoice } from '../admin.ts'
 
 /** A command. Nodes are named by number, name or address; users by name or number. */
 export type AdminCommand =
@@ -22,12 +22,16 @@ export type AdminCommand =
   | { readonly verb: 'apikeys expire'; readonly which: string }
   | { readonly verb: 'apikeys delete'; readonly which: string }
   | { readonly verb: 'nodes list' }
-  | { readonly verb: 'nodes register'; readonly key: string; readonly user: string }
+  | ({ readonly verb: 'nodes register'; readonly key: string; readonly user: string } & NodeChoice)
   | { readonly verb: 'nodes expire'; readonly node: string; readonly at?: number | 'never' }
   | { readonly verb: 'nodes rename'; readonly node: string; readonly name: string }
+  | { readonly verb: 'nodes set-address'; readonly node: string; readonly address: string }
   | { readonly verb: 'nodes tag'; readonly node: string; readonly tags: readonly string[] }
   | { readonly verb: 'nodes approve-routes'; readonly node: string; readonly routes: readonly string[] }
   | { readonly verb: 'nodes delete'; readonly node: string }
+  | { readonly verb: 'addresses list' }
+  | { readonly verb: 'addresses reserve'; readonly holder: string; readonly address?: string }
+  | { readonly verb: 'addresses release'; readonly which: string }
   | { readonly verb: 'policy get' }
   | { readonly verb: 'policy set'; readonly policy: string }
   | { readonly verb: 'policy check'; readonly policy: string }
@@ -80,12 +84,16 @@ const SHAPES = new Map<string, Readonly<Record<string, Check>>>([
   ['apikeys expire', { which: isText }],
   ['apikeys delete', { which: isText }],
   ['nodes list', {}],
-  ['nodes register', { key: isText, user: isText }],
+  ['nodes register', { key: isText, user: isText, name: maybe(isText), address: maybe(isText) }],
   ['nodes expire', { node: isText, at: maybe((at) => at === 'never' || isPositive(at)) }],
   ['nodes rename', { node: isText, name: isText }],
+  ['nodes set-address', { node: isText, address: isText }],
   ['nodes tag', { node: isText, tags: isTexts }],
   ['nodes approve-routes', { node: isText, routes: isTexts }],
   ['nodes delete', { node: isText }],
+  ['addresses list', {}],
+  ['addresses reserve', { holder: isText, address: maybe(isText) }],
+  ['addresses release', { which: isText }],
   ['policy get', {}],
   ['policy set', { policy: isText }],
   ['policy check', { policy: isText }],

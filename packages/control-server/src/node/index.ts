@@ -10,6 +10,7 @@ export type {
   NodeJson,
   PolicyJson,
   PreAuthKeyJson,
+  ReservationJson,
   UserJson,
 } from './admin-answers.ts'
 export { ADMIN_PATH, serveAdmin } from './admin-api.ts'

@@ -13,6 +13,7 @@ import {
   type NodeJson,
   policyJson,
   preAuthKeyJson,
+  reservationJson,
   userJson,
 } from './admin-answers.ts'
 import type { AdminCommand } from './admin-command.ts'
@@ -57,15 +58,23 @@ function perform(coordinator: Coordinator, command: AdminCommand, now: number): 
     case 'nodes list':
       return coordinator.nodes().map(nodeJson)
     case 'nodes register':
-      return nodeJson(coordinator.node(coordinator.approve(command.key, command.user, now).id))
+      return nodeJson(coordinator.node(coordinator.approve(command.key, command.user, now, command).id))
     case 'nodes expire':
       return change(coordinator, command.node, (id) => coordinator.expireNode(id, now, command.at))
     case 'nodes rename':
       return change(coordinator, command.node, (id) => coordinator.renameNode(id, command.name, now))
+    case 'nodes set-address':
+      return change(coordinator, command.node, (id) => coordinator.readdressNode(id, command.address, now))
     case 'nodes tag':
       return change(coordinator, command.node, (id) => coordinator.tagNode(id, command.tags, now))
     case 'nodes approve-routes':
       return change(coordinator, command.node, (id) => coordinator.approveRoutes(id, command.routes, now))
+    case 'addresses list':
+      return coordinator.reservations.all().map(reservationJson)
+    case 'addresses reserve':
+      return reservationJson(coordinator.reservations.add(command.holder, command.address))
+    case 'addresses release':
+      return reservationJson(coordinator.reservations.remove(command.which))
     case 'policy get':
       return policyJson(coordinator.policy())
     case 'policy check':

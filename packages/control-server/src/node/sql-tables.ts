@@ -35,11 +35,19 @@ export interface Tables {
   logins: RecordRow & { login_key: string }
   policies: RecordRow
   api_keys: RecordRow & { prefix: string }
+  reservations: RecordRow & { ipv4: string; holder: string }
   audit: { network_id: number; version: Big; seq: number; at: Big; by_node: number; entry: string }
 }
 
 /** The name of a table of records. */
-export type RecordTable = 'users' | 'pre_auth_keys' | 'nodes' | 'logins' | 'policies' | 'api_keys'
+export type RecordTable =
+  | 'users'
+  | 'pre_auth_keys'
+  | 'nodes'
+  | 'logins'
+  | 'policies'
+  | 'api_keys'
+  | 'reservations'
 
 /** Where the records of each kind are. */
 export const TABLE_OF: Readonly<Record<Kind, RecordTable>> = {
@@ -49,6 +57,7 @@ export const TABLE_OF: Readonly<Record<Kind, RecordTable>> = {
   logins: 'logins',
   policies: 'policies',
   apiKeys: 'api_keys',
+  reservations: 'reservations',
 }
 
 /** The names of all tables. */
@@ -76,6 +85,7 @@ export const COLUMNS_OF: { readonly [K in Kind]: (record: Records[K]) => Readonl
     logins: ({ key }) => ({ login_key: key }),
     policies: () => ({}),
     apiKeys: ({ prefix }) => ({ prefix }),
+    reservations: ({ ipv4, holder }) => ({ ipv4, holder }),
   }
 
 /** The columns of each table that are looked up, and those that no two rows of a network share. */
@@ -88,6 +98,7 @@ const LAYOUT: Readonly<
   logins: { unique: ['login_key'], plain: [] },
   policies: { unique: [], plain: [] },
   api_keys: { unique: ['prefix'], plain: [] },
+  reservations: { unique: ['ipv4', 'holder'], plain: [] },
 }
 
 /** The tables of records that there were from the beginning. */
@@ -99,6 +110,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '002-policies': { up: (database: Kysely<never>) => makeRecordTable(database, 'policies') },
   '003-api-keys': { up: (database: Kysely<never>) => makeRecordTable(database, 'api_keys') },
   '004-audit': { up: makeAudit },
+  '005-reservations': { up: (database: Kysely<never>) => makeRecordTable(database, 'reservations') },
 }
 
 async function makeTables(database: Kysely<never>): Promise<void> {

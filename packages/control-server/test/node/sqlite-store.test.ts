@@ -79,7 +79,7 @@ describe('the SQLite store', () => {
     await (await openSqliteStore(path)).close()
     for (const from of [1, 2]) {
       const older = new DatabaseSync(path)
-      older.exec("DELETE FROM mesh_migrations WHERE name = '004-audit'; DROP TABLE audit")
+      older.exec("DELETE FROM mesh_migrations WHERE name = '005-reservations'; DROP TABLE reservations")
       older.exec(`CREATE TABLE mark_${from} (id)`)
       older.close()
       await (await openSqliteStore(path)).close()
@@ -97,6 +97,7 @@ describe('the SQLite store', () => {
       '002-policies',
       '003-api-keys',
       '004-audit',
+      '005-reservations',
     ])
     await (await openSqliteStore(path)).close()
     expect(await missingSqliteSteps(path)).toEqual([])
