@@ -15,6 +15,7 @@ interface NewPreAuthKeyFlags extends NewKeyFlags {
   readonly user?: string
   readonly reusable?: boolean
   readonly ephemeral?: boolean
+  readonly preApproved?: boolean
   readonly tags?: readonly string[]
 }
 
@@ -29,6 +30,7 @@ export function addPreAuthKeys(keys: Command): void {
     .option('-u, --user <name>', 'who will own the nodes, by name or number')
     .option('--reusable', 'let it be used more than once')
     .option('--ephemeral', 'remove its nodes when they stay away')
+    .option('--pre-approved', 'let its nodes take part without approval')
     .option('--tags <list>', 'tags of its nodes, as tag:a,tag:b', parts)
     .action(async (flags: NewPreAuthKeyFlags) => {
       const key = await ask(flags, preAuthKeyCommand(flags))
@@ -105,6 +107,7 @@ function preAuthKeyCommand(flags: NewPreAuthKeyFlags): Extract<AdminCommand, { v
     verb: 'preauthkeys create',
     reusable: flags.reusable ?? false,
     ephemeral: flags.ephemeral ?? false,
+    preApproved: flags.preApproved ?? false,
     ...(flags.user === undefined ? {} : { user: flags.user }),
     ...(flags.tags === undefined ? {} : { tags: flags.tags }),
     ...lifetimeOf(flags),

@@ -2,6 +2,7 @@
 
 import type { NodeJson } from '@mesh/control-server/node'
 import { type Command, InvalidArgumentError } from 'commander'
+import { approve, letsIn, register, type RegisterFlags } from './auth-verbs.ts'
 import { CommandError } from './command-error.ts'
 import { printable, show } from './output.ts'
 import { nodesTable, routesTable } from './tables.ts'
@@ -28,25 +29,6 @@ What Tailscale's clients answer, among others:
   /tls-cert-status?domain=  its certificate for a name
   /vip-services             the services it serves
   -X POST /logtail/flush, -X POST /netfilter-kind?kind=nftables`
-interface RegisterFlags extends AdminFlags {
-  readonly key: string
-  readonly user: string
-  readonly name?: string
-  readonly address?: string
-}
-
-/** Lets a waiting machine in. */
-function register(flags: Omit<RegisterFlags, 'key'>, key: string): Promise<NodeJson> {
-  const { user, name, address } = flags
-  return ask(flags, {
-    verb: 'nodes register',
-    key,
-    user,
-    ...(name === undefined ? {} : { name }),
-    ...(address === undefined ? {} : { address }),
-  })
-}
-
 /** Adds the verbs of `nodes`. */
 export function addNodes(nodes: Command): void {
   admin(nodes.command('list').aliases(['ls', 'show']), "Show all nodes, or a user's.")
@@ -57,15 +39,13 @@ export function addNodes(nodes: Command): void {
       const list = all.filter((node) => user === undefined || node.user === user)
       await show(flags, list, nodesTable(list))
     })
-  admin(nodes.command('register'), 'Let in a machine that waits at its login page.')
-    .requiredOption('-k, --key <id>', "the last part of the page's address")
-    .requiredOption('-u, --user <name>', 'who will own it, by name or number')
-    .option('--name <name>', 'its name (default: what it calls itself)')
-    .option('--address <address>', 'its address, of either family (default: a free one)')
-    .action(async (flags: RegisterFlags) => {
-      const node = await register(flags, flags.key)
-      await show(flags, node, `Node ${node.name} is in, with ${node.addresses.join(' and ')}.`)
-    })
+  letsIn(admin(nodes.command('register'), 'As auth register.'))
+    .requiredOption('-k, --key <id>', "the last part of the login page's address")
+    .action(async (flags: RegisterFlags & { key: string }) => register(flags, flags.key))
+  aboutNode(nodes.command('approve [node]'), 'Let a node take part that waits for it.').action(
+    async (node: string | undefined, flags: NodeFlags) =>
+      approve(flags, named(node ?? flags.identifier, 'node')),
+  )
   aboutNode(
     nodes.command('expire [node]').aliases(['logout', 'exp', 'e']),
     'Log a node out: it must log in again.',

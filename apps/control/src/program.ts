@@ -6,6 +6,7 @@ import { Command, Help, type Option } from 'commander'
 import { applySettings } from './apply-settings.ts'
 import { addAddresses } from './address-verbs.ts'
 import { addAudit } from './audit-verbs.ts'
+import { addAuth } from './auth-verbs.ts'
 import { addBackup } from './backup-verbs.ts'
 import { addApiKeys, addPreAuthKeys } from './key-verbs.ts'
 import { addNodes } from './node-verbs.ts'
@@ -32,6 +33,7 @@ export function program(): Command {
   const administer = root.commandsGroup('Administration:')
   addUsers(group(administer, 'users', ['user'], 'Manage the people who own nodes.'))
   addNodes(group(administer, 'nodes', ['node'], 'Manage the machines of the mesh.'))
+  addAuth(administer.command('auth').description('Decide on machines that wait to be let in.'))
   const preAuthKeys = ['preauthkey', 'authkey', 'pre']
   addPreAuthKeys(
     group(administer, 'preauthkeys', preAuthKeys, 'Manage the keys that let machines in unattended.'),

@@ -28,6 +28,7 @@ export interface ServeFlags {
   readonly tlsKey?: string
   readonly ipv4Range: string
   readonly addressOrder: 'sequential' | 'random'
+  readonly nodeApproval?: boolean
   readonly nodeExpiry: number
   readonly auditRetention: number
   readonly ephemeralTimeout: number
@@ -49,6 +50,7 @@ export type NetworkFlags = Pick<
   | 'extraRecords'
   | 'ipv4Range'
   | 'addressOrder'
+  | 'nodeApproval'
   | 'nodeKeyLifetime'
   | 'ephemeralTimeout'
   | 'auditRetention'
@@ -101,6 +103,7 @@ function networkOf(flags: ServeFlags): NetworkFlags {
     })),
     ipv4Range: flags.ipv4Range,
     addressOrder: flags.addressOrder,
+    nodeApproval: flags.nodeApproval ?? false,
     nodeKeyLifetime: flags.nodeExpiry,
     ephemeralTimeout: flags.ephemeralTimeout,
     auditRetention: flags.auditRetention,

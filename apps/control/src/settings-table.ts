@@ -112,6 +112,10 @@ export const SERVE_SETTINGS: readonly SettingGroup[] = [
         otherwise: 'sequential',
       },
       {
+        key: 'node-approval',
+        help: 'whether a node that comes by a key takes part only when it is approved, or its key is pre-approved',
+      },
+      {
         key: 'node-expiry',
         value: 'duration',
         help: "how long a user's node stays logged in; 0 is for ever",

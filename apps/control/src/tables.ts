@@ -2,6 +2,7 @@
 
 import type {
   ApiKeyJson,
+  LoginJson,
   NodeJson,
   PreAuthKeyJson,
   ReservationJson,
@@ -50,6 +51,18 @@ export function reservationsTable(reservations: readonly ReservationJson[]): str
   return table(['ID', 'ADDRESSES', 'FOR', 'CREATED'], rows)
 }
 
+/** Returns waiting logins as a table. */
+export function loginsTable(logins: readonly LoginJson[]): string {
+  const rows = logins.map(({ key, hostname, os, tags, asked }) => [
+    key,
+    hostname,
+    os,
+    tags.join(','),
+    shortTime(asked),
+  ])
+  return table(['AUTH ID', 'HOSTNAME', 'OS', 'TAGS', 'ASKED'], rows)
+}
+
 /** Returns nodes as a table. */
 export function nodesTable(nodes: readonly NodeJson[]): string {
   const rows = nodes.map((node) => [
@@ -57,7 +70,7 @@ export function nodesTable(nodes: readonly NodeJson[]): string {
     node.name,
     node.user || node.tags.join(','),
     node.addresses.join(', '),
-    node.expired ? 'expired' : node.online ? 'online' : 'offline',
+    stateOf(node),
     node.online ? '-' : shortTime(node.lastSeen),
     shortTime(node.expiry),
   ])
@@ -74,6 +87,11 @@ export function routesTable(nodes: readonly NodeJson[]): string {
     node.subnetRoutes.join(', ') || '-',
   ])
   return table(['ID', 'NAME', 'APPROVED', 'AVAILABLE', 'SERVING'], rows)
+}
+
+function stateOf({ approved, expired, online }: NodeJson): string {
+  if (!approved) return 'waiting'
+  return expired ? 'expired' : online ? 'online' : 'offline'
 }
 
 /** Returns rows under their heads, in columns. */

@@ -24,6 +24,7 @@ const NODE: NodeRecord = {
   expiresAt: undefined,
   registerMethod: 'auth-key',
   preAuthKey: undefined,
+  approved: true,
   ephemeral: false,
   hostinfo: { Hostname: 'box', RoutableIPs: ['10.0.0.0/8'] },
   endpoints: [],

@@ -53,7 +53,7 @@ export class Accounts {
 
   /** Makes a pre-auth key. */
   createPreAuthKey(wish: NewPreAuthKey): MadePreAuthKey {
-    const { user, tags = [], reusable = false, ephemeral = false, lifetime } = wish
+    const { user, tags = [], reusable = false, ephemeral = false, preApproved = false, lifetime } = wish
     const badTag = tags.find((tag) => !isTag(tag))
     if (badTag !== undefined) {
       throw new ControlError(
@@ -73,6 +73,7 @@ export class Accounts {
       user: user === undefined ? undefined : this.userNamed(user).id,
       reusable,
       ephemeral,
+      preApproved,
       tags,
       createdAt,
       expiresAt: lifetime === undefined ? undefined : createdAt + lifetime,

@@ -19,6 +19,8 @@ export interface NewPreAuthKey {
   readonly reusable?: boolean
   /** Whether its nodes vanish when they stay away. */
   readonly ephemeral?: boolean
+  /** Whether its nodes need nobody's approval, where nodes need one. */
+  readonly preApproved?: boolean
   /** How long it can be used, milliseconds. */
   readonly lifetime?: number
   /** The tags its nodes get, each as `tag:name`. */

@@ -99,8 +99,16 @@ const SHOWN: { readonly [K in Kind]: Shown<Records[K]> | undefined } = {
   },
   preAuthKeys: {
     subject: ({ id, prefix }: PreAuthKeyRecord) => `pre-auth key ${id} (${prefix})`,
-    fields: ({ user, reusable, ephemeral, tags, expiresAt, usedAt }, nameOf) => {
-      return { user: nameOf(user), reusable, ephemeral, tags, expires: time(expiresAt), used: time(usedAt) }
+    fields: ({ user, reusable, ephemeral, preApproved, tags, expiresAt, usedAt }, nameOf) => {
+      return {
+        user: nameOf(user),
+        reusable,
+        ephemeral,
+        preApproved,
+        tags,
+        expires: time(expiresAt),
+        used: time(usedAt),
+      }
     },
   },
   nodes: {
@@ -138,6 +146,7 @@ function nodeFields(node: NodeRecord, nameOf: NameOf): AuditFields {
     expires: time(node.expiresAt),
     registered: node.registerMethod,
     preAuthKey: node.preAuthKey,
+    approved: node.approved,
     ephemeral: node.ephemeral,
     offeredRoutes: node.hostinfo.RoutableIPs ?? [],
     approvedRoutes: node.approvedRoutes,

@@ -36,6 +36,9 @@ import { routesOf, RouteTable } from './routes.ts'
 import type { News, Writes } from './store.ts'
 import { followedLogin, isOld, WaitingLogins } from './waiting-logins.ts'
 
+/** What the person at a machine reads when an administrator said no. */
+const LOGIN_REFUSED = 'an administrator refused this login'
+
 /** Decides who is in the network and tells every node what it needs to know of the others. */
 export class Coordinator implements Machine<CoordinatorOutput> {
   /**
@@ -78,7 +81,17 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     const dnsConfig = dnsConfigOf(options)
     const policies = new Policies(network, policy)
     this.#policies = policies
-    const registrar = { network, policies, baseDomain, wallClock, random, hash, nodeKeyLifetime }
+    const { nodeApproval = false } = options
+    const registrar = {
+      network,
+      policies,
+      baseDomain,
+      wallClock,
+      random,
+      hash,
+      nodeKeyLifetime,
+      nodeApproval,
+    }
     this.#registrar = new Registrar(registrar)
     const plan = dialPlan(options.dialAddresses)
     const views = new MapViews({
@@ -172,6 +185,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     if (!this.#speaksOurVersion(exchange, request.Version)) return
     const followed = followedLogin(request.Followup)
     if (followed !== undefined && this.#logins.isFor(followed, machineKey, request.NodeKey)) {
+      if (this.#network.login(followed)?.refused) return this.#answer(exchange, refusal(LOGIN_REFUSED))
       const displaced = this.#logins.wait(followed, exchange)
       if (displaced !== undefined) this.#answer(displaced, refusal('another request took over this login'))
       return
@@ -211,11 +225,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   /** Lets in a node that waits for a person, with what is chosen for it; its client hears at once. */
   approve(key: string, userName: string, now: number, choice: NodeChoice = {}): NodeRecord {
     const user = this.#accounts.userNamed(userName)
-    const login = this.#network.login(key)
-    if (!login) {
-      const message = `No login waits under ${key}: it may have expired, start it again on the machine.`
-      throw new ControlError('ERR_CONTROL_REGISTRATION_UNKNOWN', message)
-    }
+    const login = this.#waiting(key)
     const { machineKey, request } = login
     this.#changes.checkChoice(choice, machineKey)
     const response = this.#registrar.approve(machineKey, request, user)
@@ -234,7 +244,21 @@ export class Coordinator implements Machine<CoordinatorOutput> {
 
   /** Returns the login that waits under this key. */
   waitingLogin(key: string): LoginRecord | undefined {
-    return this.#network.login(key)
+    const login = this.#network.login(key)
+    return login?.refused ? undefined : login
+  }
+
+  /** Returns all logins that wait, the one that asked longest ago first. */
+  waitingLogins(): readonly LoginRecord[] {
+    return [...this.#network.logins()].filter((login) => !login.refused)
+  }
+
+  /** Says no to a login that waits; its client hears at once. */
+  refuseLogin(key: string, now: number): LoginRecord {
+    const login = { ...this.#waiting(key), refused: true }
+    this.#network.state.put('logins', login)
+    this.#absorb(now)
+    return login
   }
 
   /** Returns the machine's node with this key, or `undefined` when there is none or it is another machine's. */
@@ -252,7 +276,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   /** Tells whether a relay should serve this node key: that of a node whose login has not expired. */
   admits(nodeKey: string): boolean {
     const node = this.#network.nodeByKey(nodeKey)
-    return node !== undefined && !isExpired(node, this.#wall())
+    return node !== undefined && node.approved && !isExpired(node, this.#wall())
   }
 
   /** Makes a user. */
@@ -335,6 +359,13 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   /** Gives a node another name, which it keeps whatever its machine calls itself later. */
   renameNode(id: number, name: string, now: number): void {
     this.#changes.rename(id, name)
+    this.#absorb(now)
+  }
+
+  /** Lets a node take part that waited for somebody's approval. */
+  approveNode(id: number, now: number): void {
+    this.#changes.approve(id)
+    this.#approveByPolicy(this.#changes.known(id))
     this.#absorb(now)
   }
 
@@ -502,7 +533,11 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     const wall = this.#wall()
     for (const id of changed) {
       const node = this.#network.node(id)
-      this.#routes.update(id, node, node !== undefined && isOnline(node) && !isExpired(node, wall))
+      this.#routes.update(
+        id,
+        node,
+        node !== undefined && isOnline(node) && node.approved && !isExpired(node, wall),
+      )
       if (node) this.#presence.look(node, now)
       else this.#forget(id)
     }
@@ -517,10 +552,18 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   #lookAtLogin(key: string, now: number): void {
     for (const [exchange, login] of this.#logins.look(key, now)) {
       const response = this.#registrar.outcome(login.machineKey, login.request)
-      if (response) this.#answer(exchange, response)
+      if (this.#network.login(key)?.refused) this.#answer(exchange, refusal(LOGIN_REFUSED))
+      else if (response) this.#answer(exchange, response)
       else if (!isOld(login, this.#wall())) this.#answer(exchange, refusal('too many logins are waiting'))
       else this.#orphans.push([exchange, login])
     }
+  }
+
+  #waiting(key: string): LoginRecord {
+    const login = this.waitingLogin(key)
+    if (login) return login
+    const message = `No login waits under ${JSON.stringify(key)}: it may have expired, start it again on the machine.`
+    throw new ControlError('ERR_CONTROL_REGISTRATION_UNKNOWN', message)
   }
 
   #forget(id: number): void {

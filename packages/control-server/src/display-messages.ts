@@ -15,7 +15,13 @@ export type DisplayMessages = Readonly<Record<string, DisplayMessage>>
 
 /** Returns what the person at a node should be told at a Unix time. */
 export function displayMessages(node: NodeRecord, wall: number): DisplayMessages {
-  return { ...aboutExpiry(node, wall), ...aboutRoutes(node) }
+  return { ...aboutApproval(node), ...aboutExpiry(node, wall), ...aboutRoutes(node) }
+}
+
+function aboutApproval({ approved }: NodeRecord): DisplayMessages {
+  if (approved) return {}
+  const Text = 'This machine is logged in, and takes part as soon as an administrator approves it.'
+  return { 'mesh-approval-waits': { Title: 'Waiting for approval', Text, Severity: 'high' } }
 }
 
 /** An ended login needs no message: the client asks for a new one. */

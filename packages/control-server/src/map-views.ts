@@ -133,7 +133,8 @@ export class MapViews {
       if (after) this.#told.set(id, after)
       else this.#told.delete(id)
       if (!after) this.#forget(id)
-      if (before === after) continue
+      // One that looks the same may be seen by others now: it was approved.
+      if (before === after && !(after && this.#reshaped.has(id))) continue
       updates.push({ id, before, after, patch: before && after && patchBetween(before.node, after.node) })
     }
     this.#changed.clear()
@@ -228,6 +229,7 @@ export class MapViews {
         node.user,
         network.user(node.user)?.name,
         node.tags,
+        node.approved,
         node.ipv4,
         node.ipv6,
         servableRoutes(node),

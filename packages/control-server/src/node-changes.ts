@@ -66,6 +66,12 @@ export class NodeChanges {
     this.#network.updateNode(id, { tags: [...new Set(tags)], user: undefined, expiresAt: undefined })
   }
 
+  /** Lets a node take part that waited for it. */
+  approve(id: number): void {
+    this.known(id)
+    this.#network.updateNode(id, { approved: true })
+  }
+
   /** Sets when a node's login expires; `undefined` for never. */
   expire(id: number, at: number | undefined): void {
     this.known(id)

@@ -59,7 +59,7 @@ export function selfNode(record: NodeRecord, context: ViewContext, attributes: C
     ...shared,
     User: record.user ?? TAGGED_SELF_BASE + record.id,
     Hostinfo: dropUndefined({ OS, Hostname, RoutableIPs, RequestTags }),
-    MachineAuthorized: true,
+    MachineAuthorized: record.approved,
     CapMap: { ...SELF_CAPABILITIES, ...attributes },
   }
 }

@@ -57,6 +57,8 @@ export interface CoordinatorOptions {
   readonly clientRelease?: ClientRelease
   /** Addresses by which clients reach this server when its name does not resolve, the best first. */
   readonly dialAddresses?: readonly string[]
+  /** Whether a node that comes by an auth key takes part only when somebody approved it, or its key did; false when left out. */
+  readonly nodeApproval?: boolean
   /** Where the addresses of new nodes come from: a prefix within 100.64.0.0/10, which is the whole when left out. */
   readonly ipv4Range?: string
   /** Whether new addresses go up one after the other, or are drawn; the former when left out. */

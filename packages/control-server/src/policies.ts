@@ -2,7 +2,7 @@
 // its own tests are run before it is taken, so a policy that fails leaves the old one in force (control 54).
 
 import { compile, hasTag, ownsTag, PolicyError, readPolicy, testPolicy } from '@mesh/policy'
-import type { CompiledPolicy, Policy, PolicyNode, PolicyUser } from '@mesh/policy'
+import type { CompiledPolicy, NodePolicy, Policy, PolicyNode, PolicyUser } from '@mesh/policy'
 import { ControlError } from './errors.ts'
 import type { Network } from './network.ts'
 import type { NodeRecord, UserRecord } from './records.ts'
@@ -10,6 +10,16 @@ import { isInsideMesh, normalRoute, servableRoutes } from './routes.ts'
 
 /** Nobody may reach anybody: in force when a stored policy cannot be read, which only a later version can have written. */
 const NOTHING: Policy = readPolicy('{"acls":[]}')
+
+/** What a node may do that nobody approved yet: nothing. */
+const ALONE: NodePolicy = {
+  packetFilter: [],
+  sshPolicy: { rules: [] },
+  attributes: {},
+  approved: () => [],
+  sees: () => false,
+  verdict: () => ({ allowed: false, reason: 'The node waits for approval.' }),
+}
 
 /** Knows the policy in force. */
 export class Policies {
@@ -61,7 +71,14 @@ export class Policies {
 
   /** Works out what the policy means for every node. */
   compile(): CompiledPolicy {
-    return compile(this.current, this.#nodes(), this.#users())
+    const compiled = compile(this.current, this.#nodes(), this.#users())
+    const waiting = new Set(
+      Array.from(this.#network.nodes())
+        .filter((node) => !node.approved)
+        .map(({ id }) => id),
+    )
+    if (waiting.size === 0) return compiled
+    return { forNode: (id) => (waiting.has(id) ? ALONE : compiled.forNode(id)) }
   }
 
   /** Returns the routes that a node may serve when those the policy approves are added; nothing when none is. */
@@ -76,7 +93,9 @@ export class Policies {
   }
 
   #nodes(): readonly PolicyNode[] {
-    return Array.from(this.#network.nodes(), policyNode)
+    return Array.from(this.#network.nodes())
+      .filter((node) => node.approved)
+      .map(policyNode)
   }
 
   #users(): readonly PolicyUser[] {

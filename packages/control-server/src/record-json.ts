@@ -5,8 +5,9 @@ import type { Kind, NodeRecord, Records } from './records.ts'
 
 const ABSENT = {
   users: {},
-  preAuthKeys: { user: undefined, expiresAt: undefined, usedAt: undefined },
+  preAuthKeys: { preApproved: false, user: undefined, expiresAt: undefined, usedAt: undefined },
   nodes: {
+    approved: true,
     user: undefined,
     expiresAt: undefined,
     preAuthKey: undefined,
@@ -14,7 +15,7 @@ const ABSENT = {
     connectedTo: undefined,
     primaryRoutes: [],
   },
-  logins: {},
+  logins: { refused: false },
   policies: {},
   apiKeys: { expiresAt: undefined },
   reservations: {},

@@ -29,6 +29,8 @@ export interface PreAuthKeyRecord {
   readonly reusable: boolean
   /** Whether its nodes vanish when they stay away. */
   readonly ephemeral: boolean
+  /** Whether its nodes need nobody's approval, where nodes need one. */
+  readonly preApproved: boolean
   /** The tags its nodes get, each as `tag:name`; such nodes belong to no user. */
   readonly tags: readonly string[]
   /** When it was created. */
@@ -67,6 +69,8 @@ export interface NodeRecord {
   readonly registerMethod: 'auth-key' | 'approved'
   /** The pre-auth key it last came in with. */
   readonly preAuthKey: number | undefined
+  /** Whether it may take part: where nodes need approval, one that has none yet sees nobody, and nobody sees it. */
+  readonly approved: boolean
   /** Whether it is removed when it stays away. */
   readonly ephemeral: boolean
   /** What it last said of itself. Written by the machine: not to be trusted. */
@@ -99,6 +103,8 @@ export interface LoginRecord {
   readonly request: RegisterRequest
   /** When they last asked. */
   readonly askedAt: number
+  /** Whether somebody said no. It is kept for a while, so that whoever waits hears of it, wherever they ask. */
+  readonly refused: boolean
 }
 
 /** A policy that somebody wrote. The newest is in force; those before it are kept for a while. */

@@ -24,6 +24,8 @@ export interface RegistrarOptions {
   readonly hash: SecretHash
   /** How long a user-owned node's key lasts, milliseconds; 0 for ever. */
   readonly nodeKeyLifetime: number
+  /** Whether a node that comes by an auth key waits for somebody's approval. */
+  readonly nodeApproval: boolean
 }
 
 /** An answer, or `ask` when a person has to approve. */
@@ -66,6 +68,7 @@ interface Admission {
   readonly method: NodeRecord['registerMethod']
   /** The key it comes in by, which it uses up. */
   readonly key: PreAuthKeyRecord | undefined
+  readonly approved: boolean
   readonly ephemeral: boolean
 }
 
@@ -186,6 +189,7 @@ export class Registrar {
       approver: user.id,
       method: 'approved',
       key: undefined,
+      approved: true,
       ephemeral: request.Ephemeral === true,
     })
   }
@@ -203,7 +207,7 @@ export class Registrar {
       ...EMPTY_RESPONSE,
       User: { ID, DisplayName },
       Login: { ID, Provider: 'mesh', LoginName, DisplayName },
-      MachineAuthorized: true,
+      MachineAuthorized: node.approved,
     }
   }
 
@@ -232,6 +236,7 @@ export class Registrar {
       tags: key.tags,
       method: 'auth-key',
       key,
+      approved: key.preApproved || !this.#options.nodeApproval,
       ephemeral: key.ephemeral || request.Ephemeral === true,
     })
   }
@@ -274,6 +279,8 @@ export class Registrar {
       expiresAt: this.#expiryFor(request, admission),
       registerMethod: admission.method,
       preAuthKey: admission.key?.id,
+      // What was approved once stays approved.
+      approved: node.approved || admission.approved,
       ephemeral: admission.ephemeral,
       capVersion: request.Version,
     })
@@ -290,6 +297,7 @@ export class Registrar {
       expiresAt: this.#expiryFor(request, admission),
       registerMethod: admission.method,
       preAuthKey: admission.key?.id,
+      approved: admission.approved,
       ephemeral: admission.ephemeral,
       hostinfo: checkHostinfo(request.Hostinfo ?? {}),
       endpoints: [],

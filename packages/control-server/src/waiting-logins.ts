@@ -50,6 +50,10 @@ export class WaitingLogins {
     const asked = { machineKey, request: cutDown(request), askedAt: this.#wallClock() }
     for (const login of this.#network.logins()) {
       if (login.machineKey !== machineKey || login.request.NodeKey !== request.NodeKey) continue
+      if (login.refused) {
+        state.remove('logins', login.id)
+        break
+      }
       const again = { ...login, ...asked }
       state.put('logins', again)
       return again
@@ -57,7 +61,7 @@ export class WaitingLogins {
     const logins = state.all('logins')
     const [oldest] = logins.keys()
     if (oldest !== undefined && logins.size >= MAX_LOGINS) state.remove('logins', oldest)
-    return state.add('logins', { key: randomHex(this.#random, 16), ...asked })
+    return state.add('logins', { key: randomHex(this.#random, 16), refused: false, ...asked })
   }
 
   /** Tells whether this machine and node key may wait for the login. */
@@ -93,11 +97,9 @@ export class WaitingLogins {
   /** Looks at a login that was made, asked again or decided. Returns the exchanges to answer when it was decided. */
   look(key: string, now: number): readonly (readonly [exchange: number, login: LoginRecord])[] {
     const login = this.#network.login(key)
-    if (login) {
-      this.#deadlines.set(key, now + LOGIN_LIFETIME - Math.max(0, this.#wallClock() - login.askedAt))
-      return []
-    }
-    this.#deadlines.delete(key)
+    if (login) this.#deadlines.set(key, now + LOGIN_LIFETIME - Math.max(0, this.#wallClock() - login.askedAt))
+    else this.#deadlines.delete(key)
+    if (login && !login.refused) return []
     const waiting = [...(this.#waiting.get(key) ?? [])]
     const answers = waiting.map((exchange) => [exchange, this.#exchanges.get(exchange)] as const)
     for (const exchange of waiting) this.leave(exchange)

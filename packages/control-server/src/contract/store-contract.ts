@@ -277,6 +277,7 @@ function key(id: number, change: Partial<PreAuthKeyRecord> = {}): PreAuthKeyReco
     user: 1,
     reusable: false,
     ephemeral: false,
+    preApproved: false,
     tags: [],
     createdAt: 1_700_000_000_000,
     expiresAt: undefined,
@@ -305,6 +306,7 @@ function node(id: number, change: Partial<NodeRecord> = {}): NodeRecord {
     expiresAt: undefined,
     registerMethod: 'auth-key',
     preAuthKey: undefined,
+    approved: true,
     ephemeral: false,
     hostinfo: {},
     endpoints: [],
@@ -349,6 +351,7 @@ function login(id: number): LoginRecord {
       NodeKeySignature: null,
     },
     askedAt: 9,
+    refused: false,
   }
 }
 

@@ -6,6 +6,7 @@ import type { Coordinator } from '../coordinator.ts'
 import { keyBeginning } from '../key-text.ts'
 import type {
   ApiKeyRecord,
+  LoginRecord,
   PolicyRecord,
   PreAuthKeyRecord,
   ReservationRecord,
@@ -43,6 +44,8 @@ export interface PreAuthKeyJson {
   readonly reusable: boolean
   /** Whether its nodes vanish when they stay away. */
   readonly ephemeral: boolean
+  /** Whether its nodes need nobody's approval. */
+  readonly preApproved: boolean
   /** Whether it was used. */
   readonly used: boolean
   /** When it expires, RFC 3339, or `null` for never. */
@@ -83,6 +86,8 @@ export interface NodeJson {
   readonly online: boolean
   /** Whether its key has expired. */
   readonly expired: boolean
+  /** Whether it takes part; else it waits for approval. */
+  readonly approved: boolean
   /** Whether it vanishes when it stays away. */
   readonly ephemeral: boolean
   /** The prefixes it may route for the others. */
@@ -135,6 +140,24 @@ export interface ReservationJson {
   readonly created: string
 }
 
+/** A login that waits, as JSON. */
+export interface LoginJson {
+  /** The last part of its page's address, by which it is approved or refused. */
+  readonly key: string
+  /** What the machine calls itself. */
+  readonly hostname: string
+  /** Its operating system. */
+  readonly os: string
+  /** The tags it asks for. */
+  readonly tags: readonly string[]
+  /** Its machine key. */
+  readonly machineKey: string
+  /** Its WireGuard key. */
+  readonly nodeKey: string
+  /** When it last asked, RFC 3339. */
+  readonly asked: string
+}
+
 /** What each command answers. */
 export interface Results {
   'users create': UserJson
@@ -154,6 +177,9 @@ export interface Results {
   'nodes expire': NodeJson
   'nodes delete': NodeJson
   'nodes rename': NodeJson
+  'nodes approve': NodeJson
+  'logins list': readonly LoginJson[]
+  'logins refuse': LoginJson
   'nodes tag': NodeJson
   'nodes set-address': NodeJson
   'nodes approve-routes': NodeJson
@@ -183,6 +209,7 @@ export function preAuthKeyJson(coordinator: Coordinator, key: PreAuthKeyRecord):
     user: coordinator.users().find((user) => user.id === key.user)?.name ?? '',
     reusable: key.reusable,
     ephemeral: key.ephemeral,
+    preApproved: key.preApproved,
     used: key.usedAt !== undefined,
     expiration: toTextOrNull(key.expiresAt),
     created: toText(key.createdAt),
@@ -212,6 +239,7 @@ export function nodeJson({ node, dnsName, userName, online, expired, servedRoute
     homeRelay: homeRegionOf(node.hostinfo),
     online,
     expired,
+    approved: node.approved,
     ephemeral: node.ephemeral,
     approvedRoutes: node.approvedRoutes,
     availableRoutes: node.hostinfo.RoutableIPs ?? [],
@@ -225,6 +253,12 @@ export function nodeJson({ node, dnsName, userName, online, expired, servedRoute
 /** Returns a reservation as JSON. */
 export function reservationJson({ id, ipv4, ipv6, holder, createdAt }: ReservationRecord): ReservationJson {
   return { id, addresses: [ipv4, ipv6], holder, created: toText(createdAt) }
+}
+
+/** Returns a waiting login as JSON. */
+export function loginJson({ key, machineKey, request, askedAt }: LoginRecord): LoginJson {
+  const { Hostname: hostname = '', OS: os = '', RequestTags: tags } = request.Hostinfo ?? {}
+  return { key, hostname, os, tags: tags ?? [], machineKey, nodeKey: request.NodeKey, asked: toText(askedAt) }
 }
 
 /** Returns a policy as JSON. */

@@ -23,6 +23,9 @@ export type AdminCommand =
   | { readonly verb: 'apikeys delete'; readonly which: string }
   | { readonly verb: 'nodes list' }
   | ({ readonly verb: 'nodes register'; readonly key: string; readonly user: string } & NodeChoice)
+  | { readonly verb: 'nodes approve'; readonly node: string }
+  | { readonly verb: 'logins list' }
+  | { readonly verb: 'logins refuse'; readonly key: string }
   | { readonly verb: 'nodes expire'; readonly node: string; readonly at?: number | 'never' }
   | { readonly verb: 'nodes rename'; readonly node: string; readonly name: string }
   | { readonly verb: 'nodes set-address'; readonly node: string; readonly address: string }
@@ -72,6 +75,7 @@ const SHAPES = new Map<string, Readonly<Record<string, Check>>>([
       user: maybe(isText),
       reusable: maybe(isFlag),
       ephemeral: maybe(isFlag),
+      preApproved: maybe(isFlag),
       lifetime: maybe(isPositive),
       tags: maybe(isTexts),
     },
@@ -85,6 +89,9 @@ const SHAPES = new Map<string, Readonly<Record<string, Check>>>([
   ['apikeys delete', { which: isText }],
   ['nodes list', {}],
   ['nodes register', { key: isText, user: isText, name: maybe(isText), address: maybe(isText) }],
+  ['nodes approve', { node: isText }],
+  ['logins list', {}],
+  ['logins refuse', { key: isText }],
   ['nodes expire', { node: isText, at: maybe((at) => at === 'never' || isPositive(at)) }],
   ['nodes rename', { node: isText, name: isText }],
   ['nodes set-address', { node: isText, address: isText }],

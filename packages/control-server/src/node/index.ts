@@ -7,6 +7,7 @@ export type {
   AdminResult,
   ApiKeyJson,
   BackupJson,
+  LoginJson,
   NodeJson,
   PolicyJson,
   PreAuthKeyJson,

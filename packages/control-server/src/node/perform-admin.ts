@@ -7,6 +7,7 @@ import { ControlError } from '../errors.ts'
 import {
   type AdminResult,
   apiKeyJson,
+  loginJson,
   madeApiKeyJson,
   madePreAuthKeyJson,
   nodeJson,
@@ -59,6 +60,12 @@ function perform(coordinator: Coordinator, command: AdminCommand, now: number): 
       return coordinator.nodes().map(nodeJson)
     case 'nodes register':
       return nodeJson(coordinator.node(coordinator.approve(command.key, command.user, now, command).id))
+    case 'nodes approve':
+      return change(coordinator, command.node, (id) => coordinator.approveNode(id, now))
+    case 'logins list':
+      return coordinator.waitingLogins().map(loginJson)
+    case 'logins refuse':
+      return loginJson(coordinator.refuseLogin(command.key, now))
     case 'nodes expire':
       return change(coordinator, command.node, (id) => coordinator.expireNode(id, now, command.at))
     case 'nodes rename':
