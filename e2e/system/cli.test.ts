@@ -42,6 +42,20 @@ test('ping tells the way: the relay when asked to, else straight', async () => {
   expect(JSON.parse(await a('ping', '--json', '--c=1', 'b'))).toMatchObject({ NodeName: 'b', Err: '' })
 })
 
+test('ping takes a size, and says by which way such a packet comes', async () => {
+  expect(await a('ping', '--size=1200', 'b')).toMatch(/^pong from b .* via \S+:\d+ in/m)
+  expect(await a('ping', '--size=9000', '--c=1', '--no-until-direct', 'b')).toMatch(/^pong from b /)
+  expect(await a('ping', '--size=100', '--tsmp', 'b')).toMatch(
+    /^exit code 1: .*only for pings of type disco\.$/,
+  )
+  expect(await a('ping', '--size=65476', 'b')).toBe("exit code 1: The 'size' parameter is at most 65475.")
+})
+
+test('status tells what was thrown away, by whom and why', async () => {
+  const { Drops } = JSON.parse(await a('status', '--json')) as { Drops: Record<string, object> }
+  expect(Object.keys(Drops).sort()).toEqual(['Gate', 'Paths', 'WireGuard'])
+})
+
 test('status shows every machine, its owner and the way to it', async () => {
   const [self = '', peer = ''] = (await a('status')).split('\n')
   expect(self).toMatch(/^100\.\S+ +a +demo@ +\S+ +-$/)
@@ -81,7 +95,7 @@ test('whois tells whose an address is, with a port or without', async () => {
 })
 
 test('set changes the name, here and for the others', async () => {
-  expect(await a('set')).toBe('exit code 1: Name what to set: --hostname NAME.')
+  expect(await a('set')).toBe('exit code 1: Name what to set: --hostname NAME or --relay-server-port PORT.')
   expect(await a('set', '--hostname', 'zed')).toBe('')
   const renamed = async (): Promise<string[]> => {
     const { Peer } = await mesh.status('b')

@@ -2,7 +2,7 @@
 // for them work. Browsers are kept out: a page can reach a loopback service, but cannot leave out Origin, Referer
 // and Sec-Fetch-*, nor name our host.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { type PathReport, type PingType, NetError } from '@mesh/net'
+import { MAX_PING_SIZE, type PathReport, type PingType, NetError } from '@mesh/net'
 import { CAPABILITY_VERSION } from '@mesh/wire/control'
 import type { Backend } from './backend.ts'
 import { describePrefs, whyNotOffered } from './prefs.ts'
@@ -179,19 +179,28 @@ async function postPing({ backend, response, query }: Context): Promise<void> {
   const type = query.get('type') || 'disco'
   if (!PING_TYPES.includes(type))
     return sendText(response, 400, `type must be one of ${PING_TYPES.join(', ')}.`)
-  if (Number(query.get('size') ?? 0) > 0)
-    return sendText(response, 400, 'This daemon does not send pings of a chosen size yet.')
+  const size = Number(query.get('size') || 0)
+  const refusal = whyNoSize(size, type)
+  if (refusal) return sendText(response, 400, refusal)
   const { node } = backend
   if (!node) return sendText(response, 409, `The node is not up (${backend.state()}).`)
   try {
     const over = query.get('over') === 'relay' ? 'relay' : 'any'
     const timeoutMs = Number(query.get('timeout-ms')) || MAX_PING_WAIT
-    const options = { type: type as PingType, over, timeoutMs: Math.min(timeoutMs, MAX_PING_WAIT) } as const
+    const wait = Math.min(timeoutMs, MAX_PING_WAIT)
+    const options = { type: type as PingType, over, size, timeoutMs: wait } as const
     sendJson(response, 200, await node.ping(target, options))
   } catch (error) {
     if (!(error instanceof NetError)) throw error
     sendText(response, error.code === 'ERR_NO_PEER' ? 404 : 500, error.message)
   }
+}
+
+/** The sizes are those of the family: only a disco ping can be larger than it must. */
+function whyNoSize(size: number, type: string): string | undefined {
+  if (!Number.isInteger(size) || size < 0) return "The 'size' parameter must be a whole number."
+  if (size > 0 && type !== 'disco') return "The 'size' parameter is only for pings of type disco."
+  return size > MAX_PING_SIZE ? `The 'size' parameter is at most ${MAX_PING_SIZE}.` : undefined
 }
 
 function getWhois({ backend, response, query }: Context): void {

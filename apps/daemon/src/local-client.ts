@@ -60,8 +60,8 @@ export class LocalClient {
   }
 
   /** Asks a peer for an answer. */
-  ping(ip: string, type: PingType, over: 'any' | 'relay' = 'any'): Promise<PingResult> {
-    return this.#json('POST', `ping?ip=${encodeURIComponent(ip)}&type=${type}&over=${over}`)
+  ping(ip: string, type: PingType, over: 'any' | 'relay' = 'any', size = 0): Promise<PingResult> {
+    return this.#json('POST', `ping?ip=${encodeURIComponent(ip)}&type=${type}&over=${over}&size=${size}`)
   }
 
   /** Returns why the path to a peer is as it is. */

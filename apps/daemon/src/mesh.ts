@@ -21,6 +21,7 @@ interface PingOptions {
   icmp?: boolean
   json?: boolean
   overRelay?: boolean
+  size: number
 }
 
 function program(): Command {
@@ -58,6 +59,10 @@ function program(): Command {
     .command('set')
     .description('Change settings; the others stay.')
     .option('--hostname <name>', "name to go by; empty for the machine's own")
+    .option(
+      '--relay-server-port <port>',
+      'UDP port on which to relay between peers; 0 for any, empty for not at all',
+    )
     .action(async (flags) => set(client(), flags))
   mesh
     .command('wait')
@@ -95,6 +100,12 @@ function program(): Command {
     .option('--tsmp', 'through the tunnel, answered by the daemon')
     .option('--icmp', "through the tunnel, answered by the peer's own stack")
     .option('--over-relay', "through the peer's relay alone")
+    .option(
+      '--size <bytes>',
+      'size of the packet, to see what passes (not with --tsmp, --icmp); 0 for the least',
+      count,
+      0,
+    )
     .option('--json', 'a JSON object for each answer')
     .action(async (target: string, flags: PingOptions) => {
       const type = flags.tsmp ? 'TSMP' : flags.icmp ? 'ICMP' : 'disco'
@@ -120,7 +131,11 @@ function program(): Command {
     .command('netcheck')
     .description('Show what the node found out about the network it sits in.')
     .option('--json', 'as JSON')
-    .action(async (flags) => print(await netcheck(client(), flags)))
+    .addOption(
+      new Option('--format <format>', 'as JSON, on many lines or one').choices(['json', 'json-line']),
+    )
+    .option('--every <duration>', 'again and again, at this interval', milliseconds, 0)
+    .action(async (flags) => netcheck(client(), flags, print))
   mesh
     .command('version')
     .description('Show the version.')

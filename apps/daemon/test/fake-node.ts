@@ -1,5 +1,5 @@
 // A node that does what the test says, for the daemon around it.
-import type { BackendState, MeshNodeApi, NodeEvent, PathReport, PingResult } from '@mesh/net'
+import type { BackendState, MeshNodeApi, NodeEvent, PathReport, PingOptions, PingResult } from '@mesh/net'
 import { describeStatus, NetError } from '@mesh/net'
 
 /** A node without a network. */
@@ -11,6 +11,8 @@ export class FakeNode implements MeshNodeApi {
   relayServerPort: number | undefined
   closed = false
   loggedOut = false
+  /** How it was last asked to ping. */
+  pinged: PingOptions | undefined
   state: BackendState = 'Starting'
   settle: { resolve: () => void; reject: (error: Error) => void }
   readonly #listeners = new Set<(event: NodeEvent) => void>()
@@ -62,7 +64,8 @@ export class FakeNode implements MeshNodeApi {
 
   netcheck() {
     const found = { UDP: true, IPv4: true, IPv6: false, GlobalV4: '', GlobalV6: '' }
-    return Promise.resolve({ ...found, PreferredDERP: 0, Regions: [], Text: 'Report:' })
+    const latencies = { RegionLatency: {}, RegionV4Latency: {}, RegionV6Latency: {} }
+    return Promise.resolve({ ...found, ...latencies, PreferredDERP: 0, Regions: [], Text: 'Report:' })
   }
 
   explain(target: string): PathReport {
@@ -78,7 +81,8 @@ export class FakeNode implements MeshNodeApi {
     }
   }
 
-  ping(target: string): Promise<PingResult> {
+  ping(target: string, options: PingOptions = {}): Promise<PingResult> {
+    this.pinged = options
     return Promise.resolve({
       IP: target,
       NodeIP: target,

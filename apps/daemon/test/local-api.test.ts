@@ -87,7 +87,11 @@ describe('the local API', () => {
     ['DELETE', '/localapi/v0/status', 405],
     ['GET', '/localapi/v0/constructor', 404],
     ['POST', '/localapi/v0/ping?ip=100.64.0.2&type=loud', 400],
-    ['POST', '/localapi/v0/ping?ip=100.64.0.2&size=1280', 400],
+    ['POST', '/localapi/v0/ping?ip=100.64.0.2&size=wide', 400],
+    ['POST', '/localapi/v0/ping?ip=100.64.0.2&size=-1', 400],
+    ['POST', '/localapi/v0/ping?ip=100.64.0.2&size=65476', 400],
+    ['POST', '/localapi/v0/ping?ip=100.64.0.2&type=TSMP&size=100', 400],
+    ['POST', '/localapi/v0/ping?ip=100.64.0.2&type=TSMP&size=0', 409],
     ['PUT', '/localapi/v0/profiles/', 501],
     ['GET', '/localapi/v0/whois?addr=100.64.0.9', 404],
     ['GET', '//', 404],
@@ -162,7 +166,8 @@ describe('the local API', () => {
     node.run()
     await watching
     expect(states.filter((state) => state !== undefined)).toEqual([2, 5, 6])
-    expect(await client.ping('100.64.0.2', 'disco')).toMatchObject({ NodeName: 'b', Err: '' })
+    expect(await client.ping('100.64.0.2', 'disco', 'any', 1_400)).toMatchObject({ NodeName: 'b', Err: '' })
+    expect(node.pinged).toMatchObject({ type: 'disco', over: 'any', size: 1_400 })
   })
 })
 

@@ -6,6 +6,7 @@ import type { WhoIs } from './node-api.ts'
 import {
   type BackendState,
   type DataPlaneStatus,
+  type DropStatus,
   type PeerStatus,
   type Status,
   type UserStatus,
@@ -20,6 +21,8 @@ export interface StatusSources {
   readonly tun: boolean
   /** Who moves the packets, once that is settled. */
   readonly dataPlane?: DataPlaneStatus | undefined
+  /** What was thrown away, once there is somebody to do it. */
+  readonly drops?: DropStatus | undefined
   /** What is wrong, a sentence each. */
   readonly health: readonly string[]
   /** The map, once there is one. */
@@ -43,6 +46,7 @@ export function describeStatus(sources: StatusSources): Omit<Status, 'Version'> 
   return {
     TUN: sources.tun,
     ...(sources.dataPlane ? { DataPlane: sources.dataPlane } : {}),
+    ...(sources.drops ? { Drops: sources.drops } : {}),
     BackendState: sources.state,
     HaveNodeKey: true,
     AuthURL: '',

@@ -22,12 +22,14 @@ export type {
 export { type GateSettings, PacketGate } from './packet-gate.ts'
 export { type NumberedPeer, PeerTable } from './peer-table.ts'
 export { type PathsRoom, reconcile, type Rooms, type WireGuardRoom } from './reconcile.ts'
+export { MAX_PING_SIZE } from '@mesh/magicsock'
 export type { ForwardQuery } from './service-address.ts'
 export { CONTROL_KEYS, MACHINE_KEY, memoryStore, NODE_KEY, type StateStore } from './state-store.ts'
 export {
   BACKEND_STATES,
   type BackendState,
   type DataPlaneStatus,
+  type DropStatus,
   type NetcheckReport,
   type PathCounters,
   type PathReport,

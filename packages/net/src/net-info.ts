@@ -55,6 +55,9 @@ export function describeNetcheck({
     ...known('PCP', report?.portMap?.pcp),
     ...(portMapping ? { PortMapping: formatEndpoint(portMapping) } : {}),
     PreferredDERP: homeRelay,
+    RegionLatency: nanoseconds(report?.regionLatency),
+    RegionV4Latency: nanoseconds(report?.regionV4Latency),
+    RegionV6Latency: nanoseconds(report?.regionV6Latency),
     Regions: Object.values(derpMap?.Regions ?? {}).map((region) => {
       const latency = report?.regionLatency.get(region.RegionID)
       return {
@@ -85,6 +88,10 @@ const NO_REPORT: MagicSockReport = {
 /** A field that is left out while nobody knows. */
 function known<Name extends string>(name: Name, value: boolean | undefined): { [name in Name]?: boolean } {
   return value === undefined ? {} : ({ [name]: value } as { [name in Name]: boolean })
+}
+
+function nanoseconds(byRegion: ReadonlyMap<number, number> = new Map()): Record<string, number> {
+  return Object.fromEntries([...byRegion].map(([region, latency]) => [region, Math.round(latency * 1e6)]))
 }
 
 function latencies(byRegion: ReadonlyMap<number, number>, family: string): [string, number][] {

@@ -45,6 +45,8 @@ export interface PingOptions {
   readonly type?: PingType
   /** For `disco`: every way that may work, or the peer's relay alone. `any` when left out. */
   readonly over?: 'any' | 'relay'
+  /** For `disco`: bytes of the packet, to see whether such a one passes; at most 65 475. As small as can be when left out. */
+  readonly size?: number
   /** For the kinds through the tunnel: how long to wait, in milliseconds. */
   readonly timeoutMs?: number
 }
@@ -84,7 +86,7 @@ export interface MeshNodeApi {
   /**
    * Asks a peer, named by mesh address or by name, for an answer.
    *
-   * @throws NetError `ERR_NO_PEER` when nobody has that name or address.
+   * @throws NetError `ERR_NO_PEER` when nobody has that name or address; RangeError for a size that no packet can have.
    */
   ping(target: string, options?: PingOptions): Promise<PingResult>
   /** Returns the mesh addresses of a name (short or full), or `undefined` when nobody has it. */

@@ -115,6 +115,16 @@ export interface DataPlaneStatus {
   readonly Reason?: string
 }
 
+/** Packets that were thrown away, by who did it and why; reasons that have not come up are left out. */
+export interface DropStatus {
+  /** At the gate, between this host and the mesh: the packet filter's refusals (`no-rule`) among them. */
+  readonly Gate: Readonly<Record<string, number>>
+  /** By WireGuard: what is not authentic, not new, or not from an address of its sender's. */
+  readonly WireGuard: Readonly<Record<string, number>>
+  /** By path finding: what came from strangers, and what there was no path for. */
+  readonly Paths: Readonly<Record<string, number>>
+}
+
 /** A node's whole status; what `mesh status --json` prints. */
 export interface Status {
   /** Version of the daemon. */
@@ -123,6 +133,8 @@ export interface Status {
   readonly TUN: boolean
   /** Who moves the packets; absent until the node has begun. */
   readonly DataPlane?: DataPlaneStatus
+  /** What was thrown away since the node began; absent until then. */
+  readonly Drops?: DropStatus
   /** Where the node stands. */
   readonly BackendState: BackendState
   /** True when a node key exists. */
@@ -240,6 +252,12 @@ export interface NetcheckReport {
   readonly PortMapping?: string
   /** The home relay region, 0 for none yet. */
   readonly PreferredDERP: number
+  /** Round trip by region, in nanoseconds, as tools of the family read it: over whatever answered. */
+  readonly RegionLatency: Readonly<Record<string, number>>
+  /** The same by STUN over IPv4. */
+  readonly RegionV4Latency: Readonly<Record<string, number>>
+  /** The same by STUN over IPv6. */
+  readonly RegionV6Latency: Readonly<Record<string, number>>
   /** Regions with code, name and the measured round trip in seconds (absent when not measured). */
   readonly Regions: readonly {
     readonly RegionID: number

@@ -14,6 +14,8 @@ export interface PingFlags {
   readonly json: boolean
   /** Through the peer's relay alone; never direct. */
   readonly overRelay: boolean
+  /** Bytes of a disco ping's packet; 0 for as small as can be. */
+  readonly size: number
 }
 
 /** Milliseconds between two pings. */
@@ -36,7 +38,7 @@ export async function ping(
   const untilAnswered = flags.untilDirect && (flags.type !== 'disco' || flags.overRelay)
   let answers = 0
   for (let sent = 1; ; sent += 1) {
-    const result = await client.ping(address, flags.type, flags.overRelay ? 'relay' : 'any')
+    const result = await client.ping(address, flags.type, flags.overRelay ? 'relay' : 'any', flags.size)
     print(flags.json ? JSON.stringify(result) : describe(result, target, flags.type))
     if (result.IsLocalIP) return
     if (result.Err === '') answers += 1

@@ -63,11 +63,30 @@ export async function down(client: LocalClient): Promise<void> {
   await client.editPrefs({ WantRunning: false, WantRunningSet: true })
 }
 
+/** Flags of `mesh set`. */
+export interface SetFlags {
+  readonly hostname?: string
+  /** A UDP port; empty for none. */
+  readonly relayServerPort?: string
+}
+
 /** Changes settings of a node, up or not, and leaves the others. */
-export async function set(client: LocalClient, flags: { readonly hostname?: string }): Promise<void> {
-  const { hostname } = flags
-  if (hostname === undefined) throw new CommandError('Name what to set: --hostname NAME.')
-  await client.editPrefs({ Hostname: hostname, HostnameSet: true })
+export async function set(client: LocalClient, { hostname, relayServerPort }: SetFlags): Promise<void> {
+  if (hostname === undefined && relayServerPort === undefined)
+    throw new CommandError('Name what to set: --hostname NAME or --relay-server-port PORT.')
+  await client.editPrefs({
+    ...(hostname === undefined ? {} : { Hostname: hostname, HostnameSet: true }),
+    ...(relayServerPort === undefined
+      ? {}
+      : { RelayServerPort: readPort(relayServerPort), RelayServerPortSet: true }),
+  })
+}
+
+function readPort(text: string): number | null {
+  if (text === '') return null
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Infinity
+  if (port <= 65_535) return port
+  throw new CommandError(`--relay-server-port must be a port, 0 for any, or empty for none, not "${text}".`)
 }
 
 function isUp(notify: Notify, server: string, showsUrl: boolean): boolean {

@@ -10,7 +10,7 @@ import { formatEndpoint, type IpAddress } from '@mesh/wire/ip'
 import type { LinuxDataPlaneEvent } from '@mesh/wireguard/node'
 import { Engine, type EngineOptions, type EngineUnderlay } from '../engine.ts'
 import type { PathsRoom } from '../reconcile.ts'
-import type { DataPlaneStatus, PingResult } from '../status.ts'
+import type { DataPlaneStatus, DropStatus, PingResult } from '../status.ts'
 import type { OverlayHost } from '../userspace-host.ts'
 import { watchAddresses } from './address-watch.ts'
 import { localPlane } from './data-plane.ts'
@@ -146,6 +146,16 @@ export class DataSide {
     return this.#mover.status()
   }
 
+  /** What was thrown away. The gate stands where the packets are moved, and may stand there and here. */
+  get drops(): DropStatus {
+    const { thread } = this.#mover
+    return {
+      Gate: occurred(thread ? [this.engine.drops, thread.drops] : [this.engine.drops]),
+      WireGuard: occurred([this.engine.wireguard.counters().drops, this.engine.wireguard.handshakeDrops]),
+      Paths: occurred([this.sock.drops]),
+    }
+  }
+
   /** Returns how a peer stands and what went to and came from it. */
   pathOf(peer: number): PeerStatus | undefined {
     const known = this.sock.status(peer)
@@ -154,8 +164,8 @@ export class DataSide {
   }
 
   /** Pings a peer by disco. */
-  async pingPath(map: NetworkMap, peer: number, over: 'any' | 'relay'): Promise<PingAnswer> {
-    const result = await this.sock.ping(peer, over)
+  async pingPath(map: NetworkMap, peer: number, over: 'any' | 'relay', size: number): Promise<PingAnswer> {
+    const result = await this.sock.ping(peer, over, size)
     if (!result.ok) return { Err: PING_FAILURES[result.reason] }
     const LatencySeconds = result.latency / 1000
     if ('endpoint' in result) {
@@ -195,6 +205,15 @@ export class DataSide {
     await this.#mover.thread?.close()
     await this.sock.close()
   }
+}
+
+/** The sums by reason, of what has happened at all. */
+function occurred(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sums: Record<string, number> = {}
+  for (const counts of all)
+    for (const [reason, count] of Object.entries(counts))
+      if (count > 0) sums[reason] = (sums[reason] ?? 0) + count
+  return sums
 }
 
 /** Who moves the packets, and how the engine is told of it. */

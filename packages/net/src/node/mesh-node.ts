@@ -154,6 +154,7 @@ export class MeshNode implements MeshNodeApi {
       state: this.#state(),
       tun: this.#host.userspace === undefined,
       dataPlane: data?.dataPlane,
+      drops: data?.drops,
       health: this.#trouble ? [this.#trouble] : [],
       map: this.#map,
       ownEndpoints: data?.sock.endpoints.map(({ endpoint }) => formatEndpoint(endpoint)) ?? [],

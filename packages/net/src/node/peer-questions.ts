@@ -50,9 +50,9 @@ export async function pingPeer(
   if (node === map.self) return { ...base, IsLocalIP: true }
   const numbered = peers.of(node)
   if (!numbered || !address) return { ...base, Err: 'the peer has no address' }
-  const { type = 'disco', over = 'any', timeoutMs = TUNNEL_PING_TIMEOUT } = options
+  const { type = 'disco', over = 'any', size = 0, timeoutMs = TUNNEL_PING_TIMEOUT } = options
   return type === 'disco'
-    ? { ...base, ...(await data.pingPath(map, numbered.peer, over)) }
+    ? { ...base, ...(await data.pingPath(map, numbered.peer, over, size)) }
     : { ...base, ...(await data.pingThrough(map, type, address, timeoutMs)) }
 }
 
