@@ -18,7 +18,7 @@ const CHANGES = Number(process.env['BENCH_CHANGES'] ?? 12)
 const CHANGE_EVERY_MS = 1500
 const SETTLE_MS = 3000
 /** How long it may take until everybody knows everybody, when all follow. */
-const AGREE_MS = 60_000
+const AGREE_MS = 30_000
 
 /** What one size came to; times in milliseconds. */
 interface Measured {
@@ -29,6 +29,8 @@ interface Measured {
   readonly storm: number
   readonly stormCpu: number
   readonly admit: number
+  /** How many nodes did not know all others, before the storm or a while after it. */
+  readonly unaware: number
   /** Kibibytes. */
   readonly rssPerNode: number
 }
@@ -40,7 +42,10 @@ export const controlBench: Bench = {
     const ours: Record<string, Record<string, number>> = {}
     const theirs: Record<string, Record<string, number>> = {}
     for (const nodes of SIZES) {
-      ours[`at${nodes}`] = await measure('ours', nodes, startOurs, say)
+      const figures = await measure('ours', nodes, startOurs, say)
+      if (figures['unaware'] !== 0)
+        throw new Error(`${figures['unaware']} of ${nodes} nodes do not know all others`)
+      ours[`at${nodes}`] = figures
       if (peer !== undefined && nodes <= LARGEST_FOR_PEER)
         theirs[`at${nodes}`] = await measure('headscale', nodes, () => startHeadscale(peer), say)
     }
@@ -83,7 +88,8 @@ async function measureAt(
   began = performance.now()
   await swarm.follow(control)
   say(`all follow after ${Math.round(performance.now() - began)} ms`)
-  await swarm.agreed(AGREE_MS)
+  const unaware = await swarm.unaware(AGREE_MS)
+  if (unaware > 0) say(`${unaware} nodes do not know all others`)
   await sleep(SETTLE_MS)
   const changes = await measureChanges(server, swarm, nodes)
   const rssPerNode = (server.residentBytes() - empty) / nodes / 1024
@@ -91,7 +97,7 @@ async function measureAt(
   const admit = await measureAdmission(server, swarm)
   say(`a new node is known to all after ${Math.round(admit)} ms`)
   const storm = await measureStorm(server, swarm)
-  return { ...changes, ...storm, admit, rssPerNode }
+  return { ...changes, ...storm, unaware: Math.max(unaware, storm.unaware), admit, rssPerNode }
 }
 
 async function measureChanges(
@@ -143,7 +149,7 @@ async function measureAdmission(server: MeasuredControl, swarm: Swarm): Promise<
 async function measureStorm(
   server: MeasuredControl,
   swarm: Swarm,
-): Promise<Pick<Measured, 'storm' | 'stormCpu'>> {
+): Promise<Pick<Measured, 'storm' | 'stormCpu' | 'unaware'>> {
   await server.restart()
   await swarm.drop()
   const control = await keyOf(server.url)
@@ -151,10 +157,11 @@ async function measureStorm(
   const began = performance.timeOrigin + performance.now()
   const moments = await swarm.follow(control)
   const stormCpu = (server.cpuSeconds() - cpu) * 1000
-  await swarm.agreed(AGREE_MS)
+  const unaware = await swarm.unaware(AGREE_MS)
   return {
     storm: moments.reduce((last, moment) => Math.max(last, moment), began) - began,
     stormCpu,
+    unaware,
   }
 }
 

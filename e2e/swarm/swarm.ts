@@ -78,14 +78,12 @@ export class Swarm {
     return this.#all(() => ({ kind: 'seen' }))
   }
 
-  /** Waits until everybody knows everybody. Rejects, with how many do not, when they do not come to it in time. */
-  async agreed(timeout: number): Promise<void> {
+  /** Waits until everybody knows everybody. Returns how many do not, when they do not come to it in time. */
+  async unaware(timeout: number): Promise<number> {
     for (const end = Date.now() + timeout; ; ) {
       const counts = await this.#all(() => ({ kind: 'count' }))
-      const right = counts.filter((count) => count === this.#size).length
-      if (right === this.#size) return
-      if (Date.now() > end)
-        throw new Error(`${this.#size - right} of ${this.#size} nodes do not know all others`)
+      const unaware = this.#size - counts.filter((count) => count === this.#size).length
+      if (unaware === 0 || Date.now() > end) return unaware
       await new Promise((resolve) => setTimeout(resolve, 100))
     }
   }

@@ -22,6 +22,8 @@ export interface CommandQueueOptions {
   readonly perform: (output: CoordinatorOutput) => void
   /** Returns monotonic milliseconds. */
   readonly now: () => number
+  /** Waits until the commands that come in this moment are there; without it only those of one uninterrupted step are. */
+  readonly gather?: () => Promise<void>
 }
 
 interface Command {
@@ -82,7 +84,8 @@ export class CommandQueue {
   }
 
   #start(): void {
-    this.#running ??= Promise.resolve()
+    const { gather = () => Promise.resolve() } = this.#options
+    this.#running ??= gather()
       .then(() => this.#runTogether())
       .finally(() => this.#rest())
   }

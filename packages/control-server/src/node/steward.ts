@@ -44,7 +44,9 @@ export class Steward {
   constructor(options: StewardOptions) {
     const { coordinator, store, clock, perform } = options
     this.#options = options
-    this.queue = new CommandQueue({ coordinator, store, perform, now: () => clock.now() })
+    // What came over all sockets in this round of the event loop becomes one transaction, which waits for the disk once.
+    const gather = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+    this.queue = new CommandQueue({ coordinator, store, perform, gather, now: () => clock.now() })
     this.#unwatch = store.watch(() => this.#fetch())
     this.#attendLater()
     this.wake()
