@@ -109,11 +109,10 @@ export function addNodes(nodes: Command): void {
     'Show who offers which routes.',
   ).action(async (node: string | undefined, flags: NodeFlags) => {
     const which = node ?? flags.identifier
-    const list = (await ask(flags, { verb: 'nodes list' })).filter((each) => {
-      if (which !== undefined)
-        return [String(each.id), each.name, each.dnsName, ...each.addresses].includes(which)
-      return each.availableRoutes.length > 0 || each.approvedRoutes.length > 0
-    })
+    const all = await ask(flags, { verb: 'nodes list' })
+    const list = all.filter((each) => (which === undefined ? hasRoutes(each) : isNamed(each, which)))
+    if (which !== undefined && list.length === 0)
+      throw new CommandError(`There is no node ${JSON.stringify(which.slice(0, 60))}.`)
     await show(flags, list, routesTable(list))
   })
   aboutNode(
@@ -143,6 +142,14 @@ function aboutNode(command: Command, description: string): Command {
 function expirySentence({ name, expired, expiry }: NodeJson): string {
   if (expired) return `Node ${name} is logged out.`
   return expiry === null ? `Node ${name} stays logged in.` : `Node ${name} is logged out at ${expiry}.`
+}
+
+function isNamed({ id, name, dnsName, addresses }: NodeJson, which: string): boolean {
+  return [String(id), name, dnsName, ...addresses].includes(which)
+}
+
+function hasRoutes({ availableRoutes, approvedRoutes }: NodeJson): boolean {
+  return availableRoutes.length > 0 || approvedRoutes.length > 0
 }
 
 function routesSentence({ name, approvedRoutes: routes }: NodeJson): string {

@@ -8,6 +8,7 @@ import type {
   ReservationJson,
   UserJson,
 } from '@mesh/control-server/node'
+import { printable } from './output.ts'
 
 /** Returns users as a table. */
 export function usersTable(users: readonly UserJson[]): string {
@@ -96,7 +97,7 @@ function stateOf({ approved, expired, online }: NodeJson): string {
 
 /** Returns rows under their heads, in columns. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [head, ...rows]
+  const lines = [head, ...rows].map((row) => row.map(printable))
   const widths = head.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)))
   return lines
     .map((line) =>

@@ -2,11 +2,14 @@
 
 import type { MadePreAuthKey, NewPreAuthKey, NewUser } from './admin.ts'
 import { isTag, isUserName } from './admin.ts'
-import { ControlError } from './errors.ts'
+import { ControlError, quoted, shown } from './errors.ts'
 import { makeKey, namesKey } from './key-text.ts'
 import type { Network } from './network.ts'
 import type { CoordinatorOptions } from './options.ts'
 import type { PreAuthKeyRecord, UserRecord } from './records.ts'
+
+/** The most characters of what people read. */
+const MAX_DISPLAY_NAME = 255
 
 /** Makes and finds users and pre-auth keys. */
 export class Accounts {
@@ -21,13 +24,14 @@ export class Accounts {
   /** Returns the user of this name or number. Throws {@link ControlError} when there is none. */
   userNamed(nameOrId: string): UserRecord {
     const user = this.#network.userByName(nameOrId) ?? this.#network.user(Number(nameOrId))
-    if (!user) throw new ControlError('ERR_CONTROL_USER_UNKNOWN', `There is no user ${nameOrId}.`)
+    if (!user) throw new ControlError('ERR_CONTROL_USER_UNKNOWN', `There is no user ${shown(nameOrId)}.`)
     return user
   }
 
   /** Makes a user. */
   createUser({ name, displayName }: NewUser): UserRecord {
     checkUserName(name)
+    checkDisplayName(displayName)
     return this.#network.addUser({ name, displayName: displayName ?? name, createdAt: this.#wall() })
   }
 
@@ -35,6 +39,7 @@ export class Accounts {
   renameUser(nameOrId: string, { name, displayName }: NewUser): UserRecord {
     const user = this.userNamed(nameOrId)
     checkUserName(name)
+    checkDisplayName(displayName)
     return this.#network.updateUser({ ...user, name, displayName: displayName ?? name })
   }
 
@@ -56,10 +61,7 @@ export class Accounts {
     const { user, tags = [], reusable = false, ephemeral = false, preApproved = false, lifetime } = wish
     const badTag = tags.find((tag) => !isTag(tag))
     if (badTag !== undefined) {
-      throw new ControlError(
-        'ERR_CONTROL_KEY_OPTIONS',
-        `${JSON.stringify(badTag)} is no tag: write tag:name.`,
-      )
+      throw new ControlError('ERR_CONTROL_KEY_OPTIONS', `${quoted(badTag)} is no tag: write tag:name.`)
     }
     if (user === undefined && tags.length === 0) {
       throw new ControlError('ERR_CONTROL_KEY_OPTIONS', 'A pre-auth key needs a user or tags.')
@@ -107,8 +109,21 @@ export class Accounts {
   }
 }
 
+/** Everybody's clients show it. */
+function checkDisplayName(text = 'a'): void {
+  if (
+    text !== '' &&
+    text.length <= MAX_DISPLAY_NAME &&
+    text.isWellFormed() &&
+    !/[\p{Cc}\p{Bidi_Control}]/u.test(text)
+  )
+    return
+  const message = `${quoted(text)} cannot be a display name: use 1 to ${MAX_DISPLAY_NAME} characters, none of which steers a terminal.`
+  throw new ControlError('ERR_CONTROL_USER_NAME', message)
+}
+
 function checkUserName(name: string): void {
   if (isUserName(name)) return
-  const message = `${JSON.stringify(name)} cannot be a user name: use letters, digits and . _ - @ +`
+  const message = `${quoted(name)} cannot be a user name: use letters, digits and . _ - @ +`
   throw new ControlError('ERR_CONTROL_USER_NAME', message)
 }

@@ -23,6 +23,25 @@ export type ControlErrorCode =
   | 'ERR_CONTROL_BACKUP'
   | 'ERR_CONTROL_CONFIG'
 
+/** The most characters of what somebody wrote that a message shows. */
+const MAX_SHOWN = 60
+
+/** Returns what somebody wrote as a message may show it: plain words as they are, anything else quoted, cut and escaped. */
+export function shown(text: string): string {
+  if (/^[\w.@+:/-]{1,64}$/.test(text)) return text
+  const cut = text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text
+  return JSON.stringify(cut.toWellFormed()).replace(
+    /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu,
+    (mark) => `\\u${(mark.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+  )
+}
+
+/** Returns what somebody wrote as {@link shown} does, but always in quotes. */
+export function quoted(text: string): string {
+  const words = shown(text)
+  return words.startsWith('"') ? words : `"${words}"`
+}
+
 /** A refusal of the coordinator. Compare `code`; the message is one sentence for a person. */
 export class ControlError extends Error {
   /** The reason, from a closed set. */

@@ -3,7 +3,7 @@
 
 import { isTag } from './admin.ts'
 import type { NodeChoice } from './admin.ts'
-import { ControlError } from './errors.ts'
+import { ControlError, quoted } from './errors.ts'
 import { sanitizeHostname } from './names.ts'
 import type { Network } from './network.ts'
 import type { NodeRecord } from './records.ts'
@@ -60,7 +60,7 @@ export class NodeChanges {
     this.known(id)
     const bad = tags.find((tag) => !isTag(tag))
     if (bad !== undefined)
-      throw new ControlError('ERR_CONTROL_NODE_TAGS', `${JSON.stringify(bad)} is no tag: write tag:name.`)
+      throw new ControlError('ERR_CONTROL_NODE_TAGS', `${quoted(bad)} is no tag: write tag:name.`)
     if (tags.length === 0)
       throw new ControlError('ERR_CONTROL_NODE_TAGS', 'A node without an owner needs at least one tag.')
     this.#network.updateNode(id, { tags: [...new Set(tags)], user: undefined, expiresAt: undefined })
@@ -95,13 +95,13 @@ export class NodeChanges {
 
 /** Says what a name is that cannot be a node's. */
 function badName(name: string): string {
-  return `${JSON.stringify(name)} cannot be a node's name: use a-z, 0-9 and hyphens, at most 55.`
+  return `${quoted(name)} cannot be a node's name: use a-z, 0-9 and hyphens, at most 55.`
 }
 
 function checkedRoute(text: string): string {
   const route = normalRoute(text)
   if (route === undefined)
-    throw new ControlError('ERR_CONTROL_ROUTE', `${JSON.stringify(text)} is no route: write 10.1.0.0/16.`)
+    throw new ControlError('ERR_CONTROL_ROUTE', `${quoted(text)} is no route: write 10.1.0.0/16.`)
   if (isInsideMesh(route)) {
     const message = `${route} lies among the nodes' own addresses, which nobody routes for others.`
     throw new ControlError('ERR_CONTROL_ROUTE', message)

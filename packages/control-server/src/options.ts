@@ -9,7 +9,7 @@ import type { AddressRange } from './addresses.ts'
 import type { SecretHash } from './key-text.ts'
 import type { ClientRelease } from './client-notices.ts'
 import { checkNotices } from './client-notices.ts'
-import { ControlError } from './errors.ts'
+import { ControlError, quoted } from './errors.ts'
 import { isDomainName } from './names.ts'
 import type { AddressPlan } from './network.ts'
 import type { News } from './store.ts'
@@ -149,7 +149,7 @@ function checkDns({
     throw wrong(`The resolver ${JSON.stringify(address)} is no address and no https address with a path.`)
   }
   for (const name of [...Object.keys(splitDns), ...searchDomains, ...extraRecords.map(({ Name }) => Name)])
-    if (!isDomainName(name)) throw wrong(`${JSON.stringify(name)} is no name in the DNS.`)
+    if (!isDomainName(name)) throw wrong(`${quoted(name)} is no name in the DNS.`)
   for (const { Name, Type, Value } of extraRecords) {
     if (parseAddress(Value)?.length === (Type === 'AAAA' ? 16 : 4)) continue
     throw wrong(`The record of ${Name} has the address ${JSON.stringify(Value)}, which is none of its type.`)

@@ -3,7 +3,7 @@
 
 import { addressesOf } from './addresses.ts'
 import type { NodeAddresses } from './addresses.ts'
-import { ControlError } from './errors.ts'
+import { ControlError, quoted } from './errors.ts'
 import { sanitizeHostname } from './names.ts'
 import type { Network } from './network.ts'
 import type { NodeRecord, ReservationRecord } from './records.ts'
@@ -12,7 +12,7 @@ import type { NodeRecord, ReservationRecord } from './records.ts'
 export function chosenAddresses(text: string): Pick<NodeAddresses, 'ipv4' | 'ipv6'> {
   const pair = addressesOf(text)
   if (pair) return pair
-  const message = `${JSON.stringify(text)} is no address that a node can have: write one of 100.64.0.0/10 or of fd7a:115c:a1e0::/48.`
+  const message = `${quoted(text)} is no address that a node can have: write one of 100.64.0.0/10 or of fd7a:115c:a1e0::/48.`
   throw new ControlError('ERR_CONTROL_ADDRESS', message)
 }
 
@@ -84,7 +84,7 @@ export class Reservations {
       [String(id), ipv4, ipv6, holder].includes(which),
     )
     if (!found)
-      throw new ControlError('ERR_CONTROL_ADDRESS', `Nothing is reserved for or at ${JSON.stringify(which)}.`)
+      throw new ControlError('ERR_CONTROL_ADDRESS', `Nothing is reserved for or at ${quoted(which)}.`)
     this.#network.state.remove('reservations', found.id)
     return found
   }
@@ -92,6 +92,6 @@ export class Reservations {
 
 function checkHolder(holder: string): void {
   if (/^(mkey|nodekey):[0-9a-f]{64}$/.test(holder) || sanitizeHostname(holder) === holder) return
-  const message = `${JSON.stringify(holder)} is no node's name and no key: write a-z, 0-9 and hyphens, mkey:… or nodekey:….`
+  const message = `${quoted(holder)} is no node's name and no key: write a-z, 0-9 and hyphens, mkey:… or nodekey:….`
   throw new ControlError('ERR_CONTROL_ADDRESS', message)
 }

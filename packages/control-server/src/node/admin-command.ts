@@ -58,6 +58,11 @@ const isText: Check = (value) => typeof value === 'string'
 const isTexts: Check = (value) => Array.isArray(value) && value.every(isText)
 const isFlag: Check = (value) => typeof value === 'boolean'
 const isPositive: Check = (value) => typeof value === 'number' && value > 0
+/** A length of time: milliseconds, at most a thousand years, so that any moment it leads to is one. */
+const isDuration: Check = (value) =>
+  typeof value === 'number' && value > 0 && value <= 1000 * 365 * 86_400_000
+/** A moment of which there is a date. */
+const isMoment: Check = (value) => isPositive(value) && Number(value) <= 8_640_000_000_000_000
 /** As the check itself, for a field that may be left out. */
 const maybe =
   (check: Check): Check =>
@@ -76,14 +81,14 @@ const SHAPES = new Map<string, Readonly<Record<string, Check>>>([
       reusable: maybe(isFlag),
       ephemeral: maybe(isFlag),
       preApproved: maybe(isFlag),
-      lifetime: maybe(isPositive),
+      lifetime: maybe(isDuration),
       tags: maybe(isTexts),
     },
   ],
   ['preauthkeys list', {}],
   ['preauthkeys expire', { which: isText }],
   ['preauthkeys delete', { which: isText }],
-  ['apikeys create', { lifetime: maybe(isPositive) }],
+  ['apikeys create', { lifetime: maybe(isDuration) }],
   ['apikeys list', {}],
   ['apikeys expire', { which: isText }],
   ['apikeys delete', { which: isText }],
@@ -92,7 +97,7 @@ const SHAPES = new Map<string, Readonly<Record<string, Check>>>([
   ['nodes approve', { node: isText }],
   ['logins list', {}],
   ['logins refuse', { key: isText }],
-  ['nodes expire', { node: isText, at: maybe((at) => at === 'never' || isPositive(at)) }],
+  ['nodes expire', { node: isText, at: maybe((at) => at === 'never' || isMoment(at)) }],
   ['nodes rename', { node: isText, name: isText }],
   ['nodes set-address', { node: isText, address: isText }],
   ['nodes tag', { node: isText, tags: isTexts }],

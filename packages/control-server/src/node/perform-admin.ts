@@ -3,7 +3,7 @@
 import type { NodeStatus } from '../admin.ts'
 import type { Actor } from '../audit.ts'
 import type { Coordinator } from '../coordinator.ts'
-import { ControlError } from '../errors.ts'
+import { ControlError, shown } from '../errors.ts'
 import {
   type AdminResult,
   apiKeyJson,
@@ -113,6 +113,6 @@ export function nodeNamed(coordinator: Coordinator, which: string): NodeStatus {
   const found = coordinator.nodes().find(({ node, dnsName }) => {
     return [String(node.id), node.givenName, dnsName, node.ipv4, node.ipv6].includes(which)
   })
-  if (!found) throw new ControlError('ERR_CONTROL_NODE_UNKNOWN', `There is no node ${which}.`)
+  if (!found) throw new ControlError('ERR_CONTROL_NODE_UNKNOWN', `There is no node ${shown(which)}.`)
   return found
 }
