@@ -7,6 +7,7 @@ import { parseAddress } from '@mesh/wire/ip'
 import { readCertificate } from './certificate.ts'
 import { CommandError } from './command-error.ts'
 import type { dnsRecord, ListenAddress, splitDomain } from './flag-values.ts'
+import { checkMetricsAddress } from './metrics.ts'
 import { readRelays } from './relays.ts'
 
 /** What `serve` is told. */
@@ -24,6 +25,7 @@ export interface ServeFlags {
   readonly dnsRecord: readonly ReturnType<typeof dnsRecord>[]
   readonly embeddedRelay?: boolean
   readonly stun?: ListenAddress | 'off'
+  readonly metricsListen: ListenAddress | 'off'
   readonly tlsCert?: string
   readonly tlsKey?: string
   readonly ipv4Range: string
@@ -76,6 +78,7 @@ export function prepare(flags: ServeFlags): Prepared {
     )
   if (flags.embeddedRelay && flags.serverUrl === undefined && port === 0)
     throw new CommandError('With --embedded-relay, say the port by --listen or --server-url.')
+  if (flags.metricsListen !== 'off') checkMetricsAddress(flags.metricsListen)
   return { relays, tls, network: networkOf(flags) }
 }
 

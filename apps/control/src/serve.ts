@@ -10,6 +10,7 @@ import { CommandError, reasonOf, systemCodeOf } from './command-error.ts'
 import { type EmbeddedRelay, startEmbeddedRelay, stunBeside } from './embedded-relay.ts'
 import { openStore } from './database.ts'
 import { recordCrypto } from './record-crypto.ts'
+import { listenForMetrics } from './metrics.ts'
 import { prepare, type ServeFlags, serverUrlOf } from './serve-flags.ts'
 import { claim, stateDirectory } from './state-directory.ts'
 import { VERSION } from './version.ts'
@@ -41,9 +42,10 @@ export async function serve(flags: ServeFlags): Promise<void> {
     ...(flags.database === undefined ? { server: 'main' } : {}),
     ...(flags.serverUrl === undefined ? {} : { serverUrl: flags.serverUrl }),
   })
-  const commands = await listenForCommands(state.socket, control)
+  const pages = [await listenForCommands(state.socket, control)]
+  if (flags.metricsListen !== 'off') pages.push(await listenForMetrics(flags.metricsListen, control))
   keepCertificateFresh(control, flags, logger)
-  endOnSignals(control, commands, store, relay)
+  endOnSignals(control, pages, store, relay)
   logger.info(
     { version: VERSION, url: control.url, serverUrl: control.serverUrl, state: state.path },
     'ready',
@@ -87,7 +89,7 @@ async function listen(options: Parameters<typeof listenControl>[0]): Promise<Con
 
 function endOnSignals(
   control: ControlListener,
-  commands: Server,
+  pages: readonly Server[],
   store: Store,
   relay: EmbeddedRelay | undefined,
 ): void {
@@ -95,8 +97,10 @@ function endOnSignals(
   const end = (): void => {
     if (ending) return
     ending = true
-    commands.close()
-    commands.closeAllConnections()
+    for (const each of pages) {
+      each.close()
+      each.closeAllConnections()
+    }
     relay?.close()
     control
       .close()

@@ -72,6 +72,13 @@ export const SERVE_SETTINGS: readonly SettingGroup[] = [
         help: 'how clients reach it, when that is not where it listens',
         read: serverUrl,
       },
+      {
+        key: 'metrics-listen',
+        value: 'address',
+        help: 'host:port of /metrics and /debug pages, on this machine alone, or off',
+        read: listenAddressOrOff,
+        otherwise: 'off',
+      },
       { key: 'tls-cert', value: 'file', help: 'speak TLS with this certificate (PEM); read again on SIGHUP' },
       { key: 'tls-key', value: 'file', help: 'its private key (PEM)' },
     ],

@@ -195,6 +195,35 @@ describe('a running server', () => {
     expect(await statusOf(`${url}/health`, second)).toBe(200)
   })
 
+  test('threat 6: shows how it stands on a port of its own, to this machine alone', {
+    timeout: 30_000,
+  }, async () => {
+    const port = await freePort()
+    const { url } = await serve('--metrics-listen', `127.0.0.1:${port}`)
+    await ask('users', 'create', 'ann')
+    const page = async (path: string, at = `http://127.0.0.1:${port}`): Promise<[number, string]> => {
+      const response = await fetch(at + path)
+      return [response.status, await response.text()]
+    }
+    const [status, metrics] = await page('/metrics')
+    expect(status).toBe(200)
+    expect(metrics).toMatch(
+      /^# HELP mesh_control_users .*\n# TYPE mesh_control_users gauge\nmesh_control_users 1\n/,
+    )
+    expect(
+      metrics
+        .split('\n')
+        .every((line) => /^(|# (HELP|TYPE) .*|mesh_control_\w+(\{\w+="[\w-]+"\})? \d+)$/.test(line)),
+    ).toBe(true)
+    expect(JSON.parse((await page('/debug/vars'))[1])).toMatchObject({ users: 1, nodes: 0, nodesOnline: 0 })
+    expect([(await page('/health'))[0], (await page('/nothing'))[0]]).toEqual([200, 404])
+    for (const path of ['/metrics', '/debug/vars']) expect((await page(path, url))[0]).toBe(404)
+    expect(await run('configtest', '--metrics-listen', '0.0.0.0:9090')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('are for this machine alone') as string,
+    })
+  })
+
   test('control 1: has the same key and the same users after SIGKILL', async () => {
     const first = await serve()
     await ask('users', 'create', 'ann')

@@ -29,6 +29,8 @@ export type {
   PingCommand,
   PingJson,
 } from './admin-question.ts'
+export { formatStats, METRICS_TYPE } from './control-stats.ts'
+export type { ControlStats } from './control-stats.ts'
 export { hashSecret } from './hash-secret.ts'
 export { loadControlKey } from './key-file.ts'
 export { listenControl } from './listen-control.ts'

@@ -21,6 +21,7 @@ import { adminApi } from './admin-api.ts'
 import type { AdminCommand } from './admin-command.ts'
 import type { AdminAnswer, AdminQuestion } from './admin-question.ts'
 import { answerQuestion } from './admin-question.ts'
+import { type ControlStats, Tally } from './control-stats.ts'
 import { hashSecret } from './hash-secret.ts'
 import type { Guest } from './guest.ts'
 import type { ControlLogger } from './logger.ts'
@@ -111,6 +112,8 @@ export interface ControlListener {
   call(node: string, call: ClientCall, actor?: Actor): Promise<ClientAnswer | undefined>
   /** Tells whether a relay should serve this node key: that of a node whose login has not expired. */
   admits(nodeKey: string): boolean
+  /** Returns how the network stands, and what this server did since it began. */
+  stats(): ControlStats
   /** Takes a renewed certificate; connections there are go on. Throws when it was started without one. */
   renewCertificate(certificate: ServerCertificate): void
   /** Ends all connections and lets go of the port. The store stays open: it is the caller's. */
@@ -159,13 +162,17 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
     onPong,
     queue: () => steward.queue,
   })
+  const tally = new Tally()
   const steward = new Steward({
     coordinator,
     store,
     server: name,
     logger,
     clock: systemClock,
-    perform: (output) => sessions.perform(output),
+    perform: (output) => {
+      tally.note(output)
+      sessions.perform(output)
+    },
   })
   const door = new NoiseDoor({ privateKey, crypto, onConnection: (connection) => sessions.serve(connection) })
   const takeHead = (id: string): boolean => {
@@ -225,6 +232,7 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
     ping,
     call,
     admits: (nodeKey) => coordinator.admits(nodeKey),
+    stats: () => tally.stats(coordinator),
     renewCertificate(certificate) {
       if (!secure) throw new TypeError('the server speaks no TLS')
       secure.setSecureContext({ ...certificate, minVersion: TLS_LIMITS.minVersion })

@@ -1,0 +1,71 @@
+// Pages for those who watch the server: on a port of their own, so that no proxy forwards them, and on loopback only.
+
+import { createServer, type Server } from 'node:http'
+import { isIPv4 } from 'node:net'
+import { type ControlListener, formatStats, METRICS_TYPE } from '@mesh/control-server/node'
+import { CommandError, reasonOf } from './command-error.ts'
+import type { ListenAddress } from './flag-values.ts'
+
+const PAGE = `<!doctype html>
+<meta charset="utf-8">
+<title>mesh-control</title>
+<h1>mesh-control</h1>
+<ul>
+<li><a href="/metrics">metrics</a>: for Prometheus
+<li><a href="/debug/vars">vars</a>: the same and more, as JSON
+<li><a href="/health">health</a>
+</ul>
+`
+
+/** Throws {@link CommandError} for an address that others than this machine reach. */
+export function checkMetricsAddress({ host }: ListenAddress): void {
+  if (host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))) return
+  throw new CommandError(
+    `The pages of --metrics-listen are for this machine alone: write 127.0.0.1:PORT, not ${host}.`,
+  )
+}
+
+/** Serves the pages. */
+export async function listenForMetrics(address: ListenAddress, control: ControlListener): Promise<Server> {
+  checkMetricsAddress(address)
+  const server = createServer((request, response) => {
+    request.resume()
+    const isRead = request.method === 'GET' || request.method === 'HEAD'
+    const [status, type, body] = isRead ? page(request.url ?? '', control) : ([405, TEXT, ''] as const)
+    response.writeHead(status, { 'Content-Type': type, 'Cache-Control': 'no-store' })
+    response.end(body)
+  })
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(address, resolve)
+    })
+  } catch (cause) {
+    const where = `${address.host}:${address.port}`
+    throw new CommandError(`${where} cannot be listened on: ${reasonOf(cause)}.`, { cause })
+  }
+  return server
+}
+
+const TEXT = 'text/plain; charset=utf-8'
+
+function page(url: string, control: ControlListener): readonly [status: number, type: string, body: string] {
+  switch (url.split('?')[0]) {
+    case '/':
+    case '/debug':
+    case '/debug/':
+      return [200, 'text/html; charset=utf-8', PAGE]
+    case '/metrics':
+      return [200, METRICS_TYPE, formatStats(control.stats())]
+    case '/debug/vars':
+      return [
+        200,
+        'application/json',
+        `${JSON.stringify({ ...control.stats(), memory: process.memoryUsage() })}\n`,
+      ]
+    case '/health':
+      return [200, 'application/json', '{"status":"pass"}\n']
+    default:
+      return [404, TEXT, 'Not found\n']
+  }
+}
