@@ -9,6 +9,7 @@ import {
   encodeTcpPacket,
   encodeUdpPacket,
   parseAddress,
+  PROTOCOL_ICMP,
   PROTOCOL_TSMP,
   TCP_ACK,
   TCP_RST,
@@ -74,6 +75,23 @@ describe('the engine', () => {
     const latency = a.engine.ping('TSMP', A, B, 5000)
     carry()
     await expect(latency).resolves.toBe(0)
+  })
+
+  test('W18: the disco key by which a peer opens a session is learnt, and no program gets it', () => {
+    const { a, b, carry } = makeWire()
+    const delivered: Uint8Array[] = []
+    b.engine.setHost({ write: (batch) => delivered.push(...packetsOf(batch)) })
+    const discoKey = new Uint8Array(32).fill(7)
+    const header = { source: A, destination: B, protocol: PROTOCOL_TSMP }
+    const priorityPacket = encodeIpPacket(header, encodeTsmp({ kind: 'disco-key', discoKey }))
+    a.engine.wireguard.setPeers(
+      a.peers.map((peer) => ({ ...peer, priorityPacket })),
+      1_000,
+    )
+    void a.engine.ping('ICMP', A, B, 5000)
+    carry()
+    expect(b.discoKeys).toEqual([discoKey])
+    expect(delivered.map((packet) => decodeIpPacket(packet)?.protocol)).toEqual([PROTOCOL_ICMP])
   })
 
   test('gives a ping up when its time is over, and knows a late answer no more', async () => {

@@ -4,6 +4,7 @@ import { Engine, type EngineOptions, UserspaceHost } from '../src/index.ts'
 import { publicKeyOf } from '@mesh/keys'
 import { ManualClock, seededRandom } from '@mesh/sansio'
 import { parsePrefix } from '@mesh/wire/ip'
+import type { PeerConfig } from '@mesh/wireguard'
 
 /** One end: an engine, its host, and what left it. */
 export interface End {
@@ -16,6 +17,8 @@ export interface End {
   readonly discoKeys: Uint8Array[]
   /** What went back to where something came from: source and type of message. */
   readonly replies: (readonly [source: number, type: number | undefined])[]
+  /** How its engine was told of the other end. */
+  readonly peers: PeerConfig[]
   /** Whether there is a path to the other end. */
   readonly plug: { plugged: boolean }
 }
@@ -82,11 +85,12 @@ function makeEnd(
   host.setAddresses([own])
   const rules = [{ SrcIPs: ['*'], DstPorts: [{ IP: '*', Ports: { First: 0, Last: 65535 } }] }]
   engine.setFilter({ localPrefixes: [`${address}/32`], rules })
-  return { engine, host, dns, address, sent, sources, discoKeys, replies, plug: wireOf }
+  return { engine, host, dns, address, sent, sources, discoKeys, replies, peers: [], plug: wireOf }
 }
 
 function introduce(end: End, peer: End, publicKey: Uint8Array): void {
   const allowedIps = [parsePrefix(`${peer.address}/32`)!]
-  end.engine.wireguard.setPeers([{ id: 0, publicKey, allowedIps }], 1_000)
+  end.peers.push({ id: 0, publicKey, allowedIps })
+  end.engine.wireguard.setPeers(end.peers, 1_000)
   end.engine.wake()
 }
