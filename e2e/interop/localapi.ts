@@ -34,6 +34,7 @@ export const localapi: readonly InteropCase[] = [
       await says('ip -4', new RegExp(`^${a.address}$`, 'm'))
       await says('ip -4 b', new RegExp(`^${b.address}$`, 'm'))
       await says('ping b', /pong from b .* via 10\.91\./)
+      await says('ping --size=1200 --c=1 b', /pong from b .* via 10\.91\./)
       await says('ping --tsmp --c=1 b', /pong from b .* via TSMP/)
       await says('ping --icmp --c=1 b', /pong from b .* via ICMP/)
       await says(`whois ${b.address}`, /Name: +b\.[^]*Name: +alice/)
