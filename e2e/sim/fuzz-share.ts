@@ -11,9 +11,7 @@ export interface Share {
   readonly offset: number
 }
 
-/** Runs a share. */
-export function runEvery({ first, count, step, offset }: Share): Outcome[] {
-  const outcomes: Outcome[] = []
-  for (let n = offset; n < count; n += step) outcomes.push(fuzzRun(first + n))
-  return outcomes
+/** Runs a share, and tells of each seed as it ends. */
+export function runEvery({ first, count, step, offset }: Share, tell: (outcome: Outcome) => void): void {
+  for (let n = offset; n < count; n += step) tell(fuzzRun(first + n))
 }

@@ -2,4 +2,4 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { runEvery, type Share } from './fuzz-share.ts'
 
-parentPort?.postMessage(runEvery(workerData as Share))
+runEvery(workerData as Share, (outcome) => parentPort?.postMessage(outcome))

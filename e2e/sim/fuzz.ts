@@ -3,7 +3,7 @@
 import { Worker } from 'node:worker_threads'
 import { Timeline } from '@mesh/simnet'
 import { BOUND, fuzzRun, type Outcome } from './fuzz-run.ts'
-import { runEvery } from './fuzz-share.ts'
+import { runEvery, type Share } from './fuzz-share.ts'
 
 /** What is asked for. */
 export interface FuzzOptions {
@@ -26,10 +26,8 @@ export function tellSeed(
 export async function fuzz({ first, count, threads }: FuzzOptions): Promise<number> {
   const began = performance.now()
   if (count === 1) console.log(tellSeed(first).story)
-  const outcomes = count === 1 ? [fuzzRun(first)] : await runAll(first, count, threads)
+  const outcomes = await runAll(first, count, threads)
   const failed = outcomes.filter(({ failure }) => failure !== undefined)
-  for (const { seed, failure } of failed.slice(0, 10))
-    console.log(`seed ${seed}: ${failure}\n  again: pnpm sim fuzz --seed ${seed} --seeds 1`)
   if (failed[0] !== undefined && count > 1) console.log(`\n${tellSeed(failed[0].seed, 60).story}`)
   console.log(summaryOf(outcomes, (performance.now() - began) / 1_000))
   return failed.length === 0 ? 0 : 1
@@ -50,17 +48,30 @@ function summaryOf(outcomes: readonly Outcome[], seconds: number): string {
   ].join('\n')
 }
 
-/** Shares seeds out among threads; each takes every nth. */
+/** Shares seeds out among threads; each takes every nth. What fails is told at once: a run may take an hour. */
 async function runAll(first: number, count: number, threads: number): Promise<Outcome[]> {
-  if (threads <= 1) return runEvery({ first, count, step: 1, offset: 0 })
-  const shares = Array.from({ length: threads }, (_, offset) => {
-    return new Promise<Outcome[]>((resolve, reject) => {
-      const worker = new Worker(new URL('fuzz-worker.ts', import.meta.url), {
-        workerData: { first, count, step: threads, offset },
-      })
-      worker.once('message', resolve)
-      worker.once('error', reject)
-    })
+  const outcomes: Outcome[] = []
+  const tell = (outcome: Outcome): void => {
+    outcomes.push(outcome)
+    const { seed, failure } = outcome
+    if (failure !== undefined)
+      console.log(`seed ${seed}: ${failure}\n  again: pnpm sim fuzz --seed ${seed} --seeds 1`)
+  }
+  if (threads === 1) runEvery({ first, count, step: 1, offset: 0 }, tell)
+  else
+    await Promise.all(
+      Array.from({ length: threads }, (_, offset) =>
+        runOnThread({ first, count, step: threads, offset }, tell),
+      ),
+    )
+  return outcomes.sort((a, b) => a.seed - b.seed)
+}
+
+function runOnThread(share: Share, tell: (outcome: Outcome) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL('fuzz-worker.ts', import.meta.url), { workerData: share })
+    worker.on('message', tell)
+    worker.once('exit', () => resolve())
+    worker.once('error', reject)
   })
-  return (await Promise.all(shares)).flat().sort((a, b) => a.seed - b.seed)
 }
