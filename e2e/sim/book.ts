@@ -145,6 +145,6 @@ function describe({ at, from, to }: { at: number; from: number; to: number }): s
 }
 
 /** Index and counter, or what is random in a handshake message, name a datagram. */
-function nameOf(to: number, datagram: Uint8Array): string {
-  return String.fromCharCode(to, ...datagram.subarray(0, 24))
+function nameOf(to: number, { buffer, byteOffset, length }: Uint8Array): string {
+  return `${to} ${Buffer.from(buffer, byteOffset, Math.min(length, 24)).toString('latin1')}`
 }

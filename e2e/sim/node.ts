@@ -11,12 +11,11 @@ import {
   type PortMapperOutput,
   type RelayMap,
 } from '@mesh/magicsock'
-import { nodeCrypto } from '@mesh/noise/node'
 import { drive, type Driver, seededRandom } from '@mesh/sansio'
 import type { RelayPort, SimHost, SimNet, SimRelay, SimSocket } from '@mesh/simnet'
 import { encodeIpPacket, PROTOCOL_UDP } from '@mesh/wire/ip'
 import { type PacketBatch, packetOf, WireGuardDevice } from '@mesh/wireguard'
-import { keyPair, rememberedX25519 } from './keys.ts'
+import { keyPair, rememberedX25519, tunnelCrypto } from './keys.ts'
 import { SleepyClock } from './sleepy-clock.ts'
 
 /** How a node begins. */
@@ -186,7 +185,7 @@ export class SimNode {
       privateKey,
       random: this.#net.random,
       wallClock: () => 1.7e12 + this.#net.clock.now(),
-      crypto: nodeCrypto,
+      crypto: tunnelCrypto,
       outputs: {
         toOverlay: (batch) => this.#accept(batch, batch.peers),
         toUnderlay: (peer, batch) => this.#toUnderlay(peer, batch),

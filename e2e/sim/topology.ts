@@ -43,11 +43,23 @@ export interface Topology {
 
 /** Makes one up, of two to four machines. */
 export function randomTopology(dice: Dice): Topology {
+  const boxes = randomBoxes(dice, dice.between(0, 4))
+  return topologyAround(dice, boxes, dice.oneOf([2, 2, 2, 3, 3, 4]))
+}
+
+/** Makes one up for this many machines, with a box for every four. */
+export function crowdTopology(dice: Dice, machines: number): Topology {
+  return topologyAround(dice, randomBoxes(dice, Math.ceil(machines / 4)), machines)
+}
+
+function randomBoxes(dice: Dice, count: number): Middlebox[] {
   const boxes: Middlebox[] = []
-  for (let count = dice.between(0, 4); count > 0; count -= 1) boxes.push(randomBox(dice, boxes))
-  const machines = Array.from({ length: dice.oneOf([2, 2, 2, 3, 3, 4]) }, () =>
-    randomMachine(dice, boxes.length),
-  )
+  while (boxes.length < count) boxes.push(randomBox(dice, boxes))
+  return boxes
+}
+
+function topologyAround(dice: Dice, boxes: readonly Middlebox[], count: number): Topology {
+  const machines = Array.from({ length: count }, () => randomMachine(dice, boxes.length))
   const relays = Array.from({ length: dice.between(1, 3) }, () => dice.between(10, 80))
   return { boxes, machines, relays }
 }

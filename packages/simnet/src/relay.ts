@@ -25,6 +25,7 @@ export interface RelayOptions {
 
 interface Client {
   readonly key: Uint8Array
+  readonly name: string
   readonly host: SimHost | undefined
   readonly port: RelayPort
 }
@@ -61,7 +62,7 @@ export class SimRelay {
         if (this.#clients.get(name) === client) this.#clients.delete(name)
       },
     }
-    const client: Client = { key: own, host, port }
+    const client: Client = { key: own, name, host, port }
     this.#clients.set(name, client)
     return port
   }
@@ -94,7 +95,7 @@ export class SimRelay {
   }
 
   #reaches(client: Client): boolean {
-    return this.up && this.#clients.get(nameOf(client.key)) === client && client.host?.isOnline !== false
+    return this.up && this.#clients.get(client.name) === client && client.host?.isOnline !== false
   }
 }
 
