@@ -45,4 +45,5 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     found: 'a question about the epoch of a gateway that was lost was not said again for a minute',
   },
   { seed: 8394, found: 'the model forgot a gateway within that sends back what guests send to its outside' },
+  { seed: 8728, found: 'a door was closed by which another peer had come in than it was opened for' },
 ]

@@ -68,6 +68,11 @@ export class OtherWays {
     this.#tunnels.handlePong(ping, now)
   }
 
+  /** Hears that a peer has come in by a door, or answers through it. */
+  noteGuest(door: number, peer: Peer): void {
+    this.#doors?.noteGuest(door, peer)
+  }
+
   /** Gives up everything under way to a peer. */
   forgetPeer(peer: Peer): void {
     this.#tunnels.forgetPeer(peer)

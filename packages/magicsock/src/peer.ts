@@ -46,6 +46,8 @@ export interface PeerHost {
   sendCallMeMaybe(peer: Peer, now: number): void
   /** Looks for what pings alone do not find: a tunnel on a peer relay, a port of a NAT that gives each its own. */
   seekOtherWays(peer: Peer, now: number): void
+  /** Hears that the peer has come in by a door, or answers through it. */
+  noteDoor(peer: Peer, door: number): void
   /** Hears that the peer has a timer from now on. */
   noteTimer(peer: Peer): void
   /** Hears that packets take another path now. */
@@ -212,7 +214,7 @@ export class Peer {
     if (candidate.pingedAt === -Infinity) this.#nextRoundAt = -Infinity
     if (candidate.lastHeardPing === txId) return false
     candidate.lastHeardPing = txId
-    if (from.door !== undefined) this.#pingThroughDoor(candidate, now)
+    if (from.door !== undefined) this.#pingThroughDoor(candidate, from.door, now)
     return true
   }
 
@@ -231,6 +233,7 @@ export class Peer {
       ? this.candidates.noteHeard(to, this.#host.loopback, now)
       : this.candidates.get(to)
     if (candidate === undefined) return false
+    if (to.door !== undefined) this.#host.noteDoor(this, to.door)
     this.#adopt({ endpoint: candidate.endpoint, latency, mtu }, now)
     return true
   }
@@ -381,7 +384,8 @@ export class Peer {
   }
 
   /** The peer has found one of our doors: that is worth a ping at once. */
-  #pingThroughDoor(candidate: Candidate, now: number): void {
+  #pingThroughDoor(candidate: Candidate, door: number, now: number): void {
+    this.#host.noteDoor(this, door)
     if (candidate.pingedAt !== -Infinity) return
     candidate.pingedAt = now
     this.#host.sendPing(this, candidate.endpoint, DISCOVERY, now)

@@ -57,8 +57,8 @@ interface History {
 export class Doors {
   readonly #host: DoorsHost
   readonly #history = new WeakMap<Peer, History>()
-  /** Doors that are the path of a peer, or were lately. */
-  readonly #kept = new Map<number, Peer>()
+  /** Who has come in by a door, or answers through it: it stays open for as long as it is a candidate of one of them. */
+  readonly #guests = new Map<number, Set<Peer>>()
   #attempt: Attempt | undefined
   #last = 0
 
@@ -97,16 +97,21 @@ export class Doors {
     this.#openSome(attempt, now)
   }
 
-  /** Closes everything that was opened for a peer. */
+  /** Hears that a peer has come in by a door or answers through it, whomever it was opened for. */
+  noteGuest(door: number, peer: Peer): void {
+    this.#guests.set(door, (this.#guests.get(door) ?? new Set()).add(peer))
+  }
+
+  /** Closes everything that only this peer uses. */
   forgetPeer(peer: Peer): void {
     if (this.#attempt?.peer === peer) this.#close(this.#attempt)
     this.#history.delete(peer)
-    for (const [door, owner] of this.#kept) if (owner === peer) this.#closeKept(door)
+    this.#closeUnused((guest) => guest !== peer)
   }
 
   /** Does what is due. */
   handleTimeout(now: number): void {
-    for (const [door, peer] of this.#kept) if (!peer.candidates.hasDoor(door)) this.#closeKept(door)
+    this.#closeUnused((guest, door) => guest.candidates.hasDoor(door))
     const attempt = this.#attempt
     if (attempt === undefined) return
     if (now >= attempt.endsAt || attempt.peer.isSettled(now)) this.#end(attempt, now)
@@ -137,16 +142,19 @@ export class Doors {
   }
 
   /** Closes the doors nobody came in by. */
-  #close({ peer, doors }: Attempt): void {
+  #close({ doors }: Attempt): void {
     this.#attempt = undefined
-    for (const door of doors) {
-      if (peer.candidates.hasDoor(door)) this.#kept.set(door, peer)
-      else this.#host.closeDoor(door)
-    }
+    for (const door of doors) if (!this.#guests.has(door)) this.#host.closeDoor(door)
   }
 
-  #closeKept(door: number): void {
-    this.#kept.delete(door)
-    this.#host.closeDoor(door)
+  /** Closes the doors of which this is true for no guest. */
+  #closeUnused(stays: (guest: Peer, door: number) => boolean): void {
+    for (const [door, guests] of this.#guests) {
+      for (const guest of guests) if (!stays(guest, door)) guests.delete(guest)
+      if (guests.size > 0) continue
+      this.#guests.delete(door)
+      this.#attempt?.doors.delete(door)
+      this.#host.closeDoor(door)
+    }
   }
 }
