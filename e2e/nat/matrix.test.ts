@@ -6,7 +6,8 @@ import { eventually, netnsTest } from '../netns/support.ts'
 import { ROUTERS } from './nat-rules.ts'
 import { RELAYS } from './programs/site.ts'
 import { Street } from './street.ts'
-import { type Host, openTown, type Town, WITNESSED_MIN, witnessed } from './town.ts'
+import { type Host, openTown, type Town } from './town.ts'
+import { WITNESSED_MIN, witnessed } from './witness.ts'
 
 const test = netnsTest('nft')
 
@@ -74,7 +75,7 @@ const CELLS: readonly Cell[] = KINDS.flatMap((a, row) => {
 interface Outcome {
   /** How many of the burst came, at each side. */
   readonly heard: readonly number[]
-  /** How many of the burst each side's edge saw come in as UDP. */
+  /** How many of the burst the last router before each side handed to it as UDP. */
   readonly seen: readonly number[]
   /** Milliseconds until each side was direct, the last time. */
   readonly after: readonly (number | undefined)[]
@@ -89,12 +90,13 @@ test('on the real kernel every pair of NATs is direct that can be, nothing is lo
     const { heard, seen, after } = outcomes.get(name)!
     expect.soft(heard, `${name}: packets of the burst that came`).toEqual([BURST, BURST])
     const verdict = isDirect(seen) ? 'direct' : 'relayed'
-    expect.soft(verdict, `${name}: datagrams at the edges ${seen.join(', ')}`).toBe(expected)
+    expect.soft(verdict, `${name}: datagrams that the routers handed on ${seen.join(', ')}`).toBe(expected)
     if (isSearched && process.env['MESH_NATLAB'] !== undefined) {
       const slowest = Math.max(...after.map((ms) => ms ?? Infinity))
       expect.soft(slowest, `${name}: milliseconds to direct`).toBeLessThanOrEqual(FOUND_WITHIN)
     }
-    if (verdict === 'relayed') expect.soft(seen, `${name}: datagrams at the edges`).toEqual([0, 0])
+    if (verdict === 'relayed')
+      expect.soft(seen, `${name}: datagrams that the routers handed on`).toEqual([0, 0])
   }
 }, 170_000)
 
@@ -154,7 +156,7 @@ async function play(streets: Streets): Promise<ReadonlyMap<string, Outcome>> {
   const outcomes = new Map<string, Outcome>()
   const seen = new Map<Street, ReadonlyMap<number, number>>()
   await Promise.all(
-    [...streets.values()].map(async (street) => seen.set(street, await witnessed(street.host.edge))),
+    [...streets.values()].map(async (street) => seen.set(street, await witnessed(street.host.socket))),
   )
   for (const { cell, one, two } of sides) {
     const both = [one, two]

@@ -7,7 +7,8 @@ import { expect } from 'vitest'
 import { eventually, type Lab, netnsTest } from '../netns/support.ts'
 import { ROUTERS } from './nat-rules.ts'
 import { Street } from './street.ts'
-import { type Host, openTown, WITNESSED_MIN, witnessed } from './town.ts'
+import { type Host, openTown } from './town.ts'
+import { WITNESSED_MIN, witnessed } from './witness.ts'
 
 const test = netnsTest('nft', 'miniupnpd')
 
@@ -27,14 +28,21 @@ const MINIUPNPD_TABLE = `table inet filter {
   chain postrouting { type nat hook postrouting priority 99; policy accept; jump postrouting_miniupnpd; }
 }`
 
+/** It speaks PCP wherever it speaks NAT-PMP, on the same port: the kernel drops what begins with the latter's version. */
+const NO_NAT_PMP = `table inet no_nat_pmp {
+  chain input { type filter hook input priority -5; policy accept; udp dport 5351 @th,64,8 0 drop; }
+}`
+
 interface Speech {
-  readonly natPmp: boolean
+  /** What comes to port 5351: NAT-PMP and PCP, the latter alone, or nothing. */
+  readonly port5351: 'both' | 'pcp' | 'closed'
   readonly upnp: boolean
 }
 
 test.for([
-  ['nat-pmp', { natPmp: true, upnp: false }],
-  ['upnp', { natPmp: false, upnp: true }],
+  ['nat-pmp', { port5351: 'both', upnp: false }],
+  ['pcp', { port5351: 'pcp', upnp: false }],
+  ['upnp', { port5351: 'closed', upnp: true }],
 ] as const)(
   'two hard NATs are direct once one router maps a port by %s',
   async ([service, speech], { lab }) => {
@@ -54,7 +62,7 @@ test.for([
         street.order({ order: 'burst', cell: CELL, length: WITNESSED_MIN, count: BURST })
       }
       await eventually('the burst to be seen', async () => {
-        const seen = await Promise.all([mapped, other].map(async ({ host }) => witnessed(host.edge)))
+        const seen = await Promise.all([mapped, other].map(async ({ host }) => witnessed(host.socket)))
         return seen.every((lengths) => (lengths.get(WITNESSED_MIN) ?? 0) >= BURST) || undefined
       })
     } finally {
@@ -86,10 +94,11 @@ async function meet(one: Street, two: Street): Promise<void> {
 
 async function startMiniupnpd(
   { edge, inside }: Host,
-  { natPmp, upnp }: Speech,
+  { port5351, upnp }: Speech,
   folder: string,
 ): Promise<void> {
-  writeFileSync(join(folder, 'rules.nft'), MINIUPNPD_TABLE)
+  const rules = port5351 === 'pcp' ? [MINIUPNPD_TABLE, NO_NAT_PMP] : [MINIUPNPD_TABLE]
+  writeFileSync(join(folder, 'rules.nft'), rules.join('\n'))
   await edge.run('nft', '-f', join(folder, 'rules.nft'))
   for (const [where, device] of [
     [edge, 'lan'],
@@ -100,7 +109,7 @@ async function startMiniupnpd(
   const settings = [
     'ext_ifname=wan',
     'listening_ip=lan',
-    `enable_natpmp=${natPmp ? 'yes' : 'no'}`,
+    `enable_natpmp=${port5351 === 'closed' ? 'no' : 'yes'}`,
     `enable_upnp=${upnp ? 'yes' : 'no'}`,
     'secure_mode=yes',
     'system_uptime=no',

@@ -1,7 +1,8 @@
 // A town in namespaces: one internet, which is a bridge; servers on it; and homes, each a router of some kind with a
-// host behind it. What a router's outside sees is counted by the kernel, so that nobody has to be believed.
+// host behind it.
 import type { Lab, Namespace } from '../netns/lab.ts'
 import { type NatKind, natRules, type Quirks, ROUTERS } from './nat-rules.ts'
+import { type Socket, WITNESS_RULES } from './witness.ts'
 
 /** A host somewhere in the town. */
 export interface Host {
@@ -11,6 +12,8 @@ export interface Host {
   readonly inside: Namespace
   /** Where its packets reach the internet: its router, or the host itself. */
   readonly edge: Namespace
+  /** Where its cable is plugged in. */
+  socket: Socket
 }
 
 /** A router, and the network behind it. */
@@ -22,8 +25,8 @@ export interface Router {
   readonly v6Network: string | undefined
 }
 
-/** Where a home stands and how. */
-export interface HomeSettings {
+/** Where a router stands and how. */
+export interface RouterSettings {
   /** Its name, unique in the town. */
   readonly name: string
   /** The router's address outside. */
@@ -34,10 +37,6 @@ export interface HomeSettings {
   readonly kind: NatKind | undefined
   /** Prefixes that others have without translation, and the router to each. */
   readonly routes?: readonly string[]
-}
-
-/** Where a router stands and how. */
-export interface RouterSettings extends HomeSettings {
   /** The router that it is behind itself; none on the internet. */
   readonly behind?: Router
   readonly quirks?: Quirks
@@ -55,20 +54,13 @@ export interface BehindOptions {
   readonly families?: readonly (4 | 6)[]
 }
 
-/** Datagrams of this many bytes and more, up to {@link WITNESSED_MAX}, are counted by length at each edge. */
-export const WITNESSED_MIN = 900
-/** See {@link WITNESSED_MIN}. */
-export const WITNESSED_MAX = 1_100
-
 /** By what the router that translates reaches IPv4. */
 export const NAT64_PREFIX = '2001:db8:64::'
-
-const UDP_HEADER_LENGTH = 8
 
 /** Makes the internet: everything else is plugged into it. */
 export async function openTown(lab: Lab): Promise<Town> {
   const internet = await lab.namespace('internet')
-  await shell(internet, 'ip link add internet type bridge', 'ip link set internet up')
+  await shell(internet, 'ip link add internet type bridge', 'ip link set internet up', nft(WITNESS_RULES))
   return new Town(lab, internet)
 }
 
@@ -87,13 +79,12 @@ export class Town {
   /** Makes a host with public addresses. */
   async host(name: string, addresses: readonly string[], routes: readonly string[] = []): Promise<Host> {
     const inside = await this.#lab.namespace(name)
-    await this.#plug(inside, addresses, routes)
-    await witness(inside, 'wan')
-    return { name, inside, edge: inside }
+    const socket = await this.#plug(inside, addresses, routes)
+    return { name, inside, edge: inside, socket }
   }
 
   /** Makes a router and one host behind it. */
-  async home(settings: HomeSettings): Promise<Host> {
+  async home(settings: RouterSettings): Promise<Host> {
     return this.behind(await this.router(settings), settings.name)
   }
 
@@ -113,33 +104,21 @@ export class Town {
       `ip address add ${network}.1/24 dev lan`,
       'ip link set lan up',
       ...(v6 === undefined ? [] : [`ip address add ${v6.network}::1/64 dev lan nodad`]),
-      `nft -f - <<'RULES'\n${natRules(kind, outside, quirks)}\n${v6 === undefined ? '' : FIREWALL_V6}\nRULES`,
+      nft(natRules(kind, outside, quirks), ...(v6 === undefined ? [] : [FIREWALL_V6]), WITNESS_RULES),
     )
-    await witness(edge, 'wan')
     return { edge, network, v6Network: v6?.network }
   }
 
   /** Makes a host behind a router. */
   async behind(router: Router, name: string, options: BehindOptions = {}): Promise<Host> {
     const inside = await this.#lab.namespace(`${name}-h`)
-    await this.move(inside, router, options)
-    await witness(inside, 'eth0')
-    return { name, inside, edge: router.edge }
+    return { name, inside, edge: router.edge, socket: await settle(inside, router, options) }
   }
 
   /** Plugs a host in behind a router, and out where it was. */
-  async move(host: Namespace, router: Router, options: BehindOptions = {}): Promise<void> {
-    const { number = 11, isolated = false, families = [4, 6] } = options
-    await shell(host, 'ip link delete eth0 2>/dev/null || true')
-    const v4 = families.includes(4) ? `${router.network}.${number}` : undefined
-    await attach(router, host, 'eth0', v4, isolated)
-    if (router.v6Network !== undefined && families.includes(6)) {
-      await shell(
-        host,
-        `ip address add ${router.v6Network}::${number}/64 dev eth0 nodad`,
-        `ip -6 route replace default via ${router.v6Network}::1`,
-      )
-    }
+  async move(host: Host, router: Router, options: BehindOptions = {}): Promise<void> {
+    await shell(host.inside, 'ip link delete eth0')
+    host.socket = await settle(host.inside, router, options)
   }
 
   /** Makes a host with IPv6 alone, behind a router that translates to IPv4 (tayga, and an easy NAT after it). */
@@ -161,7 +140,7 @@ export class Town {
       'ip address add 192.168.255.254/32 dev lan',
       'ip route add 192.168.255.0/24 dev lan',
       `ip -6 route add ${NAT64_PREFIX}/96 dev lan`,
-      `nft -f - <<'RULES'\n${natRules(ROUTERS.portcone, outside)}\nRULES`,
+      nft(natRules(ROUTERS.portcone, outside), WITNESS_RULES),
     )
     edge.start('tayga', '-c', file, '-d', '--nodetach')
     const inside = await this.#lab.namespace(`${name}-h`)
@@ -176,16 +155,15 @@ export class Town {
       'ip link set eth0 up',
       `ip -6 route add default via ${network6}::1`,
     )
-    await witness(inside, 'eth0')
-    return { name, inside, edge }
+    return { name, inside, edge, socket: { router: edge, device: 'inside' } }
   }
 
-  async #plug(host: Namespace, addresses: readonly string[], routes: readonly string[]): Promise<void> {
-    const socket = `plug${(this.#plugs += 1)}`
+  async #plug(host: Namespace, addresses: readonly string[], routes: readonly string[]): Promise<Socket> {
+    const device = `plug${(this.#plugs += 1)}`
     await shell(
       this.#internet,
-      `ip link add ${socket} type veth peer name wan netns ${host.name}`,
-      `ip link set ${socket} master internet up`,
+      `ip link add ${device} type veth peer name wan netns ${host.name}`,
+      `ip link set ${device} master internet up`,
     )
     await shell(
       host,
@@ -197,7 +175,23 @@ export class Town {
       'ip link set wan up',
       ...routes.map((route) => `ip ${route.includes(':') ? '-6 ' : ''}route add ${route}`),
     )
+    return { router: this.#internet, device }
   }
+}
+
+/** Plugs a host in behind a router, with an address of each family it is to have. */
+async function settle(host: Namespace, router: Router, options: BehindOptions): Promise<Socket> {
+  const { number = 11, isolated = false, families = [4, 6] } = options
+  const v4 = families.includes(4) ? `${router.network}.${number}` : undefined
+  const socket = await attach(router, host, 'eth0', v4, isolated)
+  if (router.v6Network !== undefined && families.includes(6)) {
+    await shell(
+      host,
+      `ip address add ${router.v6Network}::${number}/64 dev eth0 nodad`,
+      `ip -6 route replace default via ${router.v6Network}::1`,
+    )
+  }
+  return socket
 }
 
 let cables = 0
@@ -209,13 +203,13 @@ async function attach(
   device: string,
   address: string | undefined,
   isolated = false,
-): Promise<void> {
-  const socket = `cable${(cables += 1)}`
+): Promise<Socket> {
+  const port = `cable${(cables += 1)}`
   await shell(
     router.edge,
-    `ip link add ${socket} type veth peer name ${device} netns ${host.name}`,
-    `ip link set ${socket} master lan up`,
-    ...(isolated ? [`ip link set ${socket} type bridge_slave isolated on`] : []),
+    `ip link add ${port} type veth peer name ${device} netns ${host.name}`,
+    `ip link set ${port} master lan up`,
+    ...(isolated ? [`ip link set ${port} type bridge_slave isolated on`] : []),
   )
   await shell(
     host,
@@ -223,6 +217,7 @@ async function attach(
     `ip link set ${device} up`,
     ...(address === undefined ? [] : [`ip route replace default via ${router.network}.1`]),
   )
+  return { router: router.edge, device: port }
 }
 
 /** IPv6 is not translated; only what answers is let in. */
@@ -238,31 +233,9 @@ const FIREWALL_V6 = `table ip6 fire_lab {
   }
 }`
 
-/** Returns how many UDP datagrams came in to a router or host from outside, by the length of what they carry. */
-export async function witnessed(where: Namespace): Promise<ReadonlyMap<number, number>> {
-  const { stdout } = await where.run('nft', '-j', 'list', 'set', 'inet', 'witness', 'seen')
-  const { nftables } = JSON.parse(stdout) as { nftables: { set?: { elem?: WitnessedElement[] } }[] }
-  const elements = nftables.flatMap(({ set }) => set?.elem ?? [])
-  return new Map(elements.map(({ elem }) => [elem.val - UDP_HEADER_LENGTH, elem.counter.packets]))
-}
-
-interface WitnessedElement {
-  readonly elem: { readonly val: number; readonly counter: { readonly packets: number } }
-}
-
-async function witness(where: Namespace, device: string): Promise<void> {
-  const lengths = `${WITNESSED_MIN + UDP_HEADER_LENGTH}-${WITNESSED_MAX + UDP_HEADER_LENGTH}`
-  await shell(
-    where,
-    `nft -f - <<'RULES'
-table inet witness {
-  set seen { typeof udp length; size 1024; flags dynamic; counter; }
-  chain inwards { type filter hook prerouting priority raw;
-    iifname ${device} udp length ${lengths} update @seen { udp length }
-  }
-}
-RULES`,
-  )
+/** Returns the command that gives a namespace these rules. */
+function nft(...rules: readonly string[]): string {
+  return `nft -f - <<'RULES'\n${rules.join('\n')}\nRULES`
 }
 
 /** Runs commands in one go: entering a namespace is what takes the time. */

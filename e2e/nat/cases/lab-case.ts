@@ -1,9 +1,10 @@
 // A case of the lab: a town with two hosts (or more) in it, who meets whom, what happens to them, and what is to come of
-// it. Direct is what the kernel counts: datagrams of one length that came in by UDP.
+// it. Direct is what the routers count: datagrams of one length that the last of them handed to each host.
 import { eventually, type Lab } from '../../netns/support.ts'
 import { RELAYS } from '../programs/site.ts'
 import { Street } from '../street.ts'
-import { type Host, openTown, type Town, WITNESSED_MIN, witnessed } from '../town.ts'
+import { type Host, openTown, type Town } from '../town.ts'
+import { WITNESSED_MIN, witnessed } from '../witness.ts'
 
 /** What is to come of a pair. `lossy`: direct, but the road loses packets. */
 export type Verdict = 'direct' | 'lossy' | 'relayed'
@@ -21,7 +22,7 @@ export interface Pair {
   /** More environment for either program. */
   readonly environment?: readonly [readonly string[], readonly string[]]
   /** What happens once the pair has been direct for a moment. */
-  readonly event?: (one: Street, two: Street) => Promise<void>
+  readonly event?: (both: readonly Street[]) => Promise<void>
 }
 
 /** A case: builds its town and returns the pairs. */
@@ -40,7 +41,7 @@ export interface PairOutcome {
   readonly after: number | undefined
   /** How many packets of the burst came, at each side. */
   readonly heard: readonly number[]
-  /** How many of them the kernel saw come in as UDP. */
+  /** How many of them the routers handed to each side as UDP. */
   readonly seen: readonly number[]
 }
 
@@ -50,6 +51,8 @@ const CELL = 'pair'
 const LENGTH = WITNESSED_MIN + 50
 /** Within this time those who can be direct are, a search for ports included. */
 const DIRECT_WITHIN = 15_000
+/** The same where a third of all datagrams is lost each way: half of the pings come to nothing, and both must be direct at once. */
+const LOSSY_WITHIN = 60_000
 /** The same after something has happened to a path. */
 const RECOVERED_WITHIN = 25_000
 /** Those who stay relayed are given this long. */
@@ -84,9 +87,10 @@ async function meet(pair: Pair): Promise<PairOutcome> {
   const [a, b] = await Promise.all([one.hear('ready', CELL), two.hear('ready', CELL)])
   one.order({ order: 'meet', cell: CELL, peer: b })
   two.order({ order: 'meet', cell: CELL, peer: a })
-  const after = pair.expected === 'relayed' ? await wait(PATIENCE) : await untilDirect(both, DIRECT_WITHIN)
+  const within = pair.expected === 'lossy' ? LOSSY_WITHIN : DIRECT_WITHIN
+  const after = pair.expected === 'relayed' ? await wait(PATIENCE) : await untilDirect(both, within)
   if (pair.event !== undefined) {
-    await pair.event(one, two)
+    await pair.event(both)
     await untilDirect(both, RECOVERED_WITHIN)
   }
   const before = await Promise.all(both.map(({ host }) => seenAt(host)))
@@ -108,8 +112,8 @@ async function meet(pair: Pair): Promise<PairOutcome> {
   }
 }
 
-async function seenAt({ inside }: Host): Promise<number> {
-  return (await witnessed(inside)).get(LENGTH) ?? 0
+async function seenAt({ socket }: Host): Promise<number> {
+  return (await witnessed(socket)).get(LENGTH) ?? 0
 }
 
 /** Returns how long the slower side took, or `undefined` when one of them does not come so far. */

@@ -1,9 +1,8 @@
 // Hosts that share something: a local network, a carrier's NAT, an address range, a port.
-import { ROUTERS } from '../nat-rules.ts'
 import type { Host } from '../town.ts'
+import { home } from './homes.ts'
 import type { LabCase, Verdict } from './lab-case.ts'
 
-const OUTSIDE = '203.0.113.101'
 const SHARED_PORT = 41_641
 
 interface SameLan {
@@ -31,22 +30,15 @@ export const neighbours: readonly LabCase[] = [
     name: 'overlapping networks: both hosts have the same private address',
     build: async (town) => {
       const hosts: Host[] = []
-      for (const [index, name] of ['a', 'b'].entries()) {
-        const outside = `203.0.113.${101 + index}`
-        hosts.push(await town.home({ name, outside, network: '192.168.1', kind: ROUTERS.linux }))
-      }
+      for (const [index, name] of ['a', 'b'].entries())
+        hosts.push(await town.home({ ...home(name, 1 + index, 'linux'), network: '192.168.1' }))
       return [{ name: 'a ~ b', one: hosts[0]!, two: hosts[1]!, expected: 'direct' }]
     },
   },
   {
     name: 'two hosts behind one router ask for the same port',
     build: async (town) => {
-      const router = await town.router({
-        name: 'r',
-        outside: OUTSIDE,
-        network: '192.168.1',
-        kind: ROUTERS.linux,
-      })
+      const router = await town.router(home('r', 1, 'linux'))
       const [a, b] = [await town.behind(router, 'a'), await town.behind(router, 'b', { number: 12 })]
       const away = await town.host('c', ['203.0.113.150'])
       return [
@@ -58,26 +50,9 @@ export const neighbours: readonly LabCase[] = [
   {
     name: 'two NATs, one behind the other',
     build: async (town) => {
-      const outer = await town.router({
-        name: 'o',
-        outside: OUTSIDE,
-        network: '10.9.0',
-        kind: ROUTERS.portcone,
-      })
-      const settings = {
-        name: 'i',
-        outside: '10.9.0.2',
-        network: '192.168.1',
-        kind: ROUTERS.linux,
-        behind: outer,
-      }
-      const a = await town.behind(await town.router(settings), 'a')
-      const b = await town.home({
-        name: 'b',
-        outside: '203.0.113.102',
-        network: '192.168.2',
-        kind: ROUTERS.portcone,
-      })
+      const behind = await town.router({ ...home('o', 1, 'portcone'), network: '10.9.0' })
+      const a = await town.home({ ...home('a', 1, 'linux'), outside: '10.9.0.2', behind })
+      const b = await town.home(home('b', 2, 'portcone'))
       return [{ name: 'a ~ b', one: a, two: b, expected: 'direct' }]
     },
   },
@@ -88,14 +63,7 @@ function sameLan({ kind, isolated, hairpin, expected }: SameLan): LabCase {
   return {
     name: `same network behind ${kind}${guests}${hairpin ? ', with hairpin' : ''}`,
     build: async (town) => {
-      const settings = {
-        name: 'r',
-        outside: OUTSIDE,
-        network: '192.168.1',
-        kind: ROUTERS[kind],
-        quirks: { hairpin },
-      }
-      const router = await town.router(settings)
+      const router = await town.router({ ...home('r', 1, kind), quirks: { hairpin } })
       const one = await town.behind(router, 'a', { isolated })
       const two = await town.behind(router, 'b', { isolated, number: 12 })
       return [{ name: 'a ~ b', one, two, expected }]
@@ -108,21 +76,15 @@ function carrier(kind: 'portcone' | 'sym', hairpin: boolean): LabCase {
   return {
     name: `a carrier's NAT of kind ${kind}${hairpin ? ', with hairpin' : ''}`,
     build: async (town) => {
-      const settings = { name: 'cg', outside: '203.0.113.200', network: '10.200.0', kind: ROUTERS[kind] }
-      const behind = await town.router({ ...settings, quirks: { hairpin } })
+      const behind = await town.router({ ...home('cg', 100, kind), network: '10.200.0', quirks: { hairpin } })
       const homes: Host[] = []
       for (const [index, name] of ['a', 'b'].entries()) {
         const outside = `10.200.0.${11 + index}`
-        const router = await town.router({ name, outside, network: '192.168.1', kind: ROUTERS.linux, behind })
+        const router = await town.router({ ...home(name, 1, 'linux'), outside, behind })
         homes.push(await town.behind(router, name, { number: 11 + index }))
       }
       const [a, b] = homes as [Host, Host]
-      const c = await town.home({
-        name: 'c',
-        outside: '203.0.113.103',
-        network: '192.168.3',
-        kind: ROUTERS.linux,
-      })
+      const c = await town.home(home('c', 3, 'linux'))
       return [
         { name: 'a ~ b', one: a, two: b, expected: hairpin && kind === 'portcone' ? 'direct' : 'relayed' },
         // Behind the hard one a search for ports finds it.

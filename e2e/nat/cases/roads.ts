@@ -1,6 +1,7 @@
 // Roads that are bad, closed, or of the other family.
-import { ROUTERS, type Quirks } from '../nat-rules.ts'
+import type { Quirks } from '../nat-rules.ts'
 import { type Host, NAT64_PREFIX, type Town } from '../town.ts'
+import { home, outsideOf } from './homes.ts'
 import { BOTH_FAMILIES, type LabCase, type Verdict } from './lab-case.ts'
 
 const PROXY = { address: '203.0.113.20', port: 3_128 }
@@ -16,8 +17,8 @@ export const roads: readonly LabCase[] = [
     build: async (town) => {
       const proxy = await town.host('proxy', [PROXY.address])
       await proxy.inside.startNode(PROXY_PROGRAM, PROXY.address, String(PROXY.port)).waitFor(/listening/)
-      const one = await away(town, 'a', 101, { onlyProxy: PROXY })
-      const two = await away(town, 'b', 102, {})
+      const one = await town.home({ ...home('a', 1, 'linux'), quirks: { onlyProxy: PROXY } })
+      const two = await town.home(home('b', 2, 'linux'))
       const url = `http://${PROXY.address}:${PROXY.port}`
       const environment = [[`HTTP_PROXY=${url}`, `HTTPS_PROXY=${url}`], []] as const
       return [{ name: 'a ~ b', one, two, expected: 'relayed', environment }]
@@ -40,8 +41,8 @@ export const roads: readonly LabCase[] = [
   {
     name: 'IPv6 alone, in a network that translates (NAT64), and a peer with IPv4 alone',
     build: async (town) => {
-      const one = await town.translated('a', '203.0.113.101', '2001:db8::100', '2001:db8:1:0')
-      const two = await away(town, 'b', 102, {})
+      const one = await town.translated('a', outsideOf(1), '2001:db8::100', '2001:db8:1:0')
+      const two = await town.home(home('b', 2, 'linux'))
       const environment = [[`LAB_NAT64=${NAT64_PREFIX}`], []] as const
       return [{ name: 'a ~ b', one, two, expected: 'direct', relays: BOTH_FAMILIES, environment }]
     },
@@ -52,16 +53,11 @@ function road(name: string, quirks: Quirks, expected: Verdict): LabCase {
   return {
     name,
     build: async (town) => {
-      const one = await away(town, 'a', 101, quirks)
-      const two = await away(town, 'b', 102, {})
+      const one = await town.home({ ...home('a', 1, 'linux'), quirks })
+      const two = await town.home(home('b', 2, 'linux'))
       return [{ name: 'a ~ b', one, two, expected }]
     },
   }
-}
-
-async function away(town: Town, name: string, number: number, quirks: Quirks): Promise<Host> {
-  const settings = { name, outside: `203.0.113.${number}`, network: `192.168.${number}`, kind: ROUTERS.linux }
-  return town.behind(await town.router({ ...settings, quirks }), name)
 }
 
 async function pairOf6(town: Town, families: readonly (4 | 6)[]): Promise<[Host, Host]> {
@@ -69,10 +65,7 @@ async function pairOf6(town: Town, families: readonly (4 | 6)[]): Promise<[Host,
   for (const [index, name] of ['a', 'b'].entries()) {
     const other = 1 - index
     const router = await town.router({
-      name,
-      outside: `203.0.113.${101 + index}`,
-      network: `192.168.${101 + index}`,
-      kind: ROUTERS.sym,
+      ...home(name, 1 + index, 'sym'),
       v6: { outside: `2001:db8::10${index}`, network: `2001:db8:${index + 1}:0` },
       routes: [`2001:db8:${other + 1}::/64 via 2001:db8::10${other}`],
     })
