@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { isOnPath, Lab } from '../netns/lab.ts'
 import type { InteropCase, Trail } from './case.ts'
 import { control } from './control.ts'
+import { controlCalls } from './control-calls.ts'
 import { controlNodes } from './control-nodes.ts'
 import { first } from './first.ts'
 import { headscale } from './headscale.ts'
@@ -16,7 +17,7 @@ import { wireguard } from './wireguard.ts'
 
 const GROUPS: Readonly<Record<string, readonly InteropCase[]>> = {
   first,
-  control: [...control, ...controlNodes],
+  control: [...control, ...controlNodes, ...controlCalls],
   headscale,
   localapi,
   magicsock,

@@ -25,6 +25,8 @@ const PLAIN_RELAYS = 'TS_DEBUG_USE_DERP_HTTP'
 export interface JoinOptions {
   /** It has no TUN device: its own stack of protocols answers. It takes names from control, which changes nothing here. */
   readonly userspace?: boolean
+  /** What its daemon finds in its environment, each as `NAME=value`. */
+  readonly environment?: readonly string[]
   /** Is shown the login page's address and lets the node in, in place of a key. */
   readonly approve?: (page: string) => Promise<unknown>
 }
@@ -35,12 +37,13 @@ export async function joinTailscaled(
   control: Control,
   name: string,
   peer: (program: string) => string,
-  { userspace = false, approve }: JoinOptions = {},
+  { userspace = false, environment = [], approve }: JoinOptions = {},
 ): Promise<MeshNode> {
   const socket = join(place.folder, 'ts.sock')
   const daemon = place.namespace.start(
     'env',
     `${PLAIN_RELAYS}=${control.plainRelay}`,
+    ...environment,
     peer('tailscaled'),
     `--tun=${userspace ? 'userspace-networking' : 'tailscale0'}`,
     `--statedir=${place.folder}`,

@@ -35,10 +35,18 @@ export async function startRelay(hub: Place): Promise<string> {
   return `https://${hub.address}:3340,cert=${pin}`
 }
 
-/** Starts our control server in the hub, with a relay beside it or, named `embedded`, in it; makes a user and a reusable key. */
-export async function startControl(hub: Place, relay: string): Promise<AdminControl> {
+/**
+ * Starts our control server in the hub, with a relay beside it or, named `embedded`, in it; makes a user and a reusable key.
+ *
+ * @param more - Flags of `serve`.
+ */
+export async function startControl(
+  hub: Place,
+  relay: string,
+  ...more: readonly string[]
+): Promise<AdminControl> {
   const state = join(hub.folder, 'control')
-  const listen = ['--listen', `${hub.address}:8080`, '--state-dir', state]
+  const listen = ['--listen', `${hub.address}:8080`, '--state-dir', state, ...more]
   listen.push(...(relay === 'embedded' ? ['--embedded-relay'] : ['--relay', relay]))
   let control: Started
   const start = async (): Promise<void> => {

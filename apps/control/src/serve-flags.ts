@@ -23,6 +23,7 @@ export interface ServeFlags {
   readonly splitDns: readonly ReturnType<typeof splitDomain>[]
   readonly searchDomain: readonly string[]
   readonly dnsRecord: readonly ReturnType<typeof dnsRecord>[]
+  readonly dnsListen?: ListenAddress
   readonly embeddedRelay?: boolean
   readonly stun?: ListenAddress | 'off'
   readonly metricsListen: ListenAddress | 'off'
@@ -56,6 +57,7 @@ export type NetworkFlags = Pick<
   | 'nodeKeyLifetime'
   | 'ephemeralTimeout'
   | 'auditRetention'
+  | 'certificates'
   | 'clientRelease'
   | 'dialAddresses'
 >
@@ -110,6 +112,7 @@ function networkOf(flags: ServeFlags): NetworkFlags {
     nodeKeyLifetime: flags.nodeExpiry,
     ephemeralTimeout: flags.ephemeralTimeout,
     auditRetention: flags.auditRetention,
+    certificates: flags.dnsListen !== undefined,
     dialAddresses: flags.dialAddress,
     ...(flags.clientVersion === undefined ? {} : { clientRelease: { version: flags.clientVersion } }),
   }

@@ -3,9 +3,11 @@
 import type { Server } from 'node:http'
 import { type ControlListener, listenControl, loadControlKey } from '@mesh/control-server/node'
 import type { Store } from '@mesh/control-server'
+import type { DnsListener } from '@mesh/dns/node'
 import pino from 'pino'
 import { listenForCommands } from './admin-socket.ts'
 import { keepCertificateFresh } from './certificate.ts'
+import { answerForDomain } from './certificate-dns.ts'
 import { CommandError, reasonOf, systemCodeOf } from './command-error.ts'
 import { type EmbeddedRelay, startEmbeddedRelay, stunBeside } from './embedded-relay.ts'
 import { openStore } from './database.ts'
@@ -42,10 +44,11 @@ export async function serve(flags: ServeFlags): Promise<void> {
     ...(flags.database === undefined ? { server: 'main' } : {}),
     ...(flags.serverUrl === undefined ? {} : { serverUrl: flags.serverUrl }),
   })
+  const dns = await answerForDomain(flags, control)
   const pages = [await listenForCommands(state.socket, control)]
   if (flags.metricsListen !== 'off') pages.push(await listenForMetrics(flags.metricsListen, control))
   keepCertificateFresh(control, flags, logger)
-  endOnSignals(control, pages, store, relay)
+  endOnSignals({ control, pages, store, relay, dns })
   logger.info(
     { version: VERSION, url: control.url, serverUrl: control.serverUrl, state: state.path },
     'ready',
@@ -87,12 +90,15 @@ async function listen(options: Parameters<typeof listenControl>[0]): Promise<Con
   }
 }
 
-function endOnSignals(
-  control: ControlListener,
-  pages: readonly Server[],
-  store: Store,
-  relay: EmbeddedRelay | undefined,
-): void {
+interface Parts {
+  readonly control: ControlListener
+  readonly pages: readonly Server[]
+  readonly store: Store
+  readonly relay: EmbeddedRelay | undefined
+  readonly dns: DnsListener | undefined
+}
+
+function endOnSignals({ control, pages, store, relay, dns }: Parts): void {
   let ending = false
   const end = (): void => {
     if (ending) return
@@ -102,8 +108,7 @@ function endOnSignals(
       each.closeAllConnections()
     }
     relay?.close()
-    control
-      .close()
+    Promise.all([control.close(), dns?.close()])
       .then(() => store.close())
       .then(
         () => process.exit(0),

@@ -189,6 +189,12 @@ export const SERVE_SETTINGS: readonly SettingGroup[] = [
         read: dnsRecord,
         many: true,
       },
+      {
+        key: 'dns-listen',
+        value: 'address',
+        help: 'host:port of a DNS server for --base-domain, so that nodes get certificates; delegate the domain to it',
+        read: listenAddress,
+      },
     ],
   },
   {

@@ -151,6 +151,8 @@ function nodeFields(node: NodeRecord, nameOf: NameOf): AuditFields {
     offeredRoutes: node.hostinfo.RoutableIPs ?? [],
     approvedRoutes: node.approvedRoutes,
     primaryRoutes: node.primaryRoutes,
+    challenges: (node.challenges ?? []).map(({ value }) => value),
+    attributes: node.attributes,
   }
 }
 

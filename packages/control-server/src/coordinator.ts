@@ -13,9 +13,12 @@ import { nodeSubject } from './audit.ts'
 import type { ClientCall } from './client-call.ts'
 import type { MadePreAuthKey, NewPreAuthKey, NewUser, NodeChoice, NodeStatus } from './admin.ts'
 import { restoreBackup, writeBackup } from './backup.ts'
+import { Challenges } from './certificates.ts'
+import type { TxtRecord } from './certificates.ts'
 import { reportedChange } from './claims.ts'
 import { dialPlan } from './client-notices.ts'
 import type { CoordinatorOutput } from './coordinator-output.ts'
+import { updateAttributes } from './device-attributes.ts'
 import { ControlError, quoted } from './errors.ts'
 import { MapStreams } from './map-streams.ts'
 import { MapViews } from './map-views.ts'
@@ -46,6 +49,8 @@ export class Coordinator implements Machine<CoordinatorOutput> {
    * for what is not stored must not be told.
    */
   readonly streams: MapStreams
+  /** The texts that nodes publish to get certificates. */
+  readonly challenges: Challenges
   /** The keys by which administrators' programs work from elsewhere. */
   readonly apiKeys: ApiKeys
   /** The addresses that are kept for nodes. */
@@ -76,6 +81,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     this.apiKeys = new ApiKeys(network, options)
     this.reservations = new Reservations(network, wallClock)
     this.#changes = new NodeChanges(network)
+    this.challenges = new Challenges({ network, baseDomain, wallClock })
     this.#pings = new Pings(random, options.serverUrl)
     this.#logins = new WaitingLogins(network, random, wallClock)
     const dnsConfig = dnsConfigOf(options)
@@ -101,6 +107,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
       dnsConfig,
       baseDomain,
       wallClock,
+      certificates: options.certificates ?? false,
       ...(plan ? { dialPlan: plan } : {}),
       ...(options.clientRelease ? { clientRelease: options.clientRelease } : {}),
     })
@@ -138,6 +145,20 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     const node = this.#changes.known(nodeId)
     this.actAs({ kind: 'node', name: node.givenName })
     this.#network.state.note({ action: 'report', subject: nodeSubject(node), after: report })
+  }
+
+  /** Publishes a text of a node in the DNS. Throws {@link ControlError}. */
+  publishChallenge(nodeId: number, name: string, value: string): TxtRecord {
+    const node = this.#changes.known(nodeId)
+    this.actAs({ kind: 'node', name: node.givenName })
+    return this.challenges.publish(node, name, value)
+  }
+
+  /** Takes what a machine says of its device. Throws {@link ControlError}. */
+  updateAttributes(nodeId: number, update: unknown): void {
+    const node = this.#changes.known(nodeId)
+    this.actAs({ kind: 'node', name: node.givenName })
+    this.#network.updateNode(nodeId, { attributes: updateAttributes(node.attributes ?? {}, update) })
   }
 
   /** Adds to the audit log that somebody asked a node's client for something. */

@@ -4,12 +4,15 @@
  *
  * @packageDocumentation
  */
+export type { DeviceAttribute, DeviceAttributes } from './device-attributes.ts'
 export { EXPIRY_WARNING } from './display-messages.ts'
 export type { MadeApiKey, MadePreAuthKey, NewPreAuthKey, NewUser, NodeChoice, NodeStatus } from './admin.ts'
 export type { SecretHash } from './key-text.ts'
 export { ApiKeys } from './api-keys.ts'
 export { MAX_NODE_ENTRIES } from './audit.ts'
 export type { Actor, AuditEntry, AuditFields, AuditQuery, AuditWrites } from './audit.ts'
+export { CHALLENGE_LIFETIME, Challenges } from './certificates.ts'
+export type { Challenge, ChallengesOptions, DnsProvider, TxtRecord } from './certificates.ts'
 export { CLIENT_CALL_TIMEOUT } from './client-call.ts'
 export type { ClientAnswer, ClientCall } from './client-call.ts'
 export type { ClientRelease } from './client-notices.ts'

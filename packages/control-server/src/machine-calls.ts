@@ -3,6 +3,7 @@
 // clients show it to whoever asked.
 
 import { parseNodeKey } from '@mesh/keys'
+import { ControlError } from './errors.ts'
 import type { NodeRecord } from './records.ts'
 
 /** A call, as HTTP brought it. */
@@ -30,6 +31,12 @@ export interface MachineCallContext {
   readonly log: (node: NodeRecord, text: string) => void
   /** Adds to the audit log what a client wants there. Resolves when it is stored. */
   readonly audit: (node: NodeRecord, report: Readonly<Record<string, string>>) => Promise<void>
+  /** Publishes a text of a node in the DNS; `undefined` when nodes have no certificates. Rejects with `ControlError`. */
+  readonly publish: ((node: NodeRecord, name: string, value: string) => Promise<void>) | undefined
+  /** Takes what a machine says of its device. Rejects with `ControlError`. */
+  readonly setAttributes: (node: NodeRecord, update: unknown) => Promise<void>
+  /** Returns a token by which a node shows an audience who it is. */
+  readonly idToken: (node: NodeRecord, audience: string) => Promise<string>
   /** Returns the sentence that says who is calling. */
   readonly whoIs: () => string
 }
@@ -43,15 +50,14 @@ type Answerer = (
 
 /** The longest text noted for a client. */
 const MAX_NOTE = 512
+/** What a client is told in its own words, not as a failure of this server. */
+const REFUSALS: ReadonlySet<string> = new Set(['ERR_CONTROL_CHALLENGE', 'ERR_CONTROL_ATTRIBUTE'])
 const TOO_MANY = { status: 429, text: 'too many notes of this node: try again in a minute' } as const
 
 const CALLS: ReadonlyMap<string, Answerer> = new Map<string, Answerer>([
-  [
-    'POST /machine/set-dns',
-    () => cannot('This control server publishes no DNS records, so there are no certificates.'),
-  ],
-  ['POST /machine/id-token', () => cannot('This control server issues no identity tokens.')],
-  ['PATCH /machine/set-device-attr', () => cannot('This control server keeps no device attributes.')],
+  ['POST /machine/set-dns', setDns],
+  ['POST /machine/id-token', giveIdToken],
+  ['PATCH /machine/set-device-attr', setAttributes],
   ['POST /machine/feature/query', queryFeature],
   ['POST /machine/audit-log', takeAuditLog],
   ['POST /machine/update-health', takeHealth],
@@ -70,12 +76,54 @@ export async function answerMachineCall(
   const fields: Fields = new Map(Object.entries(call.body))
   const nodeKey = fields.get('NodeKey')
   const node = typeof nodeKey === 'string' && parseNodeKey(nodeKey) ? context.nodeByKey(nodeKey) : undefined
-  return node ? answer(fields, node, context) : { status: 404, text: 'node not found' }
+  if (!node) return { status: 404, text: 'node not found' }
+  try {
+    return await answer(fields, node, context)
+  } catch (error) {
+    if (error instanceof ControlError && REFUSALS.has(error.code)) return { status: 400, text: error.message }
+    throw error
+  }
+}
+
+/** The client tells the authority to look as soon as it has its answer (control §3.10). */
+async function setDns(
+  fields: Fields,
+  node: NodeRecord,
+  { publish }: MachineCallContext,
+): Promise<MachineAnswer> {
+  if (!publish) return cannot('This control server publishes no DNS records, so there are no certificates.')
+  const [name, type, value] = ['Name', 'Type', 'Value'].map((field) => fields.get(field))
+  if (typeof name !== 'string' || typeof value !== 'string' || type !== 'TXT')
+    return { status: 400, text: 'only TXT records are published, with a name and a value' }
+  await publish(node, name, value)
+  return { status: 200, json: {} }
+}
+
+async function giveIdToken(
+  fields: Fields,
+  node: NodeRecord,
+  { idToken }: MachineCallContext,
+): Promise<MachineAnswer> {
+  const audience = fields.get('Audience')
+  if (typeof audience !== 'string' || audience === '' || audience.length > MAX_NOTE)
+    return { status: 400, text: 'say for which audience the token is' }
+  return { status: 200, json: { id_token: await idToken(node, audience) } }
+}
+
+async function setAttributes(
+  fields: Fields,
+  node: NodeRecord,
+  context: MachineCallContext,
+): Promise<MachineAnswer> {
+  if (!context.mayNote(node)) return TOO_MANY
+  await context.setAttributes(node, fields.get('Update'))
+  return { status: 200, json: {} }
 }
 
 /** `tailscale serve` and `tailscale funnel` print the text and end, instead of an error that explains nothing. */
-function queryFeature(fields: Fields): MachineAnswer {
+function queryFeature(fields: Fields, _: NodeRecord, { publish }: MachineCallContext): MachineAnswer {
   const feature = fields.get('Feature')
+  if (feature === 'serve' && publish) return { status: 200, json: { Complete: true } }
   const Text =
     feature === 'serve'
       ? 'This control server has no certificates for HTTPS: serve plain HTTP inside the mesh with --http=80.'

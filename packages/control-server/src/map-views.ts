@@ -34,6 +34,8 @@ export interface MapViewsOptions {
   readonly dnsConfig: DNSConfig
   readonly baseDomain: string
   readonly wallClock: () => number
+  /** Whether nodes may have certificates for their names. */
+  readonly certificates: boolean
   readonly clientRelease?: ClientRelease
   readonly dialPlan?: ControlDialPlan
 }
@@ -89,6 +91,9 @@ export interface MapView {
   readonly controlTime: string
 }
 
+/** Lets clients ask for certificates, beside the names in their DNS (control §4.13). */
+const HTTPS = { https: [] } as const
+
 /** Makes and keeps the views. */
 export class MapViews {
   readonly #options: MapViewsOptions
@@ -100,6 +105,7 @@ export class MapViews {
   readonly #shapes = new Map<number, string>()
   readonly #filters = new Map<number, NodePolicy['packetFilter']>()
   readonly #ssh = new Map<number, SSHPolicy>()
+  readonly #dnsConfigs = new Map<number, DNSConfig>()
   readonly #messages = new Map<number, DisplayMessages>()
   #reshaped = new Set<number>()
   #judgedBy: Policy | undefined
@@ -154,7 +160,8 @@ export class MapViews {
 
   /** Returns what a node sees. The node must exist. */
   viewFor(id: number): MapView {
-    const { network, derpMap, dnsConfig, baseDomain, wallClock, clientRelease, dialPlan } = this.#options
+    const { network, derpMap, dnsConfig, baseDomain, wallClock, clientRelease, dialPlan, certificates } =
+      this.#options
     const record = network.node(id)
     if (!record) throw new RangeError(`id ${id} is no node`)
     const policy = this.#compiled().forNode(id)
@@ -173,7 +180,7 @@ export class MapViews {
       clientVersion: clientVersion(clientRelease, record.hostinfo.IPNVersion),
       dialPlan,
       derpMap,
-      dnsConfig,
+      dnsConfig: certificates ? this.#withDomain(record) : dnsConfig,
       domain: baseDomain,
       get controlTime() {
         return formatTime(wallClock())
@@ -191,16 +198,29 @@ export class MapViews {
     return before?.node === node && before.profile === profile ? before : { node, profile }
   }
 
+  /** Each node may have certificates for its own name alone. */
+  #withDomain({ id, givenName }: NodeRecord): DNSConfig {
+    const { dnsConfig, baseDomain } = this.#options
+    const name = `${givenName}.${baseDomain}`
+    const before = this.#dnsConfigs.get(id)
+    if (before?.CertDomains?.[0] === name) return before
+    const made = { ...dnsConfig, CertDomains: [name] }
+    this.#dnsConfigs.set(id, made)
+    return made
+  }
+
   #forget(id: number): void {
-    for (const all of [this.#selves, this.#filters, this.#ssh, this.#messages]) all.delete(id)
+    for (const all of [this.#selves, this.#filters, this.#ssh, this.#messages, this.#dnsConfigs])
+      all.delete(id)
   }
 
   #self(record: NodeRecord, policy: NodePolicy | undefined): Node {
-    const { baseDomain, wallClock } = this.#options
+    const { baseDomain, wallClock, certificates } = this.#options
     const before = this.#selves.get(record.id)
     if (before && !this.#staleSelves.delete(record.id)) return before
     const context = { baseDomain, routes: routesOf(record), wall: wallClock() }
-    const made = selfNode(record, context, policy?.attributes)
+    const attributes = { ...(certificates ? HTTPS : {}), ...policy?.attributes }
+    const made = selfNode(record, context, attributes)
     const self = before ? sameOr(before, made) : made
     this.#selves.set(record.id, self)
     return self

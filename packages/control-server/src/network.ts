@@ -113,6 +113,10 @@ export class Network {
     return this.#names.has(name)
   }
 
+  nodeByName(name: string): NodeRecord | undefined {
+    return this.node(this.#names.get(name))
+  }
+
   /** All nodes, in the order in which they came. */
   nodes(): IterableIterator<NodeRecord> {
     return this.state.all('nodes').values()

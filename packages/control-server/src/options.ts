@@ -63,6 +63,8 @@ export interface CoordinatorOptions {
   readonly ipv4Range?: string
   /** Whether new addresses go up one after the other, or are drawn; the former when left out. */
   readonly addressOrder?: 'sequential' | 'random'
+  /** Whether nodes may have certificates for their names; no when left out. */
+  readonly certificates?: boolean
   /** How long the audit log keeps what was done, milliseconds; {@link AUDIT_RETENTION} when left out. */
   readonly auditRetention?: number
   /** Returns the wall clock's Unix milliseconds. */

@@ -1,6 +1,8 @@
 // What the coordinator remembers: one record a user, a key, a node, a waiting login and a policy (control §9.3). Times are Unix
 // milliseconds; an absent time is `undefined`, never zero, so that no netmap ever shows year 1 or 1970.
 
+import type { Challenge } from './certificates.ts'
+import type { DeviceAttributes } from './device-attributes.ts'
 import type { Hostinfo, RegisterRequest } from '@mesh/wire/control'
 
 /** Somebody who owns nodes. */
@@ -87,6 +89,10 @@ export interface NodeRecord {
   readonly createdAt: number
   /** When it was last connected, or `undefined` before it ever was. */
   readonly lastSeen: number | undefined
+  /** The texts by which it shows authorities that its name is its own; none when left out. */
+  readonly challenges?: readonly Challenge[]
+  /** What it says of its device; nothing when left out. */
+  readonly attributes?: DeviceAttributes
   /** The server that holds its map stream, or held it until just now; `undefined` while it is offline. */
   readonly connectedTo: string | undefined
 }

@@ -8,6 +8,7 @@ import {
   isStandardQuery,
   markTruncated,
   type Query,
+  type QueryContext,
   type Question,
   type Record,
   type ResponseCode,
@@ -30,12 +31,6 @@ export type DnsOutcome =
   | { readonly kind: 'forward'; readonly resolvers: readonly string[] }
   /** It is no DNS message at all; say nothing. */
   | { readonly kind: 'drop' }
-
-/** How the query came. */
-export interface QueryContext {
-  /** By UDP an answer that the asker cannot take whole is marked truncated. Default `udp`. */
-  readonly transport?: 'udp' | 'tcp'
-}
 
 /** Answers the names of the map. */
 export class DnsResolver {

@@ -4,7 +4,9 @@
  *
  * @packageDocumentation
  */
-export { ANSWER_TTL, type DnsOutcome, DnsResolver, NEGATIVE_TTL, type QueryContext } from './dns-resolver.ts'
+export { ANSWER_TTL, type DnsOutcome, DnsResolver, NEGATIVE_TTL } from './dns-resolver.ts'
+export type { QueryContext } from './message.ts'
 export { isDnsName, normalizeName, reverseNameOf } from './names.ts'
 export type { DnsRecords, ExtraRecord, NodeRecord, Route } from './records.ts'
+export { TXT_TTL, TxtZone, type TxtZoneOptions, ZONE_TTL } from './txt-zone.ts'
 export { SERVICE_ADDRESS, SERVICE_ADDRESS_V6, SERVICE_NAME } from './service.ts'

@@ -79,17 +79,27 @@ export function isStandardQuery(query: Query): boolean {
   return (query.flags & OPCODE_MASK) === 0
 }
 
+/** How a query came. */
+export interface QueryContext {
+  /** By UDP an answer that the asker cannot take whole is marked truncated. Default `udp`. */
+  readonly transport?: 'udp' | 'tcp'
+}
+
 /** The records of an answer, by section. */
 export interface Sections {
   readonly answers?: readonly Record[]
   readonly authority?: readonly Record[]
+  /** Whether recursion is offered to who asks for it; true when left out. */
+  readonly offersRecursion?: boolean
+  /** Whether the answer is this server's own to give; true when left out. */
+  readonly isAuthoritative?: boolean
 }
 
-/** Returns an authoritative answer to the query, with recursion offered when it was asked for. */
+/** Returns an answer to the query. */
 export function encodeAnswer(
   query: Query,
   code: ResponseCode,
-  { answers = [], authority = [] }: Sections = {},
+  { answers = [], authority = [], offersRecursion = true, isAuthoritative = true }: Sections = {},
 ): Uint8Array {
   const { message, question, flags } = query
   const parts = [...answers, ...authority].map((record) => dnsPacket.answer.encode(record))
@@ -98,8 +108,10 @@ export function encodeAnswer(
   answer.set(message.subarray(0, questionEnd))
   const view = new DataView(answer.buffer)
   const desired = flags & FLAG_RECURSION_DESIRED
-  const echoed = (flags & OPCODE_MASK) | desired | (desired === 0 ? 0 : FLAG_RECURSION_AVAILABLE)
-  view.setUint16(FLAGS, FLAG_RESPONSE | FLAG_AUTHORITATIVE | echoed | RCODE[code])
+  const echoed =
+    (flags & OPCODE_MASK) | desired | (desired !== 0 && offersRecursion ? FLAG_RECURSION_AVAILABLE : 0)
+  const authoritative = isAuthoritative ? FLAG_AUTHORITATIVE : 0
+  view.setUint16(FLAGS, FLAG_RESPONSE | authoritative | echoed | RCODE[code])
   view.setUint16(QUESTION_COUNT, question === undefined ? 0 : 1)
   view.setUint16(ANSWER_COUNT, answers.length)
   view.setUint16(AUTHORITY_COUNT, authority.length)
@@ -117,6 +129,16 @@ export function markTruncated(answer: Uint8Array, query: Query): void {
   if (answer.length <= udpLimitOf(query.message)) return
   const view = new DataView(answer.buffer, answer.byteOffset, answer.byteLength)
   view.setUint16(FLAGS, view.getUint16(FLAGS) | FLAG_TRUNCATED)
+}
+
+/** Returns an answer that its asker takes by UDP: one that is too long without its records, marked truncated. */
+export function fitForUdp(answer: Uint8Array, query: Query): Uint8Array {
+  if (answer.length <= udpLimitOf(query.message)) return answer
+  const short = answer.slice(0, query.question?.end ?? HEADER_LENGTH)
+  const view = new DataView(short.buffer)
+  view.setUint16(FLAGS, view.getUint16(FLAGS) | FLAG_TRUNCATED)
+  for (const count of [ANSWER_COUNT, AUTHORITY_COUNT, ADDITIONAL_COUNT]) view.setUint16(count, 0)
+  return short
 }
 
 /** The size in the OPT record (RFC 6891), seen only when that is the very last record and has no options. */

@@ -4,7 +4,8 @@ import type { DnsOutcome } from '../src/index.ts'
 import { DnsResolver } from '../src/index.ts'
 import { parseAddress, type IpAddress } from '@mesh/wire/ip'
 
-interface Decoded {
+/** A message as dns-packet reads it. */
+export interface Decoded {
   readonly id: number
   readonly rcode: string
   readonly flag_qr: boolean
@@ -41,6 +42,11 @@ export function ip(text: string): IpAddress {
 /** Returns a query that asks for recursion. */
 export function query(name: string, type = 'A', more: object = {}): Uint8Array {
   return codec.encode({ type: 'query', id: 0x1234, flags: 0x0100, questions: [{ name, type }], ...more })
+}
+
+/** Reads a message. */
+export function decoded(message: Uint8Array): Decoded {
+  return codec.decode(Buffer.from(message))
 }
 
 /** Reads an outcome that must be an answer. */

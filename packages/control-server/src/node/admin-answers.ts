@@ -3,6 +3,7 @@
 import type { MadeApiKey, MadePreAuthKey, NodeStatus } from '../admin.ts'
 import { homeRegionOf } from '../claims.ts'
 import type { Coordinator } from '../coordinator.ts'
+import type { DeviceAttributes } from '../device-attributes.ts'
 import { keyBeginning } from '../key-text.ts'
 import type {
   ApiKeyRecord,
@@ -96,6 +97,8 @@ export interface NodeJson {
   readonly availableRoutes: readonly string[]
   /** The prefixes that peers send to it now. */
   readonly subnetRoutes: readonly string[]
+  /** What it says of its device. */
+  readonly attributes: DeviceAttributes
   /** When its key expires, RFC 3339, or `null` for never. */
   readonly expiry: string | null
   /** When it was last connected, RFC 3339, or `null` before it ever was. */
@@ -244,6 +247,7 @@ export function nodeJson({ node, dnsName, userName, online, expired, servedRoute
     approvedRoutes: node.approvedRoutes,
     availableRoutes: node.hostinfo.RoutableIPs ?? [],
     subnetRoutes: servedRoutes,
+    attributes: node.attributes ?? {},
     expiry: toTextOrNull(node.expiresAt),
     lastSeen: toTextOrNull(node.lastSeen),
     created: toText(node.createdAt),

@@ -32,6 +32,7 @@ export type {
 export { formatStats, METRICS_TYPE } from './control-stats.ts'
 export type { ControlStats } from './control-stats.ts'
 export { hashSecret } from './hash-secret.ts'
+export { ID_TOKEN_LIFETIME } from './id-tokens.ts'
 export { loadControlKey } from './key-file.ts'
 export { listenControl } from './listen-control.ts'
 export type { Guest } from './guest.ts'

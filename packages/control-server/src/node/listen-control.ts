@@ -10,6 +10,7 @@ import type { Crypto } from '@mesh/noise'
 import { nodeCrypto } from '@mesh/noise/node'
 import { systemClock, systemRandom } from '@mesh/sansio/node'
 import type { Actor } from '../audit.ts'
+import type { DnsProvider } from '../certificates.ts'
 import type { ClientAnswer, ClientCall } from '../client-call.ts'
 import { CLIENT_CALL_TIMEOUT, decodeClientAnswer, encodeClientCall } from '../client-call.ts'
 import { Coordinator } from '../coordinator.ts'
@@ -26,10 +27,12 @@ import { hashSecret } from './hash-secret.ts'
 import type { Guest } from './guest.ts'
 import type { ControlLogger } from './logger.ts'
 import { silentLogger } from './logger.ts'
+import { loadIdKey, makeIdTokens } from './id-tokens.ts'
 import { MachineSessions } from './machine-sessions.ts'
 import { NoiseDoor } from './noise-door.ts'
 import { outerRoutes } from './outer-routes.ts'
 import { nodeNamed, performAdmin } from './perform-admin.ts'
+import { publishChallenges } from './publish-challenges.ts'
 import { Steward } from './steward.ts'
 
 /** Time for a stranger to send the headers of a request, milliseconds. */
@@ -77,6 +80,11 @@ export interface ControlOptions
   readonly tls?: ServerCertificate
   /** Something else that lives under the same address, such as a relay. */
   readonly guest?: Guest
+  /**
+   * Who brings the texts by which nodes get certificates into the DNS, where whoever asks
+   * {@link ControlListener.textsAt} does not answer for the domain.
+   */
+  readonly dnsProvider?: DnsProvider
   /** Takes log lines; nobody when left out. */
   readonly logger?: ControlLogger
   /** The primitives of Noise; node:crypto's when left out. */
@@ -110,6 +118,8 @@ export interface ControlListener {
    * that can be read. Rejects with `ControlError` when the node is unknown or not connected.
    */
   call(node: string, call: ClientCall, actor?: Actor): Promise<ClientAnswer | undefined>
+  /** Returns the texts that nodes publish at a name of the DNS, in lower case and without a dot at its end. */
+  textsAt(name: string): readonly string[]
   /** Tells whether a relay should serve this node key: that of a node whose login has not expired. */
   admits(nodeKey: string): boolean
   /** Returns how the network stands, and what this server did since it began. */
@@ -135,6 +145,7 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
   const name = options.server ?? nameServer()
   const { servers } = await store.attend(name)
   const records = await store.since(0)
+  const idKey = await loadIdKey(privateKey)
   // From here on nothing is waited for until every request that may come has somebody who answers it.
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -154,8 +165,14 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
   const wake = (): void => steward.wake()
   const waiting = new Map<string, (outcome: PingOutcome) => void>()
   const onPong = (outcome: PingOutcome): void => waiting.get(outcome.id)?.(outcome)
+  const idTokens = makeIdTokens(idKey, serverUrl)
+  const provider = options.dnsProvider
+  const publishing = { coordinator, queue: () => steward.queue, logger, provider }
+  const publish = options.certificates ? publishChallenges(publishing) : undefined
   const sessions = new MachineSessions({
     coordinator,
+    publish,
+    idTokens,
     now,
     wake,
     logger,
@@ -217,7 +234,12 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
       question,
     )
   const api = adminApi({ coordinator, admin, ask })
-  const routes = outerRoutes({ coordinator, publicKey: publicKeyOf(privateKey), onPong: takeHead })
+  const routes = outerRoutes({
+    coordinator,
+    publicKey: publicKeyOf(privateKey),
+    documents: idTokens.documents,
+    onPong: takeHead,
+  })
   server.on('request', (request, response) => {
     if (!api(request, response) && !guest?.handleRequest(request, response)) routes(request, response)
   })
@@ -231,6 +253,7 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
     ask,
     ping,
     call,
+    textsAt: (domain) => coordinator.challenges.textsAt(domain),
     admits: (nodeKey) => coordinator.admits(nodeKey),
     stats: () => tally.stats(coordinator),
     renewCertificate(certificate) {

@@ -16,6 +16,8 @@ import type { ControlLogger } from './logger.ts'
 import { MachineConnection } from './machine-connection.ts'
 import type { MachineRequest } from './machine-connection.ts'
 import type { MachineLink } from './machine-link.ts'
+import type { IdTokens } from './id-tokens.ts'
+import { idClaims } from './id-tokens.ts'
 import { MapEncoder } from './map-encoder.ts'
 import { NoteLimit } from './note-limit.ts'
 import { BodyBudget } from './request-body.ts'
@@ -28,6 +30,10 @@ export interface MachineSessionsOptions {
   /** Where requests that may change records go. */
   readonly queue: () => CommandQueue
   readonly now: () => number
+  /** Publishes a text of a node in the DNS; `undefined` when nodes have no certificates. */
+  readonly publish: ((node: number, name: string, value: string) => Promise<void>) | undefined
+  /** Signs tokens by which nodes show who they are. */
+  readonly idTokens: IdTokens
   /** Takes how a ping ended. */
   readonly onPong: (outcome: PingOutcome) => void
   readonly wake: () => void
@@ -161,11 +167,14 @@ export class MachineSessions {
   }
 
   #callContext(machineKey: string): MachineCallContext {
-    const { coordinator, logger, now, queue } = this.#options
+    const { coordinator, logger, now, queue, publish, idTokens } = this.#options
     return {
       nodeByKey: (nodeKey) => coordinator.nodeOf(machineKey, nodeKey),
       mayNote: (node) => this.#notes.allow(node.id, now()),
       log: (node, text) => logger.info({ node: node.id, text }, 'a node reports'),
+      publish: publish && ((node, name, value) => publish(node.id, name, value)),
+      setAttributes: (node, update) => queue().run(() => coordinator.updateAttributes(node.id, update)),
+      idToken: (node, audience) => idTokens.sign(idClaims(coordinator.node(node.id)), audience),
       audit: (node, report) => queue().run(() => coordinator.noteReport(node.id, report)),
       whoIs: () => coordinator.whoIs(machineKey),
     }

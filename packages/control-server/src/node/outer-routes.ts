@@ -11,6 +11,8 @@ export interface OuterRoutesOptions {
   readonly coordinator: Coordinator
   /** Takes the id of a ping that was answered; returns whether somebody waits for it. */
   readonly onPong: (id: string) => boolean
+  /** What is there for anybody to read, by path. */
+  readonly documents: ReadonlyMap<string, object>
   /** The server's public key, 32 bytes. */
   readonly publicKey: Uint8Array
 }
@@ -37,6 +39,8 @@ export function outerRoutes(
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return sendText(response, 405, 'method not allowed')
     if (path === '/key') return sendKey(response, query.get('v'), keys)
+    const document = options.documents.get(path)
+    if (document) return sendJson(response, document)
     if (path === '/health') return sendJson(response, { status: 'pass' })
     const login = /^\/register\/([0-9a-f]{32})$/.exec(path)?.[1]
     if (login !== undefined) return sendLoginPage(response, login, options.coordinator)

@@ -304,7 +304,6 @@ test('small calls are answered, or refused in a sentence that clients show', asy
     501,
     expect.stringContaining('no DNS records'),
   ])
-  expect(await ask('id-token', { NodeKey })).toEqual([501, expect.stringContaining('no identity tokens')])
   const [, feature] = await ask('feature/query', { NodeKey, Feature: 'serve' })
   expect(JSON.parse(feature)).toEqual({
     Complete: false,
@@ -321,6 +320,9 @@ test('small calls are answered, or refused in a sentence that clients show', asy
     after: { did: 'DISCONNECT_NODE', details: 'lunch [2J' },
   })
   expect(await ask('update-health', { NodeKey, Subsys: 'dns', Error: null })).toEqual([200, '{}'])
+  expect((await ask('set-device-attr', { NodeKey, Update: { 'custom:rack': 7 } }, 'PATCH'))[0]).toBe(200)
+  expect((await control.admin({ verb: 'nodes list' }))[0]?.attributes).toEqual({ 'custom:rack': 7 })
+  expect((await ask('set-device-attr', { NodeKey, Update: { admin: true } }, 'PATCH'))[0]).toBe(400)
   expect(await ask('whoami', '', 'GET')).toEqual([200, `${machine.machineKey}: box.mesh.internal\n`])
   for (const bad of ['', '[]', 'null', '{"NodeKey":7}', '{"NodeKey":"nodekey:zz"}']) {
     expect((await ask('audit-log', bad))[0]).toBeGreaterThanOrEqual(400)

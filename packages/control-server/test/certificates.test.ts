@@ -1,0 +1,101 @@
+import { expect, test } from 'vitest'
+import { CHALLENGE_LIFETIME, ControlError } from '../src/index.ts'
+import { updateAttributes } from '../src/device-attributes.ts'
+import { joined, World } from './support.ts'
+
+const NAME = '_acme-challenge.box-1.mesh.internal'
+
+function world(): World {
+  const made = new World({ certificates: true })
+  joined(made, 1)
+  joined(made, 2)
+  return made
+}
+
+test('a text of a node is there for ten minutes, at its own name, beside the one before', () => {
+  const { coordinator } = world()
+  const at = (): readonly string[] => coordinator.challenges.textsAt(NAME)
+  expect(coordinator.publishChallenge(1, `${NAME.toUpperCase()}.`, 'one')).toEqual({
+    name: NAME,
+    value: 'one',
+  })
+  coordinator.publishChallenge(1, NAME, 'two')
+  coordinator.publishChallenge(1, NAME, 'one')
+  expect(at().toSorted()).toEqual(['one', 'two'])
+  expect(coordinator.challenges.textsAt('_acme-challenge.box-2.mesh.internal')).toEqual([])
+  for (let i = 0; i < 9; i += 1) coordinator.publishChallenge(1, NAME, `v${i}`)
+  expect(at()).toEqual(['v5', 'v6', 'v7', 'v8'])
+})
+
+test('a text is over after its time, and when its node is gone or has another name', () => {
+  const made = world()
+  const { coordinator } = made
+  coordinator.publishChallenge(1, NAME, 'one')
+  made.advance(CHALLENGE_LIFETIME + 1)
+  expect(coordinator.challenges.textsAt(NAME)).toEqual([])
+  coordinator.publishChallenge(1, NAME, 'two')
+  coordinator.renameNode(1, 'laptop', made.now)
+  expect(coordinator.challenges.textsAt(NAME)).toEqual([])
+  coordinator.publishChallenge(1, '_acme-challenge.laptop.mesh.internal', 'three')
+  coordinator.deleteNode(1, made.now)
+  expect(coordinator.challenges.textsAt('_acme-challenge.laptop.mesh.internal')).toEqual([])
+})
+
+test('invariant 1: no node publishes at the name of another, nor what is no text', () => {
+  const { coordinator } = world()
+  for (const [name, value] of [
+    ['_acme-challenge.box-2.mesh.internal', 'x'],
+    ['_acme-challenge.mesh.internal', 'x'],
+    ['box-1.mesh.internal', 'x'],
+    [NAME, ''],
+    [NAME, 'a b'],
+    [NAME, 'x'.repeat(256)],
+  ] as const)
+    expect(() => coordinator.publishChallenge(1, name, value)).toThrow(ControlError)
+  expect(coordinator.challenges.textsAt(NAME)).toEqual([])
+})
+
+test('every server of a network gives the texts that any of them took', () => {
+  const one = world()
+  const two = new World({ store: one.store, certificates: true, server: 'there' })
+  one.coordinator.publishChallenge(1, NAME, 'one')
+  one.collect()
+  two.catchUp()
+  expect(two.coordinator.challenges.textsAt(NAME)).toEqual(['one'])
+})
+
+test('a client hears for which name it may have a certificate, and of a new name; without certificates of none', () => {
+  const made = world()
+  const stream = made.machine(1).stream()
+  made.advance(1000)
+  const [first] = made.mapsOf(stream)
+  expect(first?.DNSConfig?.CertDomains).toEqual(['box-1.mesh.internal'])
+  expect(first?.Node?.CapMap).toMatchObject({ https: [] })
+  made.coordinator.renameNode(1, 'laptop', made.now)
+  made.advance(1000)
+  expect(made.mapsOf(stream).at(-1)?.DNSConfig?.CertDomains).toEqual(['laptop.mesh.internal'])
+  const without = new World()
+  const [plain] = without.mapsOf(joined(without, 1).stream())
+  expect(plain?.DNSConfig).not.toHaveProperty('CertDomains')
+  expect(plain?.Node?.CapMap).not.toHaveProperty('https')
+})
+
+test('device attributes are set, changed and taken away, all of an update or nothing', () => {
+  const before = updateAttributes({}, { 'custom:a': 1, 'custom:b': 'x', 'custom:c': true })
+  expect(updateAttributes(before, { 'custom:a': null, 'custom:b': 'y' })).toEqual({
+    'custom:b': 'y',
+    'custom:c': true,
+  })
+  for (const bad of [
+    null,
+    [],
+    { a: 1 },
+    { 'custom:': 1 },
+    { 'custom:__proto__': {} },
+    { 'custom:a': 0.5 },
+    { 'custom:a': 'x'.repeat(256) },
+    { 'custom:a': '\u001b[2J' },
+    Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`custom:a${i}`, 1])),
+  ])
+    expect(() => updateAttributes(before, bad)).toThrow(ControlError)
+})
