@@ -46,6 +46,21 @@ export const control: readonly InteropCase[] = [
           return (now.id !== primary.id && (await reaches(client, HOST))) || undefined
         }
         await eventually('the other router', takenOver, 30_000)
+        await router?.cli('up')
+      })
+      await trail('taken over from one that hangs', async () => {
+        const primary = await primaryOf(server)
+        const router = routers.find(({ address }) => primary.addresses.includes(address))
+        const other = routers.find((each) => each !== router)
+        if (router === undefined || other === undefined) throw new Error('there are not two routers')
+        // Control asks both by now, and both answer.
+        await other.cli('ping', '--c=1', '--until-direct=false', client.address)
+        await new Promise((resolve) => setTimeout(resolve, 8000))
+        process.kill(router.daemon.pid, 'SIGSTOP')
+        const takenOver = async (): Promise<true | undefined> =>
+          (await primaryOf(server)).addresses.includes(other.address) || undefined
+        await eventually('the other router', takenOver, 20_000)
+        await eventually('the subnet', async () => (await reaches(client, HOST)) || undefined, 10_000)
       })
     },
   },

@@ -5,7 +5,7 @@
 
 import type { Machine } from '@mesh/sansio'
 import type { MapRequest, RegisterRequest, RegisterResponse } from '@mesh/wire/control'
-import { isZeroKey, MINIMUM_CAPABILITY_VERSION } from '@mesh/wire/control'
+import { isZeroKey, KEEP_ALIVE_RESPONSE, MINIMUM_CAPABILITY_VERSION } from '@mesh/wire/control'
 import { Accounts } from './accounts.ts'
 import { ApiKeys } from './api-keys.ts'
 import type { Actor } from './audit.ts'
@@ -29,12 +29,13 @@ import { isExpired, isOnline } from './node-view.ts'
 import { addressPlanOf, AUDIT_RETENTION, checkOptions, dnsConfigOf, EPHEMERAL_TIMEOUT } from './options.ts'
 import type { CoordinatorOptions } from './options.ts'
 import { Pings } from './pings.ts'
-import type { PingKind, PingQuestion } from './pings.ts'
+import type { PingKind, PingOutcome, PingQuestion } from './pings.ts'
 import { Policies } from './policies.ts'
 import { Presence } from './presence.ts'
 import type { LoginRecord, NodeRecord, PolicyRecord, PreAuthKeyRecord, UserRecord } from './records.ts'
 import { askAt, refusal, Registrar } from './registration.ts'
 import { Reservations } from './reservations.ts'
+import { RouterProbes } from './router-probes.ts'
 import { routesOf, RouteTable } from './routes.ts'
 import type { News, Writes } from './store.ts'
 import { followedLogin, isOld, WaitingLogins } from './waiting-logins.ts'
@@ -65,6 +66,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   readonly #presence: Presence
   readonly #policies: Policies
   readonly #routes = new RouteTable()
+  readonly #probes = new RouterProbes()
   readonly #out: CoordinatorOutput[] = []
   /** Exchanges that waited for a login which was forgotten: they are sent to a new page. */
   readonly #orphans: (readonly [exchange: number, login: LoginRecord])[] = []
@@ -445,7 +447,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     answer?: Uint8Array,
   ): boolean {
     const outcome = this.#pings.answer(id, kind, machineKey, now, answer)
-    if (outcome) this.#out.push({ kind: 'pong', ...outcome })
+    if (outcome) this.#tellPong(outcome, now)
     return outcome !== undefined
   }
 
@@ -461,7 +463,8 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     this.#look(now)
     for (const [exchange, { machineKey, request }] of this.#orphans.splice(0))
       this.#ask(exchange, machineKey, request)
-    for (const outcome of this.#pings.due(now)) this.#out.push({ kind: 'pong', ...outcome })
+    for (const outcome of this.#pings.due(now)) this.#tellPong(outcome, now)
+    this.#probeRouters(now)
     this.#absorb(now)
   }
 
@@ -473,7 +476,27 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   /** Returns when to call {@link Coordinator.handleTimeout}; it may be early. */
   pollTimeout(): number {
     if (this.#orphans.length > 0) return -Infinity
-    return Math.min(this.#presence.next(), this.#logins.next(), this.#pings.next())
+    return Math.min(this.#presence.next(), this.#logins.next(), this.#pings.next(), this.#probes.next())
+  }
+
+  #tellPong(outcome: PingOutcome, now: number): void {
+    if (this.#probes.take(outcome.id, outcome.roundTrip !== undefined, now)) return
+    this.#out.push({ kind: 'pong', ...outcome })
+  }
+
+  /** Each router is asked by the server that it is connected to; what comes of it is in the records, for all of them. */
+  #probeRouters(now: number): void {
+    for (const [id, silent] of this.#probes.takeNews())
+      if (this.#network.node(id) && this.#network.node(id)?.silent !== silent)
+        this.#network.updateNode(id, { silent })
+    for (const id of this.#probes.due(now)) {
+      const node = this.#network.node(id)
+      if (!node || !this.streams.listens(id)) continue
+      const { id: question, request } = this.#pings.ask(node.machineKey, { kind: 'c2n' }, now)
+      this.#probes.asked(id, question)
+      // As a keep-alive, which makes no client work out its map anew.
+      this.streams.say(id, { ...KEEP_ALIVE_RESPONSE, PingRequest: request }, now)
+    }
   }
 
   #speaksOurVersion(exchange: number, version: number): boolean {
@@ -532,8 +555,8 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     const node = this.#changes.known(id)
     const { server } = this.#options
     if (!isOnline(node)) this.#out.push({ kind: 'event', event: 'online', node: id })
-    if (node.connectedTo !== server)
-      this.#network.updateNode(id, { connectedTo: server, lastSeen: this.#wall() })
+    if (node.connectedTo !== server || node.silent)
+      this.#network.updateNode(id, { connectedTo: server, lastSeen: this.#wall(), silent: false })
     this.streams.begin(exchange, id, node.nodeKey, now)
     this.#absorb(now)
     this.#presence.look(this.#changes.known(id), now)
@@ -562,7 +585,10 @@ export class Coordinator implements Machine<CoordinatorOutput> {
       if (node) this.#presence.look(node, now)
       else this.#forget(id)
     }
-    if (changed.size > 0) this.streams.noteChanged(changed, now)
+    if (changed.size > 0) {
+      this.#probes.watch(this.#routes.contenders(), now)
+      this.streams.noteChanged(changed, now)
+    }
     for (const key of this.#network.takeChangedLogins()) this.#lookAtLogin(key, now)
   }
 

@@ -28,6 +28,7 @@ export type { CheckedOptions, CoordinatorOptions } from './options.ts'
 export { MemoryStore } from './memory-store.ts'
 export { PING_TIMEOUT } from './pings.ts'
 export type { PingKind, PingOutcome, PingQuestion } from './pings.ts'
+export { PROBE_INTERVAL } from './router-probes.ts'
 export { OFFLINE_GRACE, RECONNECT_GRACE } from './presence.ts'
 export type {
   ApiKeyRecord,

@@ -14,6 +14,7 @@ import type {
 } from '@mesh/wire/control'
 import type { DisplayMessages } from './display-messages.ts'
 import type { MapView, PeerUpdate, PeerView } from './map-views.ts'
+import { patchBetween } from './node-view.ts'
 
 type Delta = { -readonly [K in keyof MapResponse]: MapResponse[K] }
 
@@ -69,9 +70,10 @@ export class MapSession {
     const peers: Node[] = []
     const profiles = [view.selfProfile]
     this.#profiles.set(view.selfProfile.ID, view.selfProfile)
-    for (const [id, { node, profile }] of told) {
+    for (const [id, peer] of told) {
+      const { profile } = peer
       if (view.blind || id === this.nodeId || !view.saw(id)) continue
-      peers.push(node)
+      peers.push(view.showed(peer))
       if (this.#learnsProfile(profile)) profiles.push(profile)
     }
     this.#isOpen = true
@@ -163,8 +165,13 @@ export class MapSession {
       if (saw && !sees) removed.push(id)
       if (!sees || !after) continue
       if (this.#learnsProfile(after.profile)) profiles.push(after.profile)
-      if (!saw || (before.node !== after.node && !patch)) changed.push(after.node)
-      else if (patch && Object.keys(patch).length > 1) patches.push(patch)
+      const node = sight.shows(after)
+      const shown = saw ? sight.showed(before) : undefined
+      const isCut = node !== after.node || (shown !== undefined && shown !== before?.node)
+      if (isCut) seesAll = false
+      const change = isCut && shown ? patchBetween(shown, node) : patch
+      if (!shown || (shown !== node && !change)) changed.push(node)
+      else if (change && Object.keys(change).length > 1) patches.push(change)
     }
     if (changed.length > 0) delta.PeersChanged = changed
     if (removed.length > 0) delta.PeersRemoved = removed
@@ -195,6 +202,14 @@ class Sight {
   constructor(view: MapView, wasBlind: boolean) {
     this.#view = view
     this.#wasBlind = wasBlind
+  }
+
+  shows(peer: PeerView): Node {
+    return this.#view.shows(peer)
+  }
+
+  showed(peer: PeerView): Node {
+    return this.#view.showed(peer)
   }
 
   sees(id: number): boolean {

@@ -24,6 +24,7 @@ import type { Network } from './network.ts'
 import { isExpired, ownerProfile, patchBetween, peerNode, selfNode, selfProfile } from './node-view.ts'
 import type { Policies } from './policies.ts'
 import type { NodeRecord, UserRecord } from './records.ts'
+import { RoutedNodes } from './routed-nodes.ts'
 import { routesOf, servableRoutes } from './routes.ts'
 
 /** What views are made from. */
@@ -71,6 +72,10 @@ export interface MapView {
   sees(id: number): boolean
   /** Tells whether it could see a node when sessions were last told. */
   saw(id: number): boolean
+  /** Returns a peer as it is to see it now: with those routes alone that it has a use for. */
+  shows(peer: PeerView): Node
+  /** Returns a peer as it was to see it when sessions were last told. */
+  showed(peer: PeerView): Node
   /** The rules it enforces. */
   readonly packetFilter: NodePolicy['packetFilter']
   /** What its SSH server goes by. */
@@ -99,6 +104,7 @@ export class MapViews {
   readonly #options: MapViewsOptions
   readonly #told = new Map<number, PeerView>()
   readonly #changed = new Set<number>()
+  readonly #routed = new RoutedNodes()
   readonly #selves = new Map<number, Node>()
   readonly #staleSelves = new Set<number>()
   readonly #profiles = new Map<number | undefined, UserProfile>()
@@ -174,6 +180,8 @@ export class MapViews {
       reshaped: this.#reshaped.has(id),
       sees: (peer) => policy?.sees(peer) ?? false,
       saw: (peer) => toldPolicy?.sees(peer) ?? false,
+      shows: (peer) => this.#routed.shown(peer.node, policy),
+      showed: (peer) => this.#routed.shown(peer.node, toldPolicy),
       packetFilter: kept(this.#filters, id, policy?.packetFilter ?? []),
       sshPolicy: kept(this.#ssh, id, policy?.sshPolicy ?? { rules: [] }),
       displayMessages: kept(this.#messages, id, displayMessages(record, wallClock())),

@@ -17,6 +17,7 @@ const ALONE: NodePolicy = {
   sshPolicy: { rules: [] },
   attributes: {},
   approved: () => [],
+  uses: () => [],
   sees: () => false,
   verdict: () => ({ allowed: false, reason: 'The node waits for approval.' }),
 }

@@ -89,6 +89,8 @@ export interface NodeRecord {
   readonly createdAt: number
   /** When it was last connected, or `undefined` before it ever was. */
   readonly lastSeen: number | undefined
+  /** Whether it stopped answering though it is connected: routers are asked. False when left out. */
+  readonly silent?: boolean
   /** The texts by which it shows authorities that its name is its own; none when left out. */
   readonly challenges?: readonly Challenge[]
   /** What it says of its device; nothing when left out. */

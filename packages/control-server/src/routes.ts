@@ -22,6 +22,9 @@ const NO_ROUTES: NodeRoutes = { served: [], primary: [] }
 interface Router {
   readonly offers: readonly string[]
   readonly primary: readonly string[]
+  /** Whether it takes part, answering or not. */
+  readonly isConnected: boolean
+  /** Whether traffic would get through it. */
   readonly isThere: boolean
 }
 
@@ -62,17 +65,31 @@ export function routesOf(record: NodeRecord): NodeRoutes {
 export class RouteTable {
   readonly #routers = new Map<number, Router>()
   #contested = new Set<string>()
+  #contenders: ReadonlySet<number> | undefined
 
   /** Takes how a node stands now; `undefined` for one that is gone. */
-  update(id: number, record: NodeRecord | undefined, isThere: boolean): void {
+  update(id: number, record: NodeRecord | undefined, isConnected: boolean): void {
+    const isThere = isConnected && record?.silent !== true
     const before = this.#routers.get(id)
     const offers = record ? servableRoutes(record).filter((route) => !isExitRoute(route)) : []
     const primary = record?.primaryRoutes ?? []
     if (!before && offers.length === 0 && primary.length === 0) return
-    if (offers.length > 0 || primary.length > 0) this.#routers.set(id, { offers, primary, isThere })
+    if (offers.length > 0 || primary.length > 0)
+      this.#routers.set(id, { offers, primary, isConnected, isThere })
     else this.#routers.delete(id)
+    this.#contenders = undefined
     for (const route of [...(before?.offers ?? []), ...(before?.primary ?? []), ...offers, ...primary])
       this.#contested.add(route)
+  }
+
+  /** Returns the nodes that take part and offer a route that another such node offers. */
+  contenders(): ReadonlySet<number> {
+    if (this.#contenders) return this.#contenders
+    const byRoute = new Map<string, number[]>()
+    for (const [id, { offers, isConnected }] of this.#routers)
+      if (isConnected) for (const route of offers) byRoute.set(route, [...(byRoute.get(route) ?? []), id])
+    this.#contenders = new Set([...byRoute.values()].filter((ids) => ids.length > 1).flat())
+    return this.#contenders
   }
 
   /** Elects where something changed. Returns the nodes whose primary routes are others now, with those. */

@@ -41,6 +41,7 @@ const WHAT = [
   'extend',
   'delete',
   'rename the user',
+  'write a policy',
   'wait a moment',
   'wait for the grace',
 ] as const
@@ -52,6 +53,14 @@ const step: fc.Arbitrary<Step> = fc.record({
   where: fc.integer({ min: 0, max: 1 }),
   value: fc.integer({ min: 0, max: 3 }),
 })
+
+/** All, what hides nodes, and what leaves some of their routes to some. */
+const POLICIES = [
+  '{}',
+  '{"acls":[{"action":"accept","src":["ann@"],"dst":["bob@:*"]}]}',
+  '{"acls":[{"action":"accept","src":["*"],"dst":["100.64.0.0/10:*"]},{"action":"accept","src":["ann@"],"dst":["10.1.0.0/16:*"]}]}',
+  '{"acls":[{"action":"accept","src":["bob@"],"dst":["10.0.0.0/8:*","autogroup:internet:*"]}]}',
+] as const
 
 /** A stream that somebody listens to. */
 interface Listener {
@@ -158,6 +167,9 @@ class Play {
         break
       case 'rename the user':
         coordinator.renameUser('1', { name: 'ann', displayName: `Ann ${value}` }, world.now)
+        break
+      case 'write a policy':
+        coordinator.setPolicy(POLICIES[value] as string, world.now)
         break
       case 'wait a moment':
         for (const each of this.worlds) each.advance(BATCH_INTERVAL / 2)

@@ -57,6 +57,7 @@ function compileAllowAll(nodes: readonly PolicyNode[]): CompiledPolicy {
       sshPolicy: NO_SSH,
       attributes: NO_ATTRIBUTES,
       approved: () => [],
+      uses: (_, routes) => routes,
       sees: (peer) => peer !== id && ids.has(peer),
       verdict: (flow) => judge(rules, flow),
     })

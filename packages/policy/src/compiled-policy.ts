@@ -3,6 +3,7 @@ import type { FilterRule, SSHPolicy } from '@mesh/wire/control'
 import { filterRulesFor, type PreparedRule, prepareRule } from './filter-rules.ts'
 import { type Member, Network, type PolicyNode, type PolicyUser } from './network.ts'
 import { type FlowQuestion, NOT_A_FLOW, type NodePolicy, readFlow, type Verdict } from './node-policy.ts'
+import { parsePrefix, type Prefix } from '@mesh/wire/ip'
 import { parseRules, rulesAccept } from './rules.ts'
 import type { Capabilities } from './language/access-rules.ts'
 import { attributesFor } from './node-attributes.ts'
@@ -71,6 +72,16 @@ class WrittenNodePolicy implements NodePolicy {
     return approvedByPolicy(this.#member, offered, policy.approvers, network)
   }
 
+  uses(peer: number, routes: readonly string[]): readonly string[] {
+    const { network, rules } = this.#compilation
+    const other = network.members.get(peer)
+    if (!other) return []
+    return routes.filter((text) => {
+      const route = parsePrefix(text)
+      return route !== undefined && rules.some((rule) => leadsOver(rule, this.#member, other, route))
+    })
+  }
+
   sees(peer: number): boolean {
     const { network, rules } = this.#compilation
     const other = network.members.get(peer)
@@ -100,6 +111,20 @@ function joins({ rule, sources, targets }: PreparedRule, from: Member, to: Membe
     if (rule.via.length > 0 && !rule.via.some((tag) => to.node.tags.includes(tag))) return false
     return target.has(to)
   })
+}
+
+/** Tells whether a rule lets packets go between a node and what lies behind a router. */
+function leadsOver(
+  { rule, sources, targets }: PreparedRule,
+  member: Member,
+  router: Member,
+  route: Prefix,
+): boolean {
+  // Such a rule is about what applications let each other do, not about packets.
+  if (rule.capabilities) return false
+  const isVia = rule.via.length === 0 || rule.via.some((tag) => router.node.tags.includes(tag))
+  if (isVia && sources.has(member) && targets.some((target) => target.covers(route))) return true
+  return route.bits > 0 && sources.covers(route) && targets.some((target) => target.has(member))
 }
 
 function isSameOwner({ node: a }: Member, { node: b }: Member): boolean {

@@ -36,6 +36,11 @@ export interface NodePolicy {
   readonly attributes: Capabilities
   /** Returns those of the routes it offers, in CIDR text, that the policy approves; an exit node's are two of them. */
   approved(offered: readonly string[]): readonly string[]
+  /**
+   * Returns those of a peer's routes, in CIDR text, that this node has a use for: it may reach something there, or something
+   * there may reach it. The routes of an exit node are for whoever may go to the internet.
+   */
+  uses(peer: number, routes: readonly string[]): readonly string[]
   /** Tells whether this node sees the given peer in its map. Seeing is mutual. */
   sees(peer: number): boolean
   /** Decides one flow towards this node. */

@@ -16,6 +16,8 @@ export interface Sources {
   readonly texts: readonly string[]
   /** Tells whether a node is meant, by its address or by what is behind it. */
   has(member: Member): boolean
+  /** Tells whether any address of a subnet is meant. */
+  covers(subnet: Prefix): boolean
 }
 
 /** Returns what selectors mean as sources. */
@@ -43,6 +45,7 @@ export function sourcesOf(selectors: readonly Selector[], network: Network): Sou
   }
   return {
     texts: [...texts].toSorted(),
+    covers: (subnet) => isAny || prefixes.some((prefix) => overlap(prefix, subnet)),
     has: (member) =>
       isAny ||
       members.has(member) ||

@@ -24,6 +24,8 @@ export interface Target {
   readonly isInternet: boolean
   /** Tells whether any of it lies at a node or behind it, but for what {@link Target.isSelf} means. */
   has(member: Member): boolean
+  /** Tells whether any address of a route is meant, the internet by the routes of exit nodes. */
+  covers(route: Prefix): boolean
   /** Returns what lies there, with ports. */
   ranges(member: Member): readonly NetPortRange[]
   /** Returns the node itself, with ports, where it is one of the devices meant by {@link Target.isSelf}. */
@@ -48,6 +50,11 @@ export function targetOf({ selector, ports }: Destination, network: Network): Ta
     isSelf,
     isInternet,
     has: (member) => isAny || at(member).length > 0 || (isInternet && member.isExit),
+    covers: (route) => {
+      if (isAny) return true
+      if (route.bits === 0) return isInternet || block?.bits === 0
+      return block !== undefined && overlap(block, route)
+    },
     ranges: (member) => {
       if (isAny) return withPorts('*')
       if (isInternet) return member.isExit ? INTERNET.flatMap(withPorts) : []
