@@ -14,6 +14,7 @@ import {
   encodeJson,
   type Hostinfo,
   type MapResponse,
+  parseJson,
   type Zstd,
 } from '@mesh/wire/control'
 import type { NetworkMap } from '@mesh/netmap'
@@ -24,6 +25,7 @@ import { Login, type LoginStep } from './login.ts'
 import { MapKeeper } from './map-keeper.ts'
 import { MapSession } from './map-session.ts'
 import type { ControlOutput } from './output.ts'
+import { type ControlQuestion, questionRequest } from './question.ts'
 import { type Report, Reporter } from './reporter.ts'
 import { isUnknownNode, type Purpose, refusal, RequestTable } from './request-table.ts'
 
@@ -131,6 +133,20 @@ export class ControlClient implements Machine<ControlOutput> {
     if (this.#phase === 'waiting') this.#resume(now)
   }
 
+  /**
+   * Asks control something small. Returns the number of the question, under which an `answer` follows; or nothing when the
+   * node is not logged in and connected, and so cannot ask.
+   */
+  ask(question: ControlQuestion, now: number): number | undefined {
+    if (!this.#connected || !this.#registered || this.#leaving) return undefined
+    const request = questionRequest(question, this.#login.nodeKeyText, this.#version)
+    const id = this.#requests.open('question', now + REQUEST_TIMEOUT)
+    const { path, method } = request
+    const body = encodeJson(request.body)
+    this.#out.push({ kind: 'request', id, path, body, ...(method === 'PATCH' ? { method } : {}) })
+    return id
+  }
+
   /** Tells control to end this login, then stops; `logged-out` follows. */
   logout(now: number): void {
     if (this.#phase === 'stopped') return
@@ -199,6 +215,8 @@ export class ControlClient implements Machine<ControlOutput> {
         return this.#endReport(request, error, now)
       case 'logout':
         return this.#endLogout(request, error)
+      case 'question':
+        return this.#endQuestion(id, request, error)
       case 'reply':
         return undefined
     }
@@ -394,6 +412,14 @@ export class ControlClient implements Machine<ControlOutput> {
     this.#stop()
   }
 
+  /** What control did not grant is the asker's to hear, and no trouble of the connection. */
+  #endQuestion(id: number, answer: Answer, error: ControlError | undefined): void {
+    const refused = refusal(answer.status, answer.body, 'the question')
+    const failure = error ?? (refused && new ControlError('ERR_CONTROL_REFUSED', refused.message))
+    if (failure) return void this.#out.push({ kind: 'answer', id, error: failure })
+    this.#out.push({ kind: 'answer', id, value: parseJson(answer.body) })
+  }
+
   #doCourtesies(response: MapResponse, now: number): void {
     for (const courtesy of this.#courtesies.take(response)) {
       switch (courtesy.kind) {
@@ -469,7 +495,11 @@ export class ControlClient implements Machine<ControlOutput> {
 
   /** Forgets every request and the connection, or the attempt at one. */
   #drop(): void {
-    if (this.#requests.clear().includes('report')) this.#reporter.lost()
+    const lost = new ControlError('ERR_CONTROL_LOST', 'the connection to the control server was lost')
+    for (const [id, purpose] of this.#requests.clear()) {
+      if (purpose === 'report') this.#reporter.lost()
+      if (purpose === 'question') this.#out.push({ kind: 'answer', id, error: lost })
+    }
     if (this.#connected || this.#phase === 'connecting') this.#out.push({ kind: 'disconnect' })
     this.#connected = false
   }

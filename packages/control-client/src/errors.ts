@@ -18,7 +18,7 @@ export type ControlErrorCode =
   | 'ERR_CONTROL_PROTOCOL'
   /** The server speaks to newer clients only. */
   | 'ERR_CONTROL_VERSION'
-  /** The server refused the login; the message is its own sentence. */
+  /** The server refused the login, or what was asked; the message has its own sentence. */
   | 'ERR_CONTROL_REFUSED'
   /** The node's key has ended: somebody must log in again. */
   | 'ERR_CONTROL_KEY_EXPIRED'

@@ -45,8 +45,16 @@ export type ControlOutput =
   | { readonly kind: 'connect' }
   /** Drop the connection, or the attempt; answer with nothing. */
   | { readonly kind: 'disconnect' }
-  /** POST `body` to `path`; answer with `handleResponse`, `handleData` and `handleEnd`. */
-  | { readonly kind: 'request'; readonly id: number; readonly path: string; readonly body: Uint8Array }
+  /** Send `body` to `path`, by POST unless `method` says otherwise; answer with `handleResponse`, `handleData`, `handleEnd`. */
+  | {
+      readonly kind: 'request'
+      readonly id: number
+      readonly path: string
+      readonly body: Uint8Array
+      readonly method?: 'PATCH'
+    }
+  /** A question was answered with a JSON document, or not: pass it on to whoever asked. */
+  | { readonly kind: 'answer'; readonly id: number; readonly value?: unknown; readonly error?: ControlError }
   /** Stop a request; answer with nothing more about it. */
   | { readonly kind: 'cancel'; readonly id: number }
   /** `HEAD` this address outside the control connection; the answer does not matter. */

@@ -2,7 +2,7 @@
 import { ControlError, type ControlErrorCode } from './errors.ts'
 
 /** What a request is for. */
-export type Purpose = 'register' | 'map' | 'report' | 'reply' | 'logout'
+export type Purpose = 'register' | 'map' | 'report' | 'reply' | 'logout' | 'question'
 
 /** A request and what is known of its answer. */
 export interface PendingRequest {
@@ -56,9 +56,9 @@ export class RequestTable {
     return { ...entry, body: join(entry.chunks) }
   }
 
-  /** Ends all requests; returns what they were for. */
-  clear(): readonly Purpose[] {
-    const purposes = [...this.#entries.values()].map((entry) => entry.purpose)
+  /** Ends all requests; returns what each was for, by number. */
+  clear(): ReadonlyMap<number, Purpose> {
+    const purposes = new Map([...this.#entries].map(([id, entry]) => [id, entry.purpose]))
     this.#entries.clear()
     return purposes
   }

@@ -39,8 +39,11 @@ export interface DnsProvider {
 
 /** What the challenges of a network work with. */
 export interface ChallengesOptions {
+  /** The network whose nodes they are. */
   readonly network: Network
+  /** The suffix of every node's name. */
   readonly baseDomain: string
+  /** Returns the wall clock's Unix milliseconds. */
   readonly wallClock: () => number
 }
 

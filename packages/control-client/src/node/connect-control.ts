@@ -10,6 +10,7 @@ import { CAPABILITY_VERSION } from '@mesh/wire/control'
 import { ControlClient, type ControlClientOptions } from '../control-client.ts'
 import { ControlError } from '../errors.ts'
 import type { ControlEvent, ControlOutput } from '../output.ts'
+import type { ControlQuestion } from '../question.ts'
 import type { Report } from '../reporter.ts'
 import { dialControl } from './dial.ts'
 import { Http2Link } from './http2-link.ts'
@@ -54,6 +55,11 @@ export interface ControlConnection {
   readonly stopped: boolean
   /** Tells control what changed about the node: endpoints, home relay, host. Fields left out stay as they are. */
   report(report: Report): void
+  /**
+   * Asks control something small, and returns the JSON document that it answers. Rejects with a ControlError:
+   * `ERR_CONTROL_LOST` when the node is not logged in and connected, else with what control said.
+   */
+  ask(question: ControlQuestion): Promise<unknown>
   /** Tries again now, if it is waiting: the network came back. */
   hurry(): void
   /** Connects anew at once: the network is another one, and a connection over the one before is dead without a word. */
@@ -87,6 +93,7 @@ class ControlShell implements ControlConnection {
   readonly #client: ControlClient
   readonly #driver
   #pinnedKey: Uint8Array | undefined
+  readonly #asked = new Map<number, Pick<PromiseWithResolvers<unknown>, 'resolve' | 'reject'>>()
   #attempt: AbortController | undefined
   #link: Http2Link | undefined
   #closing: Promise<void> | undefined
@@ -129,6 +136,16 @@ class ControlShell implements ControlConnection {
     this.#feed((now) => this.#client.report(report, now))
   }
 
+  ask(question: ControlQuestion): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#feed((now) => {
+        const id = this.#client.ask(question, now)
+        if (id !== undefined) this.#asked.set(id, { resolve, reject })
+        else reject(new ControlError('ERR_CONTROL_LOST', 'this node is not connected to its control server'))
+      })
+    })
+  }
+
   hurry(): void {
     this.#feed((now) => this.#client.hurry(now))
   }
@@ -165,6 +182,9 @@ class ControlShell implements ControlConnection {
   async #close(): Promise<void> {
     this.#client.close()
     this.#driver.close()
+    const closed = new ControlError('ERR_CONTROL_CLOSED', 'the control client was closed')
+    for (const { reject } of this.#asked.values()) reject(closed)
+    this.#asked.clear()
     this.#onLoggedOut?.(new ControlError('ERR_CONTROL_CLOSED', 'the control client was closed'))
     await this.#disconnect()
   }
@@ -183,7 +203,7 @@ class ControlShell implements ControlConnection {
         void this.#disconnect()
         break
       case 'request':
-        this.#link?.request(output.id, output.path, output.body)
+        this.#link?.request(output.id, output.path, output.body, output.method)
         break
       case 'cancel':
         this.#link?.cancel(output.id)
@@ -191,6 +211,13 @@ class ControlShell implements ControlConnection {
       case 'head':
         this.#head(output.url)
         break
+      case 'answer': {
+        const asker = this.#asked.get(output.id)
+        this.#asked.delete(output.id)
+        if (output.error) asker?.reject(output.error)
+        else asker?.resolve(output.value)
+        break
+      }
       case 'event':
         if (output.event === 'logged-out') this.#onLoggedOut?.(output.error)
         this.#options.onEvent(output)

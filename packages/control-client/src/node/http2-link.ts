@@ -44,10 +44,10 @@ export class Http2Link {
     this.#session.on('close', () => this.#end())
   }
 
-  /** Posts `body` to `path`. */
-  request(id: number, path: string, body: Uint8Array): void {
+  /** Sends `body` to `path`. */
+  request(id: number, path: string, body: Uint8Array, method = 'POST'): void {
     if (this.#session.destroyed) return this.#listener.onEnd(id, this.#lost())
-    const stream = this.#session.request({ ':method': 'POST', ':path': path })
+    const stream = this.#session.request({ ':method': method, ':path': path })
     let ended = false
     this.#streams.set(id, stream)
     // Data may be at hand before `response` is emitted: it flows only from then on.
