@@ -17,11 +17,9 @@ export class KnownNodes {
 
   /** Applies a map response: its first is whole, later ones add and remove. */
   apply(json: Buffer): void {
-    for (let at = json.indexOf(NODE); at !== -1; at = json.indexOf(NODE, at + NODE.length))
-      this.#set(numberBefore(json, at), true)
-    if (!json.includes(REMOVED)) return
-    const { PeersRemoved = [] } = JSON.parse(json.toString()) as { PeersRemoved?: readonly number[] }
-    for (const id of PeersRemoved) this.#set(id, false)
+    if (last.json !== json) last = { json, ...read(json) }
+    for (const id of last.named) this.#set(id, true)
+    for (const id of last.removed) this.#set(id, false)
   }
 
   #set(id: number, isKnown: boolean): void {
@@ -37,6 +35,22 @@ export class KnownNodes {
     this.#bits[byte] = (this.#bits[byte] ?? 0) ^ bit
     this.#count += isKnown ? 1 : -1
   }
+}
+
+/** What was read last: the same response may come to many clients, as the same object. */
+let last: { json: Buffer; named: number[]; removed: readonly number[] } = {
+  json: Buffer.alloc(0),
+  named: [],
+  removed: [],
+}
+
+function read(json: Buffer): { named: number[]; removed: readonly number[] } {
+  const named: number[] = []
+  for (let at = json.indexOf(NODE); at !== -1; at = json.indexOf(NODE, at + NODE.length))
+    named.push(numberBefore(json, at))
+  if (!json.includes(REMOVED)) return { named, removed: [] }
+  const { PeersRemoved = [] } = JSON.parse(json.toString()) as { PeersRemoved?: readonly number[] }
+  return { named, removed: PeersRemoved }
 }
 
 /** Every node begins with its number; the text that stands behind it is what can be looked for. */

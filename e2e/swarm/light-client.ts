@@ -26,6 +26,8 @@ export interface ControlAddress {
 }
 
 const PEER_LIMIT = 64 << 20
+/** Longer messages are nobody else's, bytes. */
+const MAX_REMEMBERED = 64 << 10
 const wasm = loadWasmCrypto(nodeCrypto)
 /** The load must not be what limits. */
 const crypto = wasm.kind === 'loaded' ? wasm.crypto : nodeCrypto
@@ -109,8 +111,7 @@ export class LightClient {
         },
         onData: (chunk) => {
           reader.feed(chunk)
-          for (let message = reader.read(); message; message = reader.read())
-            this.onMap(zstdDecompressSync(message, { maxOutputLength: PEER_LIMIT }))
+          for (let message = reader.read(); message; message = reader.read()) this.onMap(unpack(message))
         },
         onEnd: () => this.close(),
       },
@@ -180,6 +181,18 @@ export class LightClient {
     if (rest.length > 0) open(rest)
     socket.resume()
   }
+}
+
+/** What came last to any client, and what was in it: a change comes to all of them, mostly in the same bytes. */
+let last = { packed: Buffer.alloc(0), json: Buffer.alloc(0) }
+
+function unpack(message: Uint8Array): Buffer {
+  if (last.packed.equals(message)) return last.json
+  // One piece, not many that are joined.
+  const chunkSize = Math.min(Math.max(8 * message.length, 1 << 14), PEER_LIMIT)
+  const json = zstdDecompressSync(message, { maxOutputLength: PEER_LIMIT, chunkSize })
+  if (message.length < MAX_REMEMBERED) last = { packed: Buffer.from(message), json }
+  return json
 }
 
 /** Returns the key that a control server shows. */
