@@ -341,7 +341,7 @@ describe('one clear sentence and exit code 1', () => {
     )
   })
 
-  test('when the named thing is not there', async () => {
+  test('when the named thing is not there', { timeout: 30_000 }, async () => {
     await serve()
     const refused = (...args: string[]): Promise<string | undefined> => refusal(...args, '--state-dir', state)
     expect(await refused('preauthkeys', 'create', '--user', 'bob')).toBe(

@@ -19,7 +19,7 @@ import { reportedChange } from './claims.ts'
 import { dialPlan } from './client-notices.ts'
 import type { CoordinatorOutput } from './coordinator-output.ts'
 import { updateAttributes } from './device-attributes.ts'
-import { ControlError, quoted } from './errors.ts'
+import { ControlError, shown } from './errors.ts'
 import { MapStreams } from './map-streams.ts'
 import { MapViews } from './map-views.ts'
 import { Network } from './network.ts'
@@ -609,7 +609,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   #waiting(key: string): LoginRecord {
     const login = this.waitingLogin(key)
     if (login) return login
-    const message = `No login waits under ${quoted(key)}: it may have expired, start it again on the machine.`
+    const message = `No login waits under ${shown(key)}: it may have expired, start it again on the machine.`
     throw new ControlError('ERR_CONTROL_REGISTRATION_UNKNOWN', message)
   }
 
