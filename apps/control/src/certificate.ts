@@ -1,15 +1,24 @@
-// The certificate of the server, from two files. Renewed files are read again when the process is told to, and once an
-// hour, because programs that renew certificates tell nobody.
+// The certificate of the server: from two files, or from an authority. Renewed files are read again when the process is
+// told to, and once an hour, because programs that renew certificates tell nobody.
 
 import { readFileSync } from 'node:fs'
 import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { join } from 'node:path'
+import { type CertificateOrder, DIRECTORIES, keepCertificate, keptCertificate } from '@mesh/acme/node'
 import type { ControlListener, ServerCertificate } from '@mesh/control-server/node'
+import { selfSignedCertificate } from '@mesh/derp-server/node'
 import { CommandError, reasonOf } from './command-error.ts'
 
 /** What the flags say. */
 export interface CertificateFlags {
+  readonly stateDir: string
   readonly tlsCert?: string
   readonly tlsKey?: string
+  readonly acmeHostname?: string
+  readonly acmeEmail?: string
+  readonly acmeDirectory?: string
+  readonly acmeEabKid?: string
+  readonly acmeEabKey?: string
 }
 
 /** How often the files are looked at, milliseconds. */
@@ -21,8 +30,35 @@ interface Logger {
   error(fields: object, message: string): void
 }
 
-/** Returns the certificate the flags name, or `undefined` when they name none. */
-export function readCertificate({ tlsCert, tlsKey }: CertificateFlags): ServerCertificate | undefined {
+/** Returns the certificate to begin with, or `undefined` when the flags want none. */
+export function readCertificate(flags: CertificateFlags): ServerCertificate | undefined {
+  const order = orderOf(flags)
+  if (!order) return readFiles(flags)
+  if (flags.tlsCert !== undefined || flags.tlsKey !== undefined)
+    throw new CommandError('A certificate comes from --tls-cert, or by --acme-hostname, not from both.')
+  try {
+    // Until there is one, clients find a certificate that they refuse, and come again.
+    return keptCertificate(order) ?? selfSignedCertificate(order.hostname)
+  } catch (cause) {
+    throw new CommandError(`${reasonOf(cause)}.`, { cause })
+  }
+}
+
+/** Returns what is wanted of an authority; nothing when no name is said. */
+function orderOf(flags: CertificateFlags): CertificateOrder | undefined {
+  const { stateDir, acmeHostname: hostname, acmeEmail: email, acmeEabKid: kid, acmeEabKey: hmacKey } = flags
+  if ((kid === undefined) !== (hmacKey === undefined))
+    throw new CommandError('--acme-eab-kid and --acme-eab-key go together: give both.')
+  if (hostname === undefined) return undefined
+  const authority = {
+    directoryUrl: flags.acmeDirectory ?? DIRECTORIES.letsencrypt,
+    ...(email === undefined ? {} : { email }),
+    ...(kid === undefined || hmacKey === undefined ? {} : { account: { kid, hmacKey } }),
+  }
+  return { hostname, directory: join(stateDir, 'acme'), authority }
+}
+
+function readFiles({ tlsCert, tlsKey }: CertificateFlags): ServerCertificate | undefined {
   if (tlsCert === undefined && tlsKey === undefined) return undefined
   if (tlsCert === undefined || tlsKey === undefined)
     throw new CommandError('--tls-cert and --tls-key go together: give both.')
@@ -32,17 +68,28 @@ export function readCertificate({ tlsCert, tlsKey }: CertificateFlags): ServerCe
   return { cert, key }
 }
 
-/** Reads the files again on SIGHUP and now and then; ones that cannot be used leave the old certificate in place. */
+/** Keeps the certificate fresh. Returns the way to stop. */
 export function keepCertificateFresh(
   control: ControlListener,
   flags: CertificateFlags,
   logger: Logger,
-): void {
-  let current = readCertificate(flags)
-  if (!current) return
+): () => void {
+  const order = orderOf(flags)
+  if (!order) return lookAtFiles(control, flags, logger)
+  const server = {
+    setCertificate: (certificate: ServerCertificate) => control.renewCertificate(certificate),
+    setChallenge: async (certificate: ServerCertificate | undefined) => control.setChallenge(certificate),
+  }
+  return keepCertificate({ ...order, server, say: (line) => logger.info({}, line) })
+}
+
+/** Reads the files again on SIGHUP and now and then; ones that cannot be used leave the old certificate in place. */
+function lookAtFiles(control: ControlListener, flags: CertificateFlags, logger: Logger): () => void {
+  let current = readFiles(flags)
+  if (!current) return () => undefined
   const look = (): void => {
     try {
-      const found = readCertificate(flags)
+      const found = readFiles(flags)
       if (!found || found.cert === current?.cert) return
       control.renewCertificate(found)
       current = found
@@ -52,7 +99,8 @@ export function keepCertificateFresh(
     }
   }
   process.on('SIGHUP', look)
-  setInterval(look, LOOK_INTERVAL).unref()
+  const timer = setInterval(look, LOOK_INTERVAL).unref()
+  return () => clearInterval(timer)
 }
 
 function read(path: string): string {

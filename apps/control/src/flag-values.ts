@@ -29,6 +29,19 @@ export function serverUrl(text: string): string {
   throw new InvalidArgumentError('Write it as https://host or http://host:port.')
 }
 
+/** Reads a name that an authority could give a certificate to. */
+export function hostName(text: string): string {
+  if (/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/i.test(text))
+    return text.toLowerCase()
+  throw new InvalidArgumentError('Write it as control.example.')
+}
+
+/** Reads the address of a page. */
+export function webUrl(text: string): string {
+  if (/^https?:$/.test(URL.parse(text)?.protocol ?? '')) return text
+  throw new InvalidArgumentError('Write it as https://authority.example/directory.')
+}
+
 /** Reads the address of a PostgreSQL database. What was written is in no complaint: a password may be in it. */
 export function databaseUrl(text: string): string {
   if (/^postgres(ql)?:\/\/\S+$/.test(text)) return text

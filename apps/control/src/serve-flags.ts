@@ -4,16 +4,15 @@ import type { RelayEntry } from '@mesh/control-server'
 import type { ControlOptions, ServerCertificate } from '@mesh/control-server/node'
 import type { DERPMap } from '@mesh/wire/control'
 import { parseAddress } from '@mesh/wire/ip'
-import { readCertificate } from './certificate.ts'
+import { type CertificateFlags, readCertificate } from './certificate.ts'
 import { CommandError } from './command-error.ts'
 import type { dnsRecord, ListenAddress, splitDomain } from './flag-values.ts'
 import { checkMetricsAddress } from './metrics.ts'
 import { readRelays } from './relays.ts'
 
 /** What `serve` is told. */
-export interface ServeFlags {
+export interface ServeFlags extends CertificateFlags {
   readonly listen: ListenAddress
-  readonly stateDir: string
   readonly baseDomain: string
   readonly relay: readonly RelayEntry[]
   readonly derpMap?: string
@@ -27,8 +26,6 @@ export interface ServeFlags {
   readonly embeddedRelay?: boolean
   readonly stun?: ListenAddress | 'off'
   readonly metricsListen: ListenAddress | 'off'
-  readonly tlsCert?: string
-  readonly tlsKey?: string
   readonly ipv4Range: string
   readonly addressOrder: 'sequential' | 'random'
   readonly nodeApproval?: boolean
@@ -72,9 +69,10 @@ export interface Prepared {
 /** Reads what the flags name and looks whether they go together. Throws {@link CommandError}; changes nothing. */
 export function prepare(flags: ServeFlags): Prepared {
   const { host, port } = flags.listen
+  const isNamed = flags.serverUrl !== undefined || flags.acmeHostname !== undefined
   const relays = readRelays(flags)
   const tls = readCertificate(flags)
-  if (flags.serverUrl === undefined && (host === '0.0.0.0' || host === '::'))
+  if (!isNamed && (host === '0.0.0.0' || host === '::'))
     throw new CommandError(
       'With --listen on every address, say by --server-url how clients reach the server.',
     )
@@ -85,9 +83,13 @@ export function prepare(flags: ServeFlags): Prepared {
 }
 
 /** Returns the address that clients know the server by. */
-export function serverUrlOf({ serverUrl, listen: { host, port }, tlsCert }: ServeFlags): string {
-  const scheme = tlsCert === undefined ? 'http' : 'https'
-  return serverUrl ?? `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
+export function serverUrlOf(flags: ServeFlags): string {
+  const { serverUrl, listen, tlsCert, acmeHostname } = flags
+  if (serverUrl !== undefined) return serverUrl
+  const host = acmeHostname ?? (listen.host.includes(':') ? `[${listen.host}]` : listen.host)
+  if (acmeHostname !== undefined && listen.port === 443) return `https://${host}`
+  const scheme = tlsCert === undefined && acmeHostname === undefined ? 'http' : 'https'
+  return `${scheme}://${host}:${listen.port}`
 }
 
 function networkOf(flags: ServeFlags): NetworkFlags {

@@ -42,13 +42,15 @@ export async function serve(flags: ServeFlags): Promise<void> {
     ...(relay ? { guest: relay.guest } : {}),
     // Alone, it has one name for ever: nodes that come back after a restart are where they were.
     ...(flags.database === undefined ? { server: 'main' } : {}),
-    ...(flags.serverUrl === undefined ? {} : { serverUrl: flags.serverUrl }),
+    ...(flags.serverUrl === undefined && flags.acmeHostname === undefined
+      ? {}
+      : { serverUrl: serverUrlOf(flags) }),
   })
   const dns = await answerForDomain(flags, control)
   const pages = [await listenForCommands(state.socket, control)]
   if (flags.metricsListen !== 'off') pages.push(await listenForMetrics(flags.metricsListen, control))
-  keepCertificateFresh(control, flags, logger)
-  endOnSignals({ control, pages, store, relay, dns })
+  const stopRenewing = keepCertificateFresh(control, flags, logger)
+  endOnSignals({ control, pages, store, relay, dns, stopRenewing })
   logger.info(
     { version: VERSION, url: control.url, serverUrl: control.serverUrl, state: state.path },
     'ready',
@@ -96,9 +98,10 @@ interface Parts {
   readonly store: Store
   readonly relay: EmbeddedRelay | undefined
   readonly dns: DnsListener | undefined
+  readonly stopRenewing: () => void
 }
 
-function endOnSignals({ control, pages, store, relay, dns }: Parts): void {
+function endOnSignals({ control, pages, store, relay, dns, stopRenewing }: Parts): void {
   let ending = false
   const end = (): void => {
     if (ending) return
@@ -107,6 +110,7 @@ function endOnSignals({ control, pages, store, relay, dns }: Parts): void {
       each.close()
       each.closeAllConnections()
     }
+    stopRenewing()
     relay?.close()
     Promise.all([control.close(), dns?.close()])
       .then(() => store.close())

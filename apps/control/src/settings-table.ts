@@ -5,11 +5,13 @@ import { parseDuration } from './durations.ts'
 import {
   databaseUrl,
   dnsRecord,
+  hostName,
   listenAddress,
   listenAddressOrOff,
   oneOf,
   serverUrl,
   splitDomain,
+  webUrl,
 } from './flag-values.ts'
 import { readRelay } from './relay-flag.ts'
 import type { Setting, SettingGroup } from './setting.ts'
@@ -81,6 +83,26 @@ export const SERVE_SETTINGS: readonly SettingGroup[] = [
       },
       { key: 'tls-cert', value: 'file', help: 'speak TLS with this certificate (PEM); read again on SIGHUP' },
       { key: 'tls-key', value: 'file', help: 'its private key (PEM)' },
+      {
+        key: 'acme-hostname',
+        value: 'name',
+        help: 'speak TLS with a certificate for this name, whose port 443 leads here, from an authority; renewed by itself',
+        read: hostName,
+      },
+      { key: 'acme-email', value: 'address', help: 'whom the authority may write to' },
+      {
+        key: 'acme-directory',
+        value: 'url',
+        help: "the authority's ACME directory (default: Let's Encrypt's)",
+        read: webUrl,
+      },
+      { key: 'acme-eab-kid', value: 'id', help: 'key ID of an account with the authority' },
+      {
+        key: 'acme-eab-key',
+        value: 'key',
+        help: 'HMAC key of that account, in base64; better in the environment or a file',
+        secret: true,
+      },
     ],
   },
   {

@@ -1,21 +1,7 @@
-// The authorities that give certificates by ACME (RFC 8555).
+// The authority that the settings name.
+import { type Authority, DIRECTORIES } from '@mesh/acme/node'
 import { Failure, USAGE } from './failure.ts'
 import type { Settings } from './settings.ts'
-
-/** Whom to ask, and as whom. */
-export interface Authority {
-  /** The URL of its ACME directory. */
-  readonly directoryUrl: string
-  /** Whom it may write to. */
-  readonly email?: string
-  /** The account with it that exists already: a key ID and an HMAC key in base64. */
-  readonly account?: { readonly kid: string; readonly hmacKey: string }
-}
-
-const DIRECTORIES = {
-  letsencrypt: 'https://acme-v02.api.letsencrypt.org/directory',
-  gcp: 'https://dv.acme-v02.api.pki.goog/directory',
-} as const
 
 /** Returns the authority that the settings name. Throws Failure when it wants to know more. */
 export function authorityOf(settings: Settings): Authority {

@@ -3,11 +3,18 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { dirname, join } from 'node:path'
+import {
+  type CertificateHolder,
+  type CertificateOrder,
+  createPrivateFile,
+  keepCertificate,
+  keptCertificate,
+  type MakeFile,
+  readIfThere,
+} from '@mesh/acme/node'
 import { type CertificatePair, certificatePin, selfSignedCertificate } from '@mesh/derp-server/node'
-import { type CertificateHolder, keepCertificate, keptCertificate } from './acme-keeper.ts'
 import { authorityOf } from './authority.ts'
 import { Failure, reasonOf, USAGE } from './failure.ts'
-import { createPrivateFile, type MakeFile, readIfThere } from './private-file.ts'
 import type { Settings } from './settings.ts'
 
 /** A certificate in use. */
@@ -60,8 +67,16 @@ function acmeSource(settings: Settings, directory: string | undefined): Certific
   // Until there is one, clients find a certificate that they refuse, and come again.
   const stopgap = selfSignedCertificate(hostname)
   return {
-    load: () => keptCertificate(order) ?? stopgap,
+    load: () => kept(order) ?? stopgap,
     keepFresh: (server, say) => keepCertificate({ ...order, server, say }),
+  }
+}
+
+function kept(order: CertificateOrder): CertificatePair | undefined {
+  try {
+    return keptCertificate(order)
+  } catch (cause) {
+    throw new Failure(`${reasonOf(cause)}.`, undefined, { cause })
   }
 }
 

@@ -1,12 +1,12 @@
 // The other relays of the mesh. To each this relay is a client that watches: it learns who is there, and hands over what
 // is meant for them (data-plane §2.9).
+import { readIfThere } from '@mesh/acme/node'
 import { isIP } from 'node:net'
 import { connectDerp } from '@mesh/derp-client/node'
 import type { RelayServer, Sibling } from '@mesh/derp-server/node'
 import { parseHexKey } from '@mesh/keys'
 import { nodeCrypto } from '@mesh/noise/node'
 import { Failure, reasonOf } from './failure.ts'
-import { readIfThere } from './private-file.ts'
 
 /** One sibling, as `--mesh-with` names it. */
 export interface SiblingAddress {

@@ -1,4 +1,5 @@
 // Puts the relay, its STUN answerer and its HTTP servers together, and takes them down again.
+import { checkCreatable, createPrivateFile, type MakeFile } from '@mesh/acme/node'
 import { createServer } from 'node:http'
 import type { ReceiveLimit } from '@mesh/derp-server'
 import {
@@ -18,7 +19,6 @@ import { Failure, reasonOf, USAGE } from './failure.ts'
 import { loadOrCreateKey } from './key-file.ts'
 import { cannotListen, listen, openStun } from './listen.ts'
 import { loadMeshKey, meshWith } from './mesh.ts'
-import { checkCreatable, createPrivateFile, type MakeFile } from './private-file.ts'
 import { receiveLimitOf } from './rate-config.ts'
 import type { Settings } from './settings.ts'
 import { answerPlain, homePage } from './web.ts'

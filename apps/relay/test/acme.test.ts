@@ -1,18 +1,16 @@
 // Certificates of an authority: a real one from the distribution, pebble, asks the relay's TLS port for proof, and gives one
 // that is kept, presented and renewed.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { request } from 'node:https'
 import { createServer } from 'node:net'
 import { connect } from 'node:tls'
 import { expect, test } from 'vitest'
+import { isPebbleHere, startPebble, type TestAuthority } from '@mesh/acme/contract'
 import { selfSignedCertificate } from '@mesh/derp-server/node'
-import { renewalTime, retryDelay } from '../src/renewal.ts'
 import { run, scratch, type Serving, startServingIn } from './support.ts'
 
-const hasPebble = spawnSync('sh', ['-c', 'command -v pebble && command -v pebble-challtestsrv']).status === 0
+const hasPebble = isPebbleHere()
 if (!hasPebble) console.log('skipped: certificates of an authority, because pebble is not installed')
 
 const NAME = 'relay.example'
@@ -27,65 +25,8 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' ? (address?.port ?? 0) : 0
 }
 
-/** An authority that finds every name on this machine and asks it for proof at one port. */
-async function startAuthority(
-  folder: ReturnType<typeof scratch>,
-  provePort: number,
-): Promise<AsyncDisposable & { readonly directory: string; readonly root: string; ca(): Promise<string> }> {
-  const [port, management, dns, dnsManagement] = [
-    await freePort(),
-    await freePort(),
-    await freePort(),
-    await freePort(),
-  ]
-  const pair = selfSignedCertificate('127.0.0.1')
-  const [certificate, privateKey, config] = ['ca.pem', 'ca.key', 'pebble.json'].map((name) =>
-    folder.file(name),
-  )
-  writeFileSync(certificate!, pair.cert)
-  writeFileSync(privateKey!, pair.key)
-  const pebble = {
-    listenAddress: `127.0.0.1:${port}`,
-    managementListenAddress: `127.0.0.1:${management}`,
-    certificate,
-    privateKey,
-    httpPort: 1,
-    tlsPort: provePort,
-    ocspResponderURL: '',
-    externalAccountBindingRequired: false,
-  }
-  writeFileSync(config!, JSON.stringify({ pebble }))
-  const environment = { ...process.env, PEBBLE_VA_NOSLEEP: '1', PEBBLE_WFE_NONCEREJECT: '0' }
-  const start = (program: string, ...args: string[]): ChildProcess =>
-    spawn(program, args, { stdio: 'ignore', env: environment })
-  const programs = [
-    start(
-      'pebble-challtestsrv',
-      ...['-defaultIPv4', '127.0.0.1', '-defaultIPv6', '', '-dns01', `127.0.0.1:${dns}`],
-      ...['-http01', '', '-https01', '', '-tlsalpn01', '', '-management', `127.0.0.1:${dnsManagement}`],
-    ),
-    start('pebble', '-config', config!, '-dnsserver', `127.0.0.1:${dns}`),
-  ]
-  while ((await get(port, '/dir', pair.cert).catch(() => '')) === '')
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  return {
-    directory: `https://127.0.0.1:${port}/dir`,
-    root: certificate!,
-    ca: () => get(management, '/roots/0', pair.cert),
-    async [Symbol.asyncDispose]() {
-      for (const program of programs) program.kill('SIGKILL')
-      await Promise.all(programs.map((program) => once(program, 'exit')))
-    },
-  }
-}
-
-function get(port: number, path: string, ca: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const asked = request({ host: '127.0.0.1', port, path, ca, agent: false }, (answer) => {
-      answer.toArray().then((parts) => resolve(parts.join('')), reject)
-    })
-    asked.on('error', reject).end()
-  })
+function startAuthority(folder: ReturnType<typeof scratch>, provePort: number): Promise<TestAuthority> {
+  return startPebble({ folder: folder.path, provePort, certificate: selfSignedCertificate('127.0.0.1') })
 }
 
 /** What a client is shown at a port; `alpn` asks for a protocol. */
@@ -182,12 +123,4 @@ test('what is kept and damaged is no certificate, and what cannot be read is one
   const args = ['--dev', '--a', '127.0.0.1:0', '--certmode=letsencrypt', '--hostname', 'a.example']
   const { code, stderr } = await run(...args, '--certdir', `${folder.file(`${NAME}.acme.pem`)}/${other.path}`)
   expect([code, stderr.trim().split('\n').length]).toEqual([1, 1])
-})
-
-test('a third of the time before its end a certificate is due, and failures are spaced ever further', () => {
-  const validity = { validFromDate: new Date(0), validToDate: new Date(90 * DAY) }
-  expect(renewalTime(validity)).toBe(60 * DAY)
-  expect([1, 2, 3].map((failures) => retryDelay(failures, 0.5))).toEqual([60_000, 120_000, 240_000])
-  expect(retryDelay(50, 0.5)).toBe(21_600_000)
-  expect([retryDelay(1, 0), retryDelay(1, 1)]).toEqual([30_000, 90_000])
 })

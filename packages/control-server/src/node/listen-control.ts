@@ -22,6 +22,7 @@ import { adminApi } from './admin-api.ts'
 import type { AdminCommand } from './admin-command.ts'
 import type { AdminAnswer, AdminQuestion } from './admin-question.ts'
 import { answerQuestion } from './admin-question.ts'
+import { Challenge } from './challenge.ts'
 import { type ControlStats, Tally } from './control-stats.ts'
 import { hashSecret } from './hash-secret.ts'
 import type { Guest } from './guest.ts'
@@ -126,6 +127,11 @@ export interface ControlListener {
   stats(): ControlStats
   /** Takes a renewed certificate; connections there are go on. Throws when it was started without one. */
   renewCertificate(certificate: ServerCertificate): void
+  /**
+   * Presents this certificate to an authority that asks for a proof by tls-alpn-01 (RFC 8737), until called with
+   * `undefined`.
+   */
+  setChallenge(certificate: ServerCertificate | undefined): void
   /** Ends all connections and lets go of the port. The store stays open: it is the caller's. */
   close(): Promise<void>
 }
@@ -138,7 +144,8 @@ export interface ControlListener {
  */
 export async function listenControl(options: ControlOptions): Promise<ControlListener> {
   const { host, port, privateKey, logger = silentLogger, crypto = nodeCrypto, tls, guest, ...rest } = options
-  const secure = tls && createTlsServer({ ...LIMITS, ...tls, ...TLS_LIMITS })
+  const challenge = new Challenge()
+  const secure = tls && createTlsServer({ ...LIMITS, ...tls, ...TLS_LIMITS, ...challenge.options })
   const server = secure ?? createServer(LIMITS)
   server.maxConnections = MAX_CONNECTIONS
   const { store } = options
@@ -260,6 +267,7 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
       if (!secure) throw new TypeError('the server speaks no TLS')
       secure.setSecureContext({ ...certificate, minVersion: TLS_LIMITS.minVersion })
     },
+    setChallenge: (certificate) => challenge.set(certificate),
     async close() {
       for (const [id, resolve] of waiting) resolve({ id, roundTrip: undefined })
       const closed = new Promise<void>((resolve) => {

@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
-import { systemCodeOf } from './failure.ts'
+import { systemCodeOf } from './reason.ts'
 
 /** How the file aside is written: new, for nobody else, all of it, and down to the disk. */
 const ASIDE = { flag: 'wx', mode: 0o600, flush: true } as const

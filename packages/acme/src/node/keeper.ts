@@ -1,26 +1,34 @@
 // Keeps a certificate of an ACME authority in a file and in the TLS server, and renews it in time. The account's key and
-// the certificate with its own stay in `--certdir`, readable by nobody else.
+// the certificate with its own stay in one folder, readable by nobody else.
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { CertificatePair, ServedRelay } from '@mesh/derp-server/node'
-import type { Authority } from './authority.ts'
-import { Failure, reasonOf } from './failure.ts'
+import type { Authority, CertificatePair } from './authority.ts'
 import { createPrivateFile, readIfThere, replacePrivateFile } from './private-file.ts'
+import { reasonOf } from './reason.ts'
 import { LOOK_AGAIN, renewalTime, retryDelay } from './renewal.ts'
 
 /** Which certificate, from whom, and where it is kept. */
 export interface CertificateOrder {
+  /** The name in it. Its port 443 must lead to the server. */
   readonly hostname: string
+  /** The folder it is kept in. */
   readonly directory: string
+  /** Who gives it. */
   readonly authority: Authority
 }
 
-/** What of a relay is needed to get a certificate, and to present it. */
-export type CertificateHolder = Pick<ServedRelay, 'setCertificate' | 'setChallenge'>
+/** What of a TLS server is needed to get a certificate, and to present it. */
+export interface CertificateHolder {
+  /** Presents this certificate from now on. */
+  setCertificate(certificate: CertificatePair): unknown
+  /** Presents this one to who asks for `acme-tls/1` alone (RFC 8737), until called with `undefined`. */
+  setChallenge(certificate: CertificatePair | undefined): Promise<void>
+}
 
 /** Who gets the certificate. */
 export interface Keeping extends CertificateOrder {
+  /** The server. */
   readonly server: CertificateHolder
   /** Is told what people should know. */
   readonly say: (line: string) => void
@@ -29,7 +37,7 @@ export interface Keeping extends CertificateOrder {
 /**
  * Returns the certificate that is kept, if there is one and its parts belong together.
  *
- * @throws Failure when the file is there and cannot be read.
+ * @throws Error when the file is there and cannot be read, with a sentence without its full stop.
  */
 export function keptCertificate(order: CertificateOrder): CertificatePair | undefined {
   const path = certificatePath(order)
@@ -37,7 +45,7 @@ export function keptCertificate(order: CertificateOrder): CertificatePair | unde
   try {
     text = readIfThere(path)
   } catch (cause) {
-    throw new Failure(`${path} cannot be read: ${reasonOf(cause)}.`, undefined, { cause })
+    throw new Error(`${path} cannot be read: ${reasonOf(cause)}`, { cause })
   }
   return text === undefined ? undefined : pairIn(text)
 }
@@ -81,8 +89,8 @@ async function rest(duration: number, signal: AbortSignal): Promise<void> {
 }
 
 async function renew({ hostname, directory, authority, server, say }: Keeping): Promise<void> {
-  // Only relays that need a certificate of this kind pay for loading it.
-  const { obtainCertificate } = await import('./acme.ts')
+  // Only servers that need a certificate of this kind pay for loading it.
+  const { obtainCertificate } = await import('./obtain.ts')
   const pair = await obtainCertificate({
     hostname,
     authority,

@@ -1,9 +1,8 @@
 // One certificate from an ACME authority. It asks the name's own port 443 for proof (tls-alpn-01, RFC 8737), which the
-// relay's TLS server gives beside its usual work.
-import type { CertificatePair } from '@mesh/derp-server/node'
+// TLS server gives beside its usual work.
 import { axios, Client, crypto } from 'acme-client'
-import type { Authority } from './authority.ts'
-import { reasonOf } from './failure.ts'
+import type { Authority, CertificatePair } from './authority.ts'
+import { reasonOf } from './reason.ts'
 
 /** Between two looks at whether the authority has decided: 0.5 s at first, then ever longer. */
 const POLLING = { backoffAttempts: 20, backoffMin: 500, backoffMax: 10_000 } as const

@@ -1,0 +1,7 @@
+/**
+ * A real authority of certificates to test against.
+ *
+ * @packageDocumentation
+ */
+export { isPebbleHere, startPebble } from './pebble.ts'
+export type { PebbleOptions, TestAuthority } from './pebble.ts'
