@@ -1,12 +1,22 @@
 // The pings somebody waits for. However one ends (an answer, silence, a peer that is removed or has another disco
 // key meanwhile), whoever asked hears of it once, and in time.
-import type { PingResult } from './output.ts'
+import type { PingResult, PingWay } from './output.ts'
 import type { PeerId } from './peer-config.ts'
-import { PING_TIMEOUT } from './pings.ts'
+import type { Peer } from './peer.ts'
+import { MAX_PING_SIZE, PING_TIMEOUT } from './pings.ts'
 
 interface Asked {
   readonly peer: PeerId
   readonly deadline: number
+}
+
+/** How somebody wants a peer pinged. */
+export interface Question {
+  readonly over: PingWay
+  /** Bytes of the packet; 0 for as small as can be. */
+  readonly size: number
+  /** The region through which the peer is reached; 0 for none. */
+  readonly region: number
 }
 
 /** Remembers who was asked, by the number of the ping. All wait equally long, so the first asked is the first over. */
@@ -20,11 +30,25 @@ export class AskedPings {
     this.#tell = tell
   }
 
-  /** Notes a ping to a peer and returns its number, from 1 on. */
-  begin(peer: PeerId, now: number): number {
-    this.#last += 1
-    this.#waiting.set(this.#last, { peer, deadline: now + PING_TIMEOUT })
-    return this.#last
+  /**
+   * Pings a peer, and returns the number of the ping, from 1 on. `to` is `undefined` for one that nobody knows.
+   *
+   * @throws RangeError for a size that no ping can have.
+   */
+  ask(peer: PeerId, to: Peer | undefined, { over, size, region }: Question, now: number): number {
+    if (!Number.isInteger(size) || size < 0 || size > MAX_PING_SIZE)
+      throw new RangeError(`size: a ping has at most ${MAX_PING_SIZE} bytes, not ${size}`)
+    const asked = (this.#last += 1)
+    this.#waiting.set(asked, { peer, deadline: now + PING_TIMEOUT })
+    if (to === undefined) this.end(asked, { ok: false, reason: 'unknown-peer' })
+    else if (to.config.expired === true) this.end(asked, { ok: false, reason: 'expired-peer' })
+    else {
+      to.noteSend(now)
+      const errand = { purpose: 'asked', asked, size } as const
+      const sent = over === 'relay' ? to.askRelay(errand, region, now) : to.ask(errand, region, now)
+      if (!sent) this.end(asked, { ok: false, reason: 'no-path' })
+    }
+    return asked
   }
 
   /** Ends a ping; only the first end counts. */

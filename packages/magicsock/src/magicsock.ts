@@ -1,7 +1,6 @@
 // The machine: knows every peer's paths and sends each packet over the best, keeps the home relay, finds out
 // what the network looks like, and speaks disco. Stands where WireGuard's UDP socket would be.
 import type { Machine, RandomSource } from '@mesh/sansio'
-import { isDisco } from '@mesh/wire/disco'
 import type { Endpoint, IpAddress } from '@mesh/wire/ip'
 import { AskedPings } from './asked-pings.ts'
 import { Calls } from './calls.ts'
@@ -18,10 +17,9 @@ import type { MagicSockOptions } from './options.ts'
 import { OtherWays } from './other-ways.ts'
 import type { MagicSockOutput, PingWay } from './output.ts'
 import type { PeerConfig, PeerId, PeerStatus } from './peer-config.ts'
-import { explainPeer } from './peer-path.ts'
+import { explainPeer, statusOf } from './peer-path.ts'
 import type { TunnelGrantor } from './peer-relay/grantor.ts'
 import { type Peer, SESSION_ACTIVE_TIMEOUT } from './peer.ts'
-import { MAX_PING_SIZE } from './pings.ts'
 import { checkKeyLength, PeerSet } from './peer-set.ts'
 import type { PortMapServices } from './portmap/mapping.ts'
 import type { Receiver } from './receiver.ts'
@@ -31,7 +29,6 @@ import { ERROR_REBIND_THROTTLE, meansBrokenSocket, meansUnreachable } from './se
 import { Sender } from './sender.ts'
 import { isRelaySource, Sources } from './sources.ts'
 import type { Surroundings } from './surroundings.ts'
-import { countPacket } from './traffic.ts'
 import {
   type Ground,
   type Habits,
@@ -310,18 +307,9 @@ export class MagicSock implements Machine<MagicSockOutput> {
    */
   handleRelayPacket(region: number, source: Uint8Array, bytes: Uint8Array, now: number): PeerId | 'consumed' {
     this.#relays.noteHeard(region, now)
-    if (bytes.length === 0) return this.#consume('empty')
-    const peer = this.#peers.byKey(source)
-    if (peer === undefined) return this.#consume('relay-unknown-sender')
-    this.#relays.notePeerHeard(region, peer.id)
-    if (isDisco(bytes)) {
-      this.#rearm = true
-      this.#conversation.handlePacket(bytes, { region, peer }, now)
-      return 'consumed'
-    }
-    this.#sources.noteTakenByRelay(region, peer.config.nodeKey)
-    countPacket(peer.traffic.receivedRelay, bytes.length)
-    return peer.id
+    const peer = bytes.length === 0 ? undefined : this.#peers.byKey(source)
+    if (peer !== undefined) this.#relays.notePeerHeard(region, peer.id)
+    return this.#receiver.handleRelayed(bytes, region, peer, now)
   }
 
   /** Hears that a region's relay is alive: connected, or anything came from it. */
@@ -386,9 +374,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
       peer.forgetPaths()
       this.#otherWays.forgetPeer(peer)
     }
-    this.#surroundings.forget()
-    this.#surroundings.look(true, now)
-    this.#rearm = true
+    this.#lookAnew(now)
   }
 
   /**
@@ -397,9 +383,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
    */
   handleWake(now: number): void {
     for (const peer of this.#peers.values()) peer.doubt()
-    this.#surroundings.forget()
-    this.#surroundings.look(true, now)
-    this.#rearm = true
+    this.#lookAnew(now)
   }
 
   /**
@@ -409,22 +393,12 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * @param size - Bytes of the disco packet, to see whether such a packet passes: the answer to one is as small as ever.
    * As small as can be when 0; one that is trusted but has not carried such packets is no longer the only way tried.
    * @returns The number of the ping; the event `ping` that bears it says how it ended, within 5 s.
-   * @throws RangeError when the size is not a whole number, or more than {@link MAX_PING_SIZE}.
+   * @throws RangeError when the size is not a whole number, or more than `MAX_PING_SIZE`.
    */
   ping(peer: PeerId, now: number, over: PingWay = 'any', size = 0): number {
-    if (!Number.isInteger(size) || size < 0 || size > MAX_PING_SIZE)
-      throw new RangeError(`size: a ping has at most ${MAX_PING_SIZE} bytes, not ${size}`)
-    const asked = this.#asked.begin(peer, now)
     const to = this.#peers.get(peer)
-    if (to === undefined) this.#asked.end(asked, { ok: false, reason: 'unknown-peer' })
-    else if (to.config.expired === true) this.#asked.end(asked, { ok: false, reason: 'expired-peer' })
-    else {
-      to.noteSend(now)
-      const region = this.#relays.route(to.id, to.config.homeRelay, now)
-      const errand = { purpose: 'asked', asked, size } as const
-      const sent = over === 'relay' ? to.askRelay(errand, region, now) : to.ask(errand, region, now)
-      if (!sent) this.#asked.end(asked, { ok: false, reason: 'no-path' })
-    }
+    const region = to === undefined ? 0 : this.#relays.route(to.id, to.config.homeRelay, now)
+    const asked = this.#asked.ask(peer, to, { over, size, region }, now)
     this.#dispatcher.lastSend = now
     this.#rearm = true
     return asked
@@ -438,7 +412,8 @@ export class MagicSock implements Machine<MagicSockOutput> {
 
   /** Returns how a peer stands, or `undefined` for one that is not known. */
   status(peer: PeerId, now: number): PeerStatus | undefined {
-    return this.#peers.get(peer)?.status(now)
+    const known = this.#peers.get(peer)
+    return known && statusOf(known, now)
   }
 
   /** Returns why a peer has the path it has, and what would make it direct; `undefined` for one that is not known. */
@@ -486,6 +461,12 @@ export class MagicSock implements Machine<MagicSockOutput> {
     for (const endpoint of config.endpoints) this.#sources.assign(endpoint, config.id)
   }
 
+  #lookAnew(now: number): void {
+    this.#surroundings.forget()
+    this.#surroundings.look(true, now)
+    this.#rearm = true
+  }
+
   #forget(peer: Peer): void {
     this.#conversation.forgetPeer(peer)
     this.#sources.forgetPeer(peer.id)
@@ -507,16 +488,11 @@ export class MagicSock implements Machine<MagicSockOutput> {
 
   #moveHome(preferred: number, now: number): void {
     if (this.#relays.home !== 0 && !this.#controlConnected) return
-    const next = this.#relays.homeFor(preferred, this.#random)
-    if (this.#relays.setHome(next, now)) this.#out.push({ kind: 'event', event: 'home-relay', region: next })
+    const region = this.#relays.homeFor(preferred, this.#random)
+    if (this.#relays.setHome(region, now)) this.#out.push({ kind: 'event', event: 'home-relay', region })
   }
 
   #drop(reason: DropReason): void {
     this.#drops[reason] += 1
-  }
-
-  #consume(reason: DropReason): 'consumed' {
-    this.#drop(reason)
-    return 'consumed'
   }
 }

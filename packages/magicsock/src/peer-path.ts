@@ -1,9 +1,11 @@
-// The path of a peer's packets, in the words of the news, and why it is that one.
+// A peer as others see it: the path of its packets in the words of the news, how it stands, and why.
 import { explain, type PathExplanation } from './explain.ts'
 import type { PeerPath } from './output.ts'
+import type { PeerStatus } from './peer-config.ts'
 import type { Peer } from './peer.ts'
 import type { Relays } from './relays.ts'
 import type { Surroundings } from './surroundings.ts'
+import { copyTraffic } from './traffic.ts'
 
 /** Returns the path a peer's packets take now. */
 export function pathOf(peer: Peer, relays: Relays): PeerPath {
@@ -15,6 +17,27 @@ export function pathOf(peer: Peer, relays: Relays): PeerPath {
   }
   const region = relays.peek(peer.id, peer.config.homeRelay)
   return region === 0 ? { kind: 'none' } : { kind: 'relay', region }
+}
+
+/** Returns how a peer stands. */
+export function statusOf(peer: Peer, now: number): PeerStatus {
+  const { best: path, config, lastSend } = peer
+  const hop = path?.endpoint
+  const direct = hop?.vni === undefined ? hop : undefined
+  const isTrusted = peer.isTrusted(now)
+  return {
+    endpoint: isTrusted ? direct : undefined,
+    bestEndpoint: direct,
+    peerRelay: isTrusted && direct === undefined ? hop : undefined,
+    latency: path?.latency,
+    mtu: path?.mtu,
+    lifetime: peer.lifetime,
+    homeRelay: config.homeRelay,
+    active: peer.isActive(now),
+    lastSend: lastSend === -Infinity ? undefined : lastSend,
+    candidates: Array.from(peer.candidates.values(), (c) => c.endpoint),
+    traffic: copyTraffic(peer.traffic),
+  }
 }
 
 /** Returns why a peer's packets take that path. */
@@ -37,7 +60,7 @@ export function explainPeer(
       ours: endpoints,
       report,
       peerRelays: peer.config.understandsPeerRelays === false ? 0 : peerRelays,
-      lifetime: peer.status(now).lifetime,
+      lifetime: peer.lifetime,
       ledger: peer.ledger,
     },
     now,

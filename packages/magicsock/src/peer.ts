@@ -8,12 +8,13 @@ import { type Candidate, Candidates, DISCO_PING_INTERVAL } from './candidates.ts
 import type { DiscoIdentity } from './disco-directory.ts'
 import type { Hop } from './hop.ts'
 import { Ledger } from './ledger.ts'
-import { LifetimeProbe } from './lifetime-probe.ts'
+import { LifetimeProbe, type UdpLifetime } from './lifetime-probe.ts'
 import { GOOD_ENOUGH_LATENCY, isDirect, type Path, provenMtu } from './path.ts'
-import type { PeerConfig, PeerId, PeerStatus } from './peer-config.ts'
+import type { PeerConfig, PeerId } from './peer-config.ts'
 import { type PingErrand, type SentPing, unasked } from './pings.ts'
 import { PlainPaths } from './plain-paths.ts'
-import { copyTraffic, noTraffic } from './traffic.ts'
+import { Rounds } from './rounds.ts'
+import { noTraffic } from './traffic.ts'
 import { HEARTBEAT_INTERVAL } from './trust.ts'
 
 /** A session is active for this long after the last packet somebody sent. */
@@ -71,6 +72,7 @@ export class Peer {
   readonly #host: PeerHost
   readonly #best: BestPath
   readonly #lifetime = new LifetimeProbe()
+  readonly #rounds = new Rounds(this.candidates)
   readonly #callLimit = new CallLimit()
   #lastSend = -Infinity
   /** When the path was last asked for a sign of life. */
@@ -78,9 +80,6 @@ export class Peer {
   /** When something last went to the peer or came from it by UDP, whatever it was. */
   #lastTraffic = -Infinity
   #tryingSince: number | undefined
-  #lastRound = -Infinity
-  /** No candidate may be pinged before this: spares the walk through them on every relayed packet. */
-  #nextRoundAt = -Infinity
   #lastCall = -Infinity
   #heartbeatAt = Infinity
   #secondRoundAt = Infinity
@@ -105,6 +104,16 @@ export class Peer {
   /** The UDP path packets take, trusted or not: direct, or through a peer relay. */
   get best(): Path | undefined {
     return this.#best.path
+  }
+
+  /** When something was last sent; `-Infinity` for never. */
+  get lastSend(): number {
+    return this.#lastSend
+  }
+
+  /** How long a path to it lives while nobody uses it, once that has been found out. */
+  get lifetime(): UdpLifetime | undefined {
+    return this.#lifetime.found
   }
 
   /** When to call {@link Peer.handleTimeout}; `Infinity` while nothing is on. */
@@ -161,7 +170,7 @@ export class Peer {
     this.config = config
     this.plain.setEndpoints(config.endpoints)
     this.#dropPathIfGone(this.candidates.setFromControl(config.endpoints, this.#host.loopback))
-    this.#nextRoundAt = -Infinity
+    this.#rounds.hasten()
   }
 
   /**
@@ -172,7 +181,7 @@ export class Peer {
    */
   discover(call: boolean, now: number): void {
     if (this.disco === undefined) return
-    if (now >= this.#nextRoundAt) this.#pingCandidates(now)
+    if (this.#rounds.isDue(now)) this.#pingCandidates(now)
     if (call) this.#host.seekOtherWays(this, now)
     if (!call || now - this.#lastCall < DISCO_PING_INTERVAL) return
     this.#lastCall = now
@@ -211,7 +220,7 @@ export class Peer {
     const candidate = this.candidates.noteHeard(from, this.#host.loopback, now)
     if (candidate === undefined) return true
     this.#dropPathIfNoCandidate()
-    if (candidate.pingedAt === -Infinity) this.#nextRoundAt = -Infinity
+    if (candidate.pingedAt === -Infinity) this.#rounds.hasten()
     if (candidate.lastHeardPing === txId) return false
     candidate.lastHeardPing = txId
     if (from.door !== undefined) this.#pingThroughDoor(candidate, from.door, now)
@@ -254,7 +263,7 @@ export class Peer {
   handleCallMeMaybe(endpoints: readonly Endpoint[], now: number): boolean {
     if (!this.mayObeyCall(now)) return false
     this.#dropPathIfGone(this.candidates.setFromCallMeMaybe(endpoints, this.#host.loopback))
-    this.#nextRoundAt = -Infinity
+    this.#rounds.hasten()
     this.discover(false, now)
     this.#host.seekOtherWays(this, now)
     if (this.isSettled(now) || this.disco === undefined) return true
@@ -336,51 +345,19 @@ export class Peer {
   }
 
   #forgetRounds(): void {
-    this.candidates.forgetPings()
-    this.#lastRound = -Infinity
-    this.#nextRoundAt = -Infinity
+    this.#rounds.forget()
     this.#lastCall = -Infinity
     this.#secondRoundAt = Infinity
   }
 
-  /** Returns how it stands. */
-  status(now: number): PeerStatus {
-    const { path } = this.#best
-    const best = path?.endpoint
-    const direct = best?.vni === undefined ? best : undefined
-    const isTrusted = this.isTrusted(now)
-    return {
-      endpoint: isTrusted ? direct : undefined,
-      bestEndpoint: direct,
-      peerRelay: isTrusted && direct === undefined ? best : undefined,
-      latency: path?.latency,
-      mtu: path?.mtu,
-      lifetime: this.#lifetime.found,
-      homeRelay: this.config.homeRelay,
-      active: this.isActive(now),
-      lastSend: this.#lastSend === -Infinity ? undefined : this.#lastSend,
-      candidates: Array.from(this.candidates.values(), (c) => c.endpoint),
-      traffic: copyTraffic(this.traffic),
-    }
-  }
-
   #wantsRound(now: number): boolean {
-    if (!this.isSettled(now) || this.#lastRound === -Infinity) return true
-    return this.best!.latency > GOOD_ENOUGH_LATENCY && now - this.#lastRound >= UPGRADE_INTERVAL
+    if (!this.isSettled(now) || this.#rounds.lastAt === -Infinity) return true
+    return this.best!.latency > GOOD_ENOUGH_LATENCY && now - this.#rounds.lastAt >= UPGRADE_INTERVAL
   }
 
   #pingCandidates(now: number): void {
     this.#dropPathIfGone(this.candidates.removeStale(this.best?.endpoint, now))
-    let earliest = now
-    for (const candidate of this.candidates.values()) {
-      if (now - candidate.pingedAt >= DISCO_PING_INTERVAL) {
-        candidate.pingedAt = now
-        this.#host.sendPing(this, candidate.endpoint, DISCOVERY, now)
-      }
-      earliest = Math.min(earliest, candidate.pingedAt)
-    }
-    this.#lastRound = now
-    this.#nextRoundAt = earliest + DISCO_PING_INTERVAL
+    for (const { endpoint } of this.#rounds.take(now)) this.#host.sendPing(this, endpoint, DISCOVERY, now)
   }
 
   /** The peer has found one of our doors: that is worth a ping at once. */
@@ -395,8 +372,7 @@ export class Peer {
   #pingAgain(now: number): void {
     this.#secondRoundAt = Infinity
     if (this.isSettled(now)) return
-    this.#nextRoundAt = -Infinity
-    this.candidates.forgetPings()
+    this.#rounds.again()
     this.discover(false, now)
   }
 

@@ -1,5 +1,5 @@
-// What comes by UDP: sorted by its first bytes, and WireGuard's attributed to a peer by where it came from. A claim,
-// never a proof: WireGuard authenticates.
+// What comes, by UDP or through a relay: sorted by its first bytes, and WireGuard's attributed to a peer by where it came
+// from. A claim, never a proof: WireGuard authenticates.
 import { isDisco } from '@mesh/wire/disco'
 import { GENEVE_HEADER_LENGTH, geneveVni, isGeneveControl } from '@mesh/wire/geneve'
 import type { Endpoint } from '@mesh/wire/ip'
@@ -18,6 +18,8 @@ const MAX_TUNNELS_PER_SOURCE = 64
 export interface ReceiverHost {
   /** Takes disco. */
   handleDisco(packet: Uint8Array, from: Hop, now: number): void
+  /** Takes disco of a peer that came through a relay region. */
+  handleRelayedDisco(packet: Uint8Array, region: number, peer: Peer, now: number): void
   /** Takes disco of a peer relay; returns false when nobody waits for it. */
   handleControl(packet: Uint8Array, from: Hop, now: number): boolean
   /** Takes STUN; returns false when it answers nothing that was asked. */
@@ -60,6 +62,19 @@ export class Receiver {
       case 'geneve':
         return this.#fromTunnel(bytes, this.#through(from, geneveVni(bytes)), now)
     }
+  }
+
+  /** Takes what came through a relay region from a peer; `undefined` is one that nobody knows. */
+  handleRelayed(bytes: Uint8Array, region: number, peer: Peer | undefined, now: number): PeerId | 'consumed' {
+    if (bytes.length === 0) return this.#consume('empty')
+    if (peer === undefined) return this.#consume('relay-unknown-sender')
+    if (isDisco(bytes)) {
+      this.#host.handleRelayedDisco(bytes, region, peer, now)
+      return 'consumed'
+    }
+    this.#sources.noteTakenByRelay(region, peer.config.nodeKey)
+    countPacket(peer.traffic.receivedRelay, bytes.length)
+    return peer.id
   }
 
   #fromTunnel(bytes: Uint8Array, from: Hop, now: number): PeerId | 'consumed' {

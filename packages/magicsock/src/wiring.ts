@@ -197,6 +197,10 @@ export function openReceiver(rooms: Rooms, otherWays: OtherWays): Receiver {
       rooms.rearm()
       conversation.handlePacket(packet, from, now)
     },
+    handleRelayedDisco: (packet, region, peer, now) => {
+      rooms.rearm()
+      conversation.handlePacket(packet, { region, peer }, now)
+    },
     handleControl: (packet, from, now) => {
       rooms.rearm()
       return otherWays.handleControl(packet, from, now)

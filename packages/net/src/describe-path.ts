@@ -1,5 +1,11 @@
 // A verdict of magicsock on a peer's path in the words of the status: for people, and as JSON.
-import { formatExplanation, formatHop, type PathExplanation } from '@mesh/magicsock'
+import {
+  formatExplanation,
+  formatHop,
+  type PathExplanation,
+  type PeerPath,
+  type UdpLifetime,
+} from '@mesh/magicsock'
 import type { DERPMap } from '@mesh/wire/control'
 import type { PathReport } from './status.ts'
 
@@ -11,6 +17,12 @@ export interface PathOwner {
   readonly address: string
 }
 
+/** Returns a path in a few words, for the log. */
+export function wayOf(path: PeerPath): string {
+  const at = 'endpoint' in path ? formatHop(path.endpoint) : ''
+  return path.kind === 'direct' ? at : `${path.kind} ${at}`.trim()
+}
+
 /** Returns the verdict; `now` is the time on the clock of the ledger, in milliseconds. */
 export function describePath(
   explanation: PathExplanation,
@@ -18,7 +30,7 @@ export function describePath(
   derpMap: DERPMap | undefined,
   now: number,
 ): PathReport {
-  const { path, causes, remedies, ledger } = explanation
+  const { path, causes, remedies, lifetime, ledger } = explanation
   const regionOf = (id: number): string => derpMap?.Regions?.[String(id)]?.RegionCode ?? String(id)
   return {
     NodeName: owner.name,
@@ -32,6 +44,7 @@ export function describePath(
     },
     Causes: causes.map(({ code, certainty, text }) => ({ Code: code, Certainty: certainty, Text: text })),
     Remedies: remedies.map(({ code, text }) => ({ Code: code, Text: text })),
+    ...(lifetime === undefined ? {} : { UDPLifetime: describeLifetime(lifetime) }),
     Seen: ledger.map(({ event, place, times, lastAt }) => ({
       Event: event,
       Place: typeof place === 'number' ? `DERP(${regionOf(place)})` : formatHop(place),
@@ -39,5 +52,13 @@ export function describePath(
       SecondsAgo: Math.max(0, now - lastAt) / 1000,
     })),
     Text: formatExplanation(explanation, now),
+  }
+}
+
+function describeLifetime({ path, atLeast, lessThan }: UdpLifetime): PathReport['UDPLifetime'] & object {
+  return {
+    Endpoint: formatHop(path),
+    AtLeastSeconds: atLeast / 1000,
+    ...(lessThan === undefined ? {} : { LessThanSeconds: lessThan / 1000 }),
   }
 }

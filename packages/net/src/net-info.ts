@@ -26,16 +26,16 @@ export function netInfo(report: MagicSockReport | undefined, homeRelay: number):
 
 /** What there is to say of the network. */
 export interface NetcheckSources {
-  readonly report: MagicSockReport | undefined
-  readonly homeRelay: number
-  readonly portMapping: Endpoint | undefined
+  readonly report?: MagicSockReport | undefined
+  readonly homeRelay?: number
+  readonly portMapping?: Endpoint | undefined
   readonly derpMap: DERPMap | undefined
 }
 
 /** Returns what people are to read. */
 export function describeNetcheck({
   report,
-  homeRelay,
+  homeRelay = 0,
   portMapping,
   derpMap,
 }: NetcheckSources): NetcheckReport {

@@ -213,6 +213,15 @@ export interface PathReport {
   }[]
   /** What would help, the most useful first; none for a direct path. */
   readonly Remedies: readonly { readonly Code: string; readonly Text: string }[]
+  /** How long a path to the peer lives while nobody uses it, where that has been found out. */
+  readonly UDPLifetime?: {
+    /** The path it was tried on. */
+    readonly Endpoint: string
+    /** The longest silence it has outlived, in seconds; 0 for none of those tried. */
+    readonly AtLeastSeconds: number
+    /** The silence it has not outlived; absent when there was none. */
+    readonly LessThanSeconds?: number
+  }
   /** What was tried and seen, longest ago first. */
   readonly Seen: readonly {
     readonly Event: string

@@ -19,9 +19,9 @@ import type { RelayMap } from '../relay-map.ts'
 import { localAddresses } from './local-addresses.ts'
 import { defaultGateway } from './default-gateway.ts'
 import { DoorSockets } from './door-sockets.ts'
+import { type Errand, runErrand } from './errands.ts'
 import { findNat64Prefix } from './find-nat64.ts'
 import { HostWatch } from './host-watch.ts'
-import { pingByIcmp } from './icmp-ping.ts'
 import { lookUpRelays, needsLookUp } from './look-up.ts'
 import type { MagicSockHandle, MagicSockKeys, OpenMagicSockOptions, RelayHandlers } from './open-magicsock.ts'
 import { Nat64Sockets } from './nat64-sockets.ts'
@@ -272,13 +272,10 @@ export class RunningMagicSock implements MagicSockHandle {
       case 'rebind':
         return void this.#rebind()
       case 'measure-relay':
-        return void this.#measureRelay(output.region)
       case 'ping-relay':
-        return void this.#pingRelay(output.region, output.address)
       case 'icmp-ping':
-        return void this.#pingByIcmp(output.peer, output.endpoint)
       case 'check-captive-portal':
-        return void this.#checkCaptivePortal()
+        return void this.#runErrand(output)
       case 'event':
         return this.#tell(output)
     }
@@ -346,28 +343,8 @@ export class RunningMagicSock implements MagicSockHandle {
     this.#wake()
   }
 
-  async #measureRelay(region: number): Promise<void> {
-    const latency = await this.#options.measureRelay?.(region).catch(() => undefined)
-    this.#machine.handleRelayMeasured(region, latency, this.#clock.now())
-    if (!this.#closed) this.#wake()
-  }
-
-  async #pingRelay(region: number, address: IpAddress): Promise<void> {
-    const { pingIcmp = pingByIcmp } = this.#options
-    const latency = await pingIcmp(address).catch(() => undefined)
-    this.#machine.handleRelayPinged(region, latency, this.#clock.now())
-    if (!this.#closed) this.#wake()
-  }
-
-  async #pingByIcmp(peer: PeerId, endpoint: Endpoint): Promise<void> {
-    const { pingIcmp = pingByIcmp } = this.#options
-    const latency = await pingIcmp(endpoint.address).catch(() => undefined)
-    this.#machine.handleIcmp(peer, endpoint, latency)
-  }
-
-  async #checkCaptivePortal(): Promise<void> {
-    const captive = await this.#options.checkCaptivePortal?.().catch(() => undefined)
-    this.#machine.handleCaptivePortal(captive, this.#clock.now())
+  async #runErrand(errand: Errand): Promise<void> {
+    await runErrand(errand, this.#machine, this.#clock, this.#options)
     if (!this.#closed) this.#wake()
   }
 

@@ -6,11 +6,13 @@ import { type MagicSockHandle, openMagicSock } from '@mesh/magicsock/node'
 import type { NetworkMap } from '@mesh/netmap'
 import { nodeCrypto } from '@mesh/noise/node'
 import { systemClock, systemRandom } from '@mesh/sansio/node'
+import type { DERPMap } from '@mesh/wire/control'
 import { formatEndpoint, type IpAddress } from '@mesh/wire/ip'
 import type { LinuxDataPlaneEvent } from '@mesh/wireguard/node'
 import { Engine, type EngineOptions, type EngineUnderlay } from '../engine.ts'
+import { describeNetcheck } from '../net-info.ts'
 import type { PathsRoom } from '../reconcile.ts'
-import type { DataPlaneStatus, DropStatus, PingResult } from '../status.ts'
+import type { DataPlaneStatus, DropStatus, NetcheckReport, PingResult } from '../status.ts'
 import type { OverlayHost } from '../userspace-host.ts'
 import { watchAddresses } from './address-watch.ts'
 import { localPlane } from './data-plane.ts'
@@ -22,6 +24,7 @@ import { PacketThread } from './packet-thread.ts'
 import { PeerRelayHost } from './peer-relay.ts'
 import { RelayLinks } from './relay-links.ts'
 import { checkCaptivePortal, measureRegion } from './relay-probes.ts'
+import { within } from './within.ts'
 
 /** What a data side is opened with. */
 export interface DataSideOptions
@@ -37,6 +40,9 @@ export interface DataSideOptions
   /** Hears what happens with the packet thread. */
   readonly onThread: (event: LinuxDataPlaneEvent) => void
 }
+
+/** How long a netcheck may take, in milliseconds: every probe and its retries, and the look over HTTPS. */
+const NETCHECK_PATIENCE = 8000
 
 /** What a ping found out; the rest of the result is known beforehand. */
 export type PingAnswer = Partial<PingResult>
@@ -161,6 +167,20 @@ export class DataSide {
     const known = this.sock.status(peer)
     const { thread } = this.#mover
     return known && thread ? { ...known, traffic: thread.addTraffic(peer, known.traffic) } : known
+  }
+
+  /**
+   * Looks at the network it sits in, and says what there is. A node that knows no relays has nobody to ask, and one that is
+   * closed no time: the last report is the answer then.
+   */
+  async netcheck(derpMap: DERPMap | undefined): Promise<NetcheckReport> {
+    const { sock } = this
+    await within(
+      NETCHECK_PATIENCE,
+      sock.netcheck().catch(() => undefined),
+    )
+    const { report, homeRelay, portMapping } = sock
+    return describeNetcheck({ report, homeRelay, portMapping: portMapping?.external, derpMap })
   }
 
   /** Pings a peer by disco. */

@@ -4,12 +4,13 @@ import type { ControlError, ControlEvent } from '@mesh/control-client'
 import { type ControlConnection, connectControl } from '@mesh/control-client/node'
 import { DnsResolver } from '@mesh/dns'
 import { formatDiscoKey, publicKeyOf } from '@mesh/keys'
-import { formatHop, type MagicSockEvent } from '@mesh/magicsock'
+import type { MagicSockEvent } from '@mesh/magicsock'
 import { type MapChanges, type MapNode, nodeByName, type NetworkMap } from '@mesh/netmap'
 import { systemClock, systemRandom } from '@mesh/sansio/node'
 import type { DERPMap } from '@mesh/wire/control'
 import { formatEndpoint, parseAddress } from '@mesh/wire/ip'
 import type { LinuxDataPlaneEvent } from '@mesh/wireguard/node'
+import { wayOf } from '../describe-path.ts'
 import { addressesOf, describeStatus, stateOf, whoIs } from '../describe-status.ts'
 import type { HostRoutes } from '../eligible-routes.ts'
 import type { MapOwner } from '../map-cache.ts'
@@ -43,9 +44,6 @@ import { within } from './within.ts'
 
 /** How long the end waits for what is under way, in milliseconds. */
 const CLOSE_PATIENCE = 2000
-
-/** How long a netcheck may take, in milliseconds: every probe and its retries, and the look over HTTPS. */
-const NETCHECK_PATIENCE = 8000
 
 /** A node of the mesh in this process. */
 export class MeshNode implements MeshNodeApi {
@@ -166,19 +164,8 @@ export class MeshNode implements MeshNodeApi {
   }
 
   async netcheck(): Promise<NetcheckReport> {
-    const sock = this.#data?.sock
-    // A node that knows no relays has nobody to ask, and one that is closed no time: the last report is the answer then.
-    if (sock)
-      await within(
-        NETCHECK_PATIENCE,
-        sock.netcheck().catch(() => undefined),
-      )
-    return describeNetcheck({
-      report: sock?.report,
-      homeRelay: sock?.homeRelay ?? 0,
-      portMapping: sock?.portMapping?.external,
-      derpMap: this.#map?.derpMap,
-    })
+    const derpMap = this.#map?.derpMap
+    return this.#data?.netcheck(derpMap) ?? describeNetcheck({ derpMap })
   }
 
   explain(target: string): PathReport {
@@ -439,10 +426,8 @@ export class MeshNode implements MeshNodeApi {
       this.#tell({ kind: 'status' })
     }
     if (event.event === 'path-changed') {
-      const { path } = event
-      const at = 'endpoint' in path ? formatHop(path.endpoint) : ''
-      const way = path.kind === 'direct' ? at : `${path.kind} ${at}`.trim()
-      this.#options.log?.('info', 'path changed', { peer: this.#peers.get(event.peer)?.node.name, path: way })
+      const peer = this.#peers.get(event.peer)?.node.name
+      this.#options.log?.('info', 'path changed', { peer, path: wayOf(event.path) })
     }
   }
 
