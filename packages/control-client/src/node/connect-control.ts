@@ -13,6 +13,7 @@ import type { ControlEvent, ControlOutput } from '../output.ts'
 import type { ControlQuestion } from '../question.ts'
 import type { Report } from '../reporter.ts'
 import { dialControl } from './dial.ts'
+import { hasProxy, PLANNED_TIMEOUT, plannedAddresses } from './dial-plan.ts'
 import { Http2Link } from './http2-link.ts'
 import { networkError } from './network-error.ts'
 import { checkPinnedKey, fetchServerKey } from './server-key.ts'
@@ -241,9 +242,26 @@ class ControlShell implements ControlConnection {
     }
   }
 
+  /** By the addresses that the server told of itself, then by its name. */
   async #dial(signal: AbortSignal): Promise<Http2Link> {
+    const planned = hasProxy(process.env) ? [] : plannedAddresses(this.#client.map?.dialPlan)
+    for (const address of planned) {
+      const attempt = new AbortController()
+      const timer = setTimeout(() => attempt.abort(), PLANNED_TIMEOUT)
+      try {
+        return await this.#dialAt(AbortSignal.any([signal, attempt.signal]), address)
+      } catch (error) {
+        if (signal.aborted) throw error
+      } finally {
+        clearTimeout(timer)
+      }
+    }
+    return this.#dialAt(signal)
+  }
+
+  async #dialAt(signal: AbortSignal, address?: string): Promise<Http2Link> {
     const { ca, machineKey, version = CAPABILITY_VERSION, crypto = nodeCrypto } = this.#options
-    const dial = { server: this.#server, version, ca, signal }
+    const dial = { server: this.#server, version, ca, address, signal }
     const serverKey = await fetchServerKey(dial)
     checkPinnedKey(serverKey, this.#pinnedKey, this.#server.text)
     const duplex = await dialControl({ ...dial, serverKey, machineKey, crypto, random: this.#random })

@@ -25,6 +25,8 @@ export interface DialOptions {
   readonly random: RandomSource
   /** Certificates to trust besides the system's, PEM. */
   readonly ca?: string | undefined
+  /** The address to dial in place of what the server's name resolves to. */
+  readonly address?: string | undefined
   /** Ends the attempt; afterwards it does nothing. */
   readonly signal: AbortSignal
 }

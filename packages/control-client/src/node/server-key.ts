@@ -5,6 +5,7 @@ import { formatMachineKey, isZeroKey, parseMachineKey } from '@mesh/keys'
 import { decodeJson, decodeServerKeys, MAX_SERVER_KEYS_LENGTH } from '@mesh/wire/control'
 import { ControlError } from '../errors.ts'
 import { agentFor } from './agent.ts'
+import { lookupOf } from './dial-plan.ts'
 import type { ServerUrl } from './server-url.ts'
 
 /** What fetching a key needs. */
@@ -15,6 +16,8 @@ export interface FetchKeyOptions {
   readonly version: number
   /** Certificates to trust besides the system's, PEM. */
   readonly ca?: string | undefined
+  /** The address to dial in place of what the server's name resolves to. */
+  readonly address?: string | undefined
   /** Ends the attempt. */
   readonly signal: AbortSignal
 }
@@ -44,7 +47,7 @@ export function checkPinnedKey(key: Uint8Array, pinned: Uint8Array | undefined, 
 }
 
 function get(options: FetchKeyOptions): Promise<{ status: number; body: Uint8Array }> {
-  const { server, version, ca, signal } = options
+  const { server, version, ca, address, signal } = options
   const send = server.secure ? httpsRequest : httpRequest
   return new Promise((resolve, reject) => {
     const request = send({
@@ -54,6 +57,7 @@ function get(options: FetchKeyOptions): Promise<{ status: number; body: Uint8Arr
       headers: { Host: server.authority },
       agent: agentFor(server),
       signal,
+      ...(address === undefined ? {} : { lookup: lookupOf(address) }),
       ...(ca === undefined ? {} : { ca }),
     })
     request.on('error', reject)

@@ -8,6 +8,7 @@ import { HANDSHAKE_HEADER, UPGRADE_PROTOCOL } from '@mesh/wire/control'
 import { createWebSocketStream, WebSocket } from 'ws'
 import { ControlError } from '../errors.ts'
 import { agentFor } from './agent.ts'
+import { lookupOf } from './dial-plan.ts'
 import type { ServerUrl } from './server-url.ts'
 
 /** What an upgrade needs. */
@@ -16,6 +17,8 @@ export interface UpgradeOptions {
   readonly server: ServerUrl
   /** Certificates to trust besides the system's, PEM. */
   readonly ca?: string | undefined
+  /** The address to dial in place of what the server's name resolves to. */
+  readonly address?: string | undefined
   /** Ends the attempt. */
   readonly signal: AbortSignal
 }
@@ -71,7 +74,7 @@ export function openUpgrade(options: UpgradeOptions, initiation: Uint8Array): Pr
 
 /** Upgrades to a WebSocket. Rejects with what the socket said, or a ControlError `ERR_CONTROL_UPGRADE`. */
 export function openWebSocket(options: UpgradeOptions, initiation: Uint8Array): Promise<Upgraded> {
-  const { server, ca, signal } = options
+  const { server, ca, address, signal } = options
   const scheme = server.secure ? 'wss' : 'ws'
   const query = new URLSearchParams({ [HANDSHAKE_HEADER]: base64(initiation) })
   const url = `${scheme}://${server.authority}${server.basePath}/ts2021?${query.toString()}`
@@ -81,6 +84,7 @@ export function openWebSocket(options: UpgradeOptions, initiation: Uint8Array): 
       perMessageDeflate: false,
       maxPayload: MAX_MESSAGE,
       handshakeTimeout: UPGRADE_TIMEOUT,
+      ...(address === undefined ? {} : { lookup: lookupOf(address) }),
       ...(ca === undefined ? {} : { ca }),
     })
     const giveUp = (): void => webSocket.terminate()
@@ -101,7 +105,7 @@ export function openWebSocket(options: UpgradeOptions, initiation: Uint8Array): 
   })
 }
 
-function ask({ server, ca, signal }: UpgradeOptions, initiation: Uint8Array): ClientRequest {
+function ask({ server, ca, address, signal }: UpgradeOptions, initiation: Uint8Array): ClientRequest {
   const send = server.secure ? httpsRequest : httpRequest
   return send({
     method: 'POST',
@@ -117,6 +121,7 @@ function ask({ server, ca, signal }: UpgradeOptions, initiation: Uint8Array): Cl
     },
     agent: agentFor(server),
     signal,
+    ...(address === undefined ? {} : { lookup: lookupOf(address) }),
     ...(ca === undefined ? {} : { ca }),
   })
 }

@@ -2,6 +2,7 @@
 import { formatMachineKey, generatePrivateKey, publicKeyOf } from '@mesh/keys'
 import { systemRandom } from '@mesh/sansio/node'
 import { afterEach, describe, expect, test } from 'vitest'
+import type { MapRequest, MapResponse } from '@mesh/wire/control'
 import type { ControlEvent } from '../../src/index.ts'
 import { type ConnectControlOptions, type ControlConnection, connectControl } from '../../src/node/index.ts'
 import { snapshotFor, startTestControl, type TestControl, type TestControlOptions } from './test-control.ts'
@@ -132,6 +133,30 @@ describe('the way in', () => {
     expect(event.oldNodeKey).toEqual(nodeKey)
     expect(server.registers[1]?.OldNodeKey).toBe(server.registers[0]?.NodeKey)
   })
+})
+
+test('a client dials the addresses that its server told of itself, the best first, before its name', async () => {
+  const Candidates = [
+    { IP: '127.0.0.1', Priority: 1 },
+    { IP: '127.0.0.3', Priority: 3 },
+    { IP: '127.0.0.2', Priority: 2 },
+  ]
+  const onMap = (request: MapRequest): MapResponse => ({
+    ...snapshotFor(request),
+    ControlDialPlan: { Candidates },
+  })
+  const named = await serve({ onMap })
+  // Nobody listens at .3; the server with the same key at .2 is the next best.
+  const { port, privateKey } = named
+  const planned = await serve({ host: '127.0.0.2', port, privateKey })
+  const node = join(`http://localhost:${port}`)
+  await node.next('map')
+  expect([named.maps.length > 0, planned.maps.length]).toEqual([true, 0])
+  named.cut()
+  await until(() => planned.maps.length > 0)
+  await planned.close()
+  const before = named.maps.length
+  await until(() => named.maps.length > before)
 })
 
 test('a client that is told to connect anew follows its map again at once', async () => {

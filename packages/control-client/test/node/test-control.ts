@@ -27,6 +27,7 @@ import {
 import { nodeZstd } from '../../src/node/index.ts'
 
 export interface TestControlOptions {
+  host?: string
   port?: number
   privateKey?: Uint8Array
   earlyPayload?: boolean
@@ -144,11 +145,11 @@ export async function startTestControl(options: TestControlOptions = {}): Promis
     }
     inner.emit('connection', sealedStream(socket, transport, head))
   })
-  await new Promise<void>((resolve) => outer.listen(options.port ?? 0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => outer.listen(options.port ?? 0, options.host ?? '127.0.0.1', resolve))
   const { port } = outer.address() as AddressInfo
 
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `http://${options.host ?? '127.0.0.1'}:${port}`,
     port,
     privateKey,
     ...record,
