@@ -12,6 +12,8 @@ export interface Situation {
   readonly roamed: Set<number>
   /** Whether nodes search for the ports of hard NATs. */
   readonly opensDoors: boolean
+  /** With one STUN server alone nobody can tell whether a NAT maps per destination: whoever is asked searches. */
+  readonly isUnsure: boolean
   /** Boxes that let no UDP through, by number. */
   readonly blocked: Set<number>
   /** Pairs of ways out that do not reach each other across the Internet: see {@link wayOut}. */
@@ -19,12 +21,13 @@ export interface Situation {
 }
 
 /** Returns the situation a topology begins with. */
-export function situationOf({ boxes, machines }: Topology, opensDoors = false): Situation {
+export function situationOf({ boxes, machines, relays }: Topology, opensDoors = false): Situation {
   return {
     boxes,
     machines: [...machines],
     roamed: new Set(),
     opensDoors,
+    isUnsure: relays.length === 1,
     blocked: new Set(),
     parted: new Set(),
   }
@@ -41,8 +44,8 @@ export function canBeDirect(now: Situation, a: number, b: number): boolean | 'pe
 }
 
 /**
- * Whether it takes only the port that the NATs of one side have drawn for the other, which has one port for all: a search
- * finds it sooner or later.
+ * Whether it takes only the port that the NATs of one side have drawn for the other, which has one port for all, or does not
+ * know that it has not: a search finds it sooner or later.
  */
 export function canBeSearched(now: Situation, a: number, b: number): boolean {
   const boxes = promises(now, a, b)
@@ -54,7 +57,7 @@ export function canBeSearched(now: Situation, a: number, b: number): boolean {
       Chain,
       Chain,
     ]
-    if (kindOf({ ...now, boxes }, ours).mapping !== OPEN.mapping) return false
+    if (!now.isUnsure && kindOf({ ...now, boxes }, ours).mapping !== OPEN.mapping) return false
     const known = boxes.map((box, n) =>
       theirs.includes(n) && box.mapping !== 'none' ? withMapping(box, OPEN.mapping) : box,
     )

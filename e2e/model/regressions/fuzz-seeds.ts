@@ -19,6 +19,8 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
   { seed: 361, found: 'the model did not know that a kept port may be the one expected' },
   { seed: 376, found: 'the model forgot those who roam into trouble' },
   { seed: 643, found: 'the simulator let a mapping die in use that only answers came in by' },
+  { seed: 856, found: 'the model allowed no search by one behind a hard NAT who cannot know that it is one' },
+  { seed: 1390, found: 'the same, where one mapping serves all ports of the address that is searched' },
   {
     seed: 1956,
     found: 'the model did not know what a mapping towards an address is worth to who moves there',
