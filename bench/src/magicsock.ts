@@ -3,9 +3,9 @@
 // direct path, in one network and across two NATs. The latter needs root on Linux.
 import type { Bench } from './bench.ts'
 import { round } from './machine.ts'
-import { costOf, PEERS } from './magicsock/cost.ts'
+import { costOf, FEW, PEERS } from './magicsock/cost.ts'
 import { timesToDirect } from './magicsock/to-direct.ts'
-import { compareRounds, median, timesAsLong } from './rounds.ts'
+import { compareRounds, type Contestant, median, timesAsLong } from './rounds.ts'
 
 /** Both sides with addresses of their own, and both behind home routers. */
 const PLACES = { lan: 'open', nats: 'portcone' } as const
@@ -33,17 +33,25 @@ export const magicsockBench: Bench = {
 /** Ours with few peers is what ours with many is compared with: 1 is flat. */
 function measureCost(compared: Compared, say: (line: string) => void): void {
   const costs = PEERS.map((count) => ({ count, ...costOf(count) }))
-  const contestants = costs.flatMap(({ send, receive }) => [send, receive])
-  const samples = compareRounds(contestants, { rounds: 9, sliceMs: 150, warmUpMs: 300 })
+  const contestants = costs.flatMap(({ all, few }) => [all.send, all.receive, few.send, few.receive])
+  const samples = compareRounds(contestants, { rounds: 9, sliceMs: 100, warmUpMs: 300 })
   for (const what of ['send', 'receive'] as const) {
-    const few = samples.get(`${what} ${PEERS[0]}`) ?? []
-    for (const count of PEERS) {
-      const many = samples.get(`${what} ${count}`) ?? []
-      const name = `${what}Nanoseconds${count}`
-      compared.ours[name] = Math.round(median(many) * 1_000)
-      compared.peer[name] = Math.round(median(few) * 1_000)
-      compared.ratio[name] = round(timesAsLong(few, many))
-      say(`${what.padEnd(8)} ${String(count).padStart(6)} peers: ${compared.ours[name]} ns a packet`)
+    const base = samples.get(costs[0]!.all[what].name) ?? []
+    for (const { count, all, few } of costs) {
+      const nanoseconds = (name: string, { name: contestant }: Contestant): number => {
+        const many = samples.get(contestant) ?? []
+        compared.ours[name] = Math.round(median(many) * 1_000)
+        compared.peer[name] = Math.round(median(base) * 1_000)
+        compared.ratio[name] = round(timesAsLong(base, many))
+        return compared.ours[name]
+      }
+      const [inTurn, ofFew] = [
+        nanoseconds(`${what}Nanoseconds${count}`, all[what]),
+        nanoseconds(`${what}Nanoseconds${count}With${FEW}InUse`, few[what]),
+      ]
+      say(
+        `${what.padEnd(8)} ${String(count).padStart(6)} peers: ${ofFew} ns a packet with ${FEW} in use, ${inTurn} with all`,
+      )
     }
   }
 }
