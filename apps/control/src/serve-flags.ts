@@ -25,6 +25,7 @@ export interface ServeFlags extends CertificateFlags {
   readonly dnsListen?: ListenAddress
   readonly embeddedRelay?: boolean
   readonly stun?: ListenAddress | 'off'
+  readonly trustedProxy: readonly string[]
   readonly metricsListen: ListenAddress | 'off'
   readonly ipv4Range: string
   readonly addressOrder: 'sequential' | 'random'

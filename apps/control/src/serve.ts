@@ -34,6 +34,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
   control = await listen({
     ...flags.listen,
     ...network,
+    trustedProxies: flags.trustedProxy,
     store,
     derpMap,
     privateKey,

@@ -3,6 +3,7 @@
 
 import { parseDuration } from './durations.ts'
 import {
+  addressOrPrefix,
   databaseUrl,
   dnsRecord,
   hostName,
@@ -80,6 +81,13 @@ export const SERVE_SETTINGS: readonly SettingGroup[] = [
         help: 'host:port of /metrics and /debug pages, on this machine alone, or off',
         read: listenAddressOrOff,
         otherwise: 'off',
+      },
+      {
+        key: 'trusted-proxy',
+        value: 'prefix',
+        help: 'a proxy whose X-Forwarded-For is believed: its address, or those of several',
+        read: addressOrPrefix,
+        many: true,
       },
       { key: 'tls-cert', value: 'file', help: 'speak TLS with this certificate (PEM); read again on SIGHUP' },
       { key: 'tls-key', value: 'file', help: 'its private key (PEM)' },

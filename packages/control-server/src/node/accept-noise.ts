@@ -38,6 +38,7 @@ const HANG_UP_TIMEOUT = 1000
  * Answers an upgrade request. Returns the connection, or `undefined` when it was refused; then the socket is ended.
  *
  * @param head - Bytes that came after the request.
+ * @param address - Where the client came from.
  */
 export function acceptNoise(
   request: IncomingMessage,
@@ -45,6 +46,7 @@ export function acceptNoise(
   head: Uint8Array,
   controlPrivate: Uint8Array,
   crypto: Crypto,
+  address: string,
 ): NoiseConnection | undefined {
   const initiation = readInitiation(request)
   if (typeof initiation === 'string') return refuse(socket, initiation)
@@ -62,7 +64,7 @@ export function acceptNoise(
   socket.uncork()
   return {
     machineKey: formatMachineKey(acceptance.machineKey),
-    address: socket.remoteAddress ?? '',
+    address,
     link: new MachineLink({ socket, transport, head }),
   }
 }

@@ -23,6 +23,7 @@ import type { AdminCommand } from './admin-command.ts'
 import type { AdminAnswer, AdminQuestion } from './admin-question.ts'
 import { answerQuestion } from './admin-question.ts'
 import { Challenge } from './challenge.ts'
+import { clientAddress } from './client-address.ts'
 import { type ControlStats, Tally } from './control-stats.ts'
 import { hashSecret } from './hash-secret.ts'
 import type { Guest } from './guest.ts'
@@ -79,6 +80,8 @@ export interface ControlOptions
   readonly serverUrl?: string
   /** Speaks TLS with this certificate; plain HTTP when left out. */
   readonly tls?: ServerCertificate
+  /** Proxies, by address or prefix, that are believed when they say for whom they ask (`X-Forwarded-For`); none when left out. */
+  readonly trustedProxies?: readonly string[]
   /** Something else that lives under the same address, such as a relay. */
   readonly guest?: Guest
   /**
@@ -143,7 +146,18 @@ export interface ControlListener {
  * be listened on.
  */
 export async function listenControl(options: ControlOptions): Promise<ControlListener> {
-  const { host, port, privateKey, logger = silentLogger, crypto = nodeCrypto, tls, guest, ...rest } = options
+  const {
+    host,
+    port,
+    privateKey,
+    logger = silentLogger,
+    crypto = nodeCrypto,
+    tls,
+    guest,
+    trustedProxies,
+    ...rest
+  } = options
+  const addressOf = clientAddress(trustedProxies)
   const challenge = new Challenge()
   const secure = tls && createTlsServer({ ...LIMITS, ...tls, ...TLS_LIMITS, ...challenge.options })
   const server = secure ?? createServer(LIMITS)
@@ -198,7 +212,12 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
       sessions.perform(output)
     },
   })
-  const door = new NoiseDoor({ privateKey, crypto, onConnection: (connection) => sessions.serve(connection) })
+  const door = new NoiseDoor({
+    privateKey,
+    crypto,
+    addressOf,
+    onConnection: (connection) => sessions.serve(connection),
+  })
   const takeHead = (id: string): boolean => {
     const expected = coordinator.handlePong(id, 'head', undefined, now())
     wake()

@@ -4,6 +4,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Crypto } from '@mesh/noise'
+import type { ClientAddress } from './client-address.ts'
 import { acceptNoise, acceptNoiseInside, queryInitiation, refuse } from './accept-noise.ts'
 import type { NoiseConnection } from './accept-noise.ts'
 import { requestTarget } from './request-target.ts'
@@ -14,6 +15,7 @@ export interface NoiseDoorOptions {
   /** The server's private key, 32 bytes. */
   readonly privateKey: Uint8Array
   readonly crypto: Crypto
+  readonly addressOf: ClientAddress
   /** Takes a machine that has proven itself. */
   readonly onConnection: (connection: NoiseConnection) => void
 }
@@ -35,8 +37,8 @@ export class NoiseDoor {
   handleUpgrade(request: IncomingMessage, socket: Socket, head: Uint8Array): void {
     socket.on('error', () => socket.destroy())
     if (wantsWebSocket(request)) return this.#openWebSocket(request, socket, head)
-    const { privateKey, crypto, onConnection } = this.#options
-    const connection = acceptNoise(request, socket, head, privateKey, crypto)
+    const { privateKey, crypto, addressOf, onConnection } = this.#options
+    const connection = acceptNoise(request, socket, head, privateKey, crypto, addressOf(request))
     if (connection) onConnection(connection)
   }
 
@@ -50,8 +52,8 @@ export class NoiseDoor {
     if (path !== '/ts2021') return refuse(socket, 'not found', '404 Not Found')
     const initiation = queryInitiation(query)
     if (!initiation) return refuse(socket, 'the query holds no initiation')
-    const { privateKey, crypto, onConnection } = this.#options
-    const address = socket.remoteAddress ?? ''
+    const { privateKey, crypto, addressOf, onConnection } = this.#options
+    const address = addressOf(request)
     this.#webSockets.accept(request, socket, head, (stream) => {
       const connection = acceptNoiseInside(stream, initiation, address, privateKey, crypto)
       if (connection) onConnection(connection)

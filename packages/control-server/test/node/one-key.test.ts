@@ -8,7 +8,14 @@ import { decodeRegisterRequest } from '@mesh/wire/control'
 import type { RegisterRequest } from '@mesh/wire/control'
 import { afterAll, expect, test } from 'vitest'
 import { startPostgres } from '../../src/contract/index.ts'
-import { CommandQueue, Coordinator, type CoordinatorOutput, relayMap, type Store } from '../../src/index.ts'
+import {
+  CommandQueue,
+  Coordinator,
+  type CoordinatorOptions,
+  type CoordinatorOutput,
+  relayMap,
+  type Store,
+} from '../../src/index.ts'
 import { hashSecret, openPostgresStore, openSqliteStore } from '../../src/node/index.ts'
 
 const ROUNDS = 100
@@ -38,8 +45,13 @@ class Server {
     this.queue = new CommandQueue({ coordinator, store, perform, now: () => 0 })
   }
 
-  static async on(store: Store, server: string): Promise<Server> {
-    const options = { serverUrl: 'http://127.0.0.1:8080', derpMap: relayMap([]), baseDomain: 'mesh.internal' }
+  static async on(store: Store, server: string, choice: Partial<CoordinatorOptions> = {}): Promise<Server> {
+    const options = {
+      ...choice,
+      serverUrl: 'http://127.0.0.1:8080',
+      derpMap: relayMap([]),
+      baseDomain: 'mesh.internal',
+    }
     const system = { wallClock: Date.now, random: systemRandom, hash: hashSecret, now: 0 }
     const records = await store.since(0)
     return new Server(store, new Coordinator({ ...options, ...system, records, server }))
@@ -83,6 +95,51 @@ async function check(store: Store): Promise<void> {
   for (const field of ['ipv4', 'ipv6', 'givenName', 'nodeKey', 'preAuthKey'] as const)
     expect(new Set(nodes.map((node) => node[field])).size).toBe(ROUNDS)
 }
+
+/** A range with barely room for all, drawn from at random, with one address kept for somebody else. */
+const NARROW = { ipv4Range: '100.64.3.0/25', addressOrder: 'random' } as const
+
+/** Fills the range. Returns how many addresses were given, without the one that is reserved, and what the next are told. */
+async function fill(
+  servers: readonly Server[],
+  store: Store,
+): Promise<readonly [given: number, refusals: string[]]> {
+  const [first] = servers as [Server]
+  const text = await first.queue.run(() => {
+    first.coordinator.createUser({ name: 'ann' })
+    first.coordinator.reservations.add('nas', '100.64.3.5')
+    return first.coordinator.createPreAuthKey({ user: 'ann', reusable: true }).text
+  })
+  const machines = Array.from({ length: 126 }, (_, i) =>
+    (servers[i % servers.length] as Server).register(text),
+  )
+  await Promise.all(machines)
+  const nodes = [...((await store.since(0)).changes.nodes?.values() ?? [])]
+  const addresses = new Set(nodes.map((node) => node?.ipv4))
+  const next = servers.map((server) => server.register(text).then(String, (error: Error) => error.message))
+  addresses.delete('100.64.3.5')
+  return [addresses.size, await Promise.all(next)]
+}
+
+const FULL = 'Every address of the range is taken or reserved.'
+
+test('threat 1: no address of a narrow range is given twice, nor one that is reserved, on SQLite', async () => {
+  const store = await openSqliteStore(join(folder, 'narrow.sqlite'))
+  expect(await fill([await Server.on(store, 'a', NARROW)], store)).toEqual([126, [FULL]])
+  await store.close()
+})
+
+test.skipIf(typeof postgres === 'string')(
+  'threat 1: no address of a narrow range is given twice, nor one that is reserved, on PostgreSQL with three servers',
+  async () => {
+    const { url } = postgres as Exclude<typeof postgres, string>
+    const network = 'narrow'
+    const stores = await Promise.all([1, 2, 3].map(() => openPostgresStore({ url, network })))
+    const servers = await Promise.all(stores.map((store, i) => Server.on(store, String(i), NARROW)))
+    expect(await fill(servers, stores[0] as Store)).toEqual([126, [FULL, FULL, FULL]])
+    await Promise.all(stores.map((store) => store.close()))
+  },
+)
 
 test('threat 1, invariant 9: in 100 rounds on SQLite, of 50 machines with one single-use key exactly one gets in', async () => {
   const store = await openSqliteStore(join(folder, 'control.sqlite'))
