@@ -181,8 +181,10 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   }
 
   /** Takes back what it changed since a mark, or all that is not stored. What came out since must not be done. */
-  undo(now: number, mark = 0): void {
+  undo(now: number, mark?: number): void {
     this.#network.state.undo(mark)
+    // One command that was refused says nothing of the others, or a node could keep silence from being found.
+    if (mark === undefined) this.#probes.doubt()
     this.#look(now)
   }
 

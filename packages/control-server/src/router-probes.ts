@@ -13,6 +13,8 @@ const MISSES = 2
 interface Probed {
   hasAnswered: boolean
   misses: number
+  /** Whether it is silent, as last given out; `undefined` for not at all. */
+  told: boolean | undefined
 }
 
 /** Asks routers, and tells which of them fell silent or answer again. */
@@ -27,7 +29,7 @@ export class RouterProbes {
     for (const id of this.#routers.keys()) if (!routers.has(id)) this.#forget(id)
     for (const id of routers) {
       if (this.#routers.has(id)) continue
-      this.#routers.set(id, { hasAnswered: false, misses: 0 })
+      this.#routers.set(id, { hasAnswered: false, misses: 0, told: undefined })
       this.#deadlines.set(id, now)
     }
   }
@@ -52,15 +54,23 @@ export class RouterProbes {
     this.#asked.delete(id)
     const probed = this.#routers.get(router)
     if (!probed) return true
-    if (isAnswered) {
-      if (!probed.hasAnswered || probed.misses >= MISSES) this.#news.set(router, false)
-      Object.assign(probed, { hasAnswered: true, misses: 0 })
-    } else {
-      probed.misses += 1
-      if (probed.hasAnswered && probed.misses === MISSES) this.#news.set(router, true)
+    probed.hasAnswered ||= isAnswered
+    probed.misses = isAnswered ? 0 : probed.misses + 1
+    const isSilent = probed.misses >= MISSES
+    if (probed.hasAnswered && (isAnswered || isSilent) && probed.told !== isSilent) {
+      probed.told = isSilent
+      this.#news.set(router, isSilent)
     }
     this.#deadlines.set(router, isAnswered || probed.misses >= MISSES ? now + PROBE_INTERVAL : now)
     return true
+  }
+
+  /**
+   * Notes that what was given out may not have been taken, nor questions sent: nobody is blamed for those, and what is found
+   * next is news.
+   */
+  doubt(): void {
+    for (const probed of this.#routers.values()) Object.assign(probed, { misses: 0, told: undefined })
   }
 
   /** Takes out whether routers are silent, where that may be news. */

@@ -103,6 +103,23 @@ test('when all are silent the primary stays, and a new connection is a sign of l
   expect(primaryOf(world)).toBe(first === 1 ? 2 : 1)
 })
 
+test('what could not be stored is found again, and questions that were not sent blame nobody', () => {
+  const world = new World()
+  const routers = [new RouterFake(world, 1), new RouterFake(world, 2)]
+  pass(world, routers, 2 * PROBE_INTERVAL)
+  routers[0]!.answers = false
+  pass(world, routers, 20_000)
+  expect(world.coordinator.node(1).node.silent).toBe(true)
+  const { coordinator } = world
+  coordinator.renameNode(1, 'laptop', world.now)
+  coordinator.undo(world.now)
+  pass(world, routers, PROBE_INTERVAL)
+  expect([primaryOf(world), coordinator.node(1).node.silent]).toEqual([2, true])
+  routers[0]!.answers = true
+  pass(world, routers, 3 * PROBE_INTERVAL)
+  expect(coordinator.node(1).node.silent).toBe(false)
+})
+
 test('every server of a network goes by what the one found that a router is connected to', () => {
   const store = new MemoryStore()
   const servers = ['here', 'there']
