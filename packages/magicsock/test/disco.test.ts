@@ -3,7 +3,7 @@ import { formatEndpoint } from '@mesh/wire/ip'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { classify } from '../src/demux.ts'
 import { MAX_CANDIDATES } from '../src/candidates.ts'
-import { at, sealed, texts, wireguard, World, type WorldNode } from './support.ts'
+import { at, sealed, texts, wireguard, twoPublicNodes, World, type WorldNode } from './support.ts'
 
 const A = '198.51.100.1:41641'
 const TX_ID = Uint8Array.from({ length: 12 }, (_, i) => i)
@@ -13,13 +13,7 @@ let a: WorldNode
 let b: WorldNode
 
 beforeEach(() => {
-  world = new World()
-  world.addRegion(1, '192.0.2.1:3478')
-  a = world.add({ id: 1, addresses: ['198.51.100.1'] })
-  b = world.add({ id: 2, addresses: ['203.0.113.2'] })
-  world.clock.advanceBy(1_000)
-  a.meet(b.config())
-  b.meet(a.config())
+  ;({ world, a, b } = twoPublicNodes())
 })
 
 function candidatesOf(node: WorldNode, peer: number): string[] {

@@ -339,6 +339,18 @@ export class World {
   }
 }
 
+/** Returns two nodes with public addresses that know each other, and the world with the one relay that both call home. */
+export function twoPublicNodes(): { world: World; a: WorldNode; b: WorldNode } {
+  const world = new World()
+  world.addRegion(1, '192.0.2.1:3478')
+  const a = world.add({ id: 1, addresses: ['198.51.100.1'] })
+  const b = world.add({ id: 2, addresses: ['203.0.113.2'] })
+  world.clock.advanceBy(1_000)
+  a.meet(b.config())
+  b.meet(a.config())
+  return { world, a, b }
+}
+
 /** Returns a disco packet of `from` for `to`, as a node may send it that keeps no rules. */
 export function sealed(from: WorldNode, to: WorldNode, message: DiscoMessage): Uint8Array {
   const key = precomputeBox(from.discoPrivateKey, to.sock.discoKey)!

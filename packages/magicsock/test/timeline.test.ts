@@ -1,7 +1,7 @@
 // Two nodes and a clock: from the first packet to the direct path, and what becomes of it.
 import { beforeEach, describe, expect, test } from 'vitest'
 import { SENT } from '../src/index.ts'
-import { at, sealed, texts, World, type WorldNode } from './support.ts'
+import { at, sealed, texts, twoPublicNodes, type World, type WorldNode } from './support.ts'
 
 const A = '198.51.100.1:41641'
 const B = '203.0.113.2:41641'
@@ -10,15 +10,8 @@ let world: World
 let a: WorldNode
 let b: WorldNode
 
-/** Two nodes with public addresses, one relay that both call home, everybody introduced. */
 beforeEach(() => {
-  world = new World()
-  world.addRegion(1, '192.0.2.1:3478')
-  a = world.add({ id: 1, addresses: ['198.51.100.1'] })
-  b = world.add({ id: 2, addresses: ['203.0.113.2'] })
-  world.clock.advanceBy(1_000)
-  a.meet(b.config())
-  b.meet(a.config())
+  ;({ world, a, b } = twoPublicNodes())
 })
 
 describe('the first packet', () => {
@@ -62,7 +55,7 @@ describe('the first packet', () => {
     expect(a.sent('ping')).toEqual([])
   })
 
-  test('is refused for peers nobody knows, whose key has expired, or who have neither path nor relay', () => {
+  test('D17: is refused for peers nobody knows, whose key has expired, or who have neither path nor relay', () => {
     a.meet(b.config({ expired: true }))
     expect(a.send(2)).toBe(SENT.nothing)
     expect(a.send(99)).toBe(SENT.nothing)

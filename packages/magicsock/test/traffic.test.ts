@@ -1,7 +1,7 @@
 // What an owner with a packet thread of its own says and asks: its datagrams do not pass through the machine.
 import { formatEndpoint } from '@mesh/wire/ip'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { at, World, type WorldNode } from './support.ts'
+import { at, twoPublicNodes, type World, type WorldNode } from './support.ts'
 
 const B = '203.0.113.2:41641'
 
@@ -10,13 +10,7 @@ let a: WorldNode
 let b: WorldNode
 
 beforeEach(() => {
-  world = new World()
-  world.addRegion(1, '192.0.2.1:3478')
-  a = world.add({ id: 1, addresses: ['198.51.100.1'] })
-  b = world.add({ id: 2, addresses: ['203.0.113.2'] })
-  world.clock.advanceBy(1_000)
-  a.meet(b.config())
-  b.meet(a.config())
+  ;({ world, a, b } = twoPublicNodes())
 })
 
 /** Notes traffic ten times a second, and returns the last answer. */
