@@ -35,6 +35,7 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     found: 'the model let only the outermost NAT that two share send back in what comes from within',
   },
   { seed: 5407, found: 'the model let a node whose wire was cut know that its gateway restarted' },
+  { seed: 5604, found: 'the same as 856, between two who were not troubled at all' },
   { seed: 6250, found: 'the model allowed no search by one behind a kept port for who roamed to a hard NAT' },
   { seed: 6302, found: 'the model allowed no search for who was plugged in again where it had been' },
   {
