@@ -63,15 +63,14 @@ export class ReportBuilder {
     return this.#v4.size > 0 || this.#v6.size > 0
   }
 
-  /** Takes how long a region's relay took to answer over HTTPS. */
-  addHttps(region: number, latency: number): void {
+  /** Takes how long a region's relay took to answer otherwise than by STUN. */
+  addOtherwise(region: number, latency: number): void {
     keepLeast(this.regionLatency, region, latency)
   }
 
-  /** Takes how long a region's relay took to answer by ICMP; `undefined` when it has only been asked. */
-  addIcmp(region: number, latency: number | undefined): void {
-    this.#icmpV4 ||= latency !== undefined
-    if (latency !== undefined) keepLeast(this.regionLatency, region, latency)
+  /** Takes whether a relay has answered an ICMP echo. */
+  noteIcmp(works: boolean): void {
+    this.#icmpV4 = works
   }
 
   /** Takes whether there is a captive portal. */

@@ -53,6 +53,8 @@ interface Running {
   icmp: readonly IcmpTarget[]
   /** Regions whose relay is being pinged, and until when that counts. */
   readonly pinging: Set<number>
+  /** What came back, by region. */
+  readonly echoes: Map<number, number>
   icmpEndsAt: number
   /** When to look for a captive portal. */
   portalAt: number
@@ -100,6 +102,7 @@ export class Netcheck {
       measuring: new Set(),
       icmp: this.#orders.pingRelay === undefined ? [] : icmpTargets(input),
       pinging: new Set(),
+      echoes: new Map(),
       icmpEndsAt: Infinity,
       portalAt:
         input.last === undefined && this.#orders.checkCaptivePortal ? now + CAPTIVE_PORTAL_DELAY : Infinity,
@@ -139,14 +142,14 @@ export class Netcheck {
   handleRelayMeasured(region: number, latency: number | undefined): void {
     const running = this.#running
     if (running === undefined || !running.measuring.delete(region)) return
-    if (latency !== undefined) running.report.addHttps(region, latency)
+    if (latency !== undefined) running.report.addOtherwise(region, latency)
   }
 
   /** Hears how long a region's relay took to answer by ICMP; `undefined` when it did not. */
   handleRelayPinged(region: number, latency: number | undefined): void {
     const running = this.#running
     if (running === undefined || !running.pinging.delete(region)) return
-    if (latency !== undefined) running.report.addIcmp(region, latency)
+    if (latency !== undefined) running.echoes.set(region, latency)
   }
 
   /** Hears whether there is a captive portal; `undefined` when that could not be told. */
@@ -168,6 +171,7 @@ export class Netcheck {
       if (running.measuring.size + running.pinging.size > 0 || running.lookingForPortal) return undefined
     }
     this.#running = undefined
+    this.#addEchoes(running)
     return running.report
   }
 
@@ -198,8 +202,17 @@ export class Netcheck {
     }
     for (const { region, address } of icmp) {
       running.pinging.add(region)
-      running.report.addIcmp(region, undefined)
+      running.report.noteIcmp(false)
       this.#orders.pingRelay?.(region, address)
+    }
+  }
+
+  /** A host that answers need not have a relay that does: echoes count for regions reached over HTTPS, if that was tried. */
+  #addEchoes({ echoes, report }: Running): void {
+    if (echoes.size > 0) report.noteIcmp(true)
+    for (const [region, latency] of echoes) {
+      const isReached = this.#orders.measureRelay === undefined || report.regionLatency.has(region)
+      if (isReached) report.addOtherwise(region, latency)
     }
   }
 
