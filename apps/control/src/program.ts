@@ -12,6 +12,7 @@ import { addApiKeys, addPreAuthKeys } from './key-verbs.ts'
 import { addNodes } from './node-verbs.ts'
 import { print } from './output.ts'
 import { addPolicy } from './policy-verbs.ts'
+import { addSsh } from './ssh-verbs.ts'
 import type { ServeFlags } from './serve-flags.ts'
 import { flagOf, type Setting } from './setting.ts'
 import { CONFIG, DATABASE, SERVE_SETTINGS, STATE_DIR } from './settings-table.ts'
@@ -42,6 +43,7 @@ export function program(): Command {
     group(administer, 'apikeys', ['apikey', 'api'], 'Manage the keys that administer from elsewhere.'),
   )
   addAddresses(group(administer, 'addresses', ['address'], 'Manage which addresses are kept for whom.'))
+  addSsh(administer.command('ssh').description('Decide on SSH logins that have to be confirmed.'))
   addPolicy(administer.command('policy').description('Manage what the network allows.'))
   addAudit(administer.command('audit').description('Look into the log of what was changed.'))
   addBackup(administer)

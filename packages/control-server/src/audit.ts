@@ -10,6 +10,7 @@ import type {
   PreAuthKeyRecord,
   Records,
   ReservationRecord,
+  SshCheckRecord,
   UserRecord,
 } from './records.ts'
 
@@ -122,6 +123,10 @@ const SHOWN: { readonly [K in Kind]: Shown<Records[K]> | undefined } = {
   reservations: {
     subject: ({ id, ipv4 }: ReservationRecord) => `reservation ${id} (${ipv4})`,
     fields: ({ ipv4, ipv6, holder }) => ({ addresses: [ipv4, ipv6], holder }),
+  },
+  sshChecks: {
+    subject: ({ id, from, to }: SshCheckRecord) => `SSH check ${id} (node ${from} at node ${to})`,
+    fields: ({ localUser, acceptedAt }) => ({ localUser, accepted: time(acceptedAt) }),
   },
   logins: undefined,
   policies: {

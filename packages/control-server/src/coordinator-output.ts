@@ -1,6 +1,6 @@
 // What comes out of the coordinator.
 
-import type { MapResponse, RegisterResponse } from '@mesh/wire/control'
+import type { MapResponse, RegisterResponse, SSHAction } from '@mesh/wire/control'
 import type { PingOutcome } from './pings.ts'
 
 /** What the map streams want done. `exchange` is the number the shell gave the request. */
@@ -13,6 +13,7 @@ export type StreamOutput =
 export type CoordinatorOutput =
   | StreamOutput
   | { readonly kind: 'register-response'; readonly exchange: number; readonly response: RegisterResponse }
+  | { readonly kind: 'ssh-action'; readonly exchange: number; readonly action: SSHAction }
   | { readonly kind: 'taken'; readonly exchange: number }
   | {
       readonly kind: 'refuse'

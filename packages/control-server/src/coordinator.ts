@@ -32,11 +32,20 @@ import { Pings } from './pings.ts'
 import type { PingKind, PingOutcome, PingQuestion } from './pings.ts'
 import { Policies } from './policies.ts'
 import { Presence } from './presence.ts'
-import type { LoginRecord, NodeRecord, PolicyRecord, PreAuthKeyRecord, UserRecord } from './records.ts'
+import type {
+  LoginRecord,
+  NodeRecord,
+  PolicyRecord,
+  PreAuthKeyRecord,
+  SshCheckRecord,
+  UserRecord,
+} from './records.ts'
 import { askAt, refusal, Registrar } from './registration.ts'
 import { Reservations } from './reservations.ts'
 import { RouterProbes } from './router-probes.ts'
 import { routesOf, RouteTable } from './routes.ts'
+import { SshChecks } from './ssh-checks.ts'
+import type { SshQuestion } from './ssh-checks.ts'
 import type { News, Writes } from './store.ts'
 import { followedLogin, isOld, WaitingLogins } from './waiting-logins.ts'
 
@@ -54,6 +63,8 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   readonly challenges: Challenges
   /** The keys by which administrators' programs work from elsewhere. */
   readonly apiKeys: ApiKeys
+  /** The SSH logins that a person has to confirm. */
+  readonly sshChecks: SshChecks
   /** The addresses that are kept for nodes. */
   readonly reservations: Reservations
   readonly #options: CoordinatorOptions
@@ -116,6 +127,13 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     const onSilent = (node: number, now: number): void => this.#presence.left(node, now)
     this.streams = new MapStreams({ network, views, random, onSilent })
     const listens = (node: number): boolean => this.streams.listens(node)
+    this.sshChecks = new SshChecks({
+      network,
+      policyOf: (node) => views.policyOf(node),
+      serverUrl: options.serverUrl,
+      random,
+      wallClock,
+    })
     this.#presence = new Presence({ server, listens, wallClock, ephemeralTimeout })
     this.#presence.setServers(options.servers ?? [])
     this.#look(options.now)
@@ -241,9 +259,32 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     else this.streams.beginOnce(exchange, node.id, node.nodeKey)
   }
 
+  /**
+   * Takes what the SSH server of a machine asks about somebody who logs in there. Answered by `ssh-action`, maybe much later;
+   * only to the machine of the node in question.
+   */
+  handleSshQuestion(exchange: number, machineKey: string, question: SshQuestion, now: number): void {
+    const node = this.#network.node(question.to)
+    if (node?.machineKey !== machineKey || isExpired(node, this.#wall())) {
+      this.#out.push({ kind: 'refuse', exchange, status: 404, text: 'node not found' })
+      return
+    }
+    const action = this.sshChecks.ask(exchange, question, now)
+    if (action) this.#out.push({ kind: 'ssh-action', exchange, action })
+    this.#look(now)
+  }
+
+  /** Confirms or refuses an SSH login that waits; whoever waits for it hears at once. Throws {@link ControlError}. */
+  decideSsh(key: string, isAllowed: boolean, now: number): SshCheckRecord {
+    const check = isAllowed ? this.sshChecks.approve(key) : this.sshChecks.reject(key)
+    this.#look(now)
+    return check
+  }
+
   /** Takes the end of an exchange from its client: a stream closed, a held request given up. Changes no record. */
   handleGone(exchange: number, now: number): void {
     this.#logins.leave(exchange)
+    this.sshChecks.leave(exchange)
     this.streams.close(exchange, now)
   }
 
@@ -462,6 +503,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     for (const id of absent) this.#removeAbsent(id, now)
     for (const id of expiring) this.#checkExpiry(id, now)
     this.#logins.forgetOld(now)
+    this.sshChecks.handleTimeout(now)
     this.#look(now)
     for (const [exchange, { machineKey, request }] of this.#orphans.splice(0))
       this.#ask(exchange, machineKey, request)
@@ -478,7 +520,13 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   /** Returns when to call {@link Coordinator.handleTimeout}; it may be early. */
   pollTimeout(): number {
     if (this.#orphans.length > 0) return -Infinity
-    return Math.min(this.#presence.next(), this.#logins.next(), this.#pings.next(), this.#probes.next())
+    return Math.min(
+      this.#presence.next(),
+      this.#logins.next(),
+      this.sshChecks.next(),
+      this.#pings.next(),
+      this.#probes.next(),
+    )
   }
 
   #tellPong(outcome: PingOutcome, now: number): void {
@@ -592,6 +640,8 @@ export class Coordinator implements Machine<CoordinatorOutput> {
       this.streams.noteChanged(changed, now)
     }
     for (const key of this.#network.takeChangedLogins()) this.#lookAtLogin(key, now)
+    for (const [exchange, action] of this.sshChecks.settled())
+      this.#out.push({ kind: 'ssh-action', exchange, action })
   }
 
   /**

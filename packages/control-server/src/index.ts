@@ -39,8 +39,11 @@ export type {
   PreAuthKeyRecord,
   Records,
   ReservationRecord,
+  SshCheckRecord,
   UserRecord,
 } from './records.ts'
+export { SSH_CHECK_LIFETIME, SshChecks } from './ssh-checks.ts'
+export type { SshChecksOptions, SshQuestion } from './ssh-checks.ts'
 export { Reservations } from './reservations.ts'
 export { CommandQueue } from './command-queue.ts'
 export type { CommandQueueOptions } from './command-queue.ts'

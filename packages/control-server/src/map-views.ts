@@ -164,6 +164,11 @@ export class MapViews {
     return this.#toldPolicy?.forNode(id) !== undefined
   }
 
+  /** Returns what the policy means for a node now. */
+  policyOf(id: number): NodePolicy | undefined {
+    return this.#compiled().forNode(id)
+  }
+
   /** Returns what a node sees. The node must exist. */
   viewFor(id: number): MapView {
     const { network, derpMap, dnsConfig, baseDomain, wallClock, clientRelease, dialPlan, certificates } =

@@ -23,6 +23,7 @@ const UNIQUE = {
   policies: [],
   apiKeys: ['prefix'],
   reservations: ['ipv4', 'holder'],
+  sshChecks: ['key'],
 } as const
 
 /** Remembers everything until the process ends. */

@@ -268,6 +268,7 @@ export class Network {
         if (change.after) this.#reserved.set(change.after.ipv4, change.after.id)
         return
       case 'apiKeys':
+      case 'sshChecks':
         return
     }
   }

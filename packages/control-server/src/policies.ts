@@ -15,6 +15,7 @@ const NOTHING: Policy = readPolicy('{"acls":[]}')
 const ALONE: NodePolicy = {
   packetFilter: [],
   sshPolicy: { rules: [] },
+  sshCheckPeriod: () => undefined,
   attributes: {},
   approved: () => [],
   uses: () => [],

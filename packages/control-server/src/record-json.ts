@@ -19,6 +19,7 @@ const ABSENT = {
   policies: {},
   apiKeys: { expiresAt: undefined },
   reservations: {},
+  sshChecks: { acceptedAt: undefined },
 } satisfies { [K in Kind]: Partial<Records[K]> } & { nodes: Partial<NodeRecord> }
 
 /** Returns a record as JSON text. */

@@ -153,6 +153,24 @@ export interface ReservationRecord {
   readonly createdAt: number
 }
 
+/** An SSH login that the policy lets through when a person confirms it. */
+export interface SshCheckRecord {
+  /** Never 0, never used twice. */
+  readonly id: number
+  /** The unguessable last part of its page's address. */
+  readonly key: string
+  /** The node that logs in. */
+  readonly from: number
+  /** The node at which it does. */
+  readonly to: number
+  /** Who it becomes there. */
+  readonly localUser: string
+  /** When it was asked. */
+  readonly askedAt: number
+  /** When a person confirmed it, or `undefined` while nobody has. */
+  readonly acceptedAt: number | undefined
+}
+
 /** All kinds of record. */
 export interface Records {
   /** Who owns nodes. */
@@ -169,6 +187,8 @@ export interface Records {
   readonly apiKeys: ApiKeyRecord
   /** The addresses that are spoken for. */
   readonly reservations: ReservationRecord
+  /** The SSH logins that a person confirms. */
+  readonly sshChecks: SshCheckRecord
 }
 
 /** The name of a kind of record. */
@@ -183,4 +203,5 @@ export const KINDS = [
   'policies',
   'apiKeys',
   'reservations',
+  'sshChecks',
 ] as const satisfies readonly Kind[]

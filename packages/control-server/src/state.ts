@@ -29,6 +29,7 @@ export const NOTHING: News = {
     policies: 0,
     apiKeys: 0,
     reservations: 0,
+    sshChecks: 0,
     address: 0,
   },
 }
@@ -57,6 +58,7 @@ export class State {
     policies: new Map(),
     apiKeys: new Map(),
     reservations: new Map(),
+    sshChecks: new Map(),
   }
   readonly #journal: JournalEntry[] = []
   readonly #onChange: (change: StateChange) => void

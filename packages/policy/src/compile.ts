@@ -55,6 +55,7 @@ function compileAllowAll(nodes: readonly PolicyNode[]): CompiledPolicy {
     answers.set(id, {
       packetFilter: ALLOW_ALL_RULES,
       sshPolicy: NO_SSH,
+      sshCheckPeriod: () => undefined,
       attributes: NO_ATTRIBUTES,
       approved: () => [],
       uses: (_, routes) => routes,

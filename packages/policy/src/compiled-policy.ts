@@ -8,7 +8,7 @@ import { parseRules, rulesAccept } from './rules.ts'
 import type { Capabilities } from './language/access-rules.ts'
 import { attributesFor } from './node-attributes.ts'
 import { approvedByPolicy } from './route-approval.ts'
-import { sshPolicyFor } from './ssh-policy.ts'
+import { sshCheckPeriod, sshPolicyFor } from './ssh-policy.ts'
 import type { WrittenPolicy } from './written-policy.ts'
 
 /** What is the same for all nodes of one compilation. */
@@ -87,6 +87,12 @@ class WrittenNodePolicy implements NodePolicy {
     const other = network.members.get(peer)
     if (!other || other === this.#member) return false
     return rules.some((rule) => joins(rule, this.#member, other) || joins(rule, other, this.#member))
+  }
+
+  sshCheckPeriod(source: number, localUser: string): number | undefined {
+    const { network, policy } = this.#compilation
+    const from = network.members.get(source)
+    return from && sshCheckPeriod(this.#member, from, localUser, policy.ssh, network)
   }
 
   verdict(flow: FlowQuestion): Verdict {

@@ -43,6 +43,11 @@ export interface NodePolicy {
   uses(peer: number, routes: readonly string[]): readonly string[]
   /** Tells whether this node sees the given peer in its map. Seeing is mutual. */
   sees(peer: number): boolean
+  /**
+   * Returns how long a person's confirmation counts, milliseconds, where the policy lets a node log in at this one by SSH as
+   * this local user only when a person confirms it; 0 for each time anew, `undefined` where it does not ask.
+   */
+  sshCheckPeriod(source: number, localUser: string): number | undefined
   /** Decides one flow towards this node. */
   verdict(flow: FlowQuestion): Verdict
 }

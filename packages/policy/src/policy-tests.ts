@@ -8,7 +8,7 @@ import { parsePorts, parseProtocol } from './language/ports.ts'
 import type { SshRule } from './language/ssh-rules.ts'
 import type { Member, PolicyNode, PolicyUser } from './network.ts'
 import { allowedPorts, parseRules } from './rules.ts'
-import { sshSourcesAt } from './ssh-policy.ts'
+import { mayBecome, sshSourcesAt } from './ssh-policy.ts'
 import { Stage } from './stage.ts'
 import type { WrittenPolicy } from './written-policy.ts'
 
@@ -154,15 +154,8 @@ function actionsFor(
   stage: Stage,
 ): readonly string[] {
   const { network } = stage
-  const owner = source.node.user === undefined ? undefined : network.userById(source.node.user)
-  const [localpart, domain = ''] = owner?.email?.split('@') ?? []
   return rules
     .filter((rule) => sshSourcesAt(target, rule, network).includes(source))
-    .filter(
-      (rule) =>
-        rule.users.includes(user) ||
-        (rule.nonroot && user !== 'root') ||
-        (user === localpart && rule.localparts.includes(domain)),
-    )
+    .filter((rule) => mayBecome(source, user, rule, network))
     .map(({ action }) => action)
 }

@@ -4,7 +4,8 @@ import type { SshRule } from './language/ssh-rules.ts'
 import { addressText } from './language/selector.ts'
 import type { Member, Network, PolicyUser } from './network.ts'
 
-const ACCEPT: SSHAction = {
+/** What an SSH server does that lets somebody in. */
+export const SSH_ACCEPT: SSHAction = {
   accept: true,
   allowAgentForwarding: true,
   allowLocalPortForwarding: true,
@@ -24,6 +25,30 @@ export function sshPolicyFor(member: Member, rules: readonly SshRule[], network:
   const checks = all.filter(({ rule }) => rule.action === 'check')
   const accepts = all.filter(({ rule }) => rule.action === 'accept')
   return { rules: [...checks, ...accepts].map(({ made }) => made) }
+}
+
+/**
+ * Returns how long a person's confirmation counts, milliseconds, where a rule that asks lets a source become this local
+ * user; `undefined` where none does. Of several the first one counts.
+ */
+export function sshCheckPeriod(
+  member: Member,
+  source: Member,
+  localUser: string,
+  rules: readonly SshRule[],
+  network: Network,
+): number | undefined {
+  return rules
+    .filter(({ action }) => action === 'check')
+    .filter((rule) => sshSourcesAt(member, rule, network).includes(source))
+    .find((rule) => mayBecome(source, localUser, rule, network))?.checkPeriod
+}
+
+/** Tells whether a rule lets a source become a local user. */
+export function mayBecome({ node }: Member, localUser: string, rule: SshRule, network: Network): boolean {
+  if (rule.users.includes(localUser) || (rule.nonroot && localUser !== 'root')) return true
+  const owner = node.user === undefined || node.tags.length > 0 ? undefined : network.userById(node.user)
+  return localpartOf(owner, rule) === localUser
 }
 
 /** Returns who may log in at a node by a rule. */
@@ -69,7 +94,7 @@ function ruleOf(
   return {
     principals: addresses.toSorted().map((nodeIP) => ({ nodeIP })),
     sshUsers,
-    action: rule.action === 'check' ? ASK : ACCEPT,
+    action: rule.action === 'check' ? ASK : SSH_ACCEPT,
     ...(rule.acceptEnv.length > 0 ? { acceptEnv: rule.acceptEnv } : {}),
   }
 }

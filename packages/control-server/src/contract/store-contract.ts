@@ -65,6 +65,10 @@ export function storeContract(
       reservations: [
         { id: 1, ipv4: '100.64.0.9', ipv6: 'fd7a:115c:a1e0::40:9', holder: 'nas', createdAt: 1 },
       ],
+      sshChecks: [
+        { id: 1, key: 'a', from: 1, to: 2, localUser: 'ann', askedAt: 1, acceptedAt: undefined },
+        { id: 2, key: 'b', from: 2, to: 1, localUser: 'root', askedAt: 1, acceptedAt: 5 },
+      ],
     }
     assert.equal(await store.transact(0, () => writes(records)), 1)
     const news = await store.since(0)

@@ -11,6 +11,7 @@ import type {
   PolicyRecord,
   PreAuthKeyRecord,
   ReservationRecord,
+  SshCheckRecord,
   UserRecord,
 } from '../records.ts'
 import type { AdminCommand } from './admin-command.ts'
@@ -161,6 +162,18 @@ export interface LoginJson {
   readonly asked: string
 }
 
+/** An SSH login that a person decided, as JSON. */
+export interface SshCheckJson {
+  /** The name of the node that logs in. */
+  readonly from: string
+  /** The name of the node at which it does. */
+  readonly to: string
+  /** Who it becomes there. */
+  readonly localUser: string
+  /** When it was confirmed, RFC 3339, or `null` when it was refused. */
+  readonly accepted: string | null
+}
+
 /** What each command answers. */
 export interface Results {
   'users create': UserJson
@@ -189,6 +202,8 @@ export interface Results {
   'addresses list': readonly ReservationJson[]
   'addresses reserve': ReservationJson
   'addresses release': ReservationJson
+  'ssh approve': SshCheckJson
+  'ssh reject': SshCheckJson
   'policy get': PolicyJson
   'policy set': PolicyJson
   'policy check': PolicyJson
@@ -279,6 +294,12 @@ export function apiKeyJson({ id, prefix, expiresAt, createdAt }: ApiKeyRecord): 
 /** Returns an API key just made as JSON. */
 export function madeApiKeyJson({ text, key }: MadeApiKey): ApiKeyJson {
   return { ...apiKeyJson(key), key: text }
+}
+
+/** Returns a decided SSH login as JSON. */
+export function sshCheckJson(coordinator: Coordinator, check: SshCheckRecord): SshCheckJson {
+  const [from, to] = coordinator.sshChecks.namesOf(check)
+  return { from, to, localUser: check.localUser, accepted: toTextOrNull(check.acceptedAt) }
 }
 
 function toText(time: number): string {

@@ -35,6 +35,8 @@ export type AdminCommand =
   | { readonly verb: 'addresses list' }
   | { readonly verb: 'addresses reserve'; readonly holder: string; readonly address?: string }
   | { readonly verb: 'addresses release'; readonly which: string }
+  | { readonly verb: 'ssh approve'; readonly key: string }
+  | { readonly verb: 'ssh reject'; readonly key: string }
   | { readonly verb: 'policy get' }
   | { readonly verb: 'policy set'; readonly policy: string }
   | { readonly verb: 'policy check'; readonly policy: string }
@@ -106,6 +108,8 @@ const SHAPES = new Map<string, Readonly<Record<string, Check>>>([
   ['addresses list', {}],
   ['addresses reserve', { holder: isText, address: maybe(isText) }],
   ['addresses release', { which: isText }],
+  ['ssh approve', { key: isText }],
+  ['ssh reject', { key: isText }],
   ['policy get', {}],
   ['policy set', { policy: isText }],
   ['policy check', { policy: isText }],

@@ -11,6 +11,7 @@ export type {
   NodeJson,
   PolicyJson,
   PreAuthKeyJson,
+  SshCheckJson,
   ReservationJson,
   UserJson,
 } from './admin-answers.ts'

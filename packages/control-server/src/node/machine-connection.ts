@@ -17,6 +17,8 @@ export interface MachineRequest {
   readonly connection: MachineConnection
   readonly method: string
   readonly path: string
+  /** What follows the question mark of the path; empty without one. */
+  readonly query: string
   readonly body: Uint8Array
   /** Takes the answer. */
   readonly exchange: Exchange
@@ -38,6 +40,7 @@ export interface MachineConnectionOptions {
 interface Open {
   readonly method: string
   readonly path: string
+  readonly query: string
   readonly exchange: Exchange
   body: RequestBody | undefined
 }
@@ -80,7 +83,8 @@ export class MachineConnection {
   #begin({ stream, method, path, ended }: Http2Output & { readonly kind: 'request' }): void {
     clearTimeout(this.#idle)
     const exchange = new Exchange(this.#options.link, stream)
-    const open: Open = { method, path: path.split('?', 1)[0] ?? '', exchange, body: undefined }
+    const [place = '', ...query] = path.split('?')
+    const open: Open = { method, path: place, query: query.join('?'), exchange, body: undefined }
     this.#requests.set(stream, open)
     if (!open.path.startsWith('/machine/')) return exchange.sendText(404, 'not found')
     if (ended) return this.#pass(open, NOTHING)
@@ -98,8 +102,8 @@ export class MachineConnection {
     else open.exchange.sendText(413, `a request may have ${MAX_REQUEST_LENGTH} bytes, and there must be room`)
   }
 
-  #pass({ method, path, exchange }: Open, body: Uint8Array): void {
-    this.#options.onRequest({ connection: this, method, path, body, exchange })
+  #pass({ method, path, query, exchange }: Open, body: Uint8Array): void {
+    this.#options.onRequest({ connection: this, method, path, query, body, exchange })
   }
 
   #forget(stream: number, { body, exchange }: Open): void {

@@ -10,6 +10,7 @@ import type { Coordinator } from '../coordinator.ts'
 import { answerMachineCall } from '../machine-calls.ts'
 import type { MachineCall, MachineCallContext } from '../machine-calls.ts'
 import type { PingOutcome } from '../pings.ts'
+import type { SshQuestion } from '../ssh-checks.ts'
 import type { NoiseConnection } from './accept-noise.ts'
 import type { Exchange } from './exchange.ts'
 import type { ControlLogger } from './logger.ts'
@@ -96,6 +97,8 @@ export class MachineSessions {
     switch (output.kind) {
       case 'register-response':
         return exchange.sendJson(output.response)
+      case 'ssh-action':
+        return exchange.sendJson(output.action)
       case 'map-response':
         return void this.#sendMap(exchange, output.response)
       case 'open':
@@ -118,7 +121,9 @@ export class MachineSessions {
     const { method, path } = request
     const take = method === 'POST' ? this.#routes[path] : undefined
     const ping = method === 'POST' ? /^\/machine\/c2n\/([0-9a-f]{32})$/.exec(path)?.[1] : undefined
+    const ssh = method === 'GET' ? readSshQuestion(request) : undefined
     if (ping !== undefined) this.#takePong(request, ping)
+    else if (ssh) this.#askSsh(request, ssh)
     else if (take) take(request)
     else void this.#answerCall(request)
   }
@@ -143,6 +148,12 @@ export class MachineSessions {
       },
     },
   )
+
+  #askSsh(asked: MachineRequest, question: SshQuestion): void {
+    const { machineKey } = asked.connection
+    const { coordinator } = this.#options
+    this.#begin(asked, (id, now) => coordinator.handleSshQuestion(id, machineKey, question, now))
+  }
 
   #takePong({ connection, exchange, body }: MachineRequest, id: string): void {
     const { coordinator, now, wake } = this.#options
@@ -225,5 +236,14 @@ export class MachineSessions {
 /** Only a machine that is in the network gets these; a login that waits or was refused proves nothing. */
 function isProof(output: CoordinatorOutput): boolean {
   if (output.kind === 'register-response') return output.response.MachineAuthorized
-  return output.kind === 'open' || output.kind === 'map-response' || output.kind === 'taken'
+  return ['open', 'map-response', 'taken', 'ssh-action'].includes(output.kind)
+}
+
+/** Reads `/machine/ssh/action/FROM/to/TO?local_user=NAME&auth_id=KEY`, or returns `undefined` for another path. */
+function readSshQuestion({ path, query }: MachineRequest): SshQuestion | undefined {
+  const [, from, to] = /^\/machine\/ssh\/action\/(\d{1,15})\/to\/(\d{1,15})$/.exec(path) ?? []
+  if (from === undefined || to === undefined) return undefined
+  const fields = new URLSearchParams(query)
+  const localUser = fields.get('local_user') ?? ''
+  return { from: Number(from), to: Number(to), localUser, check: fields.get('auth_id') ?? '' }
 }

@@ -44,6 +44,8 @@ export function outerRoutes(
     if (path === '/health') return sendJson(response, { status: 'pass' })
     const login = /^\/register\/([0-9a-f]{32})$/.exec(path)?.[1]
     if (login !== undefined) return sendLoginPage(response, login, options.coordinator)
+    const check = /^\/ssh\/([0-9a-f]{32})$/.exec(path)?.[1]
+    if (check !== undefined) return sendSshPage(response, check, options.coordinator)
     sendText(response, 404, 'not found')
   }
 }
@@ -67,6 +69,19 @@ function sendLoginPage(response: ServerResponse, id: string, coordinator: Coordi
     200,
     `<h1>Let ${machine} in</h1><p>On the control server, run this with the name of the user who will own it:</p>` +
       `<pre>mesh-control nodes register --key ${id} --user USER</pre>`,
+  )
+}
+
+function sendSshPage(response: ServerResponse, key: string, coordinator: Coordinator): void {
+  const check = coordinator.sshChecks.waiting(key)
+  if (!check)
+    return sendPage(response, 404, '<h1>No SSH login waits here</h1><p>It was decided, or it expired.</p>')
+  const [from, to] = coordinator.sshChecks.namesOf(check)
+  sendPage(
+    response,
+    200,
+    `<h1>Let ${escapeHtml(from)} log in at ${escapeHtml(to)} as ${escapeHtml(check.localUser)}</h1>` +
+      `<p>On the control server, run this:</p><pre>mesh-control ssh approve ${key}</pre>`,
   )
 }
 

@@ -15,6 +15,7 @@ import {
   policyJson,
   preAuthKeyJson,
   reservationJson,
+  sshCheckJson,
   userJson,
 } from './admin-answers.ts'
 import type { AdminCommand } from './admin-command.ts'
@@ -82,6 +83,10 @@ function perform(coordinator: Coordinator, command: AdminCommand, now: number): 
       return reservationJson(coordinator.reservations.add(command.holder, command.address))
     case 'addresses release':
       return reservationJson(coordinator.reservations.remove(command.which))
+    case 'ssh approve':
+      return sshCheckJson(coordinator, coordinator.decideSsh(command.key, true, now))
+    case 'ssh reject':
+      return sshCheckJson(coordinator, coordinator.decideSsh(command.key, false, now))
     case 'policy get':
       return policyJson(coordinator.policy())
     case 'policy check':

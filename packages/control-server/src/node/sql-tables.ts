@@ -36,6 +36,7 @@ export interface Tables {
   policies: RecordRow
   api_keys: RecordRow & { prefix: string }
   reservations: RecordRow & { ipv4: string; holder: string }
+  ssh_checks: RecordRow & { check_key: string }
   audit: { network_id: number; version: Big; seq: number; at: Big; by_node: number; entry: string }
 }
 
@@ -48,6 +49,7 @@ export type RecordTable =
   | 'policies'
   | 'api_keys'
   | 'reservations'
+  | 'ssh_checks'
 
 /** Where the records of each kind are. */
 export const TABLE_OF: Readonly<Record<Kind, RecordTable>> = {
@@ -58,6 +60,7 @@ export const TABLE_OF: Readonly<Record<Kind, RecordTable>> = {
   policies: 'policies',
   apiKeys: 'api_keys',
   reservations: 'reservations',
+  sshChecks: 'ssh_checks',
 }
 
 /** The names of all tables. */
@@ -86,6 +89,7 @@ export const COLUMNS_OF: { readonly [K in Kind]: (record: Records[K]) => Readonl
     policies: () => ({}),
     apiKeys: ({ prefix }) => ({ prefix }),
     reservations: ({ ipv4, holder }) => ({ ipv4, holder }),
+    sshChecks: ({ key }) => ({ check_key: key }),
   }
 
 /** The columns of each table that are looked up, and those that no two rows of a network share. */
@@ -99,6 +103,7 @@ const LAYOUT: Readonly<
   policies: { unique: [], plain: [] },
   api_keys: { unique: ['prefix'], plain: [] },
   reservations: { unique: ['ipv4', 'holder'], plain: [] },
+  ssh_checks: { unique: ['check_key'], plain: [] },
 }
 
 /** The tables of records that there were from the beginning. */
@@ -111,6 +116,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '003-api-keys': { up: (database: Kysely<never>) => makeRecordTable(database, 'api_keys') },
   '004-audit': { up: makeAudit },
   '005-reservations': { up: (database: Kysely<never>) => makeRecordTable(database, 'reservations') },
+  '006-ssh-checks': { up: (database: Kysely<never>) => makeRecordTable(database, 'ssh_checks') },
 }
 
 async function makeTables(database: Kysely<never>): Promise<void> {

@@ -79,7 +79,7 @@ describe('the SQLite store', () => {
     await (await openSqliteStore(path)).close()
     for (const from of [1, 2]) {
       const older = new DatabaseSync(path)
-      older.exec("DELETE FROM mesh_migrations WHERE name = '005-reservations'; DROP TABLE reservations")
+      older.exec("DELETE FROM mesh_migrations WHERE name = '006-ssh-checks'; DROP TABLE ssh_checks")
       older.exec(`CREATE TABLE mark_${from} (id)`)
       older.close()
       await (await openSqliteStore(path)).close()
@@ -98,6 +98,7 @@ describe('the SQLite store', () => {
       '003-api-keys',
       '004-audit',
       '005-reservations',
+      '006-ssh-checks',
     ])
     await (await openSqliteStore(path)).close()
     expect(await missingSqliteSteps(path)).toEqual([])
