@@ -121,6 +121,23 @@ test('the longest train of datagrams that the host can send in one call crosses 
   await receiver.waitFor(/got 55 datagrams, 65507 bytes/)
 })
 
+test('where datagrams are too long for the network below, which no train may be, they go one by one and in pieces', async ({
+  lab,
+}) => {
+  const [a, b] = await openTunnel(lab, ['linux', 'linux'])
+  for (const [{ namespace }, far] of [
+    [a, '192.0.2.2'],
+    [b, '192.0.2.1'],
+  ] as const) {
+    const { stdout } = await namespace.run('ip', '-o', 'route', 'get', far)
+    const [, cable = ''] = /dev (\S+)/.exec(stdout) ?? []
+    await namespace.run('ip', 'link', 'set', cable, 'mtu', '1300')
+  }
+  expect((await iperf(a, b, 1)).gbits).toBeGreaterThan(0.01)
+  expect((await iperf(a, b, 1, '-R')).gbits).toBeGreaterThan(0.01)
+  expect(a.process.output).not.toContain('degraded') // other ways still take trains
+})
+
 test('a packet filter judges on the packet thread, and a thread that dies is replaced within a second', async ({
   lab,
 }) => {
