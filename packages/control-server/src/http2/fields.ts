@@ -4,6 +4,8 @@ import { FLAG, FRAME, frame } from './frames.ts'
 import type { Field } from './hpack.ts'
 
 const PSEUDO = [':method', ':path', ':scheme', ':authority']
+/** What belongs to a connection of HTTP/1 alone. */
+const HOP = ['connection', 'proxy-connection', 'keep-alive', 'transfer-encoding', 'upgrade']
 
 /** Returns method and path of a request, or `undefined` when it is malformed (RFC 9113 §8.2, §8.3). */
 export function readRequest(
@@ -12,8 +14,8 @@ export function readRequest(
   const said = new Map<string, string>()
   let isOver = false
   for (const [name, value] of fields) {
-    if (/[A-Z]/.test(name)) return undefined
     if (!name.startsWith(':')) {
+      if (!isRegular(name, value)) return undefined
       isOver = true
       continue
     }
@@ -22,7 +24,17 @@ export function readRequest(
   }
   const method = said.get(':method')
   const path = said.get(':path')
-  return method !== undefined && path !== undefined && said.has(':scheme') ? { method, path } : undefined
+  return method !== undefined && path && said.has(':scheme') ? { method, path } : undefined
+}
+
+/** Tells whether fields may stand behind a body (RFC 9113 §8.1). */
+export function areTrailers(fields: readonly Field[]): boolean {
+  return fields.every(([name, value]) => isRegular(name, value))
+}
+
+function isRegular(name: string, value: string): boolean {
+  if (name === 'te') return value === 'trailers'
+  return /^[!-9;-@[-~]+$/.test(name) && !HOP.includes(name)
 }
 
 /** Indices in the static table (RFC 7541 appendix A). */

@@ -4,7 +4,7 @@
 
 import { FrameReader } from './frame-reader.ts'
 import type { Frame } from './frame-reader.ts'
-import { headersFrame, readRequest } from './fields.ts'
+import { areTrailers, headersFrame, readRequest } from './fields.ts'
 import {
   CODE,
   DEFAULT_WINDOW,
@@ -18,6 +18,7 @@ import {
   settingsFrame,
   u32,
 } from './frames.ts'
+import type { Field } from './hpack.ts'
 import { HpackDecoder } from './hpack.ts'
 import { Outbox, SendStream } from './outbox.ts'
 
@@ -27,8 +28,13 @@ const MAX_STREAMS = 250
 const MAX_HEADERS = 16 << 10
 /** A client that has us say more than this before it takes any of it means no good. */
 const MAX_CONTROL_FRAMES = 1000
-/** How many requests a client may give up, beyond those it waited for: each costs more than it seems to. */
-const MAX_GIVEN_UP = 1000
+/**
+ * How many requests a client may give up or have turned away, and how often it may change its settings, beyond the
+ * requests that it waited for: each costs more than it seems to.
+ */
+const MAX_NUISANCES = 1000
+/** In how many frames headers may go on: all of them fit one. */
+const MAX_CONTINUATIONS = 8
 /** A window is opened again when half of it is used: who reads bounds bodies, not the window. */
 const REFILL = DEFAULT_WINDOW >> 1
 
@@ -64,6 +70,8 @@ interface Block {
   readonly stream: number
   readonly endsStream: boolean
   readonly bytes: Uint8Array
+  /** In how many frames it went on. */
+  readonly pieces: number
 }
 
 const NOTHING = new Uint8Array(0)
@@ -79,7 +87,8 @@ export class Http2Server {
   #lastStream = 0
   #initialWindow = DEFAULT_WINDOW
   #used = 0
-  #givenUp = 0
+  #nuisances = 0
+  #needsSettings = true
   /** Whether the client must be told that no table is used, because it made its own smaller (RFC 7541 §4.2). */
   #owesTableSize = false
   #isBroken = false
@@ -201,6 +210,10 @@ export class Http2Server {
   #take({ type, flags, stream, body }: Frame): void {
     if (this.#block && (type !== FRAME.continuation || stream !== this.#block.stream))
       return this.#fail(CODE.protocol)
+    // The preface is not over before them (RFC 9113 §3.4).
+    if (this.#needsSettings && (type !== FRAME.settings || (flags & FLAG.ack) !== 0))
+      return this.#fail(CODE.protocol)
+    this.#needsSettings = false
     switch (type) {
       case FRAME.data:
         return this.#takeData(stream, flags, body)
@@ -219,6 +232,14 @@ export class Http2Server {
         return
       case FRAME.windowUpdate:
         return this.#takeWindow(stream, body)
+      case FRAME.priority:
+        if (stream === 0) return this.#fail(CODE.protocol)
+        if (body.length !== 5) return this.#fail(CODE.frameSize)
+        return
+      case FRAME.goAway:
+        if (stream !== 0) return this.#fail(CODE.protocol)
+        if (body.length < 8) return this.#fail(CODE.frameSize)
+        return
       case FRAME.pushPromise:
         return this.#fail(CODE.protocol)
     }
@@ -231,20 +252,20 @@ export class Http2Server {
     const priority = (flags & FLAG.priority) === 0 ? 0 : 5
     if (!plain || plain.length < priority) return this.#fail(CODE.protocol)
     const endsStream = (flags & FLAG.endStream) !== 0
-    this.#block = { stream: id, endsStream, bytes: plain.subarray(priority) }
+    this.#block = { stream: id, endsStream, bytes: plain.subarray(priority), pieces: 0 }
     if ((flags & FLAG.endHeaders) !== 0) this.#takeBlock()
   }
 
   #takeContinuation(id: number, flags: number, body: Uint8Array): void {
     const block = this.#block
     if (!block) return this.#fail(CODE.protocol)
-    // An empty one that ends nothing only keeps us busy.
-    const isIdle = body.length === 0 && (flags & FLAG.endHeaders) === 0
-    if (isIdle || block.bytes.length + body.length > MAX_HEADERS) return this.#fail(CODE.calm)
+    // Small pieces only keep us busy.
+    if (block.pieces === MAX_CONTINUATIONS || block.bytes.length + body.length > MAX_HEADERS)
+      return this.#fail(CODE.calm)
     const bytes = new Uint8Array(block.bytes.length + body.length)
     bytes.set(block.bytes)
     bytes.set(body, block.bytes.length)
-    this.#block = { ...block, bytes }
+    this.#block = { ...block, bytes, pieces: block.pieces + 1 }
     if ((flags & FLAG.endHeaders) !== 0) this.#takeBlock()
   }
 
@@ -254,7 +275,7 @@ export class Http2Server {
     const fields = this.#headers.decode(bytes)
     if (!fields) return this.#fail(CODE.compression)
     const stream = this.#streams.get(id)
-    if (stream) return this.#takeTrailers(stream, endsStream)
+    if (stream) return this.#takeTrailers(stream, endsStream, fields)
     // Late words of a stream that was given up.
     if (id <= this.#lastStream) return
     this.#lastStream = id
@@ -266,8 +287,9 @@ export class Http2Server {
     this.#out.push({ kind: 'request', stream: id, ...request, ended: endsStream })
   }
 
-  #takeTrailers(stream: Stream, endsStream: boolean): void {
-    if (stream.isComplete || !endsStream) return this.reset(stream.out.id, CODE.protocol)
+  #takeTrailers(stream: Stream, endsStream: boolean, fields: readonly Field[]): void {
+    if (stream.isComplete) return this.#rebuke(stream.out.id, CODE.streamClosed)
+    if (!endsStream || !areTrailers(fields)) return this.#rebuke(stream.out.id, CODE.protocol)
     stream.isComplete = true
     this.#out.push({ kind: 'body', stream: stream.out.id, bytes: NOTHING, ended: true })
   }
@@ -280,7 +302,7 @@ export class Http2Server {
     if (this.#used >= REFILL) this.#used = this.#refill(0, this.#used)
     const stream = this.#streams.get(id)
     if (!stream) return
-    if (stream.isComplete) return this.reset(id, CODE.streamClosed)
+    if (stream.isComplete) return this.#rebuke(id, CODE.streamClosed)
     stream.used += body.length
     stream.isComplete = (flags & FLAG.endStream) !== 0
     if (!stream.isComplete && stream.used >= REFILL) stream.used = this.#refill(id, stream.used)
@@ -299,7 +321,7 @@ export class Http2Server {
     const stream = this.#streams.get(id)
     if (!stream) return
     this.#forget(stream)
-    this.#countGivenUp()
+    this.#countNuisance()
   }
 
   #takeSettings(id: number, flags: number, body: Uint8Array): void {
@@ -307,19 +329,23 @@ export class Http2Server {
     const isAck = (flags & FLAG.ack) !== 0
     if (body.length % 6 !== 0 || (isAck && body.length > 0)) return this.#fail(CODE.frameSize)
     if (isAck) return
-    for (let at = 0; at < body.length; at += 6) this.#set(u32(body, at) >>> 16, u32(body, at + 2))
-    if (!this.#isBroken) this.#outbox.say(frame(FRAME.settings, FLAG.ack, 0, NOTHING))
+    let window = this.#initialWindow
+    for (let at = 0; at < body.length; at += 6) {
+      const [setting, value] = [u32(body, at) >>> 16, u32(body, at + 2)]
+      const fault = faultOf(setting, value)
+      if (fault !== CODE.none) return this.#fail(fault)
+      if (setting === SETTING.headerTableSize) this.#owesTableSize ||= value < 4096
+      if (setting === SETTING.initialWindowSize) window = value
+    }
+    this.#outbox.say(frame(FRAME.settings, FLAG.ack, 0, NOTHING))
+    this.#countNuisance()
+    this.#moveWindows(window - this.#initialWindow)
   }
 
-  #set(setting: number, value: number): void {
-    if (setting === SETTING.enablePush && value > 1) return this.#fail(CODE.protocol)
-    if (setting === SETTING.maxFrameSize && (value < MAX_FRAME || value > 0xffffff))
-      return this.#fail(CODE.protocol)
-    if (setting === SETTING.headerTableSize) this.#owesTableSize ||= value < 4096
-    if (setting !== SETTING.initialWindowSize) return
-    if (value > MAX_WINDOW) return this.#fail(CODE.flowControl)
-    const more = value - this.#initialWindow
-    this.#initialWindow = value
+  /** Once for a whole frame, which may change its mind thousands of times. */
+  #moveWindows(more: number): void {
+    if (more === 0) return
+    this.#initialWindow += more
     for (const { out } of this.#streams.values()) {
       out.window += more
       if (out.window > MAX_WINDOW) return this.#fail(CODE.flowControl)
@@ -338,9 +364,9 @@ export class Http2Server {
     if (this.#isIdle(id)) return this.#fail(CODE.protocol)
     const stream = this.#streams.get(id)
     if (!stream) return
-    if (more === 0) return this.reset(id, CODE.protocol)
+    if (more === 0) return this.#rebuke(id, CODE.protocol)
     stream.out.window += more
-    if (stream.out.window > MAX_WINDOW) this.reset(id, CODE.flowControl)
+    if (stream.out.window > MAX_WINDOW) this.#rebuke(id, CODE.flowControl)
     else this.#outbox.wake(stream.out)
   }
 
@@ -349,15 +375,21 @@ export class Http2Server {
     return id === 0 || id % 2 === 0 || id > this.#lastStream
   }
 
+  /** Gives a stream up by its client's fault: to bring that about again and again costs a client nothing. */
+  #rebuke(id: number, code: number): void {
+    this.reset(id, code)
+    this.#countNuisance()
+  }
+
   /** Turns a request away that nobody heard of. */
   #refuse(id: number, code: number): void {
     this.#outbox.say(frameOf(FRAME.rstStream, id, code))
-    this.#countGivenUp()
+    this.#countNuisance()
   }
 
-  #countGivenUp(): void {
-    this.#givenUp += 1
-    if (this.#givenUp > MAX_GIVEN_UP) this.#fail(CODE.calm)
+  #countNuisance(): void {
+    this.#nuisances += 1
+    if (this.#nuisances > MAX_NUISANCES) this.#fail(CODE.calm)
   }
 
   #onSent(out: SendStream): void {
@@ -367,7 +399,7 @@ export class Http2Server {
     if (!stream || !out.hasEnded) return
     // An answer that is whole before its request tells the client to keep the rest (RFC 9113 §8.1).
     if (!stream.isComplete) this.#outbox.say(frameOf(FRAME.rstStream, out.id, CODE.none))
-    this.#givenUp = Math.max(0, this.#givenUp - 1)
+    this.#nuisances = Math.max(0, this.#nuisances - 1)
     this.#forget(stream)
   }
 
@@ -382,6 +414,19 @@ export class Http2Server {
     this.handleGone()
     this.#outbox.say(frameOf(FRAME.goAway, 0, this.#lastStream, code))
   }
+}
+
+/** Returns why a client may not say this, if so. */
+function faultOf(setting: number, value: number): number {
+  switch (setting) {
+    case SETTING.enablePush:
+      return value > 1 ? CODE.protocol : CODE.none
+    case SETTING.maxFrameSize:
+      return value < MAX_FRAME || value > 0xffffff ? CODE.protocol : CODE.none
+    case SETTING.initialWindowSize:
+      return value > MAX_WINDOW ? CODE.flowControl : CODE.none
+  }
+  return CODE.none
 }
 
 /** Returns a frame's body without its padding, or `undefined` when there is more padding than frame. */

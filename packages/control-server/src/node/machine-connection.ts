@@ -97,9 +97,9 @@ export class MachineConnection {
     const isTaken = body.add(bytes)
     if (isTaken && !ended) return
     open.body = undefined
-    const whole = body.finish()
-    if (isTaken) this.#pass(open, whole)
-    else open.exchange.sendText(413, `a request may have ${MAX_REQUEST_LENGTH} bytes, and there must be room`)
+    if (isTaken) return this.#pass(open, body.finish())
+    body.abandon()
+    open.exchange.sendText(413, `a request may have ${MAX_REQUEST_LENGTH} bytes, and there must be room`)
   }
 
   #pass({ method, path, query, exchange }: Open, body: Uint8Array): void {

@@ -77,7 +77,8 @@ export class MachineLink {
   }
 
   #take(chunk: Uint8Array): void {
-    if (this.#socket.destroyed) return
+    // After the last word nothing is read any more, only taken from the socket.
+    if (this.#socket.destroyed || this.http2.isBroken) return
     this.#transport.feed(chunk)
     for (let plain = this.#transport.read(); plain; plain = this.#transport.read()) {
       this.http2.handleBytes(plain)
@@ -100,7 +101,7 @@ export class MachineLink {
       if (records.length === 0) break
       socket.write(records)
     }
-    if (http2.isBroken && !http2.hasWork) this.#hangUp()
+    if (http2.isBroken) this.#hangUp()
   }
 
   /** Returns as many records as are written together. */
@@ -121,13 +122,14 @@ export class MachineLink {
     return bytes.subarray(0, at)
   }
 
-  /** After the last word; a client that does not hang up too is cut off soon. */
+  /** After the last word, or when there is no room for it; a client that does not hang up too is cut off soon. */
   #hangUp(): void {
-    if (this.#isEnding || this.#socket.destroyed) return
+    const socket = this.#socket
+    if (!this.http2.hasWork && !socket.writableEnded && !socket.destroyed) socket.end()
+    if (this.#isEnding || socket.destroyed) return
     this.#isEnding = true
-    this.#socket.end()
-    const timer = setTimeout(() => this.#socket.destroy(), HANG_UP_TIMEOUT)
-    this.#socket.on('close', () => clearTimeout(timer))
+    const timer = setTimeout(() => socket.destroy(), HANG_UP_TIMEOUT)
+    socket.on('close', () => clearTimeout(timer))
   }
 
   #close(): void {

@@ -46,11 +46,15 @@ export class BodyBudget {
   }
 }
 
-/** Gathers one body. */
+/** A body's first room, which doubles; it is room that counts. */
+const MIN_ROOM = 4096
+const NOTHING = new Uint8Array(0)
+
+/** Gathers one body. The bytes are copied together: a client may cut them into pieces that are dearer to keep than they. */
 export class RequestBody {
   readonly #budget: BodyBudget
-  readonly #chunks: Uint8Array[] = []
   readonly #timer: ReturnType<typeof setTimeout>
+  #bytes: Uint8Array = NOTHING
   #length = 0
 
   /** @param onSlow - Called when it takes too long. */
@@ -59,18 +63,18 @@ export class RequestBody {
     this.#timer = setTimeout(onSlow, BODY_TIMEOUT).unref()
   }
 
-  /** Adds bytes, which must not change. Returns false when there are too many. */
+  /** Adds bytes. Returns false when there are too many. */
   add(bytes: Uint8Array): boolean {
-    if (this.#length + bytes.length > MAX_REQUEST_LENGTH || !this.#budget.take(bytes.length)) return false
-    this.#length += bytes.length
-    this.#chunks.push(bytes)
+    const length = this.#length + bytes.length
+    if (length > MAX_REQUEST_LENGTH || !this.#makeRoom(length)) return false
+    this.#bytes.set(bytes, this.#length)
+    this.#length = length
     return true
   }
 
   /** Returns all of it, and lets go of it. */
   finish(): Uint8Array {
-    const [first] = this.#chunks
-    const whole = first && this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks)
+    const whole = this.#bytes.subarray(0, this.#length)
     this.abandon()
     return whole
   }
@@ -78,8 +82,19 @@ export class RequestBody {
   /** Lets go of it. */
   abandon(): void {
     clearTimeout(this.#timer)
-    this.#budget.release(this.#length)
+    this.#budget.release(this.#bytes.length)
+    this.#bytes = NOTHING
     this.#length = 0
-    this.#chunks.length = 0
+  }
+
+  #makeRoom(length: number): boolean {
+    const had = this.#bytes.length
+    if (length <= had) return true
+    const room = Math.min(MAX_REQUEST_LENGTH, Math.max(MIN_ROOM, 2 * had, length))
+    if (!this.#budget.take(room - had)) return false
+    const bytes = new Uint8Array(room)
+    bytes.set(this.#bytes)
+    this.#bytes = bytes
+    return true
   }
 }

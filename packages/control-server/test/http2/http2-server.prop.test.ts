@@ -17,7 +17,7 @@ test('threat 26: whatever frames come, however damaged, it neither throws nor ke
   fc.assert(
     fc.property(fc.array(frames, { maxLength: 60 }), fc.uint8Array({ maxLength: 50 }), (list, rest) => {
       const server = new Http2Server()
-      server.handleBytes(PREFACE)
+      for (const bytes of [PREFACE, settingsFrame([])]) server.handleBytes(bytes)
       for (const { type, flags, stream, body } of list) {
         server.handleBytes(frame(type, flags, stream, body))
         for (let output = server.poll(); output; output = server.poll()) {
@@ -51,7 +51,7 @@ test('every stream sends what was written to it, in order, and never more than t
   fc.assert(
     fc.property(fc.array(steps, { maxLength: 40 }), (list) => {
       const server = new Http2Server()
-      server.handleBytes(PREFACE)
+      for (const bytes of [PREFACE, settingsFrame([])]) server.handleBytes(bytes)
       for (const id of STREAMS) {
         server.handleBytes(frame(FRAME.headers, FLAG.endHeaders | FLAG.endStream, id, HEADERS))
         server.respond(id, 200, 'a/b')

@@ -265,6 +265,18 @@ test('trailers end a body', () => {
   expect(client.heard().at(-1)).toMatchObject({ kind: 'body', ended: true })
 })
 
+test('trailers that are none, or come too late, end their stream', () => {
+  const client = new Client()
+  client.say(frame(FRAME.headers, FLAG.endHeaders, 1, HEADERS))
+  client.say(frame(FRAME.headers, FLAG.endHeaders | FLAG.endStream, 1, HEADERS))
+  client.ask(3)
+  client.say(frame(FRAME.headers, FLAG.endHeaders | FLAG.endStream, 3, Uint8Array.of(0x0f, 0, 0)))
+  expect(client.take().map(({ stream, body }) => [stream, u32(body, 0)])).toEqual([
+    [1, CODE.protocol],
+    [3, CODE.streamClosed],
+  ])
+})
+
 test('a client without a table is told once that none is used', () => {
   const client = new Client({ settings: settingsFrame([[1, 0]]) })
   for (const stream of [1, 3]) {
@@ -281,6 +293,10 @@ test('a malformed request is refused, the connection goes on', () => {
     Uint8Array.of(...HEADERS, 0x83),
     Uint8Array.of(0x00, 1, 0x41, 0, ...HEADERS),
     Uint8Array.of(0x00, 1, 0x61, 0, ...HEADERS),
+    Uint8Array.of(...HEADERS, 0x00, 7, ...Buffer.from('upgrade'), 0),
+    Uint8Array.of(...HEADERS, 0x00, 2, ...Buffer.from('te'), 4, ...Buffer.from('gzip')),
+    Uint8Array.of(...HEADERS, 0x00, 0, 0),
+    Uint8Array.of(0x83, 0x87, 0x04, 0),
   ]
   for (const [i, block] of bad.entries())
     client.say(frame(FRAME.headers, FLAG.endHeaders | FLAG.endStream, 2 * i + 1, block))
@@ -314,7 +330,14 @@ test.each<[string, number, Uint8Array[]]>([
   ['another frame between headers', CODE.protocol, [big, frame(FRAME.ping, 0, 0, new Uint8Array(8))]],
   ['the rest of no headers', CODE.protocol, [frame(FRAME.continuation, 4, 1, HEADERS)]],
   ['headers without end', CODE.calm, [big, frame(FRAME.continuation, 0, 1, new Uint8Array(16_000))]],
-  ['empty pieces of headers', CODE.calm, [big, frame(FRAME.continuation, 0, 1, NOTHING)]],
+  [
+    'headers in small pieces',
+    CODE.calm,
+    [big, ...Array.from({ length: 9 }, () => frame(FRAME.continuation, 0, 1, Uint8Array.of(0)))],
+  ],
+  ['a priority of no stream', CODE.protocol, [frame(FRAME.priority, 0, 0, new Uint8Array(5))]],
+  ['half a priority', CODE.frameSize, [frame(FRAME.priority, 0, 1, new Uint8Array(4))]],
+  ['a goodbye to a stream', CODE.protocol, [frame(FRAME.goAway, 0, 1, new Uint8Array(8))]],
   ['a short ping', CODE.frameSize, [frame(FRAME.ping, 0, 0, new Uint8Array(7))]],
   ['a push', CODE.protocol, [frame(FRAME.pushPromise, 0, 1, NOTHING)]],
   ['half a setting', CODE.frameSize, [frame(FRAME.settings, 0, 0, new Uint8Array(5))]],
@@ -329,6 +352,23 @@ test.each<[string, number, Uint8Array[]]>([
   expect(client.goodbye()).toBe(code)
   client.ask(9)
   expect(client.heard().some(({ kind }) => kind === 'request')).toBe(false)
+})
+
+test('threat 26: a client that begins without settings is sent away', () => {
+  const server = new Http2Server()
+  server.handleBytes(PREFACE)
+  server.handleBytes(frame(FRAME.headers, FLAG.endHeaders | FLAG.endStream, 1, HEADERS))
+  expect([server.isBroken, server.poll()]).toEqual([true, undefined])
+})
+
+test('threat 26: settings that change thousands of times in one frame move the windows once', () => {
+  const client = new Client()
+  client.ask(1)
+  client.server.respond(1, 200, 'a/b')
+  client.server.write(1, new Uint8Array(3000))
+  const many = Array.from({ length: 2000 }, (_, i) => [4, i + 1] as const)
+  client.say(settingsFrame(many))
+  expect(size(client.take())).toBe(2000)
 })
 
 test('threat 26: bytes that are not HTTP/2 end the connection', () => {
@@ -355,6 +395,24 @@ test.each([
   const client = new Client()
   for (let i = 0; i < 2000; i += 1) client.say(...[make(i)].flat())
   expect(client.goodbye()).toBe(CODE.calm)
+})
+
+test.each([
+  ['no room', (id: number) => window(id, 0)],
+  ['too much room', (id: number) => window(id, 0x7fffffff)],
+  ['data after the end', (id: number) => frame(FRAME.data, 0, id, NOTHING)],
+  ['settings between', () => settingsFrame([])],
+])('threat 26: who reads, and has requests turned away by %s, is sent away too', (_, provoke) => {
+  const client = new Client()
+  let codes: number[] = []
+  for (let i = 0; i < 2000 && !client.server.isBroken; i += 1) {
+    const id = 2 * i + 1
+    client.ask(id)
+    client.say(provoke(id), frameOf(FRAME.rstStream, id, CODE.cancel))
+    client.heard()
+    codes = client.take().map(({ type }) => type)
+  }
+  expect([client.server.isBroken, codes.at(-1)]).toEqual([true, FRAME.goAway])
 })
 
 test('requests that are waited for make up for those given up', () => {

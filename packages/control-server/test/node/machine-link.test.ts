@@ -119,3 +119,14 @@ test('a goodbye is the last word, and who does not hang up then is cut off', { t
   await new Promise((resolve) => setTimeout(resolve, 1200))
   expect(socket.destroyed).toBe(true)
 })
+
+test('threat 26: who takes not even the goodbye is cut off', { timeout: 5000 }, async () => {
+  const { socket, link, ends } = open(record(PREFACE, settingsFrame([]), ask(1)))
+  await settled()
+  link.http2.respond(1, 200, 'a/b')
+  link.http2.write(1, new Uint8Array(50_000))
+  link.flush()
+  link.end()
+  await new Promise((resolve) => setTimeout(resolve, 1200))
+  expect([socket.destroyed, ends()]).toEqual([true, 1])
+})
