@@ -36,12 +36,15 @@ export interface SshQuestion {
 
 /** What {@link SshChecks} stand on. */
 export interface SshChecksOptions {
+  /** Where checks are remembered. */
   readonly network: Network
   /** Returns what the policy means for a node now. */
   readonly policyOf: (node: number) => NodePolicy | undefined
   /** The address clients know the server by, without a trailing slash. */
   readonly serverUrl: string
+  /** Strong random bytes, for the names of pages. */
   readonly random: RandomSource
+  /** Returns the wall clock's Unix milliseconds. */
   readonly wallClock: () => number
 }
 
