@@ -19,6 +19,8 @@ const CHANGE_EVERY_MS = 1500
 const SETTLE_MS = 3000
 /** How long it may take until everybody knows everybody, when all follow. */
 const AGREE_MS = 30_000
+/** How long a change may take to be seen; who does not see it by then counts with this. */
+const SEEN_MS = 30_000
 
 /** What one size came to; times in milliseconds. */
 interface Measured {
@@ -129,7 +131,7 @@ async function change(swarm: Swarm, number: number, client: number): Promise<rea
   const endpoint = `203.0.113.7:${10_000 + number}`
   await swarm.watch(`"${endpoint}"`, client)
   const at = await swarm.tell(client, [endpoint])
-  return (await swarm.seen()).map((moment) => moment - at)
+  return (await swarm.seen(SEEN_MS)).map((moment) => moment - at)
 }
 
 async function measureAdmission(server: MeasuredControl, swarm: Swarm): Promise<number> {
@@ -140,7 +142,7 @@ async function measureAdmission(server: MeasuredControl, swarm: Swarm): Promise<
     const began = performance.timeOrigin + performance.now()
     await swarm.register(control, server.authKey, 1)
     await swarm.follow(control)
-    samples.push(Math.max(...(await swarm.seen())) - began)
+    samples.push(Math.max(...(await swarm.seen(SEEN_MS))) - began)
   }
   return median(samples)
 }

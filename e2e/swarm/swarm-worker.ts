@@ -19,8 +19,8 @@ export type WorkerOrder =
   | { readonly kind: 'tell'; readonly client: number; readonly endpoints: readonly string[] }
   /** From now on, note when following clients but `except` see `text` in their maps. */
   | { readonly kind: 'watch'; readonly text: string; readonly except: number }
-  /** Answered when all of them saw it. */
-  | { readonly kind: 'seen' }
+  /** Answered when all of them saw it, or the time is over: who did not see it by then counts as if it did then. */
+  | { readonly kind: 'seen'; readonly timeout: number }
   /** Answered with how many nodes each client that follows knows, itself included. */
   | { readonly kind: 'count' }
 
@@ -74,11 +74,8 @@ async function perform(order: WorkerOrder): Promise<number[]> {
     case 'watch':
       return watch(order.text, order.except)
     case 'seen':
-      if (watched.wanted.size > 0)
-        await new Promise<void>((resolve) => {
-          watched.whenAll = resolve
-        })
-      return watched.seen
+      await allSeen(order.timeout)
+      return [...watched.seen, ...Array.from(watched.wanted, now)]
     case 'count':
       return [...following].map((client) => known.get(client)?.count ?? 0)
   }
@@ -157,6 +154,17 @@ function watch(text: string, except: number): number[] {
   if (excepted) wanted.delete(excepted)
   watched = { bytes: Buffer.from(text), wanted, seen: [], whenAll: () => {} }
   return []
+}
+
+function allSeen(timeout: number): Promise<void> {
+  return new Promise((resolve) => {
+    if (watched.wanted.size === 0) return resolve()
+    const timer = setTimeout(resolve, timeout)
+    watched.whenAll = () => {
+      clearTimeout(timer)
+      resolve()
+    }
+  })
 }
 
 function look(client: LightClient, json: Buffer): void {

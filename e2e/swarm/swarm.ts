@@ -73,9 +73,9 @@ export class Swarm {
     }))
   }
 
-  /** Waits until all saw what they watch for. Returns when each did. */
-  seen(): Promise<readonly number[]> {
-    return this.#all(() => ({ kind: 'seen' }))
+  /** Waits until all saw what they watch for, or the time is over. Returns when each did; who did not, at the end. */
+  seen(timeout: number): Promise<readonly number[]> {
+    return this.#all(() => ({ kind: 'seen', timeout }))
   }
 
   /** Waits until everybody knows everybody. Returns how many do not, when they do not come to it in time. */
