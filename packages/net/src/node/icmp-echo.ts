@@ -5,10 +5,12 @@ import { Arena, describeErrno, linuxCalls, unsupportedReason } from '@mesh/linux
 import { pingByIcmp } from '@mesh/magicsock/node'
 import { systemClock, systemRandom } from '@mesh/sansio/node'
 import { encodeIcmpEcho, type IpAddress, PROTOCOL_ICMP, PROTOCOL_ICMPV6 } from '@mesh/wire/ip'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 
 /** How long an answer may take, in milliseconds. */
 const PATIENCE = 2_000
+/** How many packets are looked at before others get their turn: a raw socket hears all ICMP of this host. */
+const PACKETS_TOGETHER = 32
 /** How often the socket is looked at, in milliseconds. */
 const LOOK_INTERVAL = 1
 /** Bytes that the answer must bring back: nobody can guess them. */
@@ -92,12 +94,13 @@ async function echo({ fd, hasHeader }: EchoSocket, address: IpAddress): Promise<
     const question = makeQuestion(address)
     const began = systemClock.now()
     if (send(arena, fd, address, question) < 0) return undefined
-    while (systemClock.now() - began < PATIENCE) {
+    for (let looked = 1; systemClock.now() - began < PATIENCE; looked += 1) {
       const length = calls.read(fd, arena, PACKET, MAX_PACKET)
       if (length > 0 && isAnswer(arena.bytes.subarray(PACKET, PACKET + length), hasHeader, question))
         return systemClock.now() - began
       if (length < 0 && length !== -EAGAIN) return undefined
       if (length < 0) await sleep(LOOK_INTERVAL)
+      else if (looked % PACKETS_TOGETHER === 0) await turn()
     }
     return undefined
   } finally {

@@ -1,7 +1,9 @@
 // Echoes of the real kernel, by whatever socket this user may have; and what is said where there is no way at all.
-import { parseAddress } from '@mesh/wire/ip'
+import { AF_INET, O_CLOEXEC, O_NONBLOCK, SOCK_RAW } from '@mesh/linux'
+import { linuxCalls } from '@mesh/linux/node'
+import { parseAddress, PROTOCOL_ICMP } from '@mesh/wire/ip'
 import { expect, test } from 'vitest'
-import { IcmpEcho } from '../../src/node/icmp-echo.ts'
+import { type EchoSocket, IcmpEcho } from '../../src/node/icmp-echo.ts'
 
 test.each(['127.0.0.1', '::1'])('D15: %s answers at once', async (text) => {
   const said: string[] = []
@@ -42,4 +44,26 @@ test('that there is no way is said once, and a host that is silent is not taken 
   const silent = new IcmpEcho((reason) => said.push(reason), { open, program })
   expect(await silent.ping(Uint8Array.of(192, 0, 2, 1))).toBeUndefined()
   expect(said).toHaveLength(1)
+})
+
+test('threat 26: other ICMP that came before the answer does not hold the event loop', async () => {
+  const localhost = Uint8Array.of(127, 0, 0, 1)
+  const fd = linuxCalls().socket(AF_INET, SOCK_RAW | O_NONBLOCK | O_CLOEXEC, PROTOCOL_ICMP)
+  if (fd < 0) {
+    console.log('skipped: only root may have a raw socket')
+    return
+  }
+  // The raw socket hears questions and answers of the others: a hundred packets.
+  for (let i = 0; i < 50; i += 1) await new IcmpEcho(() => undefined).ping(localhost)
+  let turns = 0
+  const count = (): void => {
+    turns += 1
+    next = setImmediate(count)
+  }
+  let next = setImmediate(count)
+  const open = (): EchoSocket => ({ fd, hasHeader: true })
+  const program = (): Promise<undefined> => Promise.resolve(undefined)
+  expect(await new IcmpEcho(() => undefined, { open, program }).ping(localhost)).toBeDefined()
+  clearImmediate(next)
+  expect(turns).toBeGreaterThanOrEqual(3)
 })
