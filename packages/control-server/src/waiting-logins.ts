@@ -1,7 +1,7 @@
 // Logins that wait for a person. Each is a record bound to the machine and node key that asked, has a name nobody can
-// guess, and is forgotten in time; there are only so many, the oldest going first (control §3.1.2, §9.7.2, §9.7.4). Being
-// records, they outlive the server, and a person may approve at another server than the machine asked. The requests held
-// open for them are of this server alone.
+// guess, and is forgotten in time; there are only so many, and only so many of one machine, the oldest going first (control
+// §3.1.2, §9.7.2, §9.7.4). Being records, they outlive the server, and a person may approve at another server than the
+// machine asked. The requests held open for them are of this server alone.
 
 import type { RandomSource } from '@mesh/sansio'
 import type { RegisterRequest } from '@mesh/wire/control'
@@ -16,6 +16,8 @@ import type { LoginRecord } from './records.ts'
 export const LOGIN_LIFETIME = 15 * 60_000
 /** How many logins may wait at once. */
 const MAX_LOGINS = 1024
+/** How many of them may be of one machine, which makes up node keys as it likes. */
+const MAX_LOGINS_OF_MACHINE = 4
 /** How many requests of one login are held open. */
 const MAX_WAITING = 4
 
@@ -48,8 +50,9 @@ export class WaitingLogins {
   ask(machineKey: string, request: RegisterRequest): LoginRecord {
     const { state } = this.#network
     const asked = { machineKey, request: cutDown(request), askedAt: this.#wallClock() }
-    for (const login of this.#network.logins()) {
-      if (login.machineKey !== machineKey || login.request.NodeKey !== request.NodeKey) continue
+    const own = [...this.#network.logins()].filter((login) => login.machineKey === machineKey)
+    for (const login of own) {
+      if (login.request.NodeKey !== request.NodeKey) continue
       if (login.refused) {
         state.remove('logins', login.id)
         break
@@ -58,10 +61,17 @@ export class WaitingLogins {
       state.put('logins', again)
       return again
     }
-    const logins = state.all('logins')
-    const [oldest] = logins.keys()
-    if (oldest !== undefined && logins.size >= MAX_LOGINS) state.remove('logins', oldest)
+    this.#makeRoom(own)
     return state.add('logins', { key: randomHex(this.#random, 16), refused: false, ...asked })
+  }
+
+  /** Removes the oldest login of a machine that has too many, or else the oldest of all when they are too many. */
+  #makeRoom(own: readonly LoginRecord[]): void {
+    const { state } = this.#network
+    const logins = state.all('logins')
+    const [oldest] = own.length >= MAX_LOGINS_OF_MACHINE ? own : logins.values()
+    const isFull = own.length >= MAX_LOGINS_OF_MACHINE || logins.size >= MAX_LOGINS
+    if (isFull && oldest) state.remove('logins', oldest.id)
   }
 
   /** Tells whether this machine and node key may wait for the login. */

@@ -196,6 +196,28 @@ test('control 57: logins that wait are bounded, and the oldest hears that it los
   expect(world.said(held)).toMatchObject([{ response: { Error: 'too many logins are waiting' } }])
 })
 
+test('threat 26: a machine that asks under ever new node keys loses its own oldest logins, and nobody else does', () => {
+  const world = new World()
+  const other = world.machine(1)
+  const held = other.register({ Followup: other.login().AuthURL })
+  const eager = world.machine(2)
+  const first = eager.register({ Followup: eager.login().AuthURL })
+  for (let i = 0; i < 1100; i += 1) {
+    eager.nodeKey = `nodekey:${hexOf(5000 + i)}`
+    expect(eager.login().AuthURL).not.toBe('')
+  }
+  expect(world.said(held)).toEqual([])
+  expect(world.said(first)).toMatchObject([{ response: { Error: 'too many logins are waiting' } }])
+  const waiting = world.coordinator
+    .waitingLogins()
+    .map(({ machineKey, request }) => [machineKey, request.NodeKey])
+  const newest = [5000 + 1096, 5000 + 1097, 5000 + 1098, 5000 + 1099].map((i) => `nodekey:${hexOf(i)}`)
+  expect(waiting).toEqual([
+    [other.machineKey, other.nodeKey],
+    ...newest.map((key) => [eager.machineKey, key]),
+  ])
+})
+
 test('threat 26: a login that waits holds next to nothing, however much its machine said', () => {
   const world = new World()
   const long = 'x'.repeat(1 << 20)
