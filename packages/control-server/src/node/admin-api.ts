@@ -69,10 +69,11 @@ export interface AdminApiOptions {
   readonly coordinator: Coordinator
   /** Does a command of somebody in a transaction that begins with `before`; when that throws, nothing is done. */
   readonly admin: (command: AdminCommand, actor: Actor, before: () => void) => Promise<AdminResult>
-  readonly ask: (question: AdminQuestion, actor: Actor) => Promise<AdminAnswer>
+  /** Answers a question of somebody after a transaction that consists of `before`; when that throws, nothing is asked. */
+  readonly ask: (question: AdminQuestion, actor: Actor, before: () => void) => Promise<AdminAnswer>
 }
 
-/** Thrown by a command whose key ended before its turn came. */
+/** Thrown by a command or question whose key ended before its turn came. */
 class Unauthorized extends Error {}
 
 /** Returns a handler that answers commands, and returns false for any other request. */
@@ -107,7 +108,7 @@ async function serve(
   const actor: Actor = { kind: 'api-key', name: key.prefix }
   const seat: AdminSeat = {
     admin: (command) => admin(command, actor, before),
-    ask: (question) => ask(question, actor),
+    ask: (question) => ask(question, actor, before),
   }
   await serveAdmin(seat, request, response)
 }

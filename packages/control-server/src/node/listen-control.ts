@@ -254,11 +254,17 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
     const { answer } = await inquire(node, { kind: 'c2n', payload, timeout: CLIENT_CALL_TIMEOUT })
     return answer && decodeClientAnswer(answer)
   }
-  const ask: ControlListener['ask'] = (question, actor) =>
-    answerQuestion(
+  const ask = async <Q extends AdminQuestion>(
+    question: Q,
+    actor = CLI,
+    before?: () => void,
+  ): Promise<AdminAnswer<Q>> => {
+    if (before) await steward.queue.run(before).finally(wake)
+    return answerQuestion(
       { ping, call: (node, what) => call(node, what, actor), audit: (query) => store.audit(query) },
       question,
     )
+  }
   const api = adminApi({ coordinator, admin, ask })
   const routes = outerRoutes({
     coordinator,
@@ -276,7 +282,7 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
     url,
     serverUrl,
     admin: (command, actor) => admin(command, actor),
-    ask,
+    ask: (question, actor) => ask(question, actor),
     ping,
     call,
     textsAt: (domain) => coordinator.challenges.textsAt(domain),

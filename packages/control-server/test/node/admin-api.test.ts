@@ -1,3 +1,4 @@
+import { request } from 'node:http'
 import { generatePrivateKey } from '@mesh/keys'
 import { systemRandom } from '@mesh/sansio/node'
 import { afterEach, expect, test } from 'vitest'
@@ -27,6 +28,22 @@ function call(control: ControlListener, key: string | undefined, init: RequestIn
   const headers = key === undefined ? {} : { Authorization: `Bearer ${key}` }
   const body = JSON.stringify({ verb: 'users create', name: 'ann' })
   return fetch(control.url + ADMIN_PATH, { method: 'POST', headers, body, ...init })
+}
+
+/** Sends the headers of a question, does something when the server has taken them, and only then sends the question. */
+function callSlowly(
+  control: ControlListener,
+  key: string,
+  question: object,
+  between: () => Promise<unknown>,
+): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const headers = { Authorization: `Bearer ${key}`, Expect: '100-continue' }
+    const slow = request(control.url + ADMIN_PATH, { method: 'POST', headers })
+    slow.on('error', reject)
+    slow.on('continue', () => void between().then(() => slow.end(JSON.stringify(question)), reject))
+    slow.on('response', (response) => resolve(response.resume().statusCode))
+  })
 }
 
 test('does what a key asks for, and nothing without one', async () => {
@@ -72,4 +89,18 @@ test('a key that was ended at one server does nothing at another, whatever that 
   await ended
   expect((await asked).status).toBe(401)
   expect(await two.admin({ verb: 'users list' })).toEqual([])
+})
+
+test.each([
+  { verb: 'audit list' },
+  { verb: 'nodes ping', node: '1', kind: 'c2n' },
+  { verb: 'nodes c2n', node: '1', path: '/echo' },
+])('threat 8: $verb is not answered to a key that ended while the question came', async (question) => {
+  const store = new MemoryStore()
+  const [one, two] = [await listen(store), await listen(store)]
+  const { key } = await one.admin({ verb: 'apikeys create' })
+  await two.admin({ verb: 'users list' })
+  expect(await callSlowly(two, key, question, () => Promise.resolve())).not.toBe(401)
+  const end = (): Promise<unknown> => one.admin({ verb: 'apikeys expire', which: key })
+  expect(await callSlowly(two, key, question, end)).toBe(401)
 })
