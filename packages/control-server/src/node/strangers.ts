@@ -1,8 +1,10 @@
 // Connections whose machine has not yet shown that it is in the network: anybody can open them. They are few, and few
-// an address, and the oldest makes room for the newest, so that nobody is locked out (control §9.7.4, threat 26).
+// from one place, and the oldest makes room for the newest, so that nobody is locked out (control §9.7.4, threat 26).
 
-/** The most from one address; many nodes may share one, and each is done within moments. */
-const MAX_FROM_ONE_ADDRESS = 256
+import { formatPrefix, isIpv4, maskPrefix, parseAddress } from '@mesh/wire/ip'
+
+/** The most from one place; many nodes may share one, and each is done within moments. */
+const MAX_FROM_ONE_PLACE = 256
 /** The most from everywhere, which is also the bound behind a proxy on this machine. */
 const MAX_TOGETHER = 4096
 
@@ -13,26 +15,27 @@ interface Connection {
 
 /** Knows the connections of strangers, oldest first. */
 export class Strangers {
-  readonly #addresses = new Map<Connection, string>()
-  readonly #byAddress = new Map<string, Set<Connection>>()
+  readonly #places = new Map<Connection, string>()
+  readonly #byPlace = new Map<string, Set<Connection>>()
 
   /** Notes a new connection; when there are too many, the oldest one is ended. */
   add(connection: Connection, address: string): void {
-    const neighbours = this.#byAddress.get(address) ?? new Set()
-    this.#byAddress.set(address, neighbours.add(connection))
-    this.#addresses.set(connection, address)
-    if (neighbours.size > MAX_FROM_ONE_ADDRESS && !isLoopback(address)) this.#end(neighbours)
-    if (this.#addresses.size > MAX_TOGETHER) this.#end(this.#addresses.keys())
+    const place = placeOf(address)
+    const neighbours = this.#byPlace.get(place) ?? new Set()
+    this.#byPlace.set(place, neighbours.add(connection))
+    this.#places.set(connection, place)
+    if (neighbours.size > MAX_FROM_ONE_PLACE && !isLoopback(address)) this.#end(neighbours)
+    if (this.#places.size > MAX_TOGETHER) this.#end(this.#places.keys())
   }
 
   /** Forgets a connection: it is no stranger's any more, or it is gone. */
   delete(connection: Connection): void {
-    const address = this.#addresses.get(connection)
-    if (address === undefined) return
-    this.#addresses.delete(connection)
-    const neighbours = this.#byAddress.get(address)
+    const place = this.#places.get(connection)
+    if (place === undefined) return
+    this.#places.delete(connection)
+    const neighbours = this.#byPlace.get(place)
     neighbours?.delete(connection)
-    if (neighbours?.size === 0) this.#byAddress.delete(address)
+    if (neighbours?.size === 0) this.#byPlace.delete(place)
   }
 
   #end(connections: Iterable<Connection>): void {
@@ -41,6 +44,12 @@ export class Strangers {
     this.delete(oldest)
     oldest.destroy()
   }
+}
+
+/** Whoever has an address of IPv6 has all 64 bits of its hosts to choose from. */
+function placeOf(text: string): string {
+  const address = parseAddress(text)
+  return !address || isIpv4(address) ? text : formatPrefix(maskPrefix({ address, bits: 64 }))
 }
 
 /** A proxy on this machine stands for everybody. */

@@ -28,6 +28,15 @@ test('threat 26: the oldest strangers of an address make room for its newest, an
   expect([ended(flood), ended(other)]).toEqual([44, 0])
 })
 
+test('threat 26: all addresses of one IPv6 network count as one, those of IPv4 each for itself', () => {
+  const strangers = new Strangers()
+  const other = crowd(strangers, 256, (i) => `2001:db8:0:2::${i.toString(16)}`)
+  const mapped = crowd(strangers, 512, (i) => `::ffff:192.0.2.${i % 250}`)
+  const flood = crowd(strangers, 300, (i) => `2001:db8:0:1:${i.toString(16)}::1`)
+  expect([ended(flood), ended(other), ended(mapped)]).toEqual([44, 0, 0])
+  expect(flood.slice(0, 44).every((one) => one.ended)).toBe(true)
+})
+
 test('threat 26: strangers of many addresses, or behind a proxy here, are bounded together', () => {
   const spread = crowd(new Strangers(), 5000, (i) => `192.0.2.${i % 250}`)
   expect(ended(spread)).toBe(5000 - 4096)
