@@ -24,6 +24,8 @@ import { Outbox, SendStream } from './outbox.ts'
 
 /** A long poll, held logins, updates and replies may all be open at once (control §5.7). */
 const MAX_STREAMS = 250
+/** A client that nobody vouches for has to register, and to wait for a person (control §9.7.4, threat 26). */
+const MAX_STREAMS_OF_STRANGER = 16
 /** The most of one request's headers: packed, and unpacked. */
 const MAX_HEADERS = 16 << 10
 /** A client that has us say more than this before it takes any of it means no good. */
@@ -84,6 +86,7 @@ export class Http2Server {
   readonly #outbox = new Outbox((stream) => this.#onSent(stream))
   readonly #out: Http2Output[] = []
   #block: Block | undefined
+  #maxStreams = MAX_STREAMS_OF_STRANGER
   #lastStream = 0
   #initialWindow = DEFAULT_WINDOW
   #used = 0
@@ -95,7 +98,7 @@ export class Http2Server {
 
   constructor() {
     const settings = [
-      [SETTING.maxConcurrentStreams, MAX_STREAMS],
+      [SETTING.maxConcurrentStreams, this.#maxStreams],
       [SETTING.maxHeaderListSize, MAX_HEADERS],
     ] as const
     this.#outbox.say(settingsFrame(settings))
@@ -114,6 +117,13 @@ export class Http2Server {
   /** About how many bytes {@link Http2Server.sendInto} would write; never too few for the first frame. */
   get backlog(): number {
     return this.#outbox.backlog
+  }
+
+  /** Gives the client as many streams as a machine of the network needs; until then it has few. */
+  trust(): void {
+    if (this.#isBroken || this.#maxStreams === MAX_STREAMS) return
+    this.#maxStreams = MAX_STREAMS
+    this.#outbox.say(settingsFrame([[SETTING.maxConcurrentStreams, MAX_STREAMS]]))
   }
 
   /** Takes bytes from the client, cut anywhere. */
@@ -281,7 +291,7 @@ export class Http2Server {
     this.#lastStream = id
     const request = readRequest(fields)
     if (!request) return this.#refuse(id, CODE.protocol)
-    if (this.#streams.size >= MAX_STREAMS) return this.#refuse(id, CODE.refused)
+    if (this.#streams.size >= this.#maxStreams) return this.#refuse(id, CODE.refused)
     const out = new SendStream(id, this.#initialWindow)
     this.#streams.set(id, { out, hasResponse: false, isComplete: endsStream, used: 0 })
     this.#out.push({ kind: 'request', stream: id, ...request, ended: endsStream })

@@ -6,6 +6,8 @@ import type { MachineLink } from './machine-link.ts'
 
 /** A client that lets this much pile up reads no more: its stream is cut, and it will come back for a snapshot. */
 const MAX_QUEUED = 4 << 20
+/** How long a client may take nothing of an answer that is whole, milliseconds: an open stream keeps its connection open. */
+const PATIENCE = 30_000
 const MAP = 'application/octet-stream'
 
 /** Writes the answers of one exchange. Writing to a stream that is gone does nothing. */
@@ -17,6 +19,7 @@ export class Exchange {
   readonly #link: MachineLink
   readonly #stream: number
   #onWritten: (() => void) | undefined
+  #patience: ReturnType<typeof setTimeout> | undefined
 
   constructor(link: MachineLink, stream: number) {
     this.#link = link
@@ -80,6 +83,7 @@ export class Exchange {
 
   /** Takes that its stream is over. */
   handleOver(): void {
+    clearTimeout(this.#patience)
     this.handleWritten()
     this.onOver()
   }
@@ -97,5 +101,16 @@ export class Exchange {
     if (body) http2.write(this.#stream, body)
     http2.end(this.#stream)
     this.#link.flush()
+    if (http2.answerOf(this.#stream) === 'whole') this.#awaitReader(http2.queued(this.#stream))
+  }
+
+  /** Gives a client up that takes nothing of an answer, of which so many bytes wait, for too long. */
+  #awaitReader(before: number): void {
+    clearTimeout(this.#patience)
+    this.#patience = setTimeout(() => {
+      const left = this.#link.http2.queued(this.#stream)
+      if (left < before) this.#awaitReader(left)
+      else this.cancel()
+    }, PATIENCE).unref()
   }
 }

@@ -68,6 +68,7 @@ export class MachineConnection {
   prove(): void {
     if (this.#idleTimeout === IDLE_TIMEOUT) return
     this.#idleTimeout = IDLE_TIMEOUT
+    this.#options.link.http2.trust()
     this.#options.onProven()
   }
 

@@ -307,11 +307,20 @@ test('a malformed request is refused, the connection goes on', () => {
   expect(client.heard()).toMatchObject([{ kind: 'request', stream: 99 }])
 })
 
-test('threat 26: of too many requests at once those beyond are refused', () => {
+test('threat 26: of too many requests at once those beyond are refused, and a stranger may have few', () => {
   const client = new Client()
-  for (let i = 0; i < 300; i += 1) client.ask(2 * i + 1)
-  expect(client.heard()).toHaveLength(250)
-  expect(client.take()).toHaveLength(50)
+  for (let i = 0; i < 20; i += 1) client.ask(2 * i + 1)
+  expect(client.heard()).toHaveLength(16)
+  const refused = [33, 35, 37, 39].map((stream) => ({ type: FRAME.rstStream, stream }))
+  expect(client.take()).toMatchObject(refused)
+  client.server.trust()
+  client.server.trust()
+  expect(client.take()).toMatchObject([
+    { type: FRAME.settings, flags: 0, body: Uint8Array.of(0, 3, 0, 0, 0, 250) },
+  ])
+  for (let i = 20; i < 300; i += 1) client.ask(2 * i + 1)
+  expect(client.heard()).toHaveLength(250 - 16)
+  expect(client.take()).toHaveLength(300 - 20 - 250 + 16)
 })
 
 const big = frame(FRAME.headers, 0, 1, new Uint8Array(16_000))

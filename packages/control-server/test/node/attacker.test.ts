@@ -101,6 +101,13 @@ test('invariant 1, threat 4: with the node key of another machine nothing is ans
   expect(stream.ended).toBe(false)
 })
 
+test('threat 26: a machine may ask as much at once as the protocol needs only when it has shown that it is in the network', async () => {
+  const [eve, ann] = [await stranger(), await joined('ann')]
+  await eve.machine.register(eve.session)
+  expect(eve.session.remoteSettings.maxConcurrentStreams).toBe(16)
+  await until(() => ann.session.remoteSettings.maxConcurrentStreams === 250, 'the settings')
+})
+
 test('invariant 2: who follows up the login of another machine gets a page of their own, and nothing of the other', async () => {
   const [victim, eve] = [await stranger(), await stranger()]
   const { AuthURL } = jsonOf(await victim.machine.register(victim.session))
