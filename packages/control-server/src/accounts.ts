@@ -15,10 +15,23 @@ const MAX_DISPLAY_NAME = 255
 export class Accounts {
   readonly #network: Network
   readonly #options: CoordinatorOptions
+  readonly #absorb: (now: number) => void
 
-  constructor(network: Network, options: CoordinatorOptions) {
+  /** @param absorb - Has the connected nodes hear what changed. */
+  constructor(network: Network, options: CoordinatorOptions, absorb: (now: number) => void) {
     this.#network = network
     this.#options = options
+    this.#absorb = absorb
+  }
+
+  /** Returns all users. */
+  users(): readonly UserRecord[] {
+    return this.#network.users()
+  }
+
+  /** Returns all pre-auth keys. */
+  preAuthKeys(): readonly PreAuthKeyRecord[] {
+    return this.#network.preAuthKeys()
   }
 
   /** Returns the user of this name or number. Throws {@link ControlError} when there is none. */
@@ -35,15 +48,17 @@ export class Accounts {
     return this.#network.addUser({ name, displayName: displayName ?? name, createdAt: this.#wall() })
   }
 
-  /** Changes a user's name and what people read. */
-  renameUser(nameOrId: string, { name, displayName }: NewUser): UserRecord {
+  /** Changes a user's name, which peers see at once, and what people read, which becomes the name when left out. */
+  renameUser(nameOrId: string, { name, displayName }: NewUser, now: number): UserRecord {
     const user = this.userNamed(nameOrId)
     checkUserName(name)
     checkDisplayName(displayName)
-    return this.#network.updateUser({ ...user, name, displayName: displayName ?? name })
+    const renamed = this.#network.updateUser({ ...user, name, displayName: displayName ?? name })
+    this.#absorb(now)
+    return renamed
   }
 
-  /** Removes a user who has no nodes. */
+  /** Removes a user who has no nodes, with their pre-auth keys. */
   deleteUser(nameOrId: string): UserRecord {
     const user = this.userNamed(nameOrId)
     const nodes = [...this.#network.nodes()].filter((node) => node.user === user.id)

@@ -3,6 +3,7 @@
 // (control §9.7.6).
 
 import type { Hostinfo, MapRequest, NetInfo, Service } from '@mesh/wire/control'
+import { isZeroKey } from '@mesh/wire/control'
 import { formatEndpoint, parseEndpoint } from '@mesh/wire/ip'
 import type { NodeChange } from './network.ts'
 import type { NodeRecord } from './records.ts'
@@ -22,8 +23,23 @@ const MAX_LATENCIES = 64
 const MAX_TEXT = 255
 const PUBLISHED_SERVICES = new Set(['tcp', 'udp', 'peerapi4', 'peerapi6', 'peerapi-dns-proxy'])
 
+/**
+ * Returns what a map request changes of its node, or `undefined` when that is nothing. Only an update reports; a stream, or
+ * one who wants a snapshot, says nothing new but a first disco key (control §3.2).
+ */
+export function requestedChange(node: NodeRecord, request: MapRequest): NodeChange | undefined {
+  const discoKey = isZeroKey(request.DiscoKey) ? '' : (request.DiscoKey ?? '')
+  const change: { -readonly [K in keyof NodeChange]: NodeChange[K] } = {}
+  const reports = request.OmitPeers === true && request.Stream !== true
+  if (discoKey !== '' && discoKey !== node.discoKey && (reports || node.discoKey === ''))
+    change.discoKey = discoKey
+  if (request.Version !== node.capVersion) change.capVersion = request.Version
+  if (reports) Object.assign(change, reportedChange(node, request))
+  return Object.keys(change).length === 0 ? undefined : change
+}
+
 /** Returns what a report changes of its node. */
-export function reportedChange(node: NodeRecord, request: MapRequest): NodeChange {
+function reportedChange(node: NodeRecord, request: MapRequest): NodeChange {
   const hostinfo = request.Hostinfo && mergeHostinfo(node.hostinfo, checkHostinfo(request.Hostinfo))
   const endpoints = checkEndpoints(request.Endpoints ?? [])
   return {

@@ -5,45 +5,33 @@
 
 import type { Machine } from '@mesh/sansio'
 import type { MapRequest, RegisterRequest, RegisterResponse } from '@mesh/wire/control'
-import { isZeroKey, KEEP_ALIVE_RESPONSE, MINIMUM_CAPABILITY_VERSION } from '@mesh/wire/control'
+import { MINIMUM_CAPABILITY_VERSION } from '@mesh/wire/control'
 import { Accounts } from './accounts.ts'
 import { ApiKeys } from './api-keys.ts'
 import type { Actor } from './audit.ts'
-import { nodeSubject } from './audit.ts'
-import type { ClientCall } from './client-call.ts'
-import type { MadePreAuthKey, NewPreAuthKey, NewUser, NodeChoice, NodeStatus } from './admin.ts'
 import { restoreBackup, writeBackup } from './backup.ts'
 import { Challenges } from './certificates.ts'
-import type { TxtRecord } from './certificates.ts'
-import { reportedChange } from './claims.ts'
+import { requestedChange } from './claims.ts'
 import { dialPlan } from './client-notices.ts'
 import type { CoordinatorOutput } from './coordinator-output.ts'
-import { updateAttributes } from './device-attributes.ts'
-import { ControlError, shown } from './errors.ts'
+import { LoginDecisions } from './login-decisions.ts'
 import { MapStreams } from './map-streams.ts'
 import { MapViews } from './map-views.ts'
 import { Network } from './network.ts'
-import type { NodeChange } from './network.ts'
-import { NodeChanges } from './node-changes.ts'
+import { NodeDeadlines } from './node-deadlines.ts'
+import { NodeQuestions } from './node-questions.ts'
+import { NodeReports } from './node-reports.ts'
 import { isExpired, isOnline } from './node-view.ts'
+import { Nodes } from './nodes.ts'
 import { addressPlanOf, AUDIT_RETENTION, checkOptions, dnsConfigOf, EPHEMERAL_TIMEOUT } from './options.ts'
 import type { CoordinatorOptions } from './options.ts'
-import { Pings } from './pings.ts'
-import type { PingKind, PingOutcome, PingQuestion } from './pings.ts'
+import type { PingOutcome } from './pings.ts'
 import { Policies } from './policies.ts'
 import { Presence } from './presence.ts'
-import type {
-  LoginRecord,
-  NodeRecord,
-  PolicyRecord,
-  PreAuthKeyRecord,
-  SshCheckRecord,
-  UserRecord,
-} from './records.ts'
+import type { LoginRecord, NodeRecord, SshCheckRecord } from './records.ts'
 import { askAt, refusal, Registrar } from './registration.ts'
 import { Reservations } from './reservations.ts'
-import { RouterProbes } from './router-probes.ts'
-import { routesOf, RouteTable } from './routes.ts'
+import { RouteTable } from './routes.ts'
 import { SshChecks } from './ssh-checks.ts'
 import type { SshQuestion } from './ssh-checks.ts'
 import type { News, Writes } from './store.ts'
@@ -59,6 +47,18 @@ export class Coordinator implements Machine<CoordinatorOutput> {
    * for what is not stored must not be told.
    */
   readonly streams: MapStreams
+  /** The users, and the pre-auth keys made for them. */
+  readonly accounts: Accounts
+  /** The nodes, as an administrator sees and changes them. */
+  readonly nodes: Nodes
+  /** The logins that wait for a person. */
+  readonly logins: LoginDecisions
+  /** The policy in force. */
+  readonly policies: Policies
+  /** What nodes are asked. */
+  readonly questions: NodeQuestions
+  /** What machines say of their nodes. */
+  readonly reports: NodeReports
   /** The texts that nodes publish to get certificates. */
   readonly challenges: Challenges
   /** The keys by which administrators' programs work from elsewhere. */
@@ -69,15 +69,11 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   readonly reservations: Reservations
   readonly #options: CoordinatorOptions
   readonly #network: Network
-  readonly #accounts: Accounts
-  readonly #changes: NodeChanges
   readonly #registrar: Registrar
-  readonly #logins: WaitingLogins
-  readonly #pings: Pings
+  readonly #waiting: WaitingLogins
   readonly #presence: Presence
-  readonly #policies: Policies
+  readonly #deadlines: NodeDeadlines
   readonly #routes = new RouteTable()
-  readonly #probes = new RouterProbes()
   readonly #out: CoordinatorOutput[] = []
   /** Exchanges that waited for a login which was forgotten: they are sent to a new page. */
   readonly #orphans: (readonly [exchange: number, login: LoginRecord])[] = []
@@ -85,23 +81,25 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   /** Throws {@link ControlError} `ERR_CONTROL_CONFIG` when the options cannot work. */
   constructor(options: CoordinatorOptions) {
     checkOptions(options)
-    const { records, baseDomain, wallClock, random, hash, server, nodeKeyLifetime = 0 } = options
+    const { records, baseDomain, wallClock, random, hash, server, serverUrl } = options
+    const { nodeKeyLifetime = 0, nodeApproval = false } = options
     const { derpMap, policy = { kind: 'allow-all' }, ephemeralTimeout = EPHEMERAL_TIMEOUT } = options
     const network = new Network(records, addressPlanOf(options))
     this.#options = options
     this.#network = network
-    this.#accounts = new Accounts(network, options)
+    const absorb = (now: number): void => this.#absorb(now)
+    const policies = new Policies({ network, fallback: policy, wallClock, absorb })
+    this.policies = policies
+    this.accounts = new Accounts(network, options, absorb)
     this.apiKeys = new ApiKeys(network, options)
     this.reservations = new Reservations(network, wallClock)
-    this.#changes = new NodeChanges(network)
+    const farewell = (id: number, now: number): void => this.streams.farewell(id, now)
+    const nodes = new Nodes({ network, policies, baseDomain, wallClock, farewell, absorb })
+    this.nodes = nodes
     this.challenges = new Challenges({ network, baseDomain, wallClock })
-    this.#pings = new Pings(random, options.serverUrl)
-    this.#logins = new WaitingLogins(network, random, wallClock)
-    const dnsConfig = dnsConfigOf(options)
-    const policies = new Policies(network, policy)
-    this.#policies = policies
-    const { nodeApproval = false } = options
-    const registrar = {
+    this.reports = new NodeReports(network, nodes, this.challenges)
+    this.#waiting = new WaitingLogins(network, random, wallClock)
+    const registrar = new Registrar({
       network,
       policies,
       baseDomain,
@@ -110,14 +108,17 @@ export class Coordinator implements Machine<CoordinatorOutput> {
       hash,
       nodeKeyLifetime,
       nodeApproval,
-    }
-    this.#registrar = new Registrar(registrar)
+    })
+    this.#registrar = registrar
+    const onRegistered = (nodeKey: string): void => this.#noteRegistered(nodeKey)
+    const { accounts } = this
+    this.logins = new LoginDecisions({ network, accounts, nodes, registrar, onRegistered, absorb })
     const plan = dialPlan(options.dialAddresses)
     const views = new MapViews({
       network,
       policies,
       derpMap,
-      dnsConfig,
+      dnsConfig: dnsConfigOf(options),
       baseDomain,
       wallClock,
       certificates: options.certificates ?? false,
@@ -125,17 +126,27 @@ export class Coordinator implements Machine<CoordinatorOutput> {
       ...(options.clientRelease ? { clientRelease: options.clientRelease } : {}),
     })
     const onSilent = (node: number, now: number): void => this.#presence.left(node, now)
-    this.streams = new MapStreams({ network, views, random, onSilent })
-    const listens = (node: number): boolean => this.streams.listens(node)
+    const streams = new MapStreams({ network, views, random, onSilent })
+    this.streams = streams
+    const listens = (node: number): boolean => streams.listens(node)
     this.sshChecks = new SshChecks({
       network,
       policyOf: (node) => views.policyOf(node),
-      serverUrl: options.serverUrl,
+      serverUrl,
       random,
       wallClock,
     })
-    this.#presence = new Presence({ server, listens, wallClock, ephemeralTimeout })
-    this.#presence.setServers(options.servers ?? [])
+    const presence = new Presence({ server, listens, wallClock, ephemeralTimeout })
+    this.#presence = presence
+    const onOffline = (node: number): void => {
+      this.#out.push({ kind: 'event', event: 'offline', node })
+    }
+    this.#deadlines = new NodeDeadlines({ network, streams, presence, server, wallClock, onOffline })
+    const onOutcome = (outcome: PingOutcome): void => {
+      this.#out.push({ kind: 'pong', ...outcome })
+    }
+    this.questions = new NodeQuestions({ network, nodes, streams, presence, random, serverUrl, onOutcome })
+    presence.setServers(options.servers ?? [])
     this.#look(options.now)
   }
 
@@ -160,34 +171,6 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     this.#network.state.actAs(actor)
   }
 
-  /** Adds to the audit log what a client wants noted about its node. */
-  noteReport(nodeId: number, report: Readonly<Record<string, string>>): void {
-    const node = this.#changes.known(nodeId)
-    this.actAs({ kind: 'node', name: node.givenName })
-    this.#network.state.note({ action: 'report', subject: nodeSubject(node), after: report })
-  }
-
-  /** Publishes a text of a node in the DNS. Throws {@link ControlError}. */
-  publishChallenge(nodeId: number, name: string, value: string): TxtRecord {
-    const node = this.#changes.known(nodeId)
-    this.actAs({ kind: 'node', name: node.givenName })
-    return this.challenges.publish(node, name, value)
-  }
-
-  /** Takes what a machine says of its device. Throws {@link ControlError}. */
-  updateAttributes(nodeId: number, update: unknown): void {
-    const node = this.#changes.known(nodeId)
-    this.actAs({ kind: 'node', name: node.givenName })
-    this.#network.updateNode(nodeId, { attributes: updateAttributes(node.attributes ?? {}, update) })
-  }
-
-  /** Adds to the audit log that somebody asked a node's client for something. */
-  noteCall(nodeId: number, { method = 'GET', path }: ClientCall, actor: Actor): void {
-    const node = this.#changes.known(nodeId)
-    this.actAs(actor)
-    this.#network.state.note({ action: 'call', subject: nodeSubject(node), after: { method, path } })
-  }
-
   /** Notes that what it changed is stored. */
   confirm(version: number): void {
     this.#network.state.confirm(version)
@@ -202,7 +185,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   undo(now: number, mark?: number): void {
     this.#network.state.undo(mark)
     // One command that was refused says nothing of the others, or a node could keep silence from being found.
-    if (mark === undefined) this.#probes.doubt()
+    if (mark === undefined) this.questions.doubt()
     this.#look(now)
   }
 
@@ -227,9 +210,9 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   handleRegister(exchange: number, machineKey: string, request: RegisterRequest, now: number): void {
     if (!this.#speaksOurVersion(exchange, request.Version)) return
     const followed = followedLogin(request.Followup)
-    if (followed !== undefined && this.#logins.isFor(followed, machineKey, request.NodeKey)) {
+    if (followed !== undefined && this.#waiting.isFor(followed, machineKey, request.NodeKey)) {
       if (this.#network.login(followed)?.refused) return this.#answer(exchange, refusal(LOGIN_REFUSED))
-      const displaced = this.#logins.wait(followed, exchange)
+      const displaced = this.#waiting.wait(followed, exchange)
       if (displaced !== undefined) this.#answer(displaced, refusal('another request took over this login'))
       return
     }
@@ -246,7 +229,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   /** Takes a map request from the machine that Noise proved: a session, an update of its node, or one snapshot. */
   handleMap(exchange: number, machineKey: string, request: MapRequest, now: number): void {
     if (!this.#speaksOurVersion(exchange, request.Version)) return
-    const node = this.nodeOf(machineKey, request.NodeKey)
+    const node = this.nodes.ofMachine(machineKey, request.NodeKey)
     if (!node) {
       this.#out.push({ kind: 'refuse', exchange, status: 404, text: 'node not found' })
       return
@@ -283,108 +266,9 @@ export class Coordinator implements Machine<CoordinatorOutput> {
 
   /** Takes the end of an exchange from its client: a stream closed, a held request given up. Changes no record. */
   handleGone(exchange: number, now: number): void {
-    this.#logins.leave(exchange)
+    this.#waiting.leave(exchange)
     this.sshChecks.leave(exchange)
     this.streams.close(exchange, now)
-  }
-
-  /** Lets in a node that waits for a person, with what is chosen for it; its client hears at once. */
-  approve(key: string, userName: string, now: number, choice: NodeChoice = {}): NodeRecord {
-    const user = this.#accounts.userNamed(userName)
-    const login = this.#waiting(key)
-    const { machineKey, request } = login
-    this.#changes.checkChoice(choice, machineKey)
-    const response = this.#registrar.approve(machineKey, request, user)
-    this.#network.state.remove('logins', login.id)
-    this.#noteRegistered(request.NodeKey)
-    const made = this.nodeOf(machineKey, request.NodeKey)
-    if (made) this.#changes.choose(made.id, choice)
-    this.#absorb(now)
-    const node = this.nodeOf(machineKey, request.NodeKey)
-    if (node && response.MachineAuthorized) return node
-    throw new ControlError(
-      'ERR_CONTROL_REGISTRATION_UNKNOWN',
-      response.Error || 'The machine has to log in again.',
-    )
-  }
-
-  /** Returns the login that waits under this key. */
-  waitingLogin(key: string): LoginRecord | undefined {
-    const login = this.#network.login(key)
-    return login?.refused ? undefined : login
-  }
-
-  /** Returns all logins that wait, the one that asked longest ago first. */
-  waitingLogins(): readonly LoginRecord[] {
-    return [...this.#network.logins()].filter((login) => !login.refused)
-  }
-
-  /** Says no to a login that waits; its client hears at once. */
-  refuseLogin(key: string, now: number): LoginRecord {
-    const login = { ...this.#waiting(key), refused: true }
-    this.#network.state.put('logins', login)
-    this.#absorb(now)
-    return login
-  }
-
-  /** Returns the machine's node with this key, or `undefined` when there is none or it is another machine's. */
-  nodeOf(machineKey: string, nodeKey: string): NodeRecord | undefined {
-    const node = this.#network.nodeByKey(nodeKey)
-    return node?.machineKey === machineKey ? node : undefined
-  }
-
-  /** Says in a sentence which nodes a machine has. */
-  whoIs(machineKey: string): string {
-    const names = this.#network.nodesOfMachine(machineKey).map((node) => this.#statusOf(node).dnsName)
-    return `${machineKey}: ${names.length > 0 ? names.join(', ') : 'no node'}`
-  }
-
-  /** Tells whether a relay should serve this node key: that of a node whose login has not expired. */
-  admits(nodeKey: string): boolean {
-    const node = this.#network.nodeByKey(nodeKey)
-    return node !== undefined && node.approved && !isExpired(node, this.#wall())
-  }
-
-  /** Makes a user. */
-  createUser(user: NewUser): UserRecord {
-    return this.#accounts.createUser(user)
-  }
-
-  /** Changes a user's name, which peers see at once, and what people read, which becomes the name when left out. */
-  renameUser(nameOrId: string, to: NewUser, now: number): UserRecord {
-    const user = this.#accounts.renameUser(nameOrId, to)
-    this.#absorb(now)
-    return user
-  }
-
-  /** Removes a user who has no nodes, with their pre-auth keys. */
-  deleteUser(nameOrId: string): UserRecord {
-    return this.#accounts.deleteUser(nameOrId)
-  }
-
-  /** Returns all users. */
-  users(): readonly UserRecord[] {
-    return this.#network.users()
-  }
-
-  /** Makes a pre-auth key. */
-  createPreAuthKey(wish: NewPreAuthKey): MadePreAuthKey {
-    return this.#accounts.createPreAuthKey(wish)
-  }
-
-  /** Returns all pre-auth keys. */
-  preAuthKeys(): readonly PreAuthKeyRecord[] {
-    return this.#network.preAuthKeys()
-  }
-
-  /** Makes a pre-auth key expire now, given its number, its prefix or its whole text. */
-  expirePreAuthKey(which: string): PreAuthKeyRecord {
-    return this.#accounts.expirePreAuthKey(which)
-  }
-
-  /** Removes a pre-auth key, named likewise; nodes that came in with it stay. */
-  deletePreAuthKey(which: string): PreAuthKeyRecord {
-    return this.#accounts.deletePreAuthKey(which)
   }
 
   /** Returns everything that is remembered, as text for {@link Coordinator.restore}. */
@@ -398,117 +282,16 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     this.#absorb(now)
   }
 
-  /** Returns all nodes. */
-  nodes(): readonly NodeStatus[] {
-    return [...this.#network.nodes()].map((node) => this.#statusOf(node))
-  }
-
-  /** Returns one node. Throws {@link ControlError} `ERR_CONTROL_NODE_UNKNOWN` when there is none. */
-  node(id: number): NodeStatus {
-    return this.#statusOf(this.#changes.known(id))
-  }
-
-  /** Removes a node: it is told that its key has expired, the others that it is gone. */
-  deleteNode(id: number, now: number): void {
-    const node = this.#changes.known(id)
-    this.streams.farewell(id, now)
-    this.#network.removeNode(node.id)
-    this.#absorb(now)
-  }
-
-  /** Sets when a node's key ends: now when `at` is left out, so that it must log in again; `never` undoes that. */
-  expireNode(id: number, now: number, at: number | 'never' = this.#wall()): void {
-    this.#changes.expire(id, at === 'never' ? undefined : at)
-    this.#absorb(now)
-  }
-
-  /** Gives a node another name, which it keeps whatever its machine calls itself later. */
-  renameNode(id: number, name: string, now: number): void {
-    this.#changes.rename(id, name)
-    this.#absorb(now)
-  }
-
-  /** Lets a node take part that waited for somebody's approval. */
-  approveNode(id: number, now: number): void {
-    this.#changes.approve(id)
-    this.#approveByPolicy(this.#changes.known(id))
-    this.#absorb(now)
-  }
-
-  /** Gives a node another address. */
-  readdressNode(id: number, address: string, now: number): void {
-    this.#changes.readdress(id, address)
-    this.#absorb(now)
-  }
-
-  /** Makes tags the owner of a node, in place of its user. */
-  tagNode(id: number, tags: readonly string[], now: number): void {
-    this.#changes.tag(id, tags)
-    this.#absorb(now)
-  }
-
-  /** Sets which prefixes a node may route for the others, in place of those before. One exit route stands for both. */
-  approveRoutes(id: number, routes: readonly string[], now: number): void {
-    this.#changes.approveRoutes(id, routes)
-    this.#absorb(now)
-  }
-
-  /** Returns the policy in force, as it was written; `undefined` when none was. */
-  policy(): PolicyRecord | undefined {
-    return this.#network.policy()
-  }
-
-  /** Throws {@link ControlError} `ERR_CONTROL_POLICY` when a policy could not be put in force. Changes nothing. */
-  checkPolicy(text: string): void {
-    this.#policies.check(text)
-  }
-
-  /** Puts a policy in force. Throws {@link ControlError} `ERR_CONTROL_POLICY`; then the one before stays. */
-  setPolicy(text: string, now: number): PolicyRecord {
-    this.#policies.check(text)
-    const record = this.#network.addPolicy({ text, createdAt: this.#wall() })
-    for (const node of this.#network.nodes()) this.#approveByPolicy(node)
-    this.#absorb(now)
-    return record
-  }
-
-  /** Asks a node whether it is there. Returns the id under which a `pong` tells how that ended. */
-  ping(id: number, question: PingQuestion, now: number): string {
-    const node = this.#changes.known(id)
-    if (!this.streams.listens(id)) throw new ControlError('ERR_CONTROL_NODE_OFFLINE', this.#whyNot(node))
-    const asked = this.#pings.ask(node.machineKey, question, now)
-    this.streams.say(id, { PingRequest: asked.request }, now)
-    return asked.id
-  }
-
-  /** Takes an answer to a ping. Returns false when nobody waits for it, or it is another machine's to give. */
-  handlePong(
-    id: string,
-    kind: PingKind,
-    machineKey: string | undefined,
-    now: number,
-    answer?: Uint8Array,
-  ): boolean {
-    const outcome = this.#pings.answer(id, kind, machineKey, now, answer)
-    if (outcome) this.#tellPong(outcome, now)
-    return outcome !== undefined
-  }
-
   /** Does what is due at `now`. */
   handleTimeout(now: number): void {
     this.actAs()
-    const { away, back, absent, expiring } = this.#presence.due(now)
-    for (const [id, grace] of away) this.#goOffline(id, grace)
-    for (const id of back) this.#comeBack(id)
-    for (const id of absent) this.#removeAbsent(id, now)
-    for (const id of expiring) this.#checkExpiry(id, now)
-    this.#logins.forgetOld(now)
+    this.#deadlines.handleTimeout(now)
+    this.#waiting.forgetOld(now)
     this.sshChecks.handleTimeout(now)
     this.#look(now)
     for (const [exchange, { machineKey, request }] of this.#orphans.splice(0))
       this.#ask(exchange, machineKey, request)
-    for (const outcome of this.#pings.due(now)) this.#tellPong(outcome, now)
-    this.#probeRouters(now)
+    this.questions.handleTimeout(now)
     this.#absorb(now)
   }
 
@@ -520,33 +303,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   /** Returns when to call {@link Coordinator.handleTimeout}; it may be early. */
   pollTimeout(): number {
     if (this.#orphans.length > 0) return -Infinity
-    return Math.min(
-      this.#presence.next(),
-      this.#logins.next(),
-      this.sshChecks.next(),
-      this.#pings.next(),
-      this.#probes.next(),
-    )
-  }
-
-  #tellPong(outcome: PingOutcome, now: number): void {
-    if (this.#probes.take(outcome.id, outcome.roundTrip !== undefined, now)) return
-    this.#out.push({ kind: 'pong', ...outcome })
-  }
-
-  /** Each router is asked by the server that it is connected to; what comes of it is in the records, for all of them. */
-  #probeRouters(now: number): void {
-    for (const [id, silent] of this.#probes.takeNews())
-      if (this.#network.node(id) && this.#network.node(id)?.silent !== silent)
-        this.#network.updateNode(id, { silent })
-    for (const id of this.#probes.due(now)) {
-      const node = this.#network.node(id)
-      if (!node || !this.streams.listens(id)) continue
-      const { id: question, request } = this.#pings.ask(node.machineKey, { kind: 'c2n' }, now)
-      this.#probes.asked(id, question)
-      // As a keep-alive, which makes no client work out its map anew.
-      this.streams.say(id, { ...KEEP_ALIVE_RESPONSE, PingRequest: request }, now)
-    }
+    return Math.min(this.#presence.next(), this.#waiting.next(), this.sshChecks.next(), this.questions.next())
   }
 
   #speaksOurVersion(exchange: number, version: number): boolean {
@@ -566,50 +323,33 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   }
 
   #ask(exchange: number, machineKey: string, request: RegisterRequest): void {
-    const { key } = this.#logins.ask(machineKey, request)
+    const { key } = this.#waiting.ask(machineKey, request)
     this.#answer(exchange, askAt(`${this.#options.serverUrl}/register/${key}`))
   }
 
   #noteRegistered(nodeKey: string): void {
     const node = this.#network.nodeByKey(nodeKey)
     if (!node) return
-    this.#approveByPolicy(node)
+    this.policies.approveRoutes(node)
     this.#out.push({ kind: 'event', event: 'registered', node: node.id })
   }
 
-  /**
-   * Takes what a request says of its node. Only an update reports; a stream, or one who wants a snapshot, says nothing new
-   * but a first disco key (control §3.2).
-   */
   #update(node: NodeRecord, request: MapRequest): void {
-    const discoKey = isZeroKey(request.DiscoKey) ? '' : (request.DiscoKey ?? '')
-    const change: { -readonly [K in keyof NodeChange]: NodeChange[K] } = {}
-    const reports = request.OmitPeers === true && request.Stream !== true
-    if (discoKey !== '' && discoKey !== node.discoKey && (reports || node.discoKey === '')) {
-      change.discoKey = discoKey
-    }
-    if (request.Version !== node.capVersion) change.capVersion = request.Version
-    if (reports) Object.assign(change, reportedChange(node, request))
-    if (Object.keys(change).length === 0) return
+    const change = requestedChange(node, request)
+    if (!change) return
     const changed = this.#network.updateNode(node.id, change)
-    if (change.hostinfo) this.#approveByPolicy(changed)
-  }
-
-  /** What was approved once stays approved, whatever a later policy says: it may be an administrator's word. */
-  #approveByPolicy(node: NodeRecord): void {
-    const approvedRoutes = this.#policies.approvedRoutes(node)
-    if (approvedRoutes) this.#network.updateNode(node.id, { approvedRoutes })
+    if (change.hostinfo) this.policies.approveRoutes(changed)
   }
 
   #openSession(exchange: number, id: number, now: number): void {
-    const node = this.#changes.known(id)
+    const node = this.nodes.known(id)
     const { server } = this.#options
     if (!isOnline(node)) this.#out.push({ kind: 'event', event: 'online', node: id })
     if (node.connectedTo !== server || node.silent)
       this.#network.updateNode(id, { connectedTo: server, lastSeen: this.#wall(), silent: false })
     this.streams.begin(exchange, id, node.nodeKey, now)
     this.#absorb(now)
-    this.#presence.look(this.#changes.known(id), now)
+    this.#presence.look(this.nodes.known(id), now)
   }
 
   /** Elects routers, then looks at what changed. Both may change more. */
@@ -636,7 +376,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
       else this.#forget(id)
     }
     if (changed.size > 0) {
-      this.#probes.watch(this.#routes.contenders(), now)
+      this.questions.watch(this.#routes.contenders(), now)
       this.streams.noteChanged(changed, now)
     }
     for (const key of this.#network.takeChangedLogins()) this.#lookAtLogin(key, now)
@@ -649,20 +389,13 @@ export class Coordinator implements Machine<CoordinatorOutput> {
    * a new page; when it had to make room they are not, for that would push out the next.
    */
   #lookAtLogin(key: string, now: number): void {
-    for (const [exchange, login] of this.#logins.look(key, now)) {
+    for (const [exchange, login] of this.#waiting.look(key, now)) {
       const response = this.#registrar.outcome(login.machineKey, login.request)
       if (this.#network.login(key)?.refused) this.#answer(exchange, refusal(LOGIN_REFUSED))
       else if (response) this.#answer(exchange, response)
       else if (!isOld(login, this.#wall())) this.#answer(exchange, refusal('too many logins are waiting'))
       else this.#orphans.push([exchange, login])
     }
-  }
-
-  #waiting(key: string): LoginRecord {
-    const login = this.waitingLogin(key)
-    if (login) return login
-    const message = `No login waits under ${shown(key)}: it may have expired, start it again on the machine.`
-    throw new ControlError('ERR_CONTROL_REGISTRATION_UNKNOWN', message)
   }
 
   #forget(id: number): void {
@@ -676,49 +409,6 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     this.#out.push({ kind: 'event', event: 'logged-out', node: id })
     if (this.#network.node(id))
       this.#network.updateNode(id, { connectedTo: undefined, lastSeen: this.#wall() })
-  }
-
-  #goOffline(id: number, grace: number): void {
-    const node = this.#network.node(id)
-    if (!node || !isOnline(node) || this.#presence.isElsewhere(node) || this.streams.listens(id)) return
-    this.#network.updateNode(id, { connectedTo: undefined, lastSeen: this.#wall() - grace })
-    this.#out.push({ kind: 'event', event: 'offline', node: id })
-  }
-
-  /** Another server, to which it was connected too, said that it is offline. */
-  #comeBack(id: number): void {
-    const node = this.#network.node(id)
-    if (!node || isOnline(node) || !this.streams.listens(id)) return
-    this.#network.updateNode(id, { connectedTo: this.#options.server })
-  }
-
-  #removeAbsent(id: number, now: number): void {
-    const node = this.#network.node(id)
-    if (node?.ephemeral && !isOnline(node)) this.#network.removeNode(id)
-    else if (node) this.#presence.look(node, now)
-  }
-
-  #checkExpiry(id: number, now: number): void {
-    const node = this.#network.node(id)
-    if (node && this.#presence.isAtHand(node)) this.#network.touch(id)
-    if (node) this.#presence.look(node, now)
-  }
-
-  #whyNot(node: NodeRecord): string {
-    return this.#presence.isElsewhere(node)
-      ? `Node ${node.givenName} is connected to another server, ${node.connectedTo}: ask there.`
-      : `Node ${node.givenName} is not connected.`
-  }
-
-  #statusOf(node: NodeRecord): NodeStatus {
-    return {
-      node,
-      userName: this.#network.user(node.user)?.name ?? '',
-      dnsName: `${node.givenName}.${this.#options.baseDomain}`,
-      online: isOnline(node),
-      expired: isExpired(node, this.#wall()),
-      servedRoutes: routesOf(node).served,
-    }
   }
 
   #wall(): number {

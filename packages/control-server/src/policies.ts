@@ -5,7 +5,8 @@ import { compile, hasTag, ownsTag, PolicyError, readPolicy, testPolicy } from '@
 import type { CompiledPolicy, NodePolicy, Policy, PolicyNode, PolicyUser } from '@mesh/policy'
 import { ControlError } from './errors.ts'
 import type { Network } from './network.ts'
-import type { NodeRecord, UserRecord } from './records.ts'
+import type { CoordinatorOptions } from './options.ts'
+import type { NodeRecord, PolicyRecord, UserRecord } from './records.ts'
 import { isInsideMesh, normalRoute, servableRoutes } from './routes.ts'
 
 /** Nobody may reach anybody: in force when a stored policy cannot be read, which only a later version can have written. */
@@ -23,17 +24,40 @@ const ALONE: NodePolicy = {
   verdict: () => ({ allowed: false, reason: 'The node waits for approval.' }),
 }
 
-/** Knows the policy in force. */
+/** What the policies of a network stand on. */
+export interface PoliciesOptions extends Pick<CoordinatorOptions, 'wallClock'> {
+  /** The network that they are written for. */
+  readonly network: Network
+  /** In force until one is written. */
+  readonly fallback: Policy
+  /** Has the connected nodes hear what changed. */
+  readonly absorb: (now: number) => void
+}
+
+/** Knows the policy in force, and puts another in its place. */
 export class Policies {
+  readonly #options: PoliciesOptions
   readonly #network: Network
-  readonly #fallback: Policy
   #read: { readonly text: string | undefined; readonly policy: Policy }
 
-  /** @param fallback - In force until one is written. */
-  constructor(network: Network, fallback: Policy) {
-    this.#network = network
-    this.#fallback = fallback
-    this.#read = { text: undefined, policy: fallback }
+  constructor(options: PoliciesOptions) {
+    this.#options = options
+    this.#network = options.network
+    this.#read = { text: undefined, policy: options.fallback }
+  }
+
+  /** Returns the policy in force, as it was written; `undefined` when none was. */
+  written(): PolicyRecord | undefined {
+    return this.#network.policy()
+  }
+
+  /** Puts a policy in force. Throws {@link ControlError} `ERR_CONTROL_POLICY`; then the one before stays. */
+  set(text: string, now: number): PolicyRecord {
+    this.check(text)
+    const record = this.#network.addPolicy({ text, createdAt: this.#options.wallClock() })
+    for (const node of this.#network.nodes()) this.approveRoutes(node)
+    this.#options.absorb(now)
+    return record
   }
 
   /** The policy in force. */
@@ -41,13 +65,13 @@ export class Policies {
     const text = this.#network.policy()?.text
     // Not by its number: a backup, or what is written after a failure, may bring another policy of the same.
     if (this.#read.text !== text)
-      this.#read = { text, policy: text === undefined ? this.#fallback : readStored(text) }
+      this.#read = { text, policy: text === undefined ? this.#options.fallback : readStored(text) }
     return this.#read.policy
   }
 
   /**
    * Throws {@link ControlError} `ERR_CONTROL_POLICY` when a policy cannot be taken: it makes no sense, or fails one of its
-   * own tests.
+   * own tests. Changes nothing.
    */
   check(text: string): void {
     try {
@@ -83,8 +107,17 @@ export class Policies {
     return { forNode: (id) => (waiting.has(id) ? ALONE : compiled.forNode(id)) }
   }
 
+  /**
+   * Approves of the routes that a node offers those the policy approves. What was approved once stays approved, whatever a
+   * later policy says: it may be an administrator's word.
+   */
+  approveRoutes(node: NodeRecord): void {
+    const approvedRoutes = this.#approvedRoutes(node)
+    if (approvedRoutes) this.#network.updateNode(node.id, { approvedRoutes })
+  }
+
   /** Returns the routes that a node may serve when those the policy approves are added; nothing when none is. */
-  approvedRoutes(node: NodeRecord): readonly string[] | undefined {
+  #approvedRoutes(node: NodeRecord): readonly string[] | undefined {
     const offered = (node.hostinfo.RoutableIPs ?? []).filter((route) => !node.approvedRoutes.includes(route))
     if (offered.length === 0 || this.current.kind === 'allow-all') return undefined
     const approved = compile(this.current, [policyNode(node)], this.#users())

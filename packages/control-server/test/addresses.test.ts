@@ -4,7 +4,7 @@ import { addressesOf, nextAddresses, parseRange } from '../src/addresses.ts'
 import { NOTHING } from '../src/state.ts'
 import { joined, World } from './support.ts'
 
-const addresses = (world: World): string[] => world.coordinator.nodes().map(({ node }) => node.ipv4)
+const addresses = (world: World): string[] => world.coordinator.nodes.all().map(({ node }) => node.ipv4)
 
 describe('a range', () => {
   test('lies within 100.64.0.0/10, or is none', () => {
@@ -78,13 +78,13 @@ describe('a chosen address', () => {
     const { AuthURL } = machine.login()
     const held = machine.register({ Followup: AuthURL })
     const approve = (choice: { name?: string; address?: string }): unknown =>
-      world.coordinator.approve(AuthURL.slice(-32), 'ann', world.now, choice)
+      world.coordinator.logins.approve(AuthURL.slice(-32), 'ann', world.now, choice)
     expect(() => approve({ address: '100.64.0.1' })).toThrow('100.64.0.1 is that of node box-1.')
     expect(() => approve({ address: '10.0.0.1' })).toThrow('"10.0.0.1" is no address that a node can have')
     expect(() => approve({ name: 'box-1' })).toThrow('Another node is named box-1 already.')
     expect(world.said(held)).toEqual([])
     approve({ name: 'nas', address: 'fd7a:115c:a1e0::40:909' })
-    expect(world.coordinator.nodes()[1]?.node).toMatchObject({
+    expect(world.coordinator.nodes.all()[1]?.node).toMatchObject({
       givenName: 'nas',
       ipv4: '100.64.9.9',
       ipv6: 'fd7a:115c:a1e0::40:909',
@@ -96,11 +96,13 @@ describe('a chosen address', () => {
     const [one] = [joined(world, 1), joined(world, 2)]
     const stream = one.stream()
     world.advance(1000)
-    world.coordinator.readdressNode(2, '100.64.9.9', world.now)
+    world.coordinator.nodes.readdress(2, '100.64.9.9', world.now)
     world.advance(1000)
     expect(JSON.stringify(world.mapsOf(stream).at(-1)?.PeersChanged)).toContain('100.64.9.9/32')
-    expect(() => world.coordinator.readdressNode(1, '100.64.9.9', world.now)).toThrow('is that of node box-2')
-    world.coordinator.readdressNode(1, '100.64.0.2', world.now)
+    expect(() => world.coordinator.nodes.readdress(1, '100.64.9.9', world.now)).toThrow(
+      'is that of node box-2',
+    )
+    world.coordinator.nodes.readdress(1, '100.64.0.2', world.now)
     expect(addresses(world)).toEqual(['100.64.0.2', '100.64.9.9'])
   })
 })
@@ -114,7 +116,9 @@ describe('a reserved address', () => {
     reservations.add(world.machine(4).nodeKey, '100.64.0.9')
     for (let i = 1; i <= 5; i += 1) joined(world, i)
     expect(addresses(world)).toEqual(['100.64.0.2', '100.64.0.3', '100.64.0.1', '100.64.0.9', '100.64.0.4'])
-    expect(() => world.coordinator.readdressNode(1, '100.64.0.3', world.now)).toThrow('is that of node box-2')
+    expect(() => world.coordinator.nodes.readdress(1, '100.64.0.3', world.now)).toThrow(
+      'is that of node box-2',
+    )
   })
 
   test('is kept while its node is away, and is that of one node only', () => {
@@ -122,13 +126,13 @@ describe('a reserved address', () => {
     const { coordinator } = world
     coordinator.reservations.add('box-1', '100.64.0.7')
     joined(world, 1)
-    coordinator.deleteNode(1, world.now)
+    coordinator.nodes.delete(1, world.now)
     expect(() => coordinator.reservations.add('other', '100.64.0.7')).toThrow(
       '100.64.0.7 is reserved for box-1: release it first.',
     )
     joined(world, 1)
     world.machine(9).login(world.key({ user: 'ann' }), { Hostinfo: { Hostname: 'box-1' } })
-    expect(coordinator.nodes().map(({ node }) => [node.givenName, node.ipv4])).toEqual([
+    expect(coordinator.nodes.all().map(({ node }) => [node.givenName, node.ipv4])).toEqual([
       ['box-1', '100.64.0.7'],
       ['box-1-1', '100.64.0.1'],
     ])
@@ -161,6 +165,6 @@ test('two nodes whose addresses moved on at another server are both known by the
   ])
   store.write({ changes: { nodes: moved }, counters: { ...NOTHING.counters, ...store.read(0).counters } })
   world.catchUp()
-  expect(() => world.coordinator.readdressNode(1, one.ipv4, world.now)).toThrow('is that of node')
-  expect(() => world.coordinator.renameNode(1, one.givenName, world.now)).toThrow('Another node is named')
+  expect(() => world.coordinator.nodes.readdress(1, one.ipv4, world.now)).toThrow('is that of node')
+  expect(() => world.coordinator.nodes.rename(1, one.givenName, world.now)).toThrow('Another node is named')
 })

@@ -14,8 +14,8 @@ test('threat 8: an API key is known by its secret, of which only a hash is kept'
 
 test('a key that lets machines in administers nothing, and the other way round', () => {
   const world = new World()
-  world.coordinator.createUser({ name: 'ann' })
-  const { text } = world.coordinator.createPreAuthKey({ user: 'ann' })
+  world.coordinator.accounts.createUser({ name: 'ann' })
+  const { text } = world.coordinator.accounts.createPreAuthKey({ user: 'ann' })
   expect(world.coordinator.apiKeys.find(text)).toBeUndefined()
   expect(world.coordinator.apiKeys.find(text.replace('-auth-', '-api-'))).toBeUndefined()
 })
@@ -38,10 +38,10 @@ test('an API key ends when its time is over, when it is expired, and when it is 
 test('a removed pre-auth key lets nobody in any more', () => {
   const world = new World()
   const { coordinator } = world
-  coordinator.createUser({ name: 'ann' })
-  const { text } = coordinator.createPreAuthKey({ user: 'ann', reusable: true })
+  coordinator.accounts.createUser({ name: 'ann' })
+  const { text } = coordinator.accounts.createPreAuthKey({ user: 'ann', reusable: true })
   const beginning = text.slice(0, 'meshkey-auth-'.length + 12)
-  expect(coordinator.deletePreAuthKey(`${beginning}-***`).id).toBe(1)
-  expect(coordinator.preAuthKeys()).toEqual([])
-  expect(() => coordinator.deletePreAuthKey(text)).toThrow('There is no such pre-auth key.')
+  expect(coordinator.accounts.deletePreAuthKey(`${beginning}-***`).id).toBe(1)
+  expect(coordinator.accounts.preAuthKeys()).toEqual([])
+  expect(() => coordinator.accounts.deletePreAuthKey(text)).toThrow('There is no such pre-auth key.')
 })

@@ -5,7 +5,7 @@ test('a node that waits for approval sees nobody, is seen by nobody, and joins a
   const world = new World({ nodeApproval: true })
   const { coordinator } = world
   const first = joined(world, 1)
-  coordinator.approveNode(1, world.now)
+  coordinator.nodes.approve(1, world.now)
   const other = first.stream()
   const machine = world.machine(2)
   expect(machine.login(world.key({ user: 'ann' }))).toMatchObject({
@@ -18,16 +18,16 @@ test('a node that waits for approval sees nobody, is seen by nobody, and joins a
   const [map] = world.mapsOf(stream)
   expect(map).toMatchObject({ Node: { MachineAuthorized: false }, Peers: [], PacketFilters: { base: [] } })
   expect(JSON.stringify(world.mapsOf(other))).not.toContain(machine.nodeKey)
-  expect(coordinator.admits(machine.nodeKey)).toBe(false)
-  expect(coordinator.nodes()[1]?.node.approved).toBe(false)
-  coordinator.approveNode(2, world.now)
+  expect(coordinator.nodes.admits(machine.nodeKey)).toBe(false)
+  expect(coordinator.nodes.all()[1]?.node.approved).toBe(false)
+  coordinator.nodes.approve(2, world.now)
   world.advance(2000)
   expect(world.mapsOf(stream).at(-1)).toMatchObject({
     Node: { MachineAuthorized: true },
     PeersChanged: [{ Key: first.nodeKey }],
   })
   expect(JSON.stringify(world.mapsOf(other))).toContain(machine.nodeKey)
-  expect(coordinator.admits(machine.nodeKey)).toBe(true)
+  expect(coordinator.nodes.admits(machine.nodeKey)).toBe(true)
 })
 
 test('a node needs no approval that a person let in, whose key is pre-approved, or that had it before', () => {
@@ -36,13 +36,13 @@ test('a node needs no approval that a person let in, whose key is pre-approved, 
   world.user('ann')
   expect(world.machine(1).login(world.key({ user: 'ann', preApproved: true })).MachineAuthorized).toBe(true)
   const { AuthURL } = world.machine(2).login()
-  coordinator.approve(AuthURL.slice(-32), 'ann', world.now)
+  coordinator.logins.approve(AuthURL.slice(-32), 'ann', world.now)
   const third = world.machine(3)
   third.login(world.key({ user: 'ann' }))
-  coordinator.approveNode(3, world.now)
+  coordinator.nodes.approve(3, world.now)
   third.nodeKey = world.machine(33).nodeKey
   expect(third.login(world.key({ user: 'ann' })).MachineAuthorized).toBe(true)
-  expect(coordinator.nodes().map(({ node }) => node.approved)).toEqual([true, true, true])
+  expect(coordinator.nodes.all().map(({ node }) => node.approved)).toEqual([true, true, true])
 })
 
 test('whoever waits for a login hears that it was refused, at every server, and may ask anew', () => {
@@ -54,19 +54,19 @@ test('whoever waits for a login hears that it was refused, at every server, and 
   const elsewhere = new World({ store: world.store, server: 'there' })
   const there = elsewhere.machine(1).register({ Followup: AuthURL })
   const held = machine.register({ Followup: AuthURL })
-  expect(world.coordinator.waitingLogins()).toMatchObject([{ key }])
-  world.coordinator.refuseLogin(key, world.now)
+  expect(world.coordinator.logins.all()).toMatchObject([{ key }])
+  world.coordinator.logins.refuse(key, world.now)
   world.collect()
   elsewhere.catchUp()
   const no = { response: { Error: 'an administrator refused this login', AuthURL: '' } }
   expect([world.said(held), elsewhere.said(there)]).toMatchObject([[no], [no]])
   expect(world.said(machine.register({ Followup: AuthURL }))).toMatchObject([no])
-  expect(world.coordinator.waitingLogins()).toEqual([])
+  expect(world.coordinator.logins.all()).toEqual([])
   for (const act of ['approve', 'refuseLogin'] as const)
     expect(() =>
       act === 'approve'
-        ? world.coordinator.approve(key, 'ann', world.now)
-        : world.coordinator.refuseLogin(key, world.now),
+        ? world.coordinator.logins.approve(key, 'ann', world.now)
+        : world.coordinator.logins.refuse(key, world.now),
     ).toThrow('No login waits under')
   const again = machine.login().AuthURL
   expect(again).toMatch(/\/register\/[0-9a-f]{32}$/)

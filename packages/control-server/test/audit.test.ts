@@ -18,8 +18,8 @@ test('the log says who did what to whom, with what it was and what it became', a
   const before = (await entriesOf(world)).length
   world.advance(5000)
   world.coordinator.actAs(BOB)
-  world.coordinator.renameNode(1, 'laptop', world.now)
-  world.coordinator.expireNode(1, world.now)
+  world.coordinator.nodes.rename(1, 'laptop', world.now)
+  world.coordinator.nodes.expire(1, world.now)
   const [entry, ...others] = (await world.store.audit({ limit: 1000 })).slice(before)
   expect(others).toEqual([])
   expect(entry).toEqual({
@@ -60,7 +60,7 @@ test('what machines report all the time is no change, and what fell due is the d
   machine.gone(machine.stream())
   machine.tell({ Hostinfo: { Hostname: 'box-1', OS: 'plan9' }, Endpoints: ['192.0.2.77:1'] })
   world.advance(60_000)
-  expect(world.coordinator.node(1)).toMatchObject({ online: false })
+  expect(world.coordinator.nodes.status(1)).toMatchObject({ online: false })
   expect((await entriesOf(world)).length).toBe(before)
   world.user('eve')
   world.machine(2).login(world.key({ user: 'eve', ephemeral: true }))
@@ -77,9 +77,9 @@ test('what was taken back was not done', async () => {
   joined(world, 1)
   const before = (await entriesOf(world)).length
   const mark = world.coordinator.mark()
-  world.coordinator.renameNode(1, 'laptop', world.now)
+  world.coordinator.nodes.rename(1, 'laptop', world.now)
   world.coordinator.undo(world.now, mark)
-  world.coordinator.tagNode(1, ['tag:a'], world.now)
+  world.coordinator.nodes.tag(1, ['tag:a'], world.now)
   expect((await entriesOf(world)).slice(before)).toMatchObject([{ after: { tags: ['tag:a'], user: null } }])
 })
 
@@ -103,18 +103,18 @@ test('entries are kept as long as the setting says', async () => {
   joined(world, 1)
   world.advance(61_000)
   world.coordinator.actAs(BOB)
-  world.coordinator.renameNode(1, 'laptop', world.now)
+  world.coordinator.nodes.rename(1, 'laptop', world.now)
   expect(await entriesOf(world)).toMatchObject([{ actor: BOB }])
 })
 
 test('a long value is cut, and one that is gone shows what it was', async () => {
   const world = new World()
-  world.coordinator.setPolicy(`{"acls":[]}${' '.repeat(1000)}`, world.now)
+  world.coordinator.policies.set(`{"acls":[]}${' '.repeat(1000)}`, world.now)
   const [entry] = await entriesOf(world)
   expect(JSON.stringify(entry).length).toBeLessThan(500)
   world.user('ann')
   world.coordinator.actAs(BOB)
-  world.coordinator.deleteUser('ann')
+  world.coordinator.accounts.deleteUser('ann')
   const removed = (await entriesOf(world)).at(-1)
   expect(removed).toMatchObject({ action: 'remove', before: { name: 'ann' } })
   expect(removed).not.toHaveProperty('after')

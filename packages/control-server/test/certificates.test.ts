@@ -15,29 +15,29 @@ function world(): World {
 test('a text of a node is there for ten minutes, at its own name, beside the one before', () => {
   const { coordinator } = world()
   const at = (): readonly string[] => coordinator.challenges.textsAt(NAME)
-  expect(coordinator.publishChallenge(1, `${NAME.toUpperCase()}.`, 'one')).toEqual({
+  expect(coordinator.reports.publishChallenge(1, `${NAME.toUpperCase()}.`, 'one')).toEqual({
     name: NAME,
     value: 'one',
   })
-  coordinator.publishChallenge(1, NAME, 'two')
-  coordinator.publishChallenge(1, NAME, 'one')
+  coordinator.reports.publishChallenge(1, NAME, 'two')
+  coordinator.reports.publishChallenge(1, NAME, 'one')
   expect(at().toSorted()).toEqual(['one', 'two'])
   expect(coordinator.challenges.textsAt('_acme-challenge.box-2.mesh.internal')).toEqual([])
-  for (let i = 0; i < 9; i += 1) coordinator.publishChallenge(1, NAME, `v${i}`)
+  for (let i = 0; i < 9; i += 1) coordinator.reports.publishChallenge(1, NAME, `v${i}`)
   expect(at()).toEqual(['v5', 'v6', 'v7', 'v8'])
 })
 
 test('a text is over after its time, and when its node is gone or has another name', () => {
   const made = world()
   const { coordinator } = made
-  coordinator.publishChallenge(1, NAME, 'one')
+  coordinator.reports.publishChallenge(1, NAME, 'one')
   made.advance(CHALLENGE_LIFETIME + 1)
   expect(coordinator.challenges.textsAt(NAME)).toEqual([])
-  coordinator.publishChallenge(1, NAME, 'two')
-  coordinator.renameNode(1, 'laptop', made.now)
+  coordinator.reports.publishChallenge(1, NAME, 'two')
+  coordinator.nodes.rename(1, 'laptop', made.now)
   expect(coordinator.challenges.textsAt(NAME)).toEqual([])
-  coordinator.publishChallenge(1, '_acme-challenge.laptop.mesh.internal', 'three')
-  coordinator.deleteNode(1, made.now)
+  coordinator.reports.publishChallenge(1, '_acme-challenge.laptop.mesh.internal', 'three')
+  coordinator.nodes.delete(1, made.now)
   expect(coordinator.challenges.textsAt('_acme-challenge.laptop.mesh.internal')).toEqual([])
 })
 
@@ -51,14 +51,14 @@ test('invariant 1: no node publishes at the name of another, nor what is no text
     [NAME, 'a b'],
     [NAME, 'x'.repeat(256)],
   ] as const)
-    expect(() => coordinator.publishChallenge(1, name, value)).toThrow(ControlError)
+    expect(() => coordinator.reports.publishChallenge(1, name, value)).toThrow(ControlError)
   expect(coordinator.challenges.textsAt(NAME)).toEqual([])
 })
 
 test('every server of a network gives the texts that any of them took', () => {
   const one = world()
   const two = new World({ store: one.store, certificates: true, server: 'there' })
-  one.coordinator.publishChallenge(1, NAME, 'one')
+  one.coordinator.reports.publishChallenge(1, NAME, 'one')
   one.collect()
   two.catchUp()
   expect(two.coordinator.challenges.textsAt(NAME)).toEqual(['one'])
@@ -71,7 +71,7 @@ test('a client hears for which name it may have a certificate, and of a new name
   const [first] = made.mapsOf(stream)
   expect(first?.DNSConfig?.CertDomains).toEqual(['box-1.mesh.internal'])
   expect(first?.Node?.CapMap).toMatchObject({ https: [] })
-  made.coordinator.renameNode(1, 'laptop', made.now)
+  made.coordinator.nodes.rename(1, 'laptop', made.now)
   made.advance(1000)
   expect(made.mapsOf(stream).at(-1)?.DNSConfig?.CertDomains).toEqual(['laptop.mesh.internal'])
   const without = new World()

@@ -22,7 +22,8 @@ test('whoever waits for a login hears to come again when its approval could not 
   const { coordinator } = world
   const queue = (store: MemoryStore): CommandQueue =>
     new CommandQueue({ coordinator, store, perform: (output) => done.push(output), now: () => world.now })
-  const approve = (now: number): unknown => coordinator.approve(AuthURL.split('/').at(-1) ?? '', 'ann', now)
+  const approve = (now: number): unknown =>
+    coordinator.logins.approve(AuthURL.split('/').at(-1) ?? '', 'ann', now)
   await expect(queue(new AwayStore()).run(approve)).rejects.toThrow('The database is away.')
   expect(done).toEqual([{ kind: 'refuse', exchange: held, status: 503, text: expect.any(String) as string }])
   const again = machine.register({ Followup: AuthURL })

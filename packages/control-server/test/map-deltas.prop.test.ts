@@ -106,7 +106,7 @@ class Play {
     const world = this.worlds[where] as World
     world.catchUp()
     const machine = this.#at(who, world)
-    const node = world.coordinator.nodes().find((each) => each.node.nodeKey === machine.nodeKey)?.node
+    const node = world.coordinator.nodes.all().find((each) => each.node.nodeKey === machine.nodeKey)?.node
     const { coordinator } = world
     const tell = (change: Record<string, unknown>): void => {
       const Hostinfo = { Hostname: `box-${who}`, OS: 'linux', ...node?.hostinfo, ...change }
@@ -148,28 +148,29 @@ class Play {
         machine.logout()
         break
       case 'rename':
-        if (node) coordinator.renameNode(node.id, `name-${node.id}-${value}`, world.now)
+        if (node) coordinator.nodes.rename(node.id, `name-${node.id}-${value}`, world.now)
         break
       case 'tag':
-        if (node) coordinator.tagNode(node.id, [`tag:t${value}`], world.now)
+        if (node) coordinator.nodes.tag(node.id, [`tag:t${value}`], world.now)
         break
       case 'approve routes':
-        if (node) coordinator.approveRoutes(node.id, value > 1 ? ['10.0.0.0/8', '0.0.0.0/0'] : [], world.now)
+        if (node)
+          coordinator.nodes.approveRoutes(node.id, value > 1 ? ['10.0.0.0/8', '0.0.0.0/0'] : [], world.now)
         break
       case 'expire':
-        if (node) coordinator.expireNode(node.id, world.now, world.wall + value * 5000)
+        if (node) coordinator.nodes.expire(node.id, world.now, world.wall + value * 5000)
         break
       case 'extend':
-        if (node) coordinator.expireNode(node.id, world.now, 'never')
+        if (node) coordinator.nodes.expire(node.id, world.now, 'never')
         break
       case 'delete':
-        if (node) coordinator.deleteNode(node.id, world.now)
+        if (node) coordinator.nodes.delete(node.id, world.now)
         break
       case 'rename the user':
-        coordinator.renameUser('1', { name: 'ann', displayName: `Ann ${value}` }, world.now)
+        coordinator.accounts.renameUser('1', { name: 'ann', displayName: `Ann ${value}` }, world.now)
         break
       case 'write a policy':
-        coordinator.setPolicy(POLICIES[value] as string, world.now)
+        coordinator.policies.set(POLICIES[value] as string, world.now)
         break
       case 'wait a moment':
         for (const each of this.worlds) each.advance(BATCH_INTERVAL / 2)

@@ -100,7 +100,7 @@ test('control 32: a stream without endpoints or NetInfo erases nothing', () => {
   const machine = joined(world, 1)
   machine.stream({ Hostinfo: { Hostname: 'stale' }, DiscoKey: `discokey:${hexOf(0)}` })
   machine.stream({ DiscoKey: `discokey:${hexOf(5)}` })
-  expect(world.coordinator.nodes()[0]?.node).toMatchObject({
+  expect(world.coordinator.nodes.all()[0]?.node).toMatchObject({
     givenName: 'box-1',
     endpoints: ['192.0.2.1:41641'],
     discoKey: machine.discoKey,
@@ -112,7 +112,7 @@ test('an update without NetInfo keeps the home relay, and one without a disco ke
   const world = new World()
   const machine = joined(world, 1)
   machine.tell({ Hostinfo: { Hostname: 'box-1' }, Endpoints: [], DiscoKey: `discokey:${hexOf(0)}` })
-  expect(world.coordinator.nodes()[0]?.node).toMatchObject({
+  expect(world.coordinator.nodes.all()[0]?.node).toMatchObject({
     endpoints: [],
     discoKey: machine.discoKey,
     hostinfo: { NetInfo: { PreferredDERP: 900 } },
@@ -210,7 +210,7 @@ test('control 36: deleting the only peer says so by PeersRemoved', () => {
   const machine = joined(world, 2)
   const stream = machine.stream()
   settle(world)
-  world.coordinator.deleteNode(2, world.now)
+  world.coordinator.nodes.delete(2, world.now)
   expect(last(world, watcher)).toEqual({ PeersRemoved: [2], ControlTime: expect.anything() as unknown })
   const [farewell, end] = world.said(stream).slice(-2)
   expect(farewell).toMatchObject({ response: { Node: { ID: 2, Expired: true } } })
@@ -303,7 +303,7 @@ test('threat 19: an expired node sees nobody, and the others see that it is expi
   const machine = joined(world, 2)
   const stream = machine.stream()
   settle(world)
-  world.coordinator.expireNode(2, world.now)
+  world.coordinator.nodes.expire(2, world.now)
   expect(last(world, watcher)?.PeersChanged).toMatchObject([
     { ID: 2, Expired: true, KeyExpiry: new Date(world.wall - BATCH_INTERVAL).toISOString() },
   ])
@@ -342,7 +342,7 @@ test('invariant 6: endpoints that are no endpoints never reach a peer, nor more 
   machine.tell({
     Endpoints: ['example.com:1', '1.2.3.4', '1.2.3.4:0', '1.2.3.4:99999', '', '01.2.3.4:5', ...many],
   })
-  const endpoints = world.coordinator.nodes()[1]?.node.endpoints ?? []
+  const endpoints = world.coordinator.nodes.all()[1]?.node.endpoints ?? []
   expect(endpoints).toEqual(many.slice(0, 32))
 })
 
@@ -357,7 +357,7 @@ test('invariant 6, threat 26: of what a machine says of its network no more is k
       NetInfo: { PreferredDERP: 900, LinkType: long, DERPLatency: { [long]: 1, ...DERPLatency } },
     },
   })
-  const [node] = world.coordinator.nodes()
+  const [node] = world.coordinator.nodes.all()
   expect(node?.node.hostinfo.NetInfo).toMatchObject({ PreferredDERP: 900, LinkType: 'x'.repeat(255) })
   expect(Object.keys(node?.node.hostinfo.NetInfo?.DERPLatency ?? {})).toHaveLength(64)
 })
@@ -376,7 +376,7 @@ test('invariant 6: a hostile report is cut down to text that can be shown', () =
       ],
     },
   })
-  const { node } = world.coordinator.nodes()[0] ?? {}
+  const { node } = world.coordinator.nodes.all()[0] ?? {}
   expect(node?.givenName).toMatch(/^rm-rf-x+$/)
   expect(node?.givenName.length).toBeLessThanOrEqual(63)
   expect(node?.hostinfo).toMatchObject({ OS: '[2Jlinux', Services: [{ Proto: 'peerapi4', Port: 1234 }] })

@@ -27,13 +27,13 @@ test('control 37: a policy that hides two nodes from each other removes them, an
   bob!.stream()
   toCat()
   toAnn()
-  world.coordinator.setPolicy(ANN_TO_BOB, world.now)
+  world.coordinator.policies.set(ANN_TO_BOB, world.now)
   expect(toCat()).toMatchObject([{ PeersRemoved: [1, 2], PacketFilters: { base: [] } }])
   expect(toAnn()).toMatchObject([{ PeersRemoved: [3] }])
   bob!.tell({ Endpoints: ['198.51.100.9:9'] })
   expect(toCat()).toEqual([])
   expect(toAnn()).toMatchObject([{ PeersChangedPatch: [{ NodeID: 2 }] }])
-  world.coordinator.setPolicy(ALLOW_ALL, world.now)
+  world.coordinator.policies.set(ALLOW_ALL, world.now)
   const [back] = toCat()
   expect(back?.PeersChanged?.map(({ ID }) => ID)).toEqual([1, 2])
   expect(back?.PeersRemoved).toBeUndefined()
@@ -42,9 +42,9 @@ test('control 37: a policy that hides two nodes from each other removes them, an
 test('a policy that means the same for a node is not told to it again', () => {
   const world = new World()
   const [ann] = ['ann', 'bob'].map((user, index) => joined(world, index + 1, user))
-  world.coordinator.setPolicy(ANN_TO_BOB, world.now)
+  world.coordinator.policies.set(ANN_TO_BOB, world.now)
   const toAnn = listener(world, ann!.stream())
-  world.coordinator.setPolicy(`// the same, with a remark\n${ANN_TO_BOB}`, world.now)
+  world.coordinator.policies.set(`// the same, with a remark\n${ANN_TO_BOB}`, world.now)
   joined(world, 3, 'cat')
   expect(toAnn()).toEqual([])
 })
@@ -55,9 +55,9 @@ test('control 40: SSH rules come and go with the policy, the last one as an empt
   const toAnn = listener(world, ann.stream())
   const ssh =
     '"ssh":[{"action":"accept","src":["autogroup:member"],"dst":["autogroup:self"],"users":["root"]}]'
-  world.coordinator.setPolicy(`{${ssh}}`, world.now)
+  world.coordinator.policies.set(`{${ssh}}`, world.now)
   expect(toAnn().at(-1)?.SSHPolicy?.rules).toMatchObject([{ sshUsers: { root: 'root' } }])
-  world.coordinator.setPolicy('{}', world.now)
+  world.coordinator.policies.set('{}', world.now)
   expect(toAnn().at(-1)?.SSHPolicy).toEqual({ rules: [] })
 })
 
@@ -71,7 +71,7 @@ test('control 48: two machines of one user find each other’s file door, though
     const Services = [{ Proto: 'peerapi4', Port: port }]
     machine.tell({ Hostinfo: { Hostname: `box-${port}`, OS: 'linux', Services } })
   }
-  world.coordinator.setPolicy(
+  world.coordinator.policies.set(
     '{"acls":[{"action":"accept","src":["100.64.0.1"],"dst":["100.64.0.2:22"]}]}',
     world.now,
   )
@@ -91,7 +91,7 @@ test('control 48: two machines of one user find each other’s file door, though
 test('attributes of the policy are capabilities of the node itself', () => {
   const world = new World()
   const toAnn = listener(world, joined(world, 1).stream())
-  world.coordinator.setPolicy(
+  world.coordinator.policies.set(
     '{"nodeAttrs":[{"target":["ann@"],"attr":["disable-relay-server"]}]}',
     world.now,
   )
@@ -102,19 +102,19 @@ test('control 54: a policy that makes no sense, or fails a test of its own, leav
   const world = new World()
   const ann = joined(world, 1)
   world.user('bob')
-  world.coordinator.setPolicy(ANN_TO_BOB, world.now)
+  world.coordinator.policies.set(ANN_TO_BOB, world.now)
   const toAnn = listener(world, ann.stream())
   const failing = ANN_TO_BOB.replace('{', '{"tests":[{"src":"bob@","accept":["ann@:22"]}],')
   for (const text of ['{"acls":[', '{"acls":[{"action":"deny"}]}', failing]) {
-    expect(() => world.coordinator.setPolicy(text, world.now)).toThrow(
+    expect(() => world.coordinator.policies.set(text, world.now)).toThrow(
       expect.objectContaining({ code: 'ERR_CONTROL_POLICY' }) as Error,
     )
   }
-  expect(() => world.coordinator.checkPolicy(failing)).toThrow(
+  expect(() => world.coordinator.policies.check(failing)).toThrow(
     'test(s) failed\n"bob@" to "ann@:22": expected accept',
   )
   expect(toAnn()).toEqual([])
-  expect(world.coordinator.policy()?.text).toBe(ANN_TO_BOB)
+  expect(world.coordinator.policies.written()?.text).toBe(ANN_TO_BOB)
 })
 
 test('routes are approved as the policy says: when they are offered, and when it is written', () => {
@@ -122,15 +122,15 @@ test('routes are approved as the policy says: when they are offered, and when it
   const approvers = '"autoApprovers":{"routes":{"10.0.0.0/8":["ann@"]},"exitNode":["ann@"]}'
   const early = joined(world, 1)
   early.tell({ Hostinfo: { Hostname: 'box-1', OS: 'linux', RoutableIPs: ['10.1.0.0/16', '192.168.0.0/16'] } })
-  world.coordinator.setPolicy(`{${approvers}}`, world.now)
+  world.coordinator.policies.set(`{${approvers}}`, world.now)
   const late = joined(world, 2)
   late.tell({
     Hostinfo: { Hostname: 'box-2', OS: 'linux', RoutableIPs: ['0.0.0.0/0', '::/0', '100.64.0.0/10'] },
   })
-  expect(world.coordinator.node(1).node.approvedRoutes).toEqual(['10.1.0.0/16'])
-  expect(world.coordinator.node(2).node.approvedRoutes).toEqual(['0.0.0.0/0', '::/0'])
-  world.coordinator.setPolicy('{"acls":[]}', world.now)
-  expect(world.coordinator.node(1).node.approvedRoutes).toEqual(['10.1.0.0/16'])
+  expect(world.coordinator.nodes.status(1).node.approvedRoutes).toEqual(['10.1.0.0/16'])
+  expect(world.coordinator.nodes.status(2).node.approvedRoutes).toEqual(['0.0.0.0/0', '::/0'])
+  world.coordinator.policies.set('{"acls":[]}', world.now)
+  expect(world.coordinator.nodes.status(1).node.approvedRoutes).toEqual(['10.1.0.0/16'])
 })
 
 test('a policy is remembered, and in force at every server of the network', () => {
@@ -140,7 +140,7 @@ test('a policy is remembered, and in force at every server of the network', () =
   const cat = joined(here, 2, 'cat')
   here.collect()
   there.catchUp()
-  here.coordinator.setPolicy(ANN_TO_BOB, here.now)
+  here.coordinator.policies.set(ANN_TO_BOB, here.now)
   here.collect()
   there.catchUp()
   const stream = there.nextExchange()
@@ -153,7 +153,7 @@ test('a policy is remembered, and in force at every server of the network', () =
   }
   there.coordinator.handleMap(stream, cat.machineKey, request as never, there.now)
   expect(there.mapsOf(stream)[0]).toMatchObject({ Peers: [], PacketFilters: { base: [] } })
-  expect(new World({ store }).coordinator.policy()?.text).toBe(ANN_TO_BOB)
+  expect(new World({ store }).coordinator.policies.written()?.text).toBe(ANN_TO_BOB)
 })
 
 test('a stored policy that cannot be read lets nobody reach anybody', () => {
@@ -172,10 +172,10 @@ test('a stored policy that cannot be read lets nobody reach anybody', () => {
 test('a restored policy is in force also when another had its number', () => {
   const other = new World()
   for (const [index, user] of ['ann', 'bob'].entries()) joined(other, index + 1, user)
-  other.coordinator.setPolicy(ALLOW_ALL, other.now)
+  other.coordinator.policies.set(ALLOW_ALL, other.now)
   const world = new World()
   const [ann] = ['ann', 'bob'].map((user, index) => joined(world, index + 1, user))
-  world.coordinator.setPolicy('{"acls":[]}', world.now)
+  world.coordinator.policies.set('{"acls":[]}', world.now)
   const toAnn = listener(world, ann!.stream())
   world.coordinator.restore(other.coordinator.backup(), world.now)
   expect(toAnn().flatMap(({ PeersChanged = [] }) => PeersChanged)).toMatchObject([{ ID: 2 }])
@@ -186,27 +186,27 @@ test('a policy that could not be stored leaves nothing behind for the next of it
   const [ann, bob] = ['ann', 'bob'].map((user, index) => joined(world, index + 1, user))
   bob!.tell({ Hostinfo: { Hostname: 'box-2', OS: 'linux', RoutableIPs: ['10.1.0.0/16'] } })
   const toAnn = listener(world, ann!.stream())
-  world.coordinator.setPolicy(ALLOW_ALL, world.now)
+  world.coordinator.policies.set(ALLOW_ALL, world.now)
   world.coordinator.undo(world.now)
-  world.coordinator.setPolicy('{"acls":[]}', world.now)
+  world.coordinator.policies.set('{"acls":[]}', world.now)
   expect(toAnn()).toMatchObject([{ PeersRemoved: [2], PacketFilters: { base: [] } }])
 })
 
 test('the newest policy stays in force when a change that made an old one go is taken back', () => {
   const world = new World()
   for (let number = 1; number <= 100; number += 1)
-    world.coordinator.setPolicy(`// ${number}\n${ALLOW_ALL}`, world.now)
+    world.coordinator.policies.set(`// ${number}\n${ALLOW_ALL}`, world.now)
   world.collect()
-  world.coordinator.setPolicy(ANN_TO_BOB, world.now)
+  world.coordinator.policies.set(ANN_TO_BOB, world.now)
   world.coordinator.undo(world.now)
-  expect(world.coordinator.policy()?.id).toBe(100)
+  expect(world.coordinator.policies.written()?.id).toBe(100)
 })
 
 test('a rule does not go on for a user who has another name', () => {
   const world = new World()
   const [ann] = ['ann', 'bob'].map((user, index) => joined(world, index + 1, user))
-  world.coordinator.setPolicy(ANN_TO_BOB, world.now)
+  world.coordinator.policies.set(ANN_TO_BOB, world.now)
   const toAnn = listener(world, ann!.stream())
-  world.coordinator.renameUser('ann', { name: 'anna' }, world.now)
+  world.coordinator.accounts.renameUser('ann', { name: 'anna' }, world.now)
   expect(toAnn().flatMap(({ PeersRemoved = [] }) => PeersRemoved)).toEqual([2])
 })

@@ -149,7 +149,7 @@ class Real {
 
   approve(number: number, key: number, user: string): boolean {
     try {
-      this.world.coordinator.approve(this.#pages.get(`${number} ${key}`) ?? '', user, this.world.now)
+      this.world.coordinator.logins.approve(this.#pages.get(`${number} ${key}`) ?? '', user, this.world.now)
       return true
     } catch {
       return false
@@ -158,14 +158,14 @@ class Real {
 
   /** Does something to the node with a key, if there is one. */
   administer(key: number, work: (id: number) => void): void {
-    const found = this.world.coordinator.nodes().find(({ node }) => node.nodeKey === nodeKeyText(key))
+    const found = this.world.coordinator.nodes.all().find(({ node }) => node.nodeKey === nodeKeyText(key))
     if (found) work(found.node.id)
     this.world.collect()
   }
 
   /** What there is, in the model's words, and the addresses. */
   nodes(): { readonly node: ModelNode & { readonly expired: boolean }; readonly address: string }[] {
-    return this.world.coordinator.nodes().map(({ node, userName, expired }) => ({
+    return this.world.coordinator.nodes.all().map(({ node, userName, expired }) => ({
       address: node.ipv4,
       node: {
         number: node.id,
@@ -198,15 +198,15 @@ function play(step: Step, model: Model, real: Real): readonly [said: unknown, me
       return [approved, model.approve(step.machine, step.nodeKey, user)]
     }
     case 'expire':
-      real.administer(step.nodeKey, (id) => coordinator.expireNode(id, real.world.now))
+      real.administer(step.nodeKey, (id) => coordinator.nodes.expire(id, real.world.now))
       for (const node of model.nodes) if (node.nodeKey === step.nodeKey) node.expires = model.now
       return [true, true]
     case 'extend':
-      real.administer(step.nodeKey, (id) => coordinator.expireNode(id, real.world.now, 'never'))
+      real.administer(step.nodeKey, (id) => coordinator.nodes.expire(id, real.world.now, 'never'))
       for (const node of model.nodes) if (node.nodeKey === step.nodeKey) node.expires = Infinity
       return [true, true]
     case 'delete':
-      real.administer(step.nodeKey, (id) => coordinator.deleteNode(id, real.world.now))
+      real.administer(step.nodeKey, (id) => coordinator.nodes.delete(id, real.world.now))
       model.nodes = model.nodes.filter((node) => node.nodeKey !== step.nodeKey)
       return [true, true]
     case 'wait':

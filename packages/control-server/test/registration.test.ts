@@ -12,7 +12,7 @@ test('lets a machine in with a pre-auth key and tells it who it is', () => {
   const answer = world.machine(1).login(world.key({ user: 'ann' }))
   expect(answer).toMatchObject({ Error: '', AuthURL: '', MachineAuthorized: true, NodeKeyExpired: false })
   expect(answer.Login).toMatchObject({ ID: 1, LoginName: 'ann' })
-  expect(world.coordinator.nodes()[0]?.node).toMatchObject({ givenName: 'box-1', ipv4: '100.64.0.1' })
+  expect(world.coordinator.nodes.all()[0]?.node).toMatchObject({ givenName: 'box-1', ipv4: '100.64.0.1' })
 })
 
 test('control 14: answers a bad auth key with an Error text, not a status', () => {
@@ -23,7 +23,7 @@ test('control 14: answers a bad auth key with an Error text, not a status', () =
   for (const bad of ['nonsense', forged, key.slice(0, -1), `${key}0`]) {
     expect(world.machine(1).login(bad).Error).toBe('invalid authkey')
   }
-  expect(world.coordinator.nodes()).toEqual([])
+  expect(world.coordinator.nodes.all()).toEqual([])
 })
 
 test('control 15: refuses a client below the floor with a 400 text', () => {
@@ -40,7 +40,7 @@ test('threat 1: of 50 registrations with one single-use key exactly one succeeds
   const answers = Array.from({ length: 50 }, (_, i) => world.machine(i + 1).login(key))
   expect(answers.filter((answer) => answer.MachineAuthorized)).toHaveLength(1)
   expect(answers.filter((answer) => answer.Error === 'authkey already used')).toHaveLength(49)
-  expect(world.coordinator.nodes()).toHaveLength(1)
+  expect(world.coordinator.nodes.all()).toHaveLength(1)
 })
 
 test('a reusable key lets many in, until it expires or is ended', () => {
@@ -52,7 +52,7 @@ test('a reusable key lets many in, until it expires or is ended', () => {
   world.advance(60_000)
   expect(world.machine(3).login(key).Error).toBe('authkey expired')
   const other = world.key({ user: 'ann', reusable: true })
-  world.coordinator.expirePreAuthKey(other)
+  world.coordinator.accounts.expirePreAuthKey(other)
   expect(world.machine(3).login(other).Error).toBe('authkey expired')
 })
 
@@ -63,7 +63,7 @@ test('control 16: a login without a key waits for a person, and hears of the app
   const { AuthURL } = machine.login()
   const held = machine.register({ Followup: AuthURL })
   expect(world.said(held)).toEqual([])
-  world.coordinator.approve(AuthURL.slice(-32), 'ann', world.now)
+  world.coordinator.logins.approve(AuthURL.slice(-32), 'ann', world.now)
   expect(world.said(held)).toMatchObject([
     { response: { AuthURL: '', Error: '', Login: { LoginName: 'ann' } } },
   ])
@@ -76,12 +76,12 @@ test('an approval that could not be stored leaves the login waiting, to be appro
   const { AuthURL } = machine.login()
   const held = machine.register({ Followup: AuthURL })
   world.collect()
-  world.coordinator.approve(AuthURL.slice(-32), 'ann', world.now)
+  world.coordinator.logins.approve(AuthURL.slice(-32), 'ann', world.now)
   drain(world.coordinator)
   world.coordinator.undo(world.now)
-  expect(world.coordinator.nodes()).toEqual([])
+  expect(world.coordinator.nodes.all()).toEqual([])
   const again = machine.register({ Followup: AuthURL })
-  world.coordinator.approve(AuthURL.slice(-32), 'ann', world.now)
+  world.coordinator.logins.approve(AuthURL.slice(-32), 'ann', world.now)
   expect(world.said(again)).toMatchObject([{ response: { MachineAuthorized: true } }])
   expect(world.said(held)).toEqual([])
 })
@@ -102,17 +102,17 @@ const TAGS = '{"tagOwners": {"tag:web": ["ann@"], "tag:db": ["bob@"]}}'
 test("control 28: tags that a login asks for are the approving user's to give, by the policy", () => {
   const world = new World()
   for (const name of ['ann', 'bob']) world.user(name)
-  world.coordinator.setPolicy(TAGS, world.now)
+  world.coordinator.policies.set(TAGS, world.now)
   const machine = world.machine(1)
   const { AuthURL } = machine.login(undefined, { Hostinfo: { Hostname: 'x', RequestTags: ['tag:web'] } })
   const held = machine.register({ Followup: AuthURL })
-  expect(() => world.coordinator.approve(AuthURL.slice(-32), 'bob', world.now)).toThrow(
+  expect(() => world.coordinator.logins.approve(AuthURL.slice(-32), 'bob', world.now)).toThrow(
     'The machine asks for tag:web, which the policy does not let bob give: see its tagOwners.',
   )
   expect(world.said(held)).toEqual([])
-  world.coordinator.approve(AuthURL.slice(-32), 'ann', world.now)
+  world.coordinator.logins.approve(AuthURL.slice(-32), 'ann', world.now)
   expect(world.said(held)).toMatchObject([{ response: { MachineAuthorized: true, Error: '' } }])
-  expect(world.coordinator.nodes()).toMatchObject([
+  expect(world.coordinator.nodes.all()).toMatchObject([
     { userName: '', node: { tags: ['tag:web'], expiresAt: undefined } },
   ])
   expect(
@@ -123,13 +123,13 @@ test("control 28: tags that a login asks for are the approving user's to give, b
 test('control 28: a machine that asks for tags later stays the node that it was', () => {
   const world = new World({ nodeKeyLifetime: 3_600_000 })
   world.user('ann')
-  world.coordinator.setPolicy(TAGS, world.now)
+  world.coordinator.policies.set(TAGS, world.now)
   const machine = joined(world, 1)
-  const [before] = world.coordinator.nodes()
+  const [before] = world.coordinator.nodes.all()
   machine.nodeKey = `nodekey:${hexOf(77)}`
   const { AuthURL } = machine.login(undefined, { Hostinfo: { RequestTags: ['tag:web'] } })
-  world.coordinator.approve(AuthURL.slice(-32), 'ann', world.now)
-  const [after, ...others] = world.coordinator.nodes()
+  world.coordinator.logins.approve(AuthURL.slice(-32), 'ann', world.now)
+  const [after, ...others] = world.coordinator.nodes.all()
   expect(others).toEqual([])
   expect(after?.node).toMatchObject({
     ipv4: before?.node.ipv4,
@@ -147,7 +147,7 @@ test('control 17: a held login may break off and come back, before and after the
   const first = machine.register({ Followup: AuthURL })
   machine.gone(first)
   const second = machine.register({ Followup: AuthURL })
-  world.coordinator.approve(AuthURL.slice(-32), 'ann', world.now)
+  world.coordinator.logins.approve(AuthURL.slice(-32), 'ann', world.now)
   expect(world.said(first)).toEqual([])
   expect(world.said(second)).toMatchObject([{ response: { MachineAuthorized: true } }])
   const late = machine.register({ Followup: AuthURL })
@@ -184,8 +184,10 @@ test('invariant 2: nobody can wait for the login of another machine or of anothe
   const [answer] = world.said(thief.register({ Followup: AuthURL }))
   expect(answer).toMatchObject({ response: { MachineAuthorized: false } })
   expect(answer).not.toMatchObject({ response: { AuthURL } })
-  world.coordinator.approve(AuthURL.slice(-32), 'ann', world.now)
-  expect(world.coordinator.nodes().map(({ node }) => node.machineKey)).toEqual([world.machine(1).machineKey])
+  world.coordinator.logins.approve(AuthURL.slice(-32), 'ann', world.now)
+  expect(world.coordinator.nodes.all().map(({ node }) => node.machineKey)).toEqual([
+    world.machine(1).machineKey,
+  ])
 })
 
 test('control 57: logins that wait are bounded, and the oldest hears that it lost its place', () => {
@@ -208,8 +210,8 @@ test('threat 26: a machine that asks under ever new node keys loses its own olde
   }
   expect(world.said(held)).toEqual([])
   expect(world.said(first)).toMatchObject([{ response: { Error: 'too many logins are waiting' } }])
-  const waiting = world.coordinator
-    .waitingLogins()
+  const waiting = world.coordinator.logins
+    .all()
     .map(({ machineKey, request }) => [machineKey, request.NodeKey])
   const newest = [5000 + 1096, 5000 + 1097, 5000 + 1098, 5000 + 1099].map((i) => `nodekey:${hexOf(i)}`)
   expect(waiting).toEqual([
@@ -228,7 +230,7 @@ test('threat 26: a login that waits holds next to nothing, however much its mach
     Expiry: long,
     NodeKeySignature: long,
   })
-  const held = world.coordinator.waitingLogin(AuthURL.slice(-32))
+  const held = world.coordinator.logins.waiting(AuthURL.slice(-32))
   expect(JSON.stringify(held).length).toBeLessThan(4096)
   expect(held?.request.Hostinfo?.Hostname).toBe('x'.repeat(255))
 })
@@ -239,10 +241,10 @@ test('control 19: a plain restart succeeds, whatever became of the auth key, and
   const key = world.key({ user: 'ann', lifetime: WEEK })
   const machine = world.machine(1)
   machine.login(key)
-  const before = world.coordinator.nodes()
+  const before = world.coordinator.nodes.all()
   world.advance(2 * WEEK)
   for (const auth of [undefined, key, 'revoked']) expect(machine.login(auth).MachineAuthorized).toBe(true)
-  expect(world.coordinator.nodes()).toEqual(before)
+  expect(world.coordinator.nodes.all()).toEqual(before)
 })
 
 test('control 20: a rotated key keeps the node, and the old key is nobody', () => {
@@ -250,11 +252,11 @@ test('control 20: a rotated key keeps the node, and the old key is nobody', () =
   world.user('ann')
   const machine = world.machine(1)
   machine.login(world.key({ user: 'ann' }))
-  const [before] = world.coordinator.nodes()
+  const [before] = world.coordinator.nodes.all()
   const oldKey = machine.nodeKey
   machine.nodeKey = `nodekey:${hexOf(77)}`
   expect(machine.login(world.key({ user: 'ann' }), { OldNodeKey: oldKey }).MachineAuthorized).toBe(true)
-  const [after, ...more] = world.coordinator.nodes()
+  const [after, ...more] = world.coordinator.nodes.all()
   expect(more).toEqual([])
   expect(after?.node).toMatchObject({
     id: before?.node.id,
@@ -273,8 +275,8 @@ test('control 21: during an interactive rotation the old key still works', () =>
   machine.nodeKey = `nodekey:${hexOf(77)}`
   const { AuthURL } = machine.login(undefined, { OldNodeKey: oldKey })
   expect(world.mapsOf(machine.stream({ NodeKey: oldKey }))).toHaveLength(1)
-  world.coordinator.approve(AuthURL.slice(-32), 'ann', world.now)
-  expect(world.coordinator.nodes().map(({ node }) => node.nodeKey)).toEqual([machine.nodeKey])
+  world.coordinator.logins.approve(AuthURL.slice(-32), 'ann', world.now)
+  expect(world.coordinator.nodes.all().map(({ node }) => node.nodeKey)).toEqual([machine.nodeKey])
 })
 
 test('control 22, threat 4: another machine cannot use a node key, to register, to log out or for its map', () => {
@@ -282,7 +284,7 @@ test('control 22, threat 4: another machine cannot use a node key, to register, 
   world.user('ann')
   const owner = world.machine(1)
   owner.login(world.key({ user: 'ann' }))
-  const before = world.coordinator.nodes()
+  const before = world.coordinator.nodes.all()
   const thief = world.machine(2)
   thief.nodeKey = owner.nodeKey
   expect(thief.login(world.key({ user: 'ann' })).Error).toMatch(/different machine key/)
@@ -290,7 +292,7 @@ test('control 22, threat 4: another machine cannot use a node key, to register, 
   for (const request of [{ Stream: true }, { OmitPeers: true }, {}]) {
     expect(world.said(thief.map(request))).toMatchObject([{ kind: 'refuse', status: 404 }])
   }
-  expect(world.coordinator.nodes()).toEqual(before)
+  expect(world.coordinator.nodes.all()).toEqual(before)
 })
 
 test('control 23: a logout with an auth key is a logout, and no map ever shows 1970', () => {
@@ -304,8 +306,8 @@ test('control 23: a logout with an auth key is a logout, and no map ever shows 1
     MachineAuthorized: false,
   })
   expect(world.said(stream).at(-1)).toMatchObject({ kind: 'end' })
-  expect(world.coordinator.nodes()).toMatchObject([{ expired: true, online: false }])
-  expect(world.coordinator.nodes()[0]?.node.expiresAt).toBe(world.wall)
+  expect(world.coordinator.nodes.all()).toMatchObject([{ expired: true, online: false }])
+  expect(world.coordinator.nodes.all()[0]?.node.expiresAt).toBe(world.wall)
 })
 
 test('control 23: an ephemeral node is gone when it logs out', () => {
@@ -314,7 +316,7 @@ test('control 23: an ephemeral node is gone when it logs out', () => {
   const machine = world.machine(1)
   machine.login(world.key({ user: 'ann', ephemeral: true }))
   machine.logout()
-  expect(world.coordinator.nodes()).toEqual([])
+  expect(world.coordinator.nodes.all()).toEqual([])
 })
 
 test('threat 9: an ephemeral node is not removed before its first map, nor while it is connected', () => {
@@ -325,12 +327,12 @@ test('threat 9: an ephemeral node is not removed before its first map, nor while
   world.advance(59_000)
   const stream = machine.stream()
   world.advance(10 * 60_000)
-  expect(world.coordinator.nodes()).toHaveLength(1)
+  expect(world.coordinator.nodes.all()).toHaveLength(1)
   machine.gone(stream)
   world.advance(59_000)
-  expect(world.coordinator.nodes()).toHaveLength(1)
+  expect(world.coordinator.nodes.all()).toHaveLength(1)
   world.advance(12_000)
-  expect(world.coordinator.nodes()).toEqual([])
+  expect(world.coordinator.nodes.all()).toEqual([])
 })
 
 test('threat 9: after a restart of the server an ephemeral node has its whole time to come back', () => {
@@ -339,9 +341,9 @@ test('threat 9: after a restart of the server an ephemeral node has its whole ti
   first.machine(1).login(first.key({ user: 'ann', ephemeral: true }))
   const second = new World({ store: first.store, ephemeralTimeout: 60_000 })
   second.advance(59_000)
-  expect(second.coordinator.nodes()).toHaveLength(1)
+  expect(second.coordinator.nodes.all()).toHaveLength(1)
   second.advance(2_000)
-  expect(second.coordinator.nodes()).toEqual([])
+  expect(second.coordinator.nodes.all()).toEqual([])
 })
 
 test('control 24: the same machine under another user is another node, under the same user the same', () => {
@@ -355,7 +357,7 @@ test('control 24: the same machine under another user is another node, under the
   machine.nodeKey = `nodekey:${hexOf(78)}`
   machine.login(world.key({ user: 'ann' }))
   expect(
-    world.coordinator.nodes().map(({ node, userName }) => [node.id, userName, node.nodeKey.at(-1)]),
+    world.coordinator.nodes.all().map(({ node, userName }) => [node.id, userName, node.nodeKey.at(-1)]),
   ).toEqual([
     [1, 'ann', 'e'],
     [2, 'bob', 'd'],
@@ -372,8 +374,8 @@ test('control 25: an expired key is told so once, and a fresh one leads on', () 
   machine.nodeKey = `nodekey:${hexOf(77)}`
   const { AuthURL, NodeKeyExpired } = machine.login()
   expect(NodeKeyExpired).toBe(false)
-  world.coordinator.approve(AuthURL.slice(-32), 'ann', world.now)
-  expect(world.coordinator.nodes()).toMatchObject([{ expired: false, node: { id: 1 } }])
+  world.coordinator.logins.approve(AuthURL.slice(-32), 'ann', world.now)
+  expect(world.coordinator.nodes.all()).toMatchObject([{ expired: false, node: { id: 1 } }])
 })
 
 test('an expired key may be renewed by an auth key, but never for another owner', () => {
@@ -394,7 +396,7 @@ test('a client may shorten the life of its key, not lengthen it', () => {
   const world = new World({ nodeKeyLifetime: WEEK })
   world.user('ann')
   const machine = world.machine(1)
-  const expiry = (): number | undefined => world.coordinator.nodes()[0]?.node.expiresAt
+  const expiry = (): number | undefined => world.coordinator.nodes.all()[0]?.node.expiresAt
   machine.login(world.key({ user: 'ann' }), { Expiry: new Date(world.wall + 2 * WEEK).toISOString() })
   expect(expiry()).toBe(world.wall + WEEK)
   machine.login(undefined, { Expiry: new Date(world.wall + 2 * WEEK).toISOString() })
@@ -408,7 +410,7 @@ test('control 27: a tagged key makes a tagged node without expiry, owned by nobo
   world.user('ann')
   const machine = world.machine(1)
   const answer = machine.login(world.key({ user: 'ann', tags: ['tag:web'] }))
-  expect(world.coordinator.nodes()[0]?.node).toMatchObject({
+  expect(world.coordinator.nodes.all()[0]?.node).toMatchObject({
     user: undefined,
     tags: ['tag:web'],
     expiresAt: undefined,
@@ -427,7 +429,7 @@ test('control 28: tags that a client asks for beside an auth key are refused in 
     .machine(1)
     .login(world.key({ user: 'ann' }), { Hostinfo: { RequestTags: ['tag:web'] } })
   expect(answer.Error).toMatch(/tags/)
-  expect(world.coordinator.nodes()).toEqual([])
+  expect(world.coordinator.nodes.all()).toEqual([])
 })
 
 test('threat 8: the store never holds a secret that would let somebody in', () => {
@@ -446,7 +448,7 @@ test('control 41: addresses, names and keys survive a restart', () => {
   first.user('ann')
   for (const number of [1, 2, 3]) first.machine(number).login(first.key({ user: 'ann' }))
   const second = new World({ store: first.store })
-  expect(second.coordinator.nodes()).toEqual(first.coordinator.nodes())
+  expect(second.coordinator.nodes.all()).toEqual(first.coordinator.nodes.all())
   expect(second.machine(2).login().MachineAuthorized).toBe(true)
 })
 
@@ -455,25 +457,25 @@ test('a deleted node comes back as a new one, with another address', () => {
   world.user('ann')
   const machine = world.machine(1)
   machine.login(world.key({ user: 'ann' }))
-  world.coordinator.deleteNode(1, world.now)
+  world.coordinator.nodes.delete(1, world.now)
   expect(machine.login().AuthURL).not.toBe('')
   machine.login(world.key({ user: 'ann' }))
-  expect(world.coordinator.nodes()).toMatchObject([{ node: { id: 2, ipv4: '100.64.0.2' } }])
+  expect(world.coordinator.nodes.all()).toMatchObject([{ node: { id: 2, ipv4: '100.64.0.2' } }])
 })
 
 test('an administrator is refused with a code and a sentence', () => {
   const { coordinator } = new World()
-  coordinator.createUser({ name: 'ann' })
+  coordinator.accounts.createUser({ name: 'ann' })
   const refusals: [() => unknown, string][] = [
-    [() => coordinator.createUser({ name: 'ann' }), 'ERR_CONTROL_USER_EXISTS'],
-    [() => coordinator.createUser({ name: 'a b' }), 'ERR_CONTROL_USER_NAME'],
-    [() => coordinator.createPreAuthKey({ user: 'bob' }), 'ERR_CONTROL_USER_UNKNOWN'],
-    [() => coordinator.createPreAuthKey({}), 'ERR_CONTROL_KEY_OPTIONS'],
-    [() => coordinator.createPreAuthKey({ tags: ['web'] }), 'ERR_CONTROL_KEY_OPTIONS'],
-    [() => coordinator.expirePreAuthKey('9'), 'ERR_CONTROL_KEY_UNKNOWN'],
-    [() => coordinator.expireNode(9, 0), 'ERR_CONTROL_NODE_UNKNOWN'],
-    [() => coordinator.deleteNode(9, 0), 'ERR_CONTROL_NODE_UNKNOWN'],
-    [() => coordinator.approve('x', 'ann', 0), 'ERR_CONTROL_REGISTRATION_UNKNOWN'],
+    [() => coordinator.accounts.createUser({ name: 'ann' }), 'ERR_CONTROL_USER_EXISTS'],
+    [() => coordinator.accounts.createUser({ name: 'a b' }), 'ERR_CONTROL_USER_NAME'],
+    [() => coordinator.accounts.createPreAuthKey({ user: 'bob' }), 'ERR_CONTROL_USER_UNKNOWN'],
+    [() => coordinator.accounts.createPreAuthKey({}), 'ERR_CONTROL_KEY_OPTIONS'],
+    [() => coordinator.accounts.createPreAuthKey({ tags: ['web'] }), 'ERR_CONTROL_KEY_OPTIONS'],
+    [() => coordinator.accounts.expirePreAuthKey('9'), 'ERR_CONTROL_KEY_UNKNOWN'],
+    [() => coordinator.nodes.expire(9, 0), 'ERR_CONTROL_NODE_UNKNOWN'],
+    [() => coordinator.nodes.delete(9, 0), 'ERR_CONTROL_NODE_UNKNOWN'],
+    [() => coordinator.logins.approve('x', 'ann', 0), 'ERR_CONTROL_REGISTRATION_UNKNOWN'],
   ]
   for (const [refused, code] of refusals) expect(refused).toThrow(expect.objectContaining({ code }))
 })

@@ -18,7 +18,7 @@ class RouterFake {
     this.#world = world
     this.#machine = joined(world, number)
     this.#machine.tell({ Hostinfo: { Hostname: `box-${number}`, RoutableIPs: [route] } })
-    world.coordinator.approveRoutes(number, [route], world.now)
+    world.coordinator.nodes.approveRoutes(number, [route], world.now)
     this.#stream = this.#machine.stream()
   }
 
@@ -30,7 +30,7 @@ class RouterFake {
       this.asked += 1
       const id = PingRequest.URL.split('/').at(-1) ?? ''
       const { machineKey } = this.#machine
-      if (this.answers) this.#world.coordinator.handlePong(id, 'c2n', machineKey, this.#world.now)
+      if (this.answers) this.#world.coordinator.questions.handlePong(id, 'c2n', machineKey, this.#world.now)
     }
     this.#heard = maps.length
   }
@@ -45,7 +45,7 @@ function pass(world: World, routers: readonly RouterFake[], time: number): void 
 }
 
 const primaryOf = (world: World): number | undefined =>
-  world.coordinator.nodes().find(({ node }) => node.primaryRoutes.includes(SUBNET))?.node.id
+  world.coordinator.nodes.all().find(({ node }) => node.primaryRoutes.includes(SUBNET))?.node.id
 
 test('control 46: another router takes over within 20 s from one that is connected but silent, and keeps the route', () => {
   const world = new World()
@@ -55,10 +55,10 @@ test('control 46: another router takes over within 20 s from one that is connect
   routers[0]!.answers = false
   pass(world, routers, 20_000)
   expect(primaryOf(world)).toBe(2)
-  expect(world.coordinator.node(1).online).toBe(true)
+  expect(world.coordinator.nodes.status(1).online).toBe(true)
   routers[0]!.answers = true
   pass(world, routers, 3 * PROBE_INTERVAL)
-  expect([primaryOf(world), world.coordinator.node(1).node.silent]).toEqual([2, false])
+  expect([primaryOf(world), world.coordinator.nodes.status(1).node.silent]).toEqual([2, false])
   routers[1]!.answers = false
   pass(world, routers, 20_000)
   expect(primaryOf(world)).toBe(1)
@@ -74,7 +74,7 @@ test('one lost answer is no silence', () => {
   pass(world, routers, PING_TIMEOUT - 500)
   routers[0]!.answers = true
   pass(world, routers, 4 * PROBE_INTERVAL)
-  expect([primaryOf(world), world.coordinator.node(1).node.silent ?? false]).toEqual([1, false])
+  expect([primaryOf(world), world.coordinator.nodes.status(1).node.silent ?? false]).toEqual([1, false])
 })
 
 test('nobody is asked for a route that they alone have, nor judged who never answered', () => {
@@ -96,7 +96,7 @@ test('when all are silent the primary stays, and a new connection is a sign of l
   pass(world, routers, 2 * PROBE_INTERVAL)
   for (const router of routers) router.answers = false
   pass(world, routers, 30_000)
-  expect(world.coordinator.nodes().map(({ node }) => node.silent)).toEqual([true, true])
+  expect(world.coordinator.nodes.all().map(({ node }) => node.silent)).toEqual([true, true])
   const [first] = [primaryOf(world)]
   world.machine(first === 1 ? 2 : 1).stream()
   world.advance(500)
@@ -109,15 +109,15 @@ test('what could not be stored is found again, and questions that were not sent 
   pass(world, routers, 2 * PROBE_INTERVAL)
   routers[0]!.answers = false
   pass(world, routers, 20_000)
-  expect(world.coordinator.node(1).node.silent).toBe(true)
+  expect(world.coordinator.nodes.status(1).node.silent).toBe(true)
   const { coordinator } = world
-  coordinator.renameNode(1, 'laptop', world.now)
+  coordinator.nodes.rename(1, 'laptop', world.now)
   coordinator.undo(world.now)
   pass(world, routers, PROBE_INTERVAL)
-  expect([primaryOf(world), coordinator.node(1).node.silent]).toEqual([2, true])
+  expect([primaryOf(world), coordinator.nodes.status(1).node.silent]).toEqual([2, true])
   routers[0]!.answers = true
   pass(world, routers, 3 * PROBE_INTERVAL)
-  expect(coordinator.node(1).node.silent).toBe(false)
+  expect(coordinator.nodes.status(1).node.silent).toBe(false)
 })
 
 test('every server of a network goes by what the one found that a router is connected to', () => {

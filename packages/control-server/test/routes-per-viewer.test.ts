@@ -22,8 +22,8 @@ function site(policy: object): Site {
   const people = { ann: joined(world, 1, 'ann'), bob: joined(world, 2, 'bob') }
   const router = joined(world, 3, 'cat')
   router.tell({ Hostinfo: { Hostname: 'box-3', RoutableIPs: [SUBNET, OTHER, ...EXITS] } })
-  world.coordinator.approveRoutes(3, [SUBNET, OTHER, ...EXITS], world.now)
-  world.coordinator.setPolicy(JSON.stringify(policy), world.now)
+  world.coordinator.nodes.approveRoutes(3, [SUBNET, OTHER, ...EXITS], world.now)
+  world.coordinator.policies.set(JSON.stringify(policy), world.now)
   router.stream()
   const streams = { ann: people.ann.stream(), bob: people.bob.stream() }
   const heard = { ann: 0, bob: 0 }
@@ -80,7 +80,7 @@ test('a rule by way of a tag leads over the routers that have it', () => {
   }
   const { world, seenBy } = site(policy)
   expect(routesOf(seenBy('ann'))).toEqual([])
-  world.coordinator.tagNode(3, ['tag:gate'], world.now)
+  world.coordinator.nodes.tag(3, ['tag:gate'], world.now)
   world.advance(BATCH_INTERVAL)
   expect(routesOf(seenBy('ann'))).toEqual([SUBNET])
 })
@@ -89,12 +89,12 @@ test('a policy that gives or takes routes is heard by those it concerns, as a wh
   const base = [allow('ann@', 'cat@:22'), allow('bob@', 'cat@:22')]
   const { world, seenBy, news } = site({ acls: base })
   expect(routesOf(seenBy('ann'))).toEqual([])
-  world.coordinator.setPolicy(JSON.stringify({ acls: [...base, allow('ann@', `${SUBNET}:*`)] }), world.now)
+  world.coordinator.policies.set(JSON.stringify({ acls: [...base, allow('ann@', `${SUBNET}:*`)] }), world.now)
   expect(news('ann')).toMatchObject([{ PeersChanged: [{ ID: 3, PrimaryRoutes: [SUBNET] }] }])
   expect(news('bob')).toEqual([])
-  world.coordinator.approveRoutes(3, [SUBNET], world.now)
+  world.coordinator.nodes.approveRoutes(3, [SUBNET], world.now)
   expect(news('bob')).toEqual([])
-  world.coordinator.approveRoutes(3, [], world.now)
+  world.coordinator.nodes.approveRoutes(3, [], world.now)
   expect(news('ann')).toMatchObject([{ PeersChanged: [{ ID: 3 }] }])
   expect(routesOf(seenBy('ann'))).toEqual([])
 })

@@ -8,7 +8,7 @@ test('a person hears once that their login ends within a day, and no more once i
   const world = new World()
   const stream = joined(world, 1).stream()
   const end = world.wall + EXPIRY_WARNING + 2 * HOUR
-  world.coordinator.expireNode(1, world.now, end)
+  world.coordinator.nodes.expire(1, world.now, end)
   world.advance(HOUR)
   expect(world.mapsOf(stream).filter(({ DisplayMessages }) => DisplayMessages)).toEqual([])
   world.advance(1.5 * HOUR)
@@ -16,7 +16,7 @@ test('a person hears once that their login ends within a day, and no more once i
   expect(told).toMatchObject([{ DisplayMessages: { 'mesh-login-ends': { Severity: 'medium' } } }])
   const text = told[0]?.DisplayMessages?.['mesh-login-ends']?.Text
   expect(text).toContain(new Date(end).toISOString().slice(0, 16).replace('T', ' '))
-  world.coordinator.expireNode(1, world.now, 'never')
+  world.coordinator.nodes.expire(1, world.now, 'never')
   world.advance(BATCH_INTERVAL)
   expect(world.mapsOf(stream).at(-1)).toMatchObject({ DisplayMessages: { 'mesh-login-ends': null } })
 })
@@ -32,7 +32,7 @@ test('a machine that offers routes hears that somebody must approve them, until 
   expect(DisplayMessages?.['mesh-routes-wait']?.Text).toContain('10.0.0.0/8, being an exit node;')
   const [snapshot] = world.mapsOf(machine.stream())
   expect(snapshot?.DisplayMessages).toEqual(DisplayMessages)
-  world.coordinator.approveRoutes(1, ['10.0.0.0/8', '0.0.0.0/0'], world.now)
+  world.coordinator.nodes.approveRoutes(1, ['10.0.0.0/8', '0.0.0.0/0'], world.now)
   world.advance(BATCH_INTERVAL)
   expect(world.mapsOf(stream).at(-1)?.DisplayMessages).toEqual({ 'mesh-routes-wait': null })
 })

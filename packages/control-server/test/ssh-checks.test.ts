@@ -20,7 +20,7 @@ function worldWith(
 ): { world: World; bob: MachineFake; cat: MachineFake } {
   const world = new World({ store })
   const [, bob, cat] = ['ann', 'bob', 'cat'].map((user, index) => joined(world, index + 1, user))
-  world.coordinator.setPolicy(text, world.now)
+  world.coordinator.policies.set(text, world.now)
   world.collect()
   return { world, bob: bob!, cat: cat! }
 }
@@ -50,7 +50,7 @@ test('control 49: a rule that accepts lets whom it names in as whom it names, an
   const world = new World()
   const [ann, bob] = ['ann', 'bob'].map((user, index) => joined(world, index + 1, user))
   const rule = '{"action":"accept","src":["ann@"],"dst":["bob@"],"users":["autogroup:nonroot"]}'
-  world.coordinator.setPolicy(policy(rule), world.now)
+  world.coordinator.policies.set(policy(rule), world.now)
   const [atAnn, atBob] = [ann, bob].map((machine) => world.mapsOf(machine!.stream())[0]?.SSHPolicy)
   expect(atAnn).toEqual({ rules: [] })
   expect(atBob?.rules).toMatchObject([{ sshUsers: { '*': '=', root: '' }, action: SSH_ACCEPT }])
@@ -118,7 +118,7 @@ test('invariant 3: whom no rule lets in nobody can confirm', () => {
   expect(ask(world, cat, { from: 1, to: 3 })()).toMatchObject({ reject: true })
   const check = checkIn(ask(world, bob)())
   world.coordinator.decideSsh(check, true, world.now)
-  world.coordinator.setPolicy('{"acls":[]}', world.now)
+  world.coordinator.policies.set('{"acls":[]}', world.now)
   expect(ask(world, bob, { check })()).toMatchObject({ reject: true })
 })
 

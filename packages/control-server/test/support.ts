@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { seededRandom } from '@mesh/sansio'
 import type { DERPMap, MapRequest, MapResponse, RegisterRequest, RegisterResponse } from '@mesh/wire/control'
 import { decodeMapRequest, decodeRegisterRequest, LOGOUT_EXPIRY } from '@mesh/wire/control'
-import type { CoordinatorOptions, CoordinatorOutput } from '../src/index.ts'
+import type { CoordinatorOptions, CoordinatorOutput, NewPreAuthKey } from '../src/index.ts'
 import { Coordinator, MemoryStore, relayMap } from '../src/index.ts'
 
 export const DERP_MAP: DERPMap = relayMap([{ host: '127.0.0.1', port: 3340, stunPort: 3478, insecure: true }])
@@ -89,11 +89,11 @@ export class World {
   }
 
   user(name: string): void {
-    this.coordinator.createUser({ name })
+    this.coordinator.accounts.createUser({ name })
   }
 
-  key(options: Parameters<Coordinator['createPreAuthKey']>[0]): string {
-    return this.coordinator.createPreAuthKey(options).text
+  key(options: NewPreAuthKey): string {
+    return this.coordinator.accounts.createPreAuthKey(options).text
   }
 
   machine(number: number): MachineFake {
@@ -190,7 +190,7 @@ export class MachineFake {
 
 /** Lets in a machine of `ann`, and has it tell its disco key, relay and one endpoint. */
 export function joined(world: World, number: number, user = 'ann'): MachineFake {
-  if (!world.coordinator.users().some((each) => each.name === user)) world.user(user)
+  if (!world.coordinator.accounts.users().some((each) => each.name === user)) world.user(user)
   const machine = world.machine(number)
   machine.login(world.key({ user }))
   machine.tell({

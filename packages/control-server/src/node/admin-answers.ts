@@ -224,7 +224,7 @@ export function preAuthKeyJson(coordinator: Coordinator, key: PreAuthKeyRecord):
   return {
     id: key.id,
     key: `${keyBeginning('auth', key.prefix)}-***`,
-    user: coordinator.users().find((user) => user.id === key.user)?.name ?? '',
+    user: coordinator.accounts.users().find((user) => user.id === key.user)?.name ?? '',
     reusable: key.reusable,
     ephemeral: key.ephemeral,
     preApproved: key.preApproved,

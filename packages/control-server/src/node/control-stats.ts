@@ -41,14 +41,14 @@ export class Tally {
 
   /** Returns how things stand. */
   stats(coordinator: Coordinator): ControlStats {
-    const nodes = coordinator.nodes()
+    const nodes = coordinator.nodes.all()
     return {
-      users: coordinator.users().length,
+      users: coordinator.accounts.users().length,
       nodes: nodes.length,
       nodesOnline: nodes.filter(({ online }) => online).length,
       nodesExpired: nodes.filter(({ expired }) => expired).length,
       nodesWaiting: nodes.filter(({ node }) => !node.approved).length,
-      loginsWaiting: coordinator.waitingLogins().length,
+      loginsWaiting: coordinator.logins.all().length,
       version: coordinator.version,
       events: Object.fromEntries(this.#events),
       answers: Object.fromEntries(this.#answers),

@@ -219,7 +219,7 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
     onConnection: (connection) => sessions.serve(connection),
   })
   const takeHead = (id: string): boolean => {
-    const expected = coordinator.handlePong(id, 'head', undefined, now())
+    const expected = coordinator.questions.handlePong(id, 'head', undefined, now())
     wake()
     return expected
   }
@@ -238,7 +238,7 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
     }
   }
   const inquire = async (node: string, question: PingQuestion): Promise<PingOutcome> => {
-    const id = coordinator.ping(nodeNamed(coordinator, node).node.id, question, now())
+    const id = coordinator.questions.ping(nodeNamed(coordinator, node).node.id, question, now())
     const outcome = await new Promise<PingOutcome>((resolve) => {
       waiting.set(id, resolve)
       wake()
@@ -250,7 +250,7 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
   const call: ControlListener['call'] = async (node, what, actor = CLI) => {
     const payload = encodeClientCall(what)
     const { id } = nodeNamed(coordinator, node).node
-    await steward.queue.run(() => coordinator.noteCall(id, what, actor))
+    await steward.queue.run(() => coordinator.questions.noteCall(id, what, actor))
     const { answer } = await inquire(node, { kind: 'c2n', payload, timeout: CLIENT_CALL_TIMEOUT })
     return answer && decodeClientAnswer(answer)
   }
@@ -286,7 +286,7 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
     ping,
     call,
     textsAt: (domain) => coordinator.challenges.textsAt(domain),
-    admits: (nodeKey) => coordinator.admits(nodeKey),
+    admits: (nodeKey) => coordinator.nodes.admits(nodeKey),
     stats: () => tally.stats(coordinator),
     renewCertificate(certificate) {
       if (!secure) throw new TypeError('the server speaks no TLS')

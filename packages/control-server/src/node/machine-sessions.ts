@@ -157,7 +157,7 @@ export class MachineSessions {
 
   #takePong({ connection, exchange, body }: MachineRequest, id: string): void {
     const { coordinator, now, wake } = this.#options
-    const expected = coordinator.handlePong(id, 'c2n', connection.machineKey, now(), body)
+    const expected = coordinator.questions.handlePong(id, 'c2n', connection.machineKey, now(), body)
     if (expected) exchange.sendJson({})
     else exchange.sendText(404, 'nobody asked')
     wake()
@@ -180,14 +180,15 @@ export class MachineSessions {
   #callContext(machineKey: string): MachineCallContext {
     const { coordinator, logger, now, queue, publish, idTokens } = this.#options
     return {
-      nodeByKey: (nodeKey) => coordinator.nodeOf(machineKey, nodeKey),
+      nodeByKey: (nodeKey) => coordinator.nodes.ofMachine(machineKey, nodeKey),
       mayNote: (node) => this.#notes.allow(node.id, now()),
       log: (node, text) => logger.info({ node: node.id, text }, 'a node reports'),
       publish: publish && ((node, name, value) => publish(node.id, name, value)),
-      setAttributes: (node, update) => queue().run(() => coordinator.updateAttributes(node.id, update)),
-      idToken: (node, audience) => idTokens.sign(idClaims(coordinator.node(node.id)), audience),
-      audit: (node, report) => queue().run(() => coordinator.noteReport(node.id, report)),
-      whoIs: () => coordinator.whoIs(machineKey),
+      setAttributes: (node, update) =>
+        queue().run(() => coordinator.reports.updateAttributes(node.id, update)),
+      idToken: (node, audience) => idTokens.sign(idClaims(coordinator.nodes.status(node.id)), audience),
+      audit: (node, report) => queue().run(() => coordinator.reports.note(node.id, report)),
+      whoIs: () => coordinator.nodes.whoIs(machineKey),
     }
   }
 

@@ -60,7 +60,7 @@ function sendKey(response: ServerResponse, version: string | null, keys: object)
 }
 
 function sendLoginPage(response: ServerResponse, id: string, coordinator: Coordinator): void {
-  const pending = coordinator.waitingLogin(id)
+  const pending = coordinator.logins.waiting(id)
   if (!pending)
     return sendPage(response, 404, '<h1>No login waits here</h1><p>It was approved, or it expired.</p>')
   const machine = escapeHtml(pending.request.Hostinfo?.Hostname ?? 'a machine')
@@ -108,7 +108,7 @@ async function verify(
   const NodePublic = isRecord(question) ? question['NodePublic'] : undefined
   if (typeof NodePublic !== 'string' || !parseNodeKey(NodePublic))
     return sendText(response, 400, 'NodePublic is no node key')
-  sendJson(response, { Allow: coordinator.admits(NodePublic) })
+  sendJson(response, { Allow: coordinator.nodes.admits(NodePublic) })
 }
 
 /** Returns a body, or nothing when it is longer than such a question can be, or breaks off. */

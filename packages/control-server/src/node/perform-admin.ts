@@ -34,21 +34,21 @@ export function performAdmin<C extends AdminCommand>(
 function perform(coordinator: Coordinator, command: AdminCommand, now: number): AdminResult {
   switch (command.verb) {
     case 'users create':
-      return userJson(coordinator.createUser(command))
+      return userJson(coordinator.accounts.createUser(command))
     case 'users list':
-      return coordinator.users().map(userJson)
+      return coordinator.accounts.users().map(userJson)
     case 'users rename':
-      return userJson(coordinator.renameUser(command.user, command, now))
+      return userJson(coordinator.accounts.renameUser(command.user, command, now))
     case 'users delete':
-      return userJson(coordinator.deleteUser(command.user))
+      return userJson(coordinator.accounts.deleteUser(command.user))
     case 'preauthkeys create':
-      return madePreAuthKeyJson(coordinator, coordinator.createPreAuthKey(command))
+      return madePreAuthKeyJson(coordinator, coordinator.accounts.createPreAuthKey(command))
     case 'preauthkeys list':
-      return coordinator.preAuthKeys().map((key) => preAuthKeyJson(coordinator, key))
+      return coordinator.accounts.preAuthKeys().map((key) => preAuthKeyJson(coordinator, key))
     case 'preauthkeys expire':
-      return preAuthKeyJson(coordinator, coordinator.expirePreAuthKey(command.which))
+      return preAuthKeyJson(coordinator, coordinator.accounts.expirePreAuthKey(command.which))
     case 'preauthkeys delete':
-      return preAuthKeyJson(coordinator, coordinator.deletePreAuthKey(command.which))
+      return preAuthKeyJson(coordinator, coordinator.accounts.deletePreAuthKey(command.which))
     case 'apikeys create':
       return madeApiKeyJson(coordinator.apiKeys.create(command.lifetime))
     case 'apikeys list':
@@ -58,25 +58,29 @@ function perform(coordinator: Coordinator, command: AdminCommand, now: number): 
     case 'apikeys delete':
       return apiKeyJson(coordinator.apiKeys.delete(command.which))
     case 'nodes list':
-      return coordinator.nodes().map(nodeJson)
+      return coordinator.nodes.all().map(nodeJson)
     case 'nodes register':
-      return nodeJson(coordinator.node(coordinator.approve(command.key, command.user, now, command).id))
+      return nodeJson(
+        coordinator.nodes.status(coordinator.logins.approve(command.key, command.user, now, command).id),
+      )
     case 'nodes approve':
-      return change(coordinator, command.node, (id) => coordinator.approveNode(id, now))
+      return change(coordinator, command.node, (id) => coordinator.nodes.approve(id, now))
     case 'logins list':
-      return coordinator.waitingLogins().map(loginJson)
+      return coordinator.logins.all().map(loginJson)
     case 'logins refuse':
-      return loginJson(coordinator.refuseLogin(command.key, now))
+      return loginJson(coordinator.logins.refuse(command.key, now))
     case 'nodes expire':
-      return change(coordinator, command.node, (id) => coordinator.expireNode(id, now, command.at))
+      return change(coordinator, command.node, (id) => coordinator.nodes.expire(id, now, command.at))
     case 'nodes rename':
-      return change(coordinator, command.node, (id) => coordinator.renameNode(id, command.name, now))
+      return change(coordinator, command.node, (id) => coordinator.nodes.rename(id, command.name, now))
     case 'nodes set-address':
-      return change(coordinator, command.node, (id) => coordinator.readdressNode(id, command.address, now))
+      return change(coordinator, command.node, (id) => coordinator.nodes.readdress(id, command.address, now))
     case 'nodes tag':
-      return change(coordinator, command.node, (id) => coordinator.tagNode(id, command.tags, now))
+      return change(coordinator, command.node, (id) => coordinator.nodes.tag(id, command.tags, now))
     case 'nodes approve-routes':
-      return change(coordinator, command.node, (id) => coordinator.approveRoutes(id, command.routes, now))
+      return change(coordinator, command.node, (id) =>
+        coordinator.nodes.approveRoutes(id, command.routes, now),
+      )
     case 'addresses list':
       return coordinator.reservations.all().map(reservationJson)
     case 'addresses reserve':
@@ -88,20 +92,20 @@ function perform(coordinator: Coordinator, command: AdminCommand, now: number): 
     case 'ssh reject':
       return sshCheckJson(coordinator, coordinator.decideSsh(command.key, false, now))
     case 'policy get':
-      return policyJson(coordinator.policy())
+      return policyJson(coordinator.policies.written())
     case 'policy check':
-      coordinator.checkPolicy(command.policy)
-      return policyJson(coordinator.policy())
+      coordinator.policies.check(command.policy)
+      return policyJson(coordinator.policies.written())
     case 'policy set':
-      return policyJson(coordinator.setPolicy(command.policy, now))
+      return policyJson(coordinator.policies.set(command.policy, now))
     case 'backup':
       return { backup: coordinator.backup() }
     case 'restore':
       coordinator.restore(command.backup, now)
-      return { users: coordinator.users().length, nodes: coordinator.nodes().length }
+      return { users: coordinator.accounts.users().length, nodes: coordinator.nodes.all().length }
     case 'nodes delete': {
       const found = nodeNamed(coordinator, command.node)
-      coordinator.deleteNode(found.node.id, now)
+      coordinator.nodes.delete(found.node.id, now)
       return nodeJson(found)
     }
   }
@@ -110,12 +114,12 @@ function perform(coordinator: Coordinator, command: AdminCommand, now: number): 
 function change(coordinator: Coordinator, which: string, work: (id: number) => void): NodeJson {
   const { node } = nodeNamed(coordinator, which)
   work(node.id)
-  return nodeJson(coordinator.node(node.id))
+  return nodeJson(coordinator.nodes.status(node.id))
 }
 
 /** Returns the node of this number, name or address. Throws {@link ControlError} when there is none. */
 export function nodeNamed(coordinator: Coordinator, which: string): NodeStatus {
-  const found = coordinator.nodes().find(({ node, dnsName }) => {
+  const found = coordinator.nodes.all().find(({ node, dnsName }) => {
     return [String(node.id), node.givenName, dnsName, node.ipv4, node.ipv6].includes(which)
   })
   if (!found) throw new ControlError('ERR_CONTROL_NODE_UNKNOWN', `There is no node ${shown(which)}.`)

@@ -22,7 +22,7 @@ export type Publish = (node: number, name: string, value: string) => Promise<voi
 /** Returns what publishes. */
 export function publishChallenges({ coordinator, queue, logger, provider }: PublishOptions): Publish {
   return async (node, name, value) => {
-    const record = await queue().run(() => coordinator.publishChallenge(node, name, value))
+    const record = await queue().run(() => coordinator.reports.publishChallenge(node, name, value))
     if (!provider) return
     await provider.publish(record)
     // One that is left over after a restart is harmless: it answers an order that is long over.

@@ -75,10 +75,10 @@ class Server {
 /** Lets the crowd at each of many keys. Returns how many got in, by round. */
 async function race(servers: readonly Server[]): Promise<number[]> {
   const [first] = servers as [Server]
-  await first.queue.run(() => first.coordinator.createUser({ name: 'ann' }))
+  await first.queue.run(() => first.coordinator.accounts.createUser({ name: 'ann' }))
   const winners: number[] = []
   for (let round = 0; round < ROUNDS; round += 1) {
-    const { text } = await first.queue.run(() => first.coordinator.createPreAuthKey({ user: 'ann' }))
+    const { text } = await first.queue.run(() => first.coordinator.accounts.createPreAuthKey({ user: 'ann' }))
     const crowd = Array.from({ length: CROWD }, (_, i) =>
       (servers[i % servers.length] as Server).register(text),
     )
@@ -106,9 +106,9 @@ async function fill(
 ): Promise<readonly [given: number, refusals: string[]]> {
   const [first] = servers as [Server]
   const text = await first.queue.run(() => {
-    first.coordinator.createUser({ name: 'ann' })
+    first.coordinator.accounts.createUser({ name: 'ann' })
     first.coordinator.reservations.add('nas', '100.64.3.5')
-    return first.coordinator.createPreAuthKey({ user: 'ann', reusable: true }).text
+    return first.coordinator.accounts.createPreAuthKey({ user: 'ann', reusable: true }).text
   })
   const machines = Array.from({ length: 126 }, (_, i) =>
     (servers[i % servers.length] as Server).register(text),
