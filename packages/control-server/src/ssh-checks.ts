@@ -6,7 +6,7 @@ import { type NodePolicy, SSH_ACCEPT } from '@mesh/policy'
 import type { RandomSource } from '@mesh/sansio'
 import type { SSHAction } from '@mesh/wire/control'
 import { Deadlines } from './deadlines.ts'
-import { ControlError } from './errors.ts'
+import { ControlError, shown } from './errors.ts'
 import { randomHex } from './key-text.ts'
 import type { Network } from './network.ts'
 import type { SshCheckRecord } from './records.ts'
@@ -175,7 +175,7 @@ export class SshChecks {
   #mustWait(key: string): SshCheckRecord {
     const check = this.waiting(key)
     if (check) return check
-    const message = `No SSH login waits under ${key}: it may have expired, or was decided.`
+    const message = `No SSH login waits under ${shown(key)}: it may have expired, or was decided.`
     throw new ControlError('ERR_CONTROL_REGISTRATION_UNKNOWN', message)
   }
 
