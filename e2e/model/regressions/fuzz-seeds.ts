@@ -36,8 +36,10 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
   },
   { seed: 5407, found: 'the model let a node whose wire was cut know that its gateway restarted' },
   { seed: 5604, found: 'the same as 856, between two who were not troubled at all' },
+  { seed: 5620, found: 'the same as 856' },
   { seed: 6250, found: 'the model allowed no search by one behind a kept port for who roamed to a hard NAT' },
   { seed: 6302, found: 'the model allowed no search for who was plugged in again where it had been' },
+  { seed: 6500, found: 'the same as 856' },
   {
     seed: 6527,
     found: 'the model did not know that two mapped ports meet at their own gateway, not only at the last',
@@ -49,4 +51,5 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
   },
   { seed: 8394, found: 'the model forgot a gateway within that sends back what guests send to its outside' },
   { seed: 8728, found: 'a door was closed by which another peer had come in than it was opened for' },
+  { seed: 9132, found: 'the same as 856' },
 ]

@@ -199,8 +199,7 @@ const [near, far] = [new FarEnd(1), new FarEnd(2)]
 const [nearKeys, farKeys] = [generateKeys(), generateKeys()]
 const there = await open(far, farKeys, near, nearKeys.publicKey)
 const here = await open(near, nearKeys, far, farKeys.publicKey, there.port)
-const say = (): void =>
-  console.log(JSON.stringify({ event: 'books', rss: process.memoryUsage().rss, ...books }))
+const say = (): void => console.log(JSON.stringify({ event: 'books', ...process.memoryUsage(), ...books }))
 
 let next = Date.now() + 1_000
 for (const end = Date.now() + seconds * 1_000; Date.now() < end; ) {
