@@ -32,21 +32,13 @@ export function readIfThere(path: string): string | undefined {
 
 /** Writes a new file of mode 0600; returns whether it is ours, `false` meaning that there is one already. */
 export function createPrivateFile(path: string, contents: string): boolean {
-  const folder = dirname(path)
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const aside = `${path}.${process.pid}.new`
-  rmSync(aside, { force: true })
   try {
-    writeFileSync(aside, contents, ASIDE)
     // A link, unlike a rename, refuses when the name is taken.
-    linkSync(aside, path)
-    flushFolder(folder)
+    writeAside(path, contents, linkSync)
     return true
   } catch (error) {
     if (systemCodeOf(error) === 'EEXIST') return false
     throw error
-  } finally {
-    rmSync(aside, { force: true })
   }
 }
 
@@ -64,13 +56,18 @@ export function checkCreatable(path: string): boolean {
 
 /** Puts a file of mode 0600 in the place of one that may be there. */
 export function replacePrivateFile(path: string, contents: string): void {
+  writeAside(path, contents, renameSync)
+}
+
+/** Writes a file beside its place, then puts it there by `place`, and both down to the disk. */
+function writeAside(path: string, contents: string, place: (aside: string, path: string) => void): void {
   const folder = dirname(path)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const aside = `${path}.${process.pid}.new`
   rmSync(aside, { force: true })
   try {
     writeFileSync(aside, contents, ASIDE)
-    renameSync(aside, path)
+    place(aside, path)
     flushFolder(folder)
   } finally {
     rmSync(aside, { force: true })
