@@ -3,20 +3,9 @@ import fc from 'fast-check'
 import { formatEndpoint } from '@mesh/wire/ip'
 import { expect, test } from 'vitest'
 import { betterAddr, type Path } from '../src/path.ts'
-import { at, sealed, World, type WorldNode } from './support.ts'
+import { at, sealed, twoPublicNodes } from './support.ts'
 
 const TX_ID = new Uint8Array(12)
-
-function meeting(): { world: World; a: WorldNode; b: WorldNode } {
-  const world = new World()
-  world.addRegion(1, '192.0.2.1:3478')
-  const a = world.add({ id: 1, addresses: ['198.51.100.1'] })
-  const b = world.add({ id: 2, addresses: ['203.0.113.2'] })
-  world.clock.advanceBy(1_000)
-  a.meet(b.config())
-  b.meet(a.config())
-  return { world, a, b }
-}
 
 const damage = fc.record({
   cut: fc.nat(200),
@@ -24,7 +13,7 @@ const damage = fc.record({
 })
 
 test('random bytes, by UDP or relay, never throw and are never answered (threat 21)', () => {
-  const { a, b } = meeting()
+  const { a, b } = twoPublicNodes()
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300 }), fc.boolean(), (bytes, byRelay) => {
       const before = b.log.length
@@ -36,7 +25,7 @@ test('random bytes, by UDP or relay, never throw and are never answered (threat 
 })
 
 test('threat 32: disco cut and flipped never throws, and no answer is larger than the question', () => {
-  const { a, b } = meeting()
+  const { a, b } = twoPublicNodes()
   const messages = [
     sealed(a, b, { kind: 'ping', txId: TX_ID, nodeKey: a.nodeKey }),
     sealed(a, b, { kind: 'ping', txId: TX_ID }),
@@ -92,7 +81,7 @@ test('D3: under any loss and at any time, a send with a relay at hand sends some
     fc.property(
       fc.array(fc.record({ wait: fc.nat(20_000), blocked: fc.boolean() }), { maxLength: 12 }),
       (steps) => {
-        const { world, a } = meeting()
+        const { world, a } = twoPublicNodes()
         let blocked = false
         world.isLost = () => blocked
         for (const step of steps) {

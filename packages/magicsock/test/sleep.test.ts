@@ -1,7 +1,7 @@
 // A machine that has slept: how it is known, and what is believed afterwards.
 import { beforeEach, describe, expect, test } from 'vitest'
 import { SENT, SleepWatch } from '../src/index.ts'
-import { World, type WorldNode } from './support.ts'
+import { twoPublicNodes, type World, type WorldNode } from './support.ts'
 
 describe('the watch', () => {
   test('sees sleep by the time since the system started, which goes on, where the clock stands still', () => {
@@ -32,13 +32,7 @@ describe('the machine', () => {
   let b: WorldNode
 
   beforeEach(() => {
-    world = new World()
-    world.addRegion(1, '192.0.2.1:3478')
-    a = world.add({ id: 1, addresses: ['198.51.100.1'] })
-    b = world.add({ id: 2, addresses: ['203.0.113.2'] })
-    world.clock.advanceBy(1_000)
-    a.meet(b.config())
-    b.meet(a.config())
+    ;({ world, a, b } = twoPublicNodes())
     a.keepSending(2, 500, 2_000)
   })
 
