@@ -14,7 +14,6 @@ import {
   encodeJson,
   type Hostinfo,
   type MapResponse,
-  parseJson,
   type Zstd,
 } from '@mesh/wire/control'
 import type { NetworkMap } from '@mesh/netmap'
@@ -25,7 +24,7 @@ import { Login, type LoginStep } from './login.ts'
 import { MapKeeper } from './map-keeper.ts'
 import { MapSession } from './map-session.ts'
 import type { ControlOutput } from './output.ts'
-import { type ControlQuestion, questionRequest } from './question.ts'
+import { type ControlQuestion, questionAnswer, questionRequest } from './question.ts'
 import { type Report, Reporter } from './reporter.ts'
 import { isUnknownNode, type Purpose, refusal, RequestTable } from './request-table.ts'
 
@@ -80,7 +79,7 @@ export class ControlClient implements Machine<ControlOutput> {
   readonly #reporter: Reporter
   readonly #keeper: MapKeeper
   readonly #backoff: Backoff
-  readonly #requests = new RequestTable()
+  readonly #requests = new RequestTable(this.#out)
   readonly #courtesies: Courtesies
   #phase: Phase = 'idle'
   #connected = false
@@ -139,12 +138,8 @@ export class ControlClient implements Machine<ControlOutput> {
    */
   ask(question: ControlQuestion, now: number): number | undefined {
     if (!this.#connected || !this.#registered || this.#leaving) return undefined
-    const request = questionRequest(question, this.#login.nodeKeyText, this.#version)
-    const id = this.#requests.open('question', now + REQUEST_TIMEOUT)
-    const { path, method } = request
-    const body = encodeJson(request.body)
-    this.#out.push({ kind: 'request', id, path, body, ...(method === 'PATCH' ? { method } : {}) })
-    return id
+    const { path, body, method } = questionRequest(question, this.#login.nodeKeyText, this.#version)
+    return this.#requests.send('question', path, encodeJson(body), now + REQUEST_TIMEOUT, method)
   }
 
   /** Tells control to end this login, then stops; `logged-out` follows. */
@@ -216,7 +211,7 @@ export class ControlClient implements Machine<ControlOutput> {
       case 'logout':
         return this.#endLogout(request, error)
       case 'question':
-        return this.#endQuestion(id, request, error)
+        return void this.#out.push(questionAnswer(id, request, error))
       case 'reply':
         return undefined
     }
@@ -336,7 +331,7 @@ export class ControlClient implements Machine<ControlOutput> {
   }
 
   #endSession(error: ControlError, now: number): void {
-    this.#cancel(this.#sessionRequest)
+    this.#requests.cancel(this.#sessionRequest)
     this.#trouble(error, now)
   }
 
@@ -394,7 +389,7 @@ export class ControlClient implements Machine<ControlOutput> {
 
   /** The stream goes first: the server may end it before it answers, and that is no trouble now. */
   #sendLogout(now: number): void {
-    this.#cancel(this.#sessionRequest)
+    this.#requests.cancel(this.#sessionRequest)
     this.#endFollowing(now)
     this.#phase = 'registering'
     this.#deadline = Infinity
@@ -412,19 +407,11 @@ export class ControlClient implements Machine<ControlOutput> {
     this.#stop()
   }
 
-  /** What control did not grant is the asker's to hear, and no trouble of the connection. */
-  #endQuestion(id: number, answer: Answer, error: ControlError | undefined): void {
-    const refused = refusal(answer.status, answer.body, 'the question')
-    const failure = error ?? (refused && new ControlError('ERR_CONTROL_REFUSED', refused.message))
-    if (failure) return void this.#out.push({ kind: 'answer', id, error: failure })
-    this.#out.push({ kind: 'answer', id, value: parseJson(answer.body) })
-  }
-
   #doCourtesies(response: MapResponse, now: number): void {
     for (const courtesy of this.#courtesies.take(response)) {
       switch (courtesy.kind) {
         case 'reply':
-          this.#sendBytes('reply', courtesy.path, courtesy.body, now + REQUEST_TIMEOUT)
+          this.#requests.send('reply', courtesy.path, courtesy.body, now + REQUEST_TIMEOUT)
           break
         case 'head':
           this.#out.push(courtesy)
@@ -440,17 +427,7 @@ export class ControlClient implements Machine<ControlOutput> {
   }
 
   #send(purpose: Purpose, path: string, body: unknown, deadline: number): number {
-    return this.#sendBytes(purpose, path, encodeJson(body), deadline)
-  }
-
-  #sendBytes(purpose: Purpose, path: string, body: Uint8Array, deadline: number): number {
-    const id = this.#requests.open(purpose, deadline)
-    this.#out.push({ kind: 'request', id, path, body })
-    return id
-  }
-
-  #cancel(id: number): void {
-    if (this.#requests.close(id) !== undefined) this.#out.push({ kind: 'cancel', id })
+    return this.#requests.send(purpose, path, encodeJson(body), deadline)
   }
 
   #timeOut(id: number, now: number): void {

@@ -1,5 +1,9 @@
 // The small things a node asks of control beside its login and its map (control protocol §3.10): each is one request, and its
 // answer goes to whoever asked.
+import { parseJson } from '@mesh/wire/control'
+import { ControlError } from './errors.ts'
+import type { ControlOutput } from './output.ts'
+import { refusal } from './request-table.ts'
 
 /** What a node asks. */
 export type ControlQuestion =
@@ -19,8 +23,8 @@ export type ControlQuestion =
 
 /** A question as a request. */
 export interface QuestionRequest {
-  /** The method. */
-  readonly method: 'POST' | 'PATCH'
+  /** The method, where it is not POST. */
+  readonly method?: 'PATCH'
   /** The path. */
   readonly path: string
   /** The body, to be sent as JSON. */
@@ -34,7 +38,7 @@ export function questionRequest(
   Version: number,
 ): QuestionRequest {
   const post = (path: string, body: object): QuestionRequest => {
-    return { method: 'POST', path: `/machine/${path}`, body: { ...body, NodeKey } }
+    return { path: `/machine/${path}`, body: { ...body, NodeKey } }
   }
   switch (question.about) {
     case 'id-token':
@@ -48,4 +52,17 @@ export function questionRequest(
     case 'audit':
       return post('audit-log', { Version, Action: question.action, Details: question.details })
   }
+}
+
+/** Returns what whoever asked is told: what control did not grant is his to hear, and no trouble of the connection. */
+export function questionAnswer(
+  id: number,
+  answer: { readonly status: number; readonly body: Uint8Array },
+  error: ControlError | undefined,
+): ControlOutput {
+  const refused = refusal(answer.status, answer.body, 'the question')
+  const failure = error ?? (refused && new ControlError('ERR_CONTROL_REFUSED', refused.message))
+  return failure
+    ? { kind: 'answer', id, error: failure }
+    : { kind: 'answer', id, value: parseJson(answer.body) }
 }

@@ -1,5 +1,6 @@
 // The requests that wait for an answer: what each is for, until when it may wait, and what of its answer has come.
 import { ControlError, type ControlErrorCode } from './errors.ts'
+import type { ControlOutput } from './output.ts'
 
 /** What a request is for. */
 export type Purpose = 'register' | 'map' | 'report' | 'reply' | 'logout' | 'question'
@@ -25,14 +26,26 @@ interface Entry extends PendingRequest {
 /** The requests under way, by number. */
 export class RequestTable {
   readonly #entries = new Map<number, Entry>()
+  readonly #out: ControlOutput[]
   #nextId = 1
 
-  /** Notes a new request and returns its number. */
-  open(purpose: Purpose, deadline: number): number {
+  /** @param out - Where requests and their ends are put for the shell. */
+  constructor(out: ControlOutput[]) {
+    this.#out = out
+  }
+
+  /** Sends a new request, a POST unless it is said otherwise, and returns its number. */
+  send(purpose: Purpose, path: string, body: Uint8Array, deadline: number, method?: 'PATCH'): number {
     const id = this.#nextId
     this.#nextId += 1
     this.#entries.set(id, { purpose, deadline, status: 0, length: 0, chunks: [] })
+    this.#out.push({ kind: 'request', id, path, body, ...(method && { method }) })
     return id
+  }
+
+  /** Ends a request of which nobody wants to hear more; nothing when it is over. */
+  cancel(id: number): void {
+    if (this.#entries.delete(id)) this.#out.push({ kind: 'cancel', id })
   }
 
   /** Returns a request, or `undefined` when it is over. */
