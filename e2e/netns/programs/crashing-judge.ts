@@ -8,9 +8,9 @@ const DISCARD = 9
 /** Makes it. The packet thread imports this. */
 export function createJudge(): PacketJudge {
   return {
-    fromOverlay: (packet) => {
-      if (packet[9] === PING && packet.length === 20 + 8 + 999) throw new Error('fell over')
-      return packet[9] === UDP && packet[23] === DISCARD ? DROP : ACCEPT
+    fromOverlay: (bytes, at, length) => {
+      if (bytes[at + 9] === PING && length === 20 + 8 + 999) throw new Error('fell over')
+      return bytes[at + 9] === UDP && bytes[at + 23] === DISCARD ? DROP : ACCEPT
     },
     toOverlay: () => ACCEPT,
   }

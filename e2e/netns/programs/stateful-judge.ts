@@ -8,17 +8,17 @@ const FIRST_GUARDED = 20_000
 export function createJudge(): PacketJudge {
   const flows = new Set<number>()
   return {
-    fromOverlay: (packet) => {
-      if (packet[9] === UDP) flows.add(port(packet, 20) * 65_536 + port(packet, 22))
+    fromOverlay: (bytes, at) => {
+      if (bytes[at + 9] === UDP) flows.add(port(bytes, at + 20) * 65_536 + port(bytes, at + 22))
       return ACCEPT
     },
-    toOverlay: (packet) => {
-      if (packet[9] !== UDP || port(packet, 22) <= FIRST_GUARDED) return ACCEPT
-      return flows.has(port(packet, 22) * 65_536 + port(packet, 20)) ? ACCEPT : DROP
+    toOverlay: (bytes, at) => {
+      if (bytes[at + 9] !== UDP || port(bytes, at + 22) <= FIRST_GUARDED) return ACCEPT
+      return flows.has(port(bytes, at + 22) * 65_536 + port(bytes, at + 20)) ? ACCEPT : DROP
     },
   }
 }
 
-function port(packet: Uint8Array, at: number): number {
-  return ((packet[at] ?? 0) << 8) | (packet[at + 1] ?? 0)
+function port(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)
 }

@@ -149,10 +149,11 @@ export class Engine {
     const chosen = this.#selections.take(batch)
     this.#looking = true
     for (let index = 0; index < batch.count; index += 1) {
-      const packet = packetOf(batch, index)
-      const verdict = this.#gate.fromOverlay(packet)
-      if (verdict === ACCEPT) chosen.pick(batch.offsets[index] ?? 0, packet.length)
-      if (verdict === UP) this.#answerHost(packet)
+      const at = batch.offsets[index] ?? 0
+      const length = batch.lengths[index] ?? 0
+      const verdict = this.#gate.fromOverlay(batch.bytes, at, length)
+      if (verdict === ACCEPT) chosen.pick(at, length)
+      if (verdict === UP) this.#answerHost(packetOf(batch, index))
     }
     this.#looking = false
     if (chosen.count > 0) this.wireguard.fromOverlay(chosen, this.#clock.now())
@@ -245,11 +246,12 @@ export class Engine {
   #toOverlay(batch: PeerBatch): void {
     const chosen = this.#selections.take(batch)
     for (let index = 0; index < batch.count; index += 1) {
-      const packet = packetOf(batch, index)
+      const at = batch.offsets[index] ?? 0
+      const length = batch.lengths[index] ?? 0
       const peer = batch.peers[index] ?? -1
-      const verdict = this.#gate.toOverlay(packet)
-      if (verdict === ACCEPT || (verdict === UP && this.#isForHost(packet, peer)))
-        chosen.pick(batch.offsets[index] ?? 0, packet.length)
+      const verdict = this.#gate.toOverlay(batch.bytes, at, length)
+      if (verdict === ACCEPT || (verdict === UP && this.#isForHost(packetOf(batch, index), peer)))
+        chosen.pick(at, length)
     }
     if (chosen.count > 0) this.#toHost(chosen)
     this.#selections.giveBack(chosen)

@@ -21,16 +21,13 @@ export interface GateSettings {
 
 const ECHO_REPLY = 0
 const ECHO_REPLY_V6 = 129
-/** Where the destination lies in the header of IPv4 and of IPv6. */
-const DESTINATION_V4 = 16
-const DESTINATION_V6 = 24
 
 /** Judges packets: see {@link GateSettings}. Lets nothing in but what needs no rule until it has rules. */
 export class PacketGate implements PacketJudge {
   /** Packets dropped here, by reason. */
   readonly drops: GateDrops
   readonly #filter = new PacketFilter()
-  readonly #view = new IpPacket()
+  readonly #packet = new IpPacket()
   #own: readonly IpAddress[] = []
   #expectsEchoes = false
 
@@ -52,11 +49,11 @@ export class PacketGate implements PacketJudge {
   }
 
   /** Judges what the host sends. */
-  fromOverlay(packet: Uint8Array): Verdict {
-    const view = this.#view
-    if (!view.read(packet)) return this.#drop('malformed')
+  fromOverlay(bytes: Uint8Array, at: number, length: number): Verdict {
+    const packet = this.#packet
+    if (!packet.read(bytes, at, length)) return this.#drop('malformed')
     // Only the daemon speaks TSMP; a program that forges it would speak in our name (checklist F6).
-    if (view.protocol === PROTOCOL_TSMP) return this.#drop('tsmp-from-host')
+    if (packet.protocol === PROTOCOL_TSMP) return this.#drop('tsmp-from-host')
     if (this.#isOwn(packet)) return UP
     const verdict = this.#filter.fromOverlay(packet)
     return verdict === 'accept' ? ACCEPT : this.#drop(verdict)
@@ -66,24 +63,18 @@ export class PacketGate implements PacketJudge {
    * Judges what a peer sends. What goes up is TSMP; an echo reply that may be for us, and else the host's; and a TCP
    * connection that was refused and is to be told so, instead of being left to time out (checklist F4).
    */
-  toOverlay(packet: Uint8Array): Verdict {
-    const view = this.#view
-    if (!view.read(packet)) return this.#drop('malformed')
-    if (view.protocol === PROTOCOL_TSMP && view.known) return UP
+  toOverlay(bytes: Uint8Array, at: number, length: number): Verdict {
+    const packet = this.#packet
+    if (!packet.read(bytes, at, length)) return this.#drop('malformed')
+    if (packet.protocol === PROTOCOL_TSMP && packet.known) return UP
     const verdict = this.#filter.toOverlay(packet)
-    if (verdict === 'accept') return this.#expectsEchoes && isEchoReply(view) ? UP : ACCEPT
+    if (verdict === 'accept') return this.#expectsEchoes && isEchoReply(packet) ? UP : ACCEPT
     this.drops.add(verdict)
-    return verdict === 'no-rule' && opensTcp(view) ? UP : DROP
+    return verdict === 'no-rule' && opensTcp(packet) ? UP : DROP
   }
 
-  /** Reads the packet's bytes, because a view of its destination would be an object for each. */
-  #isOwn(packet: Uint8Array): boolean {
-    const { version } = this.#view
-    const at = version === 4 ? DESTINATION_V4 : DESTINATION_V6
-    const length = version === 4 ? 4 : 16
-    for (const own of this.#own) {
-      if (own.length === length && standsAt(packet, at, own)) return true
-    }
+  #isOwn(packet: IpPacket): boolean {
+    for (const own of this.#own) if (packet.isFor(own)) return true
     return false
   }
 
@@ -91,11 +82,6 @@ export class PacketGate implements PacketJudge {
     this.drops.add(reason)
     return DROP
   }
-}
-
-function standsAt(packet: Uint8Array, at: number, address: IpAddress): boolean {
-  for (let i = 0; i < address.length; i += 1) if (packet[at + i] !== address[i]) return false
-  return true
 }
 
 function isEchoReply({ version, icmpType }: IpPacket): boolean {

@@ -42,7 +42,7 @@ export class ServiceAddress {
 
   /** Returns whether the packet was for a service address, and so is done with. Views of it are not kept. */
   handle(packet: IpPacket): boolean {
-    if (!isServiceAddress(packet)) return false
+    if (!packet.isFor(packet.version === 4 ? SERVICE_ADDRESS : SERVICE_ADDRESS_V6)) return false
     if (packet.protocol === PROTOCOL_UDP) this.#handleUdp(packet)
     else if (packet.protocol === PROTOCOL_TCP) this.#handleTcp(packet)
     else this.#handleEcho(packet)
@@ -78,13 +78,6 @@ export class ServiceAddress {
     const to = { address: packet.source, port: segment.sourcePort }
     this.#answer(encodeTcpPacket(from, to, resetFor(segment)))
   }
-}
-
-function isServiceAddress(packet: IpPacket): boolean {
-  const wanted = packet.version === 4 ? SERVICE_ADDRESS : SERVICE_ADDRESS_V6
-  const at = packet.version === 4 ? 16 : 24
-  for (let i = 0; i < wanted.length; i += 1) if (packet.bytes[at + i] !== wanted[i]) return false
-  return true
 }
 
 /** The reset a segment to a closed port is owed (RFC 9293 section 3.5.2). */

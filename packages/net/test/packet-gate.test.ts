@@ -1,4 +1,4 @@
-import { ACCEPT, DROP, UP } from '@mesh/wireguard/arena'
+import { ACCEPT, DROP, UP, type Verdict } from '@mesh/wireguard/arena'
 import {
   encodeIcmpEcho,
   encodeIpPacket,
@@ -39,6 +39,12 @@ const tsmp = (from: Uint8Array, to: Uint8Array): Uint8Array =>
 
 let gate: PacketGate
 
+/** The verdict on a packet among other bytes, as the gate is shown it. */
+const fromHost = (packet: Uint8Array): Verdict =>
+  gate.fromOverlay(Uint8Array.of(0x45, ...packet, 0), 1, packet.length)
+const fromPeer = (packet: Uint8Array): Verdict =>
+  gate.toOverlay(Uint8Array.of(0x45, ...packet, 0), 1, packet.length)
+
 beforeEach(() => {
   gate = new PacketGate()
   gate.configure({
@@ -49,20 +55,20 @@ beforeEach(() => {
 
 describe('what the host sends', () => {
   test('goes out, but for what is for this node or the service address: that goes up (F7)', () => {
-    expect(gate.fromOverlay(udp(A, 1, B, 2))).toBe(ACCEPT)
-    for (const own of [A, SERVICE]) expect(gate.fromOverlay(udp(A, 1, own, 53))).toBe(UP)
-    expect(gate.fromOverlay(udp(A6, 1, A6, 53))).toBe(UP)
-    expect(gate.fromOverlay(udp(A6, 1, B6, 53))).toBe(ACCEPT)
+    expect(fromHost(udp(A, 1, B, 2))).toBe(ACCEPT)
+    for (const own of [A, SERVICE]) expect(fromHost(udp(A, 1, own, 53))).toBe(UP)
+    expect(fromHost(udp(A6, 1, A6, 53))).toBe(UP)
+    expect(fromHost(udp(A6, 1, B6, 53))).toBe(ACCEPT)
   })
 
   test('F6: may not be TSMP', () => {
-    expect(gate.fromOverlay(tsmp(A, B))).toBe(DROP)
+    expect(fromHost(tsmp(A, B))).toBe(DROP)
     expect(gate.drops.snapshot()['tsmp-from-host']).toBe(1)
   })
 
   test('is dropped and counted when it is no packet, or for a multicast group', () => {
-    expect(gate.fromOverlay(new Uint8Array(3))).toBe(DROP)
-    expect(gate.fromOverlay(udp(A, 1, Uint8Array.of(224, 0, 0, 251), 5353))).toBe(DROP)
+    expect(fromHost(new Uint8Array(3))).toBe(DROP)
+    expect(fromHost(udp(A, 1, Uint8Array.of(224, 0, 0, 251), 5353))).toBe(DROP)
     expect(gate.drops.snapshot()).toMatchObject({ malformed: 1, multicast: 1 })
   })
 
@@ -71,50 +77,47 @@ describe('what the host sends', () => {
     const header = { source: A, destination: B, protocol: 6 }
     const packet = encodeIpPacket(header, payload)
     packet[32] = 0x50
-    expect(gate.fromOverlay(packet)).toBe(ACCEPT)
+    expect(fromHost(packet)).toBe(ACCEPT)
   })
 })
 
 describe('what a peer sends', () => {
   test('F3: needs a rule, an outbound flow that it answers, or an established connection', () => {
-    expect(gate.toOverlay(udp(B, 2, A, 1))).toBe(DROP)
-    expect(gate.toOverlay(tcp(TCP_ACK))).toBe(ACCEPT)
-    gate.fromOverlay(udp(A, 1, B, 2))
-    expect(gate.toOverlay(udp(B, 2, A, 1))).toBe(ACCEPT)
+    expect(fromPeer(udp(B, 2, A, 1))).toBe(DROP)
+    expect(fromPeer(tcp(TCP_ACK))).toBe(ACCEPT)
+    fromHost(udp(A, 1, B, 2))
+    expect(fromPeer(udp(B, 2, A, 1))).toBe(ACCEPT)
     gate.configure({ rules: ALL })
-    expect(gate.toOverlay(udp(B, 2, A, 99))).toBe(ACCEPT)
+    expect(fromPeer(udp(B, 2, A, 99))).toBe(ACCEPT)
     gate.configure({ rules: [] })
-    expect(gate.toOverlay(udp(B, 2, A, 99))).toBe(DROP)
+    expect(fromPeer(udp(B, 2, A, 99))).toBe(DROP)
     expect(gate.drops.snapshot()['no-rule']).toBe(2)
   })
 
   test('F4: goes up when it is a refused IPv4 connection, which is told so', () => {
-    expect(gate.toOverlay(tcp(TCP_SYN))).toBe(UP)
-    expect(gate.toOverlay(tcp(TCP_SYN, B6, A6))).toBe(DROP)
+    expect(fromPeer(tcp(TCP_SYN))).toBe(UP)
+    expect(fromPeer(tcp(TCP_SYN, B6, A6))).toBe(DROP)
     gate.configure({ rules: ALL })
-    expect(gate.toOverlay(tcp(TCP_SYN))).toBe(ACCEPT)
+    expect(fromPeer(tcp(TCP_SYN))).toBe(ACCEPT)
     expect(gate.drops.snapshot()['no-rule']).toBe(2)
   })
 
   test('goes up when it is TSMP, whatever the rules', () => {
-    expect(gate.toOverlay(tsmp(B, A))).toBe(UP)
+    expect(fromPeer(tsmp(B, A))).toBe(UP)
   })
 
   test('goes up when it is an echo reply and one is waited for, and else to the host', () => {
-    expect(gate.toOverlay(echo('reply', B, A))).toBe(ACCEPT)
+    expect(fromPeer(echo('reply', B, A))).toBe(ACCEPT)
     gate.configure({ expectsEchoes: true })
-    expect([echo('reply', B, A), echo('reply', B6, A6)].map((packet) => gate.toOverlay(packet))).toEqual([
-      UP,
-      UP,
-    ])
-    expect(gate.toOverlay(echo('request', B, A))).toBe(DROP)
+    expect([echo('reply', B, A), echo('reply', B6, A6)].map((packet) => fromPeer(packet))).toEqual([UP, UP])
+    expect(fromPeer(echo('request', B, A))).toBe(DROP)
     gate.configure({ expectsEchoes: false })
-    expect(gate.toOverlay(echo('reply', B, A))).toBe(ACCEPT)
+    expect(fromPeer(echo('reply', B, A))).toBe(ACCEPT)
   })
 
   test('threat 18: is dropped when it is for an address that is not this node’s', () => {
     gate.configure({ rules: ALL })
-    expect(gate.toOverlay(udp(B, 1, B, 2))).toBe(DROP)
+    expect(fromPeer(udp(B, 1, B, 2))).toBe(DROP)
     expect(gate.drops.snapshot()['not-local']).toBe(1)
   })
 })
@@ -123,6 +126,7 @@ test('a gate on a packet thread takes its settings as messages and counts in mem
   const memory = new SharedArrayBuffer(GateDrops.byteLength)
   const judge = createJudge(memory)
   judge.handleMessage({ localPrefixes: ['100.64.0.1'], rules: [] })
-  judge.toOverlay(udp(B, 1, A, 2))
+  const packet = udp(B, 1, A, 2)
+  judge.toOverlay(packet, 0, packet.length)
   expect(new GateDrops(memory).snapshot()['no-rule']).toBe(1)
 })

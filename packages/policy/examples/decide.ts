@@ -1,5 +1,5 @@
 import { compile, PacketFilter } from '@mesh/policy'
-import { encodeUdpPacket, parseEndpoint } from '@mesh/wire/ip'
+import { decodeIpPacket, encodeUdpPacket, type IpPacket, parseEndpoint } from '@mesh/wire/ip'
 
 const nodes = [1, 2].map((id) => ({ id, user: 1, tags: [], addresses: [`100.64.0.${id}`], routes: [] }))
 const compiled = compile({ kind: 'allow-all' }, nodes)
@@ -13,7 +13,7 @@ console.log(first.verdict({ source: '100.64.0.2', destination: '100.64.0.1', pro
 const filter = new PacketFilter()
 filter.setRules(first.packetFilter)
 filter.setLocalPrefixes(['100.64.0.1/32'])
-const datagram = (to: string): Uint8Array =>
-  encodeUdpPacket(parseEndpoint('100.64.0.2:4000')!, parseEndpoint(to)!, Uint8Array.of(1))
+const datagram = (to: string): IpPacket =>
+  decodeIpPacket(encodeUdpPacket(parseEndpoint('100.64.0.2:4000')!, parseEndpoint(to)!, Uint8Array.of(1)))!
 console.log(filter.toOverlay(datagram('100.64.0.1:53'))) // accept
 console.log(filter.toOverlay(datagram('100.64.0.9:53'))) // not-local

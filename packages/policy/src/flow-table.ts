@@ -1,8 +1,13 @@
 // The last 512 outbound flows, oldest forgotten first, with no time limit (data-plane §7.4). A hash table with chains
 // and a list by age, both in flat arrays: looking up or noting a flow makes no object.
 
-import { FLOW_KEY_WORDS } from './packet-view.ts'
+import type { IpPacket } from '@mesh/wire/ip'
 
+/** Words of 32 bits of a flow's key: its ports, its protocol, then the local and the remote address. */
+const KEY_WORDS = 10
+const PROTOCOL = 1
+const LOCAL = 2
+const REMOTE = 6
 /** How many flows are remembered. */
 const CAPACITY = 512
 const BUCKETS = 1024
@@ -10,7 +15,8 @@ const NONE = -1
 
 /** Remembers the most recently used flows. */
 export class FlowTable {
-  readonly #keys = new Uint32Array(CAPACITY * FLOW_KEY_WORDS)
+  readonly #key = new Int32Array(KEY_WORDS)
+  readonly #keys = new Int32Array(CAPACITY * KEY_WORDS)
   readonly #heads = new Int32Array(BUCKETS).fill(NONE)
   readonly #chain = new Int32Array(CAPACITY).fill(NONE)
   readonly #newer = new Int32Array(CAPACITY).fill(NONE)
@@ -19,8 +25,13 @@ export class FlowTable {
   #oldest = NONE
   #size = 0
 
-  /** Remembers a flow, or makes it the newest when it is known. */
-  note(key: Uint32Array): void {
+  /** Remembers the flow of a packet that leaves, or makes it the newest when it is known. */
+  note(packet: IpPacket): void {
+    const key = this.#key
+    key[0] = (packet.sourcePort << 16) | packet.destinationPort
+    key[PROTOCOL] = packet.protocol
+    this.#writeAddress(LOCAL, packet, packet.sourceOffset)
+    this.#writeAddress(REMOTE, packet, packet.destinationOffset)
     const known = this.#find(key)
     if (known === this.#newest && known !== NONE) return
     if (known !== NONE) this.#unlink(known)
@@ -28,8 +39,13 @@ export class FlowTable {
     this.#linkNewest(slot)
   }
 
-  /** Tells whether a flow is remembered, and makes it the newest. */
-  has(key: Uint32Array): boolean {
+  /** Tells whether a packet that came in answers a flow that is remembered, and makes it the newest. */
+  knowsAnswer(packet: IpPacket): boolean {
+    const key = this.#key
+    key[0] = (packet.destinationPort << 16) | packet.sourcePort
+    key[PROTOCOL] = packet.protocol
+    this.#writeAddress(LOCAL, packet, packet.destinationOffset)
+    this.#writeAddress(REMOTE, packet, packet.sourceOffset)
     const slot = this.#find(key)
     if (slot === NONE) return false
     if (slot === this.#newest) return true
@@ -38,21 +54,28 @@ export class FlowTable {
     return true
   }
 
-  #find(key: Uint32Array): number {
+  #writeAddress(word: number, { bytes, addressLength }: IpPacket, at: number): void {
+    for (let i = 0; i < 4; i += 1) {
+      const from = at + i * 4
+      this.#key[word + i] = i * 4 < addressLength ? wordAt(bytes, from) : 0
+    }
+  }
+
+  #find(key: Int32Array): number {
     let slot = this.#heads[bucketOf(key, 0)] as number
     while (slot !== NONE && !this.#holds(slot, key)) slot = this.#chain[slot] as number
     return slot
   }
 
-  #holds(slot: number, key: Uint32Array): boolean {
-    const at = slot * FLOW_KEY_WORDS
-    for (let i = 0; i < FLOW_KEY_WORDS; i += 1) if (this.#keys[at + i] !== key[i]) return false
+  #holds(slot: number, key: Int32Array): boolean {
+    const at = slot * KEY_WORDS
+    for (let i = 0; i < KEY_WORDS; i += 1) if (this.#keys[at + i] !== key[i]) return false
     return true
   }
 
-  #claim(key: Uint32Array): number {
+  #claim(key: Int32Array): number {
     const slot = this.#size < CAPACITY ? this.#size++ : this.#evict()
-    this.#keys.set(key, slot * FLOW_KEY_WORDS)
+    this.#keys.set(key, slot * KEY_WORDS)
     const bucket = bucketOf(key, 0)
     this.#chain[slot] = this.#heads[bucket] as number
     this.#heads[bucket] = slot
@@ -62,7 +85,7 @@ export class FlowTable {
   #evict(): number {
     const slot = this.#oldest
     this.#unlink(slot)
-    const bucket = bucketOf(this.#keys, slot * FLOW_KEY_WORDS)
+    const bucket = bucketOf(this.#keys, slot * KEY_WORDS)
     if (this.#heads[bucket] === slot) this.#heads[bucket] = this.#chain[slot] as number
     else this.#unchain(this.#heads[bucket] as number, slot)
     return slot
@@ -92,9 +115,19 @@ export class FlowTable {
   }
 }
 
+/** Signed, for a number above 2^31 may be an object. */
+function wordAt(bytes: Uint8Array, at: number): number {
+  return (
+    ((bytes[at] as number) << 24) |
+    ((bytes[at + 1] as number) << 16) |
+    ((bytes[at + 2] as number) << 8) |
+    (bytes[at + 3] as number)
+  )
+}
+
 /** FNV-1a over the words, folded to a bucket. */
-function bucketOf(keys: Uint32Array, at: number): number {
+function bucketOf(keys: Int32Array, at: number): number {
   let hash = 0x811c9dc5
-  for (let i = 0; i < FLOW_KEY_WORDS; i += 1) hash = Math.imul(hash ^ (keys[at + i] as number), 0x01000193)
+  for (let i = 0; i < KEY_WORDS; i += 1) hash = Math.imul(hash ^ (keys[at + i] as number), 0x01000193)
   return ((hash >>> 16) ^ hash) & (BUCKETS - 1)
 }

@@ -2,8 +2,18 @@
 // The order of the checks is that of data-plane §7.2 and §7.3. One filter a node; it allocates nothing per packet.
 
 import type { FilterRule } from '@mesh/wire/control'
+import {
+  type IpPacket,
+  PROTOCOL_ICMP,
+  PROTOCOL_ICMPV6,
+  PROTOCOL_SCTP,
+  PROTOCOL_TCP,
+  PROTOCOL_TSMP,
+  PROTOCOL_UDP,
+  TCP_ACK,
+  TCP_SYN,
+} from '@mesh/wire/ip'
 import { FlowTable } from './flow-table.ts'
-import { PacketView } from './packet-view.ts'
 import { inRanges, parseRules, rulesAcceptPacket, rulesJoin, toRanges } from './rules.ts'
 import type { RuleSet } from './rules.ts'
 
@@ -13,17 +23,16 @@ export type FilterDropReason = 'malformed' | 'multicast' | 'link-local' | 'not-l
 /** The filter's answer for one packet. */
 export type FilterVerdict = 'accept' | FilterDropReason
 
-const PROTOCOL_TCP = 6
-const PROTOCOL_UDP = 17
-const PROTOCOL_TSMP = 99
-const PROTOCOL_SCTP = 132
+/** Echo reply, unreachable, time exceeded, parameter problem. */
+const ICMP_ANSWERS = new Set([0, 3, 11, 12])
+/** Unreachable, too big, time exceeded, parameter problem, echo reply. */
+const ICMPV6_ANSWERS = new Set([1, 2, 3, 4, 129])
 
 /**
  * Decides which packets of the tunnel reach this node. Allows nothing inbound until rules and local prefixes are set,
  * but for what needs no rule: answers, established TCP and TSMP. State survives a change of rules (checklist F2).
  */
 export class PacketFilter {
-  readonly #view = new PacketView()
   readonly #flows = new FlowTable()
   readonly #drops: Record<FilterDropReason, number> = {
     malformed: 0,
@@ -64,66 +73,36 @@ export class PacketFilter {
     return this.#drops
   }
 
-  /** Decides a packet that leaves this node, and remembers its flow so that the answer may come back. */
-  fromOverlay(packet: Uint8Array): FilterVerdict {
-    if (packet.length === 0) return 'accept'
-    const view = this.#view
-    const refused = this.#preCheck(packet)
+  /** Decides a packet (as read, with or without success) that leaves this node, and remembers its flow so that the answer may come back. */
+  fromOverlay(packet: IpPacket): FilterVerdict {
+    const refused = preCheck(packet)
     if (refused) return this.#drop(refused)
-    if (!view.laterFragment && isTracked(view.protocol)) this.#flows.note(view.flowKey(packet, 'outbound'))
+    if (packet.fragmentOffset === 0 && isTracked(packet.protocol)) this.#flows.note(packet)
     return 'accept'
   }
 
-  /** Decides a packet that came out of the tunnel for this node. */
-  toOverlay(packet: Uint8Array): FilterVerdict {
-    if (packet.length === 0) return 'accept'
-    const view = this.#view
-    const refused = this.#preCheck(packet)
+  /** Decides a packet (as read, with or without success) that came out of the tunnel for this node. */
+  toOverlay(packet: IpPacket): FilterVerdict {
+    const refused = preCheck(packet)
     if (refused) return this.#drop(refused)
-    if (view.laterFragment) return 'accept'
-    if (!inRanges(this.#local, packet, view.destinationAt, view.addressLength)) return this.#drop('not-local')
+    if (packet.fragmentOffset > 0) return 'accept'
+    if (!inRanges(this.#local, packet.bytes, packet.destinationOffset, packet.addressLength))
+      return this.#drop('not-local')
     return this.#admits(packet) ? 'accept' : this.#drop('no-rule')
   }
 
-  #preCheck(packet: Uint8Array): FilterDropReason | undefined {
-    const view = this.#view
-    if (!view.read(packet)) return 'malformed'
-    if (view.isMulticast(packet)) return 'multicast'
-    if (view.isLinkLocal(packet)) return 'link-local'
-    return undefined
+  #admits(packet: IpPacket): boolean {
+    const { protocol } = packet
+    if (isIcmp(protocol)) return isIcmpAnswer(packet) || (!this.#shieldsUp && rulesJoin(this.#rules, packet))
+    if (protocol === PROTOCOL_TSMP) return true
+    if (protocol === PROTOCOL_TCP && (!opensTcp(packet) || this.#isPeerApi(packet))) return true
+    if (isTracked(protocol) && this.#flows.knowsAnswer(packet)) return true
+    return !this.#shieldsUp && rulesAcceptPacket(this.#rules, packet)
   }
 
-  #admits(packet: Uint8Array): boolean {
-    const view = this.#view
-    if (view.isIcmp) return view.isIcmpAnswer || (!this.#shieldsUp && this.#joined(packet))
-    if (view.protocol === PROTOCOL_TSMP) return true
-    if (view.protocol === PROTOCOL_TCP && !view.opensTcp) return true
-    if (view.protocol === PROTOCOL_TCP && this.#isPeerApi()) return true
-    if (isTracked(view.protocol) && this.#flows.has(view.flowKey(packet, 'inbound'))) return true
-    return !this.#shieldsUp && this.#ruled(packet)
-  }
-
-  #isPeerApi(): boolean {
-    const port = this.#view.version === 4 ? this.#peerApiPort4 : this.#peerApiPort6
-    return port !== 0 && this.#view.destinationPort === port
-  }
-
-  #joined(packet: Uint8Array): boolean {
-    const { sourceAt, destinationAt, addressLength } = this.#view
-    return rulesJoin(this.#rules, packet, sourceAt, destinationAt, addressLength)
-  }
-
-  #ruled(packet: Uint8Array): boolean {
-    const { sourceAt, destinationAt, addressLength, protocol, destinationPort } = this.#view
-    return rulesAcceptPacket(
-      this.#rules,
-      packet,
-      sourceAt,
-      destinationAt,
-      addressLength,
-      protocol,
-      destinationPort,
-    )
+  #isPeerApi({ version, destinationPort }: IpPacket): boolean {
+    const port = version === 4 ? this.#peerApiPort4 : this.#peerApiPort6
+    return port !== 0 && destinationPort === port
   }
 
   #drop(reason: FilterDropReason): FilterVerdict {
@@ -132,6 +111,41 @@ export class PacketFilter {
   }
 }
 
+function preCheck(packet: IpPacket): FilterDropReason | undefined {
+  if (!packet.known || isForeignIcmp(packet)) return 'malformed'
+  if (isMulticast(packet)) return 'multicast'
+  return isLinkLocal(packet) ? 'link-local' : undefined
+}
+
+/** ICMP of one family inside the other has no meaning. */
+function isForeignIcmp({ protocol, version }: IpPacket): boolean {
+  return protocol === (version === 4 ? PROTOCOL_ICMPV6 : PROTOCOL_ICMP)
+}
+
+function isMulticast({ bytes, destinationOffset, version }: IpPacket): boolean {
+  const first = bytes[destinationOffset] as number
+  return version === 4 ? first >> 4 === 0xe : first === 0xff
+}
+
+/** Link-local, but for the cloud metadata address 169.254.169.254. */
+function isLinkLocal({ bytes, destinationOffset: at, version }: IpPacket): boolean {
+  if (version === 6) return bytes[at] === 0xfe && ((bytes[at + 1] as number) & 0xc0) === 0x80
+  return bytes[at] === 169 && bytes[at + 1] === 254 && !(bytes[at + 2] === 169 && bytes[at + 3] === 254)
+}
+
+function isIcmp(protocol: number): boolean {
+  return protocol === PROTOCOL_ICMP || protocol === PROTOCOL_ICMPV6
+}
+
+function isIcmpAnswer({ version, icmpType }: IpPacket): boolean {
+  return (version === 4 ? ICMP_ANSWERS : ICMPV6_ANSWERS).has(icmpType)
+}
+
+function opensTcp({ tcpFlags }: IpPacket): boolean {
+  return (tcpFlags & (TCP_SYN | TCP_ACK)) === TCP_SYN
+}
+
+/** Tells whether flows of the protocol are remembered. */
 function isTracked(protocol: number): boolean {
   return protocol === PROTOCOL_UDP || protocol === PROTOCOL_SCTP
 }

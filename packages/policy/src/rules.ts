@@ -2,7 +2,7 @@
 // bytes and makes no object. Text comes from control and is not trusted: an entry that does not parse is left out.
 
 import type { FilterRule, NetPortRange } from '@mesh/wire/control'
-import { parseAddress, parsePrefix } from '@mesh/wire/ip'
+import { type IpPacket, parseAddress, parsePrefix } from '@mesh/wire/ip'
 
 /** Protocols a rule means when it names none: TCP, UDP, ICMP, ICMPv6 (data-plane §7.3). */
 const DEFAULT_PROTOCOLS = [6, 17, 1, 58]
@@ -13,11 +13,17 @@ const SCTP = 132
 const ICMP = 1
 const ICMPV6 = 58
 
-/** Inclusive ranges of one family: 2 words a range for IPv4 (low, high), 8 for IPv6 (4 low, 4 high). */
+/**
+ * Inclusive ranges of one family: 2 words a range for IPv4 (low, high), 8 for IPv6 (4 low, 4 high). The words are signed
+ * and less by 2^31, which keeps their order: a number above 2^31 may be an object.
+ */
 interface RangeSet {
-  readonly v4: Uint32Array
-  readonly v6: Uint32Array
+  readonly v4: Int32Array
+  readonly v6: Int32Array
 }
+
+const LOWEST = -0x8000_0000
+const HIGHEST = 0x7fff_ffff
 
 interface Destination {
   readonly ranges: RangeSet
@@ -55,7 +61,7 @@ export function toRanges(texts: readonly string[]): RangeSet {
   const v4: number[] = []
   const v6: number[] = []
   for (const text of texts) appendRange(text, v4, v6)
-  return { v4: Uint32Array.from(v4), v6: Uint32Array.from(v6) }
+  return { v4: Int32Array.from(v4), v6: Int32Array.from(v6) }
 }
 
 /** Tells whether an address (4 or 16 bytes at `offset` of `bytes`) is in one of the ranges. */
@@ -91,38 +97,28 @@ export function allowedPorts(
     .filter(({ ranges }) => inRanges(ranges, destination, 0, destination.length))
 }
 
-/** Decides one packet: source and destination are read at their offsets, nothing is allocated. */
-export function rulesAcceptPacket(
-  rules: RuleSet,
-  packet: Uint8Array,
-  sourceAt: number,
-  destinationAt: number,
-  addressLength: number,
-  protocol: number,
-  port: number,
-): boolean {
+/** Decides one packet; nothing is allocated. */
+export function rulesAcceptPacket(rules: RuleSet, packet: IpPacket): boolean {
+  const { bytes, sourceOffset, destinationOffset, addressLength, protocol, destinationPort } = packet
   for (let i = 0; i < rules.length; i += 1) {
     const rule = rules[i] as Rule
     if (!rule.protocols.has(protocol)) continue
-    if (!inRanges(rule.sources, packet, sourceAt, addressLength)) continue
-    if (reaches(rule, packet, destinationAt, addressLength, protocol, port)) return true
+    if (!inRanges(rule.sources, bytes, sourceOffset, addressLength)) continue
+    if (reaches(rule, bytes, destinationOffset, addressLength, protocol, destinationPort)) return true
   }
   return false
 }
 
 /** Decides an echo request: any rule that joins the two addresses will do, whatever its protocol and ports. */
-export function rulesJoin(
-  rules: RuleSet,
-  packet: Uint8Array,
-  sourceAt: number,
-  destinationAt: number,
-  addressLength: number,
-): boolean {
+export function rulesJoin(rules: RuleSet, packet: IpPacket): boolean {
+  const { bytes, sourceOffset, destinationOffset, addressLength } = packet
   for (let i = 0; i < rules.length; i += 1) {
     const rule = rules[i] as Rule
-    if (!inRanges(rule.sources, packet, sourceAt, addressLength)) continue
-    if (rule.destinations.some((each) => inRanges(each.ranges, packet, destinationAt, addressLength)))
-      return true
+    if (!inRanges(rule.sources, bytes, sourceOffset, addressLength)) continue
+    for (let j = 0; j < rule.destinations.length; j += 1) {
+      const { ranges } = rule.destinations[j] as Destination
+      if (inRanges(ranges, bytes, destinationOffset, addressLength)) return true
+    }
   }
   return false
 }
@@ -168,8 +164,8 @@ function parseDestination(range: NetPortRange): Destination | undefined {
 /** Reads `*`, an address, a prefix without host bits, or `low-high`. `cap:` sources are not known here yet. */
 function appendRange(text: string, v4: number[], v6: number[]): void {
   if (text === '*') {
-    v4.push(0, 0xffffffff)
-    v6.push(0, 0, 0, 0, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff)
+    v4.push(LOWEST, HIGHEST)
+    v6.push(LOWEST, LOWEST, LOWEST, LOWEST, HIGHEST, HIGHEST, HIGHEST, HIGHEST)
     return
   }
   const dash = text.indexOf('-')
@@ -209,30 +205,32 @@ function withHostBits(address: Uint8Array, bits: number, value: 0 | 1): Uint8Arr
   })
 }
 
-function inRanges4(ranges: Uint32Array, word: number): boolean {
+function inRanges4(ranges: Int32Array, word: number): boolean {
   for (let i = 0; i < ranges.length; i += 2) {
     if (word >= (ranges[i] as number) && word <= (ranges[i + 1] as number)) return true
   }
   return false
 }
 
-function inRanges6(ranges: Uint32Array, bytes: Uint8Array, offset: number): boolean {
+function inRanges6(ranges: Int32Array, bytes: Uint8Array, offset: number): boolean {
   for (let i = 0; i < ranges.length; i += 8) {
     if (compare6(bytes, offset, ranges, i) >= 0 && compare6(bytes, offset, ranges, i + 4) <= 0) return true
   }
   return false
 }
 
-function compare6(bytes: Uint8Array, offset: number, ranges: Uint32Array, at: number): number {
+function compare6(bytes: Uint8Array, offset: number, ranges: Int32Array, at: number): number {
   for (let i = 0; i < 4; i += 1) {
-    const difference = readWord(bytes, offset + i * 4) - (ranges[at + i] as number)
-    if (difference !== 0) return difference
+    const word = readWord(bytes, offset + i * 4)
+    const bound = ranges[at + i] as number
+    if (word !== bound) return word < bound ? -1 : 1
   }
   return 0
 }
 
+/** Returns the 32 bits at `at`, less by 2^31. */
 function readWord(bytes: Uint8Array, at: number): number {
   const high = ((bytes[at] as number) << 8) | (bytes[at + 1] as number)
   const low = ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number)
-  return high * 65536 + low
+  return ((high << 16) | low) ^ LOWEST
 }

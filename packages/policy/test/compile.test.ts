@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ALLOW_ALL_RULES, compile, PacketFilter } from '../src/index.ts'
 import type { PolicyNode } from '../src/index.ts'
-import { echo, tcp, udp } from './packets.ts'
+import { echo, read, tcp, udp } from './packets.ts'
 import { TCP_SYN } from '@mesh/wire/ip'
 
 const node = (id: number): PolicyNode => ({
@@ -62,7 +62,7 @@ test('the verdict and the filter agree about every flow that opens', () => {
           protocol,
           port: protocol === 1 ? 0 : port,
         }).allowed
-        expect(filter.toOverlay(packet) === 'accept').toBe(allowed)
+        expect(filter.toOverlay(read(packet)) === 'accept').toBe(allowed)
       },
     ),
   )

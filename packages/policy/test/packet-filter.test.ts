@@ -3,7 +3,7 @@ import { TCP_ACK, TCP_RST, TCP_SYN } from '@mesh/wire/ip'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ALLOW_ALL_RULES, PacketFilter } from '../src/index.ts'
-import { address, echo, ip, tcp, udp } from './packets.ts'
+import { address, echo, ip, read, tcp, udp } from './packets.ts'
 
 const ME = '100.64.0.1'
 const ME6 = 'fd7a:115c:a1e0::40:1'
@@ -38,7 +38,7 @@ describe('without a rule', () => {
       unreachable,
       ip(PEER, ME, TSMP),
     ]
-    expect(passing.map((packet) => filter.toOverlay(packet))).toEqual(passing.map(() => 'accept'))
+    expect(passing.map((packet) => filter.toOverlay(read(packet)))).toEqual(passing.map(() => 'accept'))
   })
 
   test('F1: a SYN, a new UDP flow, a ping and other protocols do not', () => {
@@ -50,41 +50,41 @@ describe('without a rule', () => {
       echo(PEER6, ME6),
       ip(PEER, ME, GRE),
     ]
-    expect(refused.map((packet) => filter.toOverlay(packet))).toEqual(refused.map(() => 'no-rule'))
+    expect(refused.map((packet) => filter.toOverlay(read(packet)))).toEqual(refused.map(() => 'no-rule'))
     expect(filter.drops['no-rule']).toBe(5)
   })
 
   test('F1: a SYN to the peer API passes, nothing else to that address', () => {
     const filter = filterWith([])
     filter.setPeerApiPorts(4000, 6000)
-    expect(filter.toOverlay(tcp(`${PEER}:1`, `${ME}:4000`, TCP_SYN))).toBe('accept')
-    expect(filter.toOverlay(tcp(`[${PEER6}]:1`, `[${ME6}]:6000`, TCP_SYN))).toBe('accept')
-    expect(filter.toOverlay(tcp(`${PEER}:1`, `${ME}:6000`, TCP_SYN))).toBe('no-rule')
-    expect(filter.toOverlay(udp(`${PEER}:1`, `${ME}:4000`))).toBe('no-rule')
+    expect(filter.toOverlay(read(tcp(`${PEER}:1`, `${ME}:4000`, TCP_SYN)))).toBe('accept')
+    expect(filter.toOverlay(read(tcp(`[${PEER6}]:1`, `[${ME6}]:6000`, TCP_SYN)))).toBe('accept')
+    expect(filter.toOverlay(read(tcp(`${PEER}:1`, `${ME}:6000`, TCP_SYN)))).toBe('no-rule')
+    expect(filter.toOverlay(read(udp(`${PEER}:1`, `${ME}:4000`)))).toBe('no-rule')
     filter.setPeerApiPorts(0, 0)
-    expect(filter.toOverlay(tcp(`${PEER}:1`, `${ME}:0`, TCP_SYN))).toBe('no-rule')
+    expect(filter.toOverlay(read(tcp(`${PEER}:1`, `${ME}:0`, TCP_SYN)))).toBe('no-rule')
   })
 
   test('F2: the answer to an own datagram passes, also after the rules changed', () => {
     const filter = filterWith([])
-    expect(filter.toOverlay(udp(`${PEER}:53`, `${ME}:999`))).toBe('no-rule')
-    expect(filter.fromOverlay(udp(`${ME}:999`, `${PEER}:53`))).toBe('accept')
+    expect(filter.toOverlay(read(udp(`${PEER}:53`, `${ME}:999`)))).toBe('no-rule')
+    expect(filter.fromOverlay(read(udp(`${ME}:999`, `${PEER}:53`)))).toBe('accept')
     filter.setRules([])
-    expect(filter.toOverlay(udp(`${PEER}:53`, `${ME}:999`))).toBe('accept')
-    expect(filter.toOverlay(udp(`${PEER}:54`, `${ME}:999`))).toBe('no-rule')
-    expect(filter.toOverlay(udp('100.64.0.3:53', `${ME}:999`))).toBe('no-rule')
-    filter.fromOverlay(udp(`[${ME6}]:999`, `[${PEER6}]:53`))
-    expect(filter.toOverlay(udp(`[${PEER6}]:53`, `[${ME6}]:999`))).toBe('accept')
+    expect(filter.toOverlay(read(udp(`${PEER}:53`, `${ME}:999`)))).toBe('accept')
+    expect(filter.toOverlay(read(udp(`${PEER}:54`, `${ME}:999`)))).toBe('no-rule')
+    expect(filter.toOverlay(read(udp('100.64.0.3:53', `${ME}:999`)))).toBe('no-rule')
+    filter.fromOverlay(read(udp(`[${ME6}]:999`, `[${PEER6}]:53`)))
+    expect(filter.toOverlay(read(udp(`[${PEER6}]:53`, `[${ME6}]:999`)))).toBe('accept')
   })
 
   test('F2: 512 flows are remembered, the least recently used forgotten first', () => {
     const filter = filterWith([])
-    for (let port = 1; port <= 512; port += 1) filter.fromOverlay(udp(`${ME}:${port}`, `${PEER}:53`))
-    expect(filter.toOverlay(udp(`${PEER}:53`, `${ME}:1`))).toBe('accept')
-    filter.fromOverlay(udp(`${ME}:513`, `${PEER}:53`))
-    expect(filter.toOverlay(udp(`${PEER}:53`, `${ME}:2`))).toBe('no-rule')
+    for (let port = 1; port <= 512; port += 1) filter.fromOverlay(read(udp(`${ME}:${port}`, `${PEER}:53`)))
+    expect(filter.toOverlay(read(udp(`${PEER}:53`, `${ME}:1`)))).toBe('accept')
+    filter.fromOverlay(read(udp(`${ME}:513`, `${PEER}:53`)))
+    expect(filter.toOverlay(read(udp(`${PEER}:53`, `${ME}:2`)))).toBe('no-rule')
     for (const port of [1, 3, 512, 513]) {
-      expect(filter.toOverlay(udp(`${PEER}:53`, `${ME}:${port}`))).toBe('accept')
+      expect(filter.toOverlay(read(udp(`${PEER}:53`, `${ME}:${port}`)))).toBe('accept')
     }
   })
 
@@ -101,8 +101,8 @@ describe('without a rule', () => {
           for (const [outbound, port] of steps) {
             const known = model.includes(port)
             const verdict = outbound
-              ? filter.fromOverlay(udp(`${ME}:${port}`, `${PEER}:53`))
-              : filter.toOverlay(udp(`${PEER}:53`, `${ME}:${port}`))
+              ? filter.fromOverlay(read(udp(`${ME}:${port}`, `${PEER}:53`)))
+              : filter.toOverlay(read(udp(`${PEER}:53`, `${ME}:${port}`)))
             expect(verdict).toBe(outbound || known ? 'accept' : 'no-rule')
             if (outbound || known) model = [port, ...model.filter((each) => each !== port)].slice(0, 512)
           }
@@ -122,33 +122,33 @@ describe('with rules', () => {
       echo(PEER, ME),
       echo(PEER6, ME6),
     ]) {
-      expect(filter.toOverlay(packet)).toBe('accept')
+      expect(filter.toOverlay(read(packet))).toBe('accept')
     }
-    expect(filter.toOverlay(udp(`${PEER}:1`, '100.64.0.9:53'))).toBe('not-local')
-    expect(filter.toOverlay(ip(PEER, ME, GRE))).toBe('no-rule')
+    expect(filter.toOverlay(read(udp(`${PEER}:1`, '100.64.0.9:53')))).toBe('not-local')
+    expect(filter.toOverlay(read(ip(PEER, ME, GRE)))).toBe('no-rule')
   })
 
   test('source, destination, protocol and port all count', () => {
     const filter = filterWith([rule(PEER, ME, 80, 90, [6])])
-    expect(filter.toOverlay(tcp(`${PEER}:1`, `${ME}:80`, TCP_SYN))).toBe('accept')
-    expect(filter.toOverlay(tcp(`${PEER}:1`, `${ME}:90`, TCP_SYN))).toBe('accept')
-    expect(filter.toOverlay(tcp(`${PEER}:1`, `${ME}:79`, TCP_SYN))).toBe('no-rule')
-    expect(filter.toOverlay(tcp(`${PEER}:1`, `${ME}:91`, TCP_SYN))).toBe('no-rule')
-    expect(filter.toOverlay(udp(`${PEER}:1`, `${ME}:80`))).toBe('no-rule')
-    expect(filter.toOverlay(tcp('100.64.0.3:1', `${ME}:80`, TCP_SYN))).toBe('no-rule')
+    expect(filter.toOverlay(read(tcp(`${PEER}:1`, `${ME}:80`, TCP_SYN)))).toBe('accept')
+    expect(filter.toOverlay(read(tcp(`${PEER}:1`, `${ME}:90`, TCP_SYN)))).toBe('accept')
+    expect(filter.toOverlay(read(tcp(`${PEER}:1`, `${ME}:79`, TCP_SYN)))).toBe('no-rule')
+    expect(filter.toOverlay(read(tcp(`${PEER}:1`, `${ME}:91`, TCP_SYN)))).toBe('no-rule')
+    expect(filter.toOverlay(read(udp(`${PEER}:1`, `${ME}:80`)))).toBe('no-rule')
+    expect(filter.toOverlay(read(tcp('100.64.0.3:1', `${ME}:80`, TCP_SYN)))).toBe('no-rule')
   })
 
   test('F3: a ping passes when any rule joins the two addresses, whatever its ports', () => {
     const filter = filterWith([rule(PEER, ME, 80, 80, [6])])
-    expect(filter.toOverlay(echo(PEER, ME))).toBe('accept')
-    expect(filter.toOverlay(echo('100.64.0.3', ME))).toBe('no-rule')
+    expect(filter.toOverlay(read(echo(PEER, ME)))).toBe('accept')
+    expect(filter.toOverlay(read(echo('100.64.0.3', ME)))).toBe('no-rule')
   })
 
   test('F3: other protocols need to be named, with all ports', () => {
-    expect(filterWith([rule(PEER, ME, 0, 65535, [GRE])]).toOverlay(ip(PEER, ME, GRE))).toBe('accept')
-    expect(filterWith([rule(PEER, ME, 1, 65535, [GRE])]).toOverlay(ip(PEER, ME, GRE))).toBe('no-rule')
-    expect(filterWith([rule(PEER, ME, 0, 65535)]).toOverlay(ip(PEER, ME, GRE))).toBe('no-rule')
-    expect(filterWith([rule(PEER, ME, 0, 65535, [300])]).toOverlay(udp(`${PEER}:1`, `${ME}:1`))).toBe(
+    expect(filterWith([rule(PEER, ME, 0, 65535, [GRE])]).toOverlay(read(ip(PEER, ME, GRE)))).toBe('accept')
+    expect(filterWith([rule(PEER, ME, 1, 65535, [GRE])]).toOverlay(read(ip(PEER, ME, GRE)))).toBe('no-rule')
+    expect(filterWith([rule(PEER, ME, 0, 65535)]).toOverlay(read(ip(PEER, ME, GRE)))).toBe('no-rule')
+    expect(filterWith([rule(PEER, ME, 0, 65535, [300])]).toOverlay(read(udp(`${PEER}:1`, `${ME}:1`)))).toBe(
       'no-rule',
     )
   })
@@ -168,7 +168,7 @@ describe('with rules', () => {
     ['::/0', false],
   ])('a source written %j covers the peer: %s', (source, covers) => {
     const filter = filterWith([rule(source, '*', 0, 65535)])
-    expect(filter.toOverlay(udp(`${PEER}:1`, `${ME}:1`))).toBe(covers ? 'accept' : 'no-rule')
+    expect(filter.toOverlay(read(udp(`${PEER}:1`, `${ME}:1`)))).toBe(covers ? 'accept' : 'no-rule')
   })
 
   test.each([
@@ -181,7 +181,7 @@ describe('with rules', () => {
     ['0.0.0.0/0', false],
   ])('an IPv6 source written %j covers the peer: %s', (source, covers) => {
     const filter = filterWith([rule(source, '*', 0, 65535)])
-    expect(filter.toOverlay(udp(`[${PEER6}]:1`, `[${ME6}]:1`))).toBe(covers ? 'accept' : 'no-rule')
+    expect(filter.toOverlay(read(udp(`[${PEER6}]:1`, `[${ME6}]:1`)))).toBe(covers ? 'accept' : 'no-rule')
   })
 
   test('obsolete fields anywhere empty the whole set, which denies', () => {
@@ -190,22 +190,22 @@ describe('with rules', () => {
       { ...good, SrcBits: [32] },
       { SrcIPs: ['*'], DstPorts: [{ IP: '*', Bits: 0, Ports: { First: 0, Last: 65535 } }] },
     ]) {
-      expect(filterWith([good, bad]).toOverlay(udp(`${PEER}:1`, `${ME}:1`))).toBe('no-rule')
+      expect(filterWith([good, bad]).toOverlay(read(udp(`${PEER}:1`, `${ME}:1`)))).toBe('no-rule')
     }
   })
 
   test('F5: with shields up only answers come in', () => {
     const filter = filterWith(ALLOW_ALL_RULES)
     filter.setShieldsUp(true)
-    filter.fromOverlay(udp(`${ME}:999`, `${PEER}:53`))
-    expect(filter.toOverlay(udp(`${PEER}:53`, `${ME}:999`))).toBe('accept')
-    expect(filter.toOverlay(ip(PEER, ME, TSMP))).toBe('accept')
+    filter.fromOverlay(read(udp(`${ME}:999`, `${PEER}:53`)))
+    expect(filter.toOverlay(read(udp(`${PEER}:53`, `${ME}:999`)))).toBe('accept')
+    expect(filter.toOverlay(read(ip(PEER, ME, TSMP)))).toBe('accept')
     for (const packet of [
       udp(`${PEER}:1`, `${ME}:1`),
       echo(PEER, ME),
       tcp(`${PEER}:1`, `${ME}:1`, TCP_SYN),
     ]) {
-      expect(filter.toOverlay(packet)).toBe('no-rule')
+      expect(filter.toOverlay(read(packet))).toBe('no-rule')
     }
   })
 })
@@ -213,10 +213,10 @@ describe('with rules', () => {
 describe('threat 20: packets that are not what they seem', () => {
   const filter = filterWith(ALLOW_ALL_RULES)
 
-  test('a keepalive is nothing, a stub is malformed', () => {
-    expect(filter.toOverlay(new Uint8Array(0))).toBe('accept')
-    expect(filter.toOverlay(new Uint8Array(19))).toBe('malformed')
-    expect(filter.toOverlay(udp(`${PEER}:1`, `${ME}:1`).subarray(0, 25))).toBe('malformed')
+  test('a stub is malformed', () => {
+    expect(filter.toOverlay(read(new Uint8Array(0)))).toBe('malformed')
+    expect(filter.toOverlay(read(new Uint8Array(19)))).toBe('malformed')
+    expect(filter.toOverlay(read(udp(`${PEER}:1`, `${ME}:1`).subarray(0, 25)))).toBe('malformed')
   })
 
   test('header lengths that do not fit are malformed', () => {
@@ -229,7 +229,7 @@ describe('threat 20: packets that are not what they seem', () => {
     ] as const) {
       const bent = packet.slice()
       bent[at] = value
-      expect(filter.toOverlay(bent)).toBe('malformed')
+      expect(filter.toOverlay(read(bent))).toBe('malformed')
     }
   })
 
@@ -237,7 +237,7 @@ describe('threat 20: packets that are not what they seem', () => {
     const packet = tcp(`${PEER}:1`, `${ME}:22`, TCP_SYN).slice(0, 36)
     packet[3] = 36
     packet[6] = 0x20
-    expect(filter.toOverlay(packet)).toBe('malformed')
+    expect(filter.toOverlay(read(packet))).toBe('malformed')
   })
 
   test('later fragments pass, unless they could overwrite the header', () => {
@@ -250,29 +250,32 @@ describe('threat 20: packets that are not what they seem', () => {
     ] as const) {
       packet[6] = blocks >> 8
       packet[7] = blocks & 0xff
-      expect(filter.toOverlay(packet)).toBe(verdict)
+      expect(filter.toOverlay(read(packet))).toBe(verdict)
     }
   })
 
   test('IPv6 extension headers but the fragment header are not looked behind', () => {
-    for (const header of [0, 43, 51, 60]) expect(filter.toOverlay(ip(PEER6, ME6, header))).toBe('malformed')
+    for (const header of [0, 43, 51, 60])
+      expect(filter.toOverlay(read(ip(PEER6, ME6, header)))).toBe('malformed')
     const hidden = ip(PEER6, ME6, 44, Uint8Array.of(6, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 22, 0, 0, 0, 0))
-    expect(filter.toOverlay(hidden)).toBe('malformed')
+    expect(filter.toOverlay(read(hidden))).toBe('malformed')
     const later = ip(PEER6, ME6, 44, Uint8Array.of(6, 0, 0x01, 0x00, 0, 0, 0, 1))
-    expect(filter.toOverlay(later)).toBe('accept')
+    expect(filter.toOverlay(read(later))).toBe('accept')
   })
 
   test('multicast and link-local destinations are refused, but for cloud metadata', () => {
-    expect(filter.fromOverlay(udp(`${ME}:1`, '224.0.0.251:5353'))).toBe('multicast')
-    expect(filter.fromOverlay(udp(`[${ME6}]:1`, '[ff02::1]:5353'))).toBe('multicast')
-    expect(filter.fromOverlay(udp(`${ME}:1`, '169.254.1.1:1'))).toBe('link-local')
-    expect(filter.fromOverlay(udp(`${ME}:1`, '169.254.169.254:80'))).toBe('accept')
-    expect(filter.fromOverlay(udp(`[${ME6}]:1`, '[fe80::1]:1'))).toBe('link-local')
+    expect(filter.fromOverlay(read(udp(`${ME}:1`, '224.0.0.251:5353')))).toBe('multicast')
+    expect(filter.fromOverlay(read(udp(`[${ME6}]:1`, '[ff02::1]:5353')))).toBe('multicast')
+    expect(filter.fromOverlay(read(udp(`${ME}:1`, '169.254.1.1:1')))).toBe('link-local')
+    expect(filter.fromOverlay(read(udp(`${ME}:1`, '169.254.169.254:80')))).toBe('accept')
+    expect(filter.fromOverlay(read(udp(`[${ME6}]:1`, '[fe80::1]:1')))).toBe('link-local')
   })
 
   test('ICMP of the other family means nothing', () => {
-    expect(filter.toOverlay(ip(PEER, ME, 58, Uint8Array.of(128, 0, 0, 0, 0, 0, 0, 0)))).toBe('malformed')
-    expect(filter.toOverlay(ip(PEER6, ME6, 1, Uint8Array.of(8, 0, 0, 0, 0, 0, 0, 0)))).toBe('malformed')
+    expect(filter.toOverlay(read(ip(PEER, ME, 58, Uint8Array.of(128, 0, 0, 0, 0, 0, 0, 0))))).toBe(
+      'malformed',
+    )
+    expect(filter.toOverlay(read(ip(PEER6, ME6, 1, Uint8Array.of(8, 0, 0, 0, 0, 0, 0, 0))))).toBe('malformed')
   })
 
   test('random, flipped and cut packets never throw', () => {
@@ -286,14 +289,14 @@ describe('threat 20: packets that are not what they seem', () => {
         (packet, at, value, cut) => {
           const bent = packet.slice(0, Math.max(0, packet.length - cut))
           if (at < bent.length) bent[at] = value
-          expect(typeof filter.toOverlay(bent)).toBe('string')
-          expect(typeof filter.fromOverlay(bent)).toBe('string')
+          expect(typeof filter.toOverlay(read(bent))).toBe('string')
+          expect(typeof filter.fromOverlay(read(bent))).toBe('string')
         },
       ),
     )
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
-        expect(typeof filter.toOverlay(bytes)).toBe('string')
+        expect(typeof filter.toOverlay(read(bytes))).toBe('string')
       }),
     )
   })
@@ -301,10 +304,10 @@ describe('threat 20: packets that are not what they seem', () => {
 
 test('what goes in is not changed', () => {
   const filter = filterWith(ALLOW_ALL_RULES)
-  const packet = udp(`${PEER}:1`, `${ME}:1`)
-  const before = packet.slice()
+  const packet = read(udp(`${PEER}:1`, `${ME}:1`))
+  const before = packet.bytes.slice()
   filter.toOverlay(packet)
   filter.fromOverlay(packet)
-  expect(packet).toEqual(before)
+  expect(packet.bytes).toEqual(before)
   expect(address(ME)).toHaveLength(4)
 })

@@ -5,6 +5,7 @@ import {
   encodeIpPacket,
   encodeTcpPacket,
   encodeUdpPacket,
+  IpPacket,
   parseAddress,
   parseEndpoint,
 } from '@mesh/wire/ip'
@@ -20,6 +21,13 @@ export const endpoint = (text: string): Endpoint => {
   const parsed = parseEndpoint(text)
   if (!parsed) throw new Error(`${text} is no endpoint`)
   return parsed
+}
+
+/** A packet as the filter is shown it, read where it lies among other bytes. */
+export const read = (packet: Uint8Array): IpPacket => {
+  const view = new IpPacket()
+  view.read(Uint8Array.of(0x45, ...packet, 0), 1, packet.length)
+  return view
 }
 
 export const udp = (from: string, to: string): Uint8Array =>

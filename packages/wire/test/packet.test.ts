@@ -268,6 +268,42 @@ test('one view reads packet after packet and keeps nothing of the last', () => {
   expect(view.known).toBe(false)
 })
 
+test('a packet is read where it lies, and nothing around it', () => {
+  const read = (packet: Uint8Array, length = packet.length): IpPacket | undefined => {
+    const view = new IpPacket()
+    return view.read(Uint8Array.of(0x60, 0x45, ...packet, 1, 2), 2, length) ? view : undefined
+  }
+  const echo = { kind: 'request', identifier: 7, sequence: 1, data: counting(5) } as const
+  for (const [source, destination] of [
+    [a4, b4],
+    [a6, b6],
+  ] as const) {
+    const packet = encodeIcmpEcho(source, destination, echo)
+    const view = read(packet)!
+    expect([view.source, view.destination]).toEqual([source, destination])
+    expect(decodeIcmpEcho(view)).toEqual(echo)
+    expect(checksumsOk(view)).toBe(true)
+    expect([view.isFor(destination), view.isFor(source), view.isFor(Uint8Array.of())]).toEqual([
+      true,
+      false,
+      false,
+    ])
+    expect(decodeIcmp(decodeIpPacket(encodeIcmpPortUnreachable(view))!.payload)!.body.subarray(4)).toEqual(
+      packet,
+    )
+    // What it claims is behind it is not its own.
+    expect(read(packet, packet.length - 1)).toBeUndefined()
+  }
+  const fragment = read(
+    encodeIpPacket(
+      { ...v6header, protocol: 44 },
+      Uint8Array.from([PROTOCOL_UDP, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 2, 0, 8, 0, 0]),
+    ),
+  )
+  expect(fragment).toMatchObject({ known: true, sourcePort: 1, destinationPort: 2, moreFragments: true })
+  expect(read(new Uint8Array(0))).toBeUndefined()
+})
+
 test('a wrong checksum is seen wherever it is', () => {
   const packets = [
     encodeUdpPacket(from, to, counting(5)),

@@ -71,16 +71,16 @@ export function decodeIcmpEcho(packet: IpPacket): IcmpEcho | undefined {
   const v4 = packet.version === 4
   if (packet.protocol !== (v4 ? PROTOCOL_ICMP : PROTOCOL_ICMPV6)) return undefined
   if (packet.fragmentOffset > 0 || packet.moreFragments) return undefined
-  const at = packet.payloadOffset
-  if (packet.totalLength - at < ICMP_HEADER_LENGTH || packet.bytes[at + 1] !== 0) return undefined
-  const type = packet.bytes[at]
+  const { payload } = packet
+  if (payload.length < ICMP_HEADER_LENGTH || payload[1] !== 0) return undefined
+  const type = payload[0]
   const isRequest = type === (v4 ? ICMP_ECHO_REQUEST : ICMPV6_ECHO_REQUEST)
   if (!isRequest && type !== (v4 ? ICMP_ECHO_REPLY : ICMPV6_ECHO_REPLY)) return undefined
   return {
     kind: isRequest ? 'request' : 'reply',
-    identifier: readU16(packet.bytes, at + 4),
-    sequence: readU16(packet.bytes, at + 6),
-    data: packet.bytes.subarray(at + ICMP_HEADER_LENGTH, packet.totalLength),
+    identifier: readU16(payload, 4),
+    sequence: readU16(payload, 6),
+    data: payload.subarray(ICMP_HEADER_LENGTH),
   }
 }
 
@@ -104,7 +104,8 @@ export function encodeIcmpEcho(source: IpAddress, destination: IpAddress, echo: 
  */
 export function encodeIcmpPortUnreachable(packet: IpPacket): Uint8Array {
   const v4 = packet.version === 4
-  const quote = packet.bytes.subarray(0, Math.min(packet.totalLength, v4 ? MAX_QUOTE_V4 : MAX_QUOTE))
+  const { start, totalLength } = packet
+  const quote = packet.bytes.subarray(start, start + Math.min(totalLength, v4 ? MAX_QUOTE_V4 : MAX_QUOTE))
   const type = v4 ? ICMP_UNREACHABLE : ICMPV6_UNREACHABLE
   const code = v4 ? PORT_UNREACHABLE_V4 : PORT_UNREACHABLE_V6
   return encodeIcmp(packet.destination, packet.source, type, code, 0, quote)

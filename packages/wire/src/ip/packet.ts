@@ -40,13 +40,15 @@ const TRANSPORT_LENGTH: Readonly<Record<number, number>> = {
  * Addresses and payload are views of the packet, made when asked for. After a failed `read` the fields mean nothing.
  */
 export class IpPacket {
-  /** The packet as given to {@link IpPacket.read}; it may be longer than {@link IpPacket.totalLength}. */
+  /** The bytes given to {@link IpPacket.read}. */
   bytes: Uint8Array = new Uint8Array(0)
+  /** Where in {@link IpPacket.bytes} the packet begins. */
+  start = 0
   /** 4 or 6. */
   version: 4 | 6 = 4
   /** The protocol of the payload: for IPv6, of what follows the fragment header if there is one. */
   protocol = 0
-  /** Where the payload starts. */
+  /** Where in the packet the payload starts. */
   payloadOffset = 0
   /** Bytes of the packet as its header says: what lies beyond is padding. */
   totalLength = 0
@@ -71,80 +73,104 @@ export class IpPacket {
   icmpType = -1
 
   /**
-   * Reads the headers of `packet`; returns false when it is no IP packet: too short, a wrong version, or a length
-   * that it does not have. Checksums are not looked at.
+   * Reads the headers of the packet that begins at `start` of `bytes` and has up to `length` bytes there; returns false when
+   * it is no IP packet: too short, a wrong version, or a length that it does not have. Checksums are not looked at.
    */
-  read(packet: Uint8Array): boolean {
-    this.bytes = packet
+  read(bytes: Uint8Array, start = 0, length: number = bytes.length - start): boolean {
+    this.bytes = bytes
+    this.start = start
     this.known = false
     this.sourcePort = this.destinationPort = this.tcpFlags = 0
     this.icmpType = -1
-    const version = packet.length > 0 ? packet[0]! >> 4 : 0
-    if (version === 4) return this.#readIpv4(packet)
-    if (version === 6) return this.#readIpv6(packet)
+    const version = length > 0 ? bytes[start]! >> 4 : 0
+    if (version === 4) return this.#readIpv4(bytes, start, length)
+    if (version === 6) return this.#readIpv6(bytes, start, length)
     return false
+  }
+
+  /** Bytes of an address: 4 or 16. */
+  get addressLength(): number {
+    return this.version === 4 ? 4 : 16
+  }
+
+  /** Where in {@link IpPacket.bytes} the source address stands. */
+  get sourceOffset(): number {
+    return this.start + (this.version === 4 ? 12 : 8)
+  }
+
+  /** Where in {@link IpPacket.bytes} the destination address stands. */
+  get destinationOffset(): number {
+    return this.start + (this.version === 4 ? 16 : 24)
   }
 
   /** The source address, a view. */
   get source(): IpAddress {
-    return this.version === 4 ? this.bytes.subarray(12, 16) : this.bytes.subarray(8, 24)
+    return this.bytes.subarray(this.sourceOffset, this.sourceOffset + this.addressLength)
   }
 
   /** The destination address, a view. */
   get destination(): IpAddress {
-    return this.version === 4 ? this.bytes.subarray(16, 20) : this.bytes.subarray(24, 40)
+    return this.bytes.subarray(this.destinationOffset, this.destinationOffset + this.addressLength)
+  }
+
+  /** Tells whether the destination is this address, without a view. */
+  isFor(address: IpAddress): boolean {
+    if (address.length !== this.addressLength) return false
+    const at = this.destinationOffset
+    for (let i = 0; i < address.length; i += 1) if (this.bytes[at + i] !== address[i]) return false
+    return true
   }
 
   /** What the packet carries, without padding, a view. */
   get payload(): Uint8Array {
-    return this.bytes.subarray(this.payloadOffset, this.totalLength)
+    return this.bytes.subarray(this.start + this.payloadOffset, this.start + this.totalLength)
   }
 
-  #readIpv4(packet: Uint8Array): boolean {
-    if (packet.length < IPV4_HEADER_LENGTH) return false
-    const headerLength = (packet[0]! & 0x0f) * 4
-    const totalLength = readU16(packet, 2)
-    if (headerLength < IPV4_HEADER_LENGTH || totalLength < headerLength || totalLength > packet.length)
-      return false
-    const fragment = readU16(packet, 6)
+  #readIpv4(bytes: Uint8Array, start: number, length: number): boolean {
+    if (length < IPV4_HEADER_LENGTH) return false
+    const headerLength = (bytes[start]! & 0x0f) * 4
+    const totalLength = readU16(bytes, start + 2)
+    if (headerLength < IPV4_HEADER_LENGTH || totalLength < headerLength || totalLength > length) return false
+    const fragment = readU16(bytes, start + 6)
     this.version = 4
-    this.hopLimit = packet[8]!
-    this.protocol = packet[9]!
+    this.hopLimit = bytes[start + 8]!
+    this.protocol = bytes[start + 9]!
     this.payloadOffset = headerLength
     this.totalLength = totalLength
     this.fragmentOffset = (fragment & 0x1fff) * 8
     this.moreFragments = (fragment & 0x2000) !== 0
-    this.#readTransport(packet)
+    this.#readTransport(bytes, start + headerLength)
     return true
   }
 
-  #readIpv6(packet: Uint8Array): boolean {
-    if (packet.length < IPV6_HEADER_LENGTH) return false
-    const totalLength = IPV6_HEADER_LENGTH + readU16(packet, 4)
-    if (totalLength > packet.length) return false
+  #readIpv6(bytes: Uint8Array, start: number, length: number): boolean {
+    if (length < IPV6_HEADER_LENGTH) return false
+    const totalLength = IPV6_HEADER_LENGTH + readU16(bytes, start + 4)
+    if (totalLength > length) return false
     this.version = 6
-    this.protocol = packet[6]!
-    this.hopLimit = packet[7]!
+    this.protocol = bytes[start + 6]!
+    this.hopLimit = bytes[start + 7]!
     this.payloadOffset = IPV6_HEADER_LENGTH
     this.totalLength = totalLength
     this.fragmentOffset = 0
     this.moreFragments = false
-    if (this.protocol === PROTOCOL_IPV6_FRAGMENT && !this.#readFragmentHeader(packet)) return true
-    this.#readTransport(packet)
+    const at = start + IPV6_HEADER_LENGTH
+    if (this.protocol === PROTOCOL_IPV6_FRAGMENT && !this.#readFragmentHeader(bytes, at)) return true
+    this.#readTransport(bytes, start + this.payloadOffset)
     return true
   }
 
-  #readFragmentHeader(packet: Uint8Array): boolean {
+  #readFragmentHeader(bytes: Uint8Array, at: number): boolean {
     if (this.totalLength < IPV6_HEADER_LENGTH + IPV6_FRAGMENT_LENGTH) return false
-    const fragment = readU16(packet, IPV6_HEADER_LENGTH + 2)
-    this.protocol = packet[IPV6_HEADER_LENGTH]!
+    const fragment = readU16(bytes, at + 2)
+    this.protocol = bytes[at]!
     this.payloadOffset = IPV6_HEADER_LENGTH + IPV6_FRAGMENT_LENGTH
     this.fragmentOffset = fragment & 0xfff8
     this.moreFragments = (fragment & 1) !== 0
     return true
   }
 
-  #readTransport(packet: Uint8Array): void {
+  #readTransport(bytes: Uint8Array, at: number): void {
     const protocol = this.protocol
     if (protocol === PROTOCOL_RESERVED || this.#isExtension(protocol)) return
     const isFragment = this.moreFragments || this.fragmentOffset > 0
@@ -153,15 +179,14 @@ export class IpPacket {
       this.known = this.fragmentOffset >= MIN_LATER_FRAGMENT
       return
     }
-    const at = this.payloadOffset
-    if (this.totalLength - at < (TRANSPORT_LENGTH[protocol] ?? 0)) return
+    if (this.totalLength - this.payloadOffset < (TRANSPORT_LENGTH[protocol] ?? 0)) return
     this.known = true
     if (protocol === PROTOCOL_TCP || protocol === PROTOCOL_UDP || protocol === PROTOCOL_SCTP) {
-      this.sourcePort = readU16(packet, at)
-      this.destinationPort = readU16(packet, at + 2)
-      if (protocol === PROTOCOL_TCP) this.tcpFlags = packet[at + 13]!
+      this.sourcePort = readU16(bytes, at)
+      this.destinationPort = readU16(bytes, at + 2)
+      if (protocol === PROTOCOL_TCP) this.tcpFlags = bytes[at + 13]!
     } else if (protocol === (this.version === 4 ? PROTOCOL_ICMP : PROTOCOL_ICMPV6)) {
-      this.icmpType = packet[at]!
+      this.icmpType = bytes[at]!
     }
   }
 

@@ -11,8 +11,10 @@ import { PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP, PROTOCOL_UDP } from './pr
  * and fails over IPv6. Allocates nothing but the two address views.
  */
 export function checksumsOk(packet: IpPacket): boolean {
-  const { bytes, payloadOffset: at, totalLength: end, protocol } = packet
-  if (packet.version === 4 && internetChecksum(bytes, 0, at) !== 0) return false
+  const { bytes, start, protocol } = packet
+  const at = start + packet.payloadOffset
+  const end = start + packet.totalLength
+  if (packet.version === 4 && internetChecksum(bytes, start, at) !== 0) return false
   if (packet.fragmentOffset > 0 || packet.moreFragments) return true
   if (protocol === PROTOCOL_ICMP && packet.version === 4) return internetChecksum(bytes, at, end) === 0
   const isUdp = protocol === PROTOCOL_UDP

@@ -210,9 +210,8 @@ export class Opener {
   }
 
   #letIn(at: number, length: number, peer: PeerId): boolean {
-    const packet = this.#bytes.subarray(at, at + length)
-    const verdict = this.judge.toOverlay(packet, peer)
-    if (verdict === UP) this.#outputs.onPacket(packet, peer)
+    const verdict = this.judge.toOverlay(this.#bytes, at, length, peer)
+    if (verdict === UP) this.#outputs.onPacket(this.#bytes.subarray(at, at + length), peer)
     return verdict === ACCEPT
   }
 

@@ -12,12 +12,15 @@ export const UP = 2
 /** What becomes of a packet. */
 export type Verdict = typeof ACCEPT | typeof DROP | typeof UP
 
-/** Judges packets. They are lent, and may be super-packets: the headers are those of a packet, the length is more. */
+/**
+ * Judges packets. Each is `length` bytes at `at`, lent: a view of its own would be an object for every packet. It may be a
+ * super-packet: the headers are those of a packet, the length is more.
+ */
 export interface PacketJudge {
   /** Judges what the host sends. */
-  fromOverlay(packet: Uint8Array): Verdict
+  fromOverlay(bytes: Uint8Array, at: number, length: number): Verdict
   /** Judges what a peer sends; its source is one of that peer's. */
-  toOverlay(packet: Uint8Array, peer: PeerId): Verdict
+  toOverlay(bytes: Uint8Array, at: number, length: number, peer: PeerId): Verdict
   /** Hears what the control side has to say to it. */
   handleMessage?(message: unknown): void
 }

@@ -200,11 +200,10 @@ export class PlaneCore {
     const { at, length: whole } = segmenter
     const { judge } = this.#opener
     if (judge !== ACCEPT_ALL) {
-      const packet = this.#bytes.subarray(at, at + whole)
-      const verdict = judge.fromOverlay(packet)
+      const verdict = judge.fromOverlay(this.#bytes, at, whole)
       if (verdict === UP) return segmenter.emit(this.#upward)
       if (verdict !== ACCEPT) return
-      this.#outputs.onFlow?.(packet)
+      this.#outputs.onFlow?.(this.#bytes, at, whole)
     }
     const peer = this.#peerFor(this.#bytes, at, whole)
     if (peer === undefined) return

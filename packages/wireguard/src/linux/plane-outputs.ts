@@ -20,8 +20,8 @@ export interface PlaneCoreOutputs {
   onSource(peer: PeerId, source: number): void
   /** A session is gone and its index is free. */
   onSessionEnd(localIndex: number): void
-  /** A packet (lent) that the host sends was let through: others that judge may want to know. */
-  onFlow?(packet: Uint8Array): void
+  /** A packet (`length` bytes at `at`, lent) that the host sends was let through: others that judge may want to know. */
+  onFlow?(bytes: Uint8Array, at: number, length: number): void
   /** A session that its peer began is in use now: others that seal must know. */
   onEstablished?(peer: PeerId, localIndex: number): void
   /** Whether another core opens the datagrams with this index: they are handed out like what is not transport data. */

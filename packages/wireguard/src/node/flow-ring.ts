@@ -34,19 +34,19 @@ export class FlowWriter {
     this.#bytes = new Uint8Array(memory)
   }
 
-  /** Writes a packet (lent) that the host sends, unless its flow was written lately. */
-  note(packet: Uint8Array, now: number): void {
-    const hash = hashOf(packet)
+  /** Writes a packet (`length` bytes at `from`, lent) that the host sends, unless its flow was written lately. */
+  note(packets: Uint8Array, from: number, length: number, now: number): void {
+    const hash = hashOf(packets, from, length)
     const place = hash & (REMEMBERED - 1)
     if (this.#hashes[place] === hash && now - (this.#times[place] ?? 0) < AGAIN) return
     this.#hashes[place] = hash
     this.#times[place] = now
     const written = this.#words[0] ?? 0
     const at = PREFIX + (written & (RECORDS - 1)) * RECORD
-    const length = Math.min(packet.length, MAX_BYTES)
-    this.#words[at >> 2] = length
-    for (let i = 0; i < length; i += 1) this.#bytes[at + HEADER + i] = packet[i] ?? 0
-    if (packet.length > MAX_BYTES) this.#shorten(at + HEADER)
+    const kept = Math.min(length, MAX_BYTES)
+    this.#words[at >> 2] = kept
+    for (let i = 0; i < kept; i += 1) this.#bytes[at + HEADER + i] = packets[from + i] ?? 0
+    if (length > MAX_BYTES) this.#shorten(at + HEADER)
     Atomics.store(this.#words, 0, (written + 1) | 0)
   }
 
@@ -58,6 +58,9 @@ export class FlowWriter {
     this.#bytes[place + 1] = isV4 ? MAX_BYTES : MAX_BYTES - IPV6_HEADER
   }
 }
+
+/** Is shown a flow's packet: `length` bytes at `at`, lent. */
+export type FlowListener = (bytes: Uint8Array, at: number, length: number) => void
 
 /** A reading end. */
 export class FlowReader {
@@ -71,25 +74,26 @@ export class FlowReader {
     this.#read = Atomics.load(this.#words, 0)
   }
 
-  /** Hands out what was written since, lent. */
-  drain(take: (packet: Uint8Array) => void): void {
+  /** Hands out what was written since. */
+  drain(take: FlowListener): void {
     const written = Atomics.load(this.#words, 0)
     if (written === this.#read) return
     if (((written - this.#read) | 0) > RECORDS / 2) this.#read = (written - RECORDS / 2) | 0
     for (; this.#read !== written; this.#read = (this.#read + 1) | 0) {
       const at = PREFIX + (this.#read & (RECORDS - 1)) * RECORD
       const length = Math.min(Math.max(this.#words[at >> 2] ?? 0, 0), MAX_BYTES)
-      take(this.#bytes.subarray(at + HEADER, at + HEADER + length))
+      take(this.#bytes, at + HEADER, length)
     }
   }
 }
 
 /** FNV-1a over addresses, protocol and the first four bytes behind a plain IP header. */
-function hashOf(packet: Uint8Array): number {
-  const isV4 = (packet[0] ?? 0) >> 4 === 4
-  const from = isV4 ? 12 : 8
-  const to = isV4 ? ((packet[0] ?? 0) & 15) * 4 + 4 : 44
-  let hash = Math.imul(0x811c_9dc5 ^ (packet[isV4 ? 9 : 6] ?? 0), 0x0100_0193)
-  for (let i = from; i < to; i += 1) hash = Math.imul(hash ^ (packet[i] ?? 0), 0x0100_0193)
+function hashOf(packets: Uint8Array, at: number, length: number): number {
+  const first = packets[at] ?? 0
+  const isV4 = first >> 4 === 4
+  const from = at + (isV4 ? 12 : 8)
+  const to = at + Math.min(isV4 ? (first & 15) * 4 + 4 : 44, length)
+  let hash = Math.imul(0x811c_9dc5 ^ (packets[at + (isV4 ? 9 : 6)] ?? 0), 0x0100_0193)
+  for (let i = from; i < to; i += 1) hash = Math.imul(hash ^ (packets[i] ?? 0), 0x0100_0193)
   return hash
 }

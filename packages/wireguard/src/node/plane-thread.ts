@@ -15,7 +15,7 @@ import type { PeerId } from '../packet-batch.ts'
 import type { PlanePeer } from '../plane-peer.ts'
 import type { WasmAead } from '../wasm/index.ts'
 import { EndpointNumbers } from './endpoint-numbers.ts'
-import { FlowReader, FlowWriter } from './flow-ring.ts'
+import { type FlowListener, FlowReader, FlowWriter } from './flow-ring.ts'
 import { MESSAGE_IO_BYTES, MessageIo } from './message-io.ts'
 import { type ChosenAead, OPENSSL_SCRATCH } from './openssl-aead.ts'
 import {
@@ -66,7 +66,9 @@ export class PlaneThread implements PlaneCoreOutputs {
   readonly #report: ReportWriter
   readonly #flowWriter: FlowWriter | undefined
   readonly #flowReaders: readonly FlowReader[]
-  readonly #showFlow = (packet: Uint8Array): void => void this.#core.judge.fromOverlay(packet)
+  readonly #showFlow: FlowListener = (bytes, at, length) => {
+    this.#core.judge.fromOverlay(bytes, at, length)
+  }
   readonly #paths = new Map<PeerId, Path>()
   readonly #post: (news: PlaneNews) => void
   readonly #sources = new EndpointNumbers()
@@ -224,8 +226,8 @@ export class PlaneThread implements PlaneCoreOutputs {
     this.#report.source(peer, from, this.#now)
   }
 
-  onFlow(packet: Uint8Array): void {
-    this.#flowWriter?.note(packet, this.#now)
+  onFlow(bytes: Uint8Array, at: number, length: number): void {
+    this.#flowWriter?.note(bytes, at, length, this.#now)
   }
 
   onEstablished(peer: PeerId, localIndex: number): void {

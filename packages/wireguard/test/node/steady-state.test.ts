@@ -1,7 +1,7 @@
 // What a packet costs in memory once everything is warm: nothing, whichever crypto moves it.
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { expect, test as anyTest } from 'vitest'
+import { describe, expect, test as anyTest } from 'vitest'
 import { linuxDataPlaneUnsupportedReason } from '../../src/node/index.ts'
 
 const test = anyTest.extend({
@@ -18,15 +18,26 @@ const test = anyTest.extend({
 
 const PROGRAM = fileURLToPath(new URL('programs/million-packets.ts', import.meta.url))
 
-/** Bytes of heap for each of a million packets that were cut, sealed, opened and joined. */
-function bytesPerPacket(crypto: string): number {
+/** What a million packets of a kind did that were sealed and opened, with a packet filter that looked at them. */
+function million(crypto: string, kind: string): { bytesEach: number; judged: number } {
   const flags = ['--conditions=@mesh/source', '--disable-warning=ExperimentalWarning']
-  const said = execFileSync(process.execPath, [...flags, PROGRAM, crypto], { encoding: 'utf8' })
-  const { allocated, packets } = JSON.parse(said) as { allocated: number; packets: number }
+  const said = execFileSync(process.execPath, [...flags, PROGRAM, crypto, kind], { encoding: 'utf8' })
+  const { allocated, packets, judged } = JSON.parse(said) as Record<
+    'allocated' | 'packets' | 'judged',
+    number
+  >
   expect(packets).toBeGreaterThanOrEqual(1_000_000)
-  return allocated / packets
+  return { bytesEach: allocated / packets, judged }
 }
 
-test.for(['wasm', 'raw', 'evp'])('a million packets allocate less than a byte each, with %s', (crypto) => {
-  expect(bytesPerPacket(crypto)).toBeLessThan(1)
+describe.each(['wasm', 'raw', 'evp'])('with %s', (crypto) => {
+  test('a million packets of TCP, cut and joined, allocate less than a byte each', () => {
+    expect(million(crypto, 'tcp').bytesEach).toBeLessThan(1)
+  })
+
+  test('a million datagrams, each judged by itself when it is sent and when it comes, allocate less than a byte each', () => {
+    const { bytesEach, judged } = million(crypto, 'udp')
+    expect(judged).toBeGreaterThanOrEqual(2_000_000)
+    expect(bytesEach).toBeLessThan(1)
+  })
 })

@@ -1,22 +1,31 @@
-// Two cores back to back, without a kernel: super-packets of TCP are cut, sealed, opened and joined, a million packets, and
-// it says how many bytes of heap were allocated meanwhile, and by how many packets. `million-packets wasm|raw|evp`, by which crypto.
+// Two cores back to back, without a kernel and with a packet filter, send each other a million packets: super-packets of TCP
+// that are cut, sealed, opened and joined, or datagrams of UDP that stay as they are. It says how many bytes of heap were
+// allocated meanwhile, and by how many packets. `million-packets wasm|raw|evp tcp|udp`, by which crypto and of which kind.
 import v8 from 'node:v8'
 import { parsePrefix } from '@mesh/wire/ip'
+import { ACCEPT, DROP, type Verdict } from '../../../src/linux/packet-judge.ts'
 import { CORE_PACKET_BYTES, PlaneCore } from '../../../src/linux/plane-core.ts'
 import type { PlaneCoreOutputs } from '../../../src/linux/plane-outputs.ts'
 import { borrowedOpenSsl, chooseAead, OPENSSL_SCRATCH } from '../../../src/node/openssl-aead.ts'
 import { loadWasmAead } from '../../../src/wasm/index.ts'
-import { tcpPacket } from '../../linux/packets.ts'
+import { tcpPacket, udpPacket } from '../../linux/packets.ts'
 
 const SEGMENT = 1_368
 const SEGMENTS = 44
 const PEER = 1
-const crypto = process.argv[2] ?? 'wasm'
+const TCP = 6
+const UDP = 17
+/** Bytes of a datagram, its headers and the virtio header, and how many come from the TUN at a time. */
+const DATAGRAM = 10 + 28 + 200
+const AT_A_TIME = 32
+const [crypto = 'wasm', kind = 'tcp'] = process.argv.slice(2)
 
 class Side {
   readonly core: PlaneCore
   readonly bytes: Uint8Array
-  joined = 0
+  /** Packets that came, and how often the filter was asked. */
+  arrived = 0
+  judged = 0
 
   constructor(send: number, receive: number, far: () => Side) {
     const loaded = loadWasmAead({ packetBytes: CORE_PACKET_BYTES, extraBytes: OPENSSL_SCRATCH })
@@ -25,7 +34,7 @@ class Side {
     this.bytes = wasm.arena.bytes
     const outputs: PlaneCoreOutputs = {
       toOverlay: ({ count, pieces }) => {
-        for (let out = 0; out < count; out += 1) this.joined += pieces[out] ?? 0
+        for (let out = 0; out < count; out += 1) this.arrived += pieces[out] ?? 0
       },
       toUnderlay: (trains) => {
         for (let train = 0; train < trains.count; train += 1) {
@@ -50,6 +59,10 @@ class Side {
     const { backend } = chooseAead(wasm, scratch, lent)
     if (!backend.name.endsWith(crypto)) throw new Error(`this Node lends no ${crypto}`)
     this.core = new PlaneCore(wasm, outputs, { mtu: 1_420, coalesce: true, backend })
+    this.core.judge = {
+      fromOverlay: (bytes, at) => this.#judge(bytes[at + 9]),
+      toOverlay: (bytes, at) => this.#judge(bytes[at + 9]),
+    }
     const anywhere = parsePrefix('0.0.0.0/0')
     const all = anywhere === undefined ? [] : [anywhere]
     this.core.setRoutes([{ peer: PEER, routes: all, allowedIps: all }])
@@ -64,6 +77,12 @@ class Side {
   }
 
   readonly keys: Parameters<PlaneCore['setSession']>[1]
+
+  #judge(protocol: number | undefined): Verdict {
+    if (protocol !== TCP && protocol !== UDP) return DROP
+    this.judged += 1
+    return ACCEPT
+  }
 }
 
 const sides: Side[] = []
@@ -72,14 +91,23 @@ const b = new Side(2, 1, () => sides[0] as Side)
 sides.push(a, b)
 for (const { core, keys } of sides) core.setSession(PEER, keys, 0)
 
-const packet = superPacket()
-a.bytes.set(packet, a.core.overlayAt)
+const packet = kind === 'udp' ? datagram() : superPacket()
+for (const { core, bytes } of sides) bytes.set(packet, core.overlayAt)
 
 function run(packets: number): void {
-  for (let sent = 0; sent < packets; sent += SEGMENTS) {
-    a.core.takeOverlay(packet.length, 0)
-    a.core.flush()
+  for (let turn = 0, sent = 0; sent < packets; turn += 1, sent += kind === 'udp' ? AT_A_TIME : SEGMENTS) {
+    const { core } = sides[turn & 1] as Side
+    if (kind !== 'udp') core.takeOverlay(packet.length, 0)
+    else for (let i = 0; i < AT_A_TIME; i += 1) core.takeOverlay(packet.length, 0)
+    core.flush()
   }
+}
+
+/** A datagram with its virtio header. */
+function datagram(): Uint8Array {
+  const bytes = udpPacket({ v6: false, length: DATAGRAM - 38, gso: 0 })
+  bytes.fill(0, 0, 10)
+  return bytes
 }
 
 /** One super-packet with its virtio header, as a TUN hands it over. */
@@ -105,8 +133,15 @@ function superPacket(): Uint8Array {
 
 const allocated = (): number =>
   (v8.getHeapStatistics() as unknown as { total_allocated_bytes: number }).total_allocated_bytes
+const arrived = (): number => a.arrived + b.arrived
+const judged = (): number => a.judged + b.judged
 run(300_000)
-const before = allocated()
-const joined = b.joined
+const before = { allocated: allocated(), arrived: arrived(), judged: judged() }
 run(1_000_000)
-console.log(JSON.stringify({ allocated: allocated() - before, packets: b.joined - joined }))
+console.log(
+  JSON.stringify({
+    allocated: allocated() - before.allocated,
+    packets: arrived() - before.arrived,
+    judged: judged() - before.judged,
+  }),
+)

@@ -1,0 +1,20 @@
+// What a packet costs at the gate in memory once everything is warm: nothing, whatever the filter makes of it.
+import { execFileSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { ACCEPT, DROP, UP } from '@mesh/wireguard/arena'
+import { expect, test } from 'vitest'
+
+const PROGRAM = fileURLToPath(new URL('programs/million-verdicts.ts', import.meta.url))
+
+test('a million packets of every kind pass the gate and allocate less than a byte each', () => {
+  const flags = ['--conditions=@mesh/source', '--disable-warning=ExperimentalWarning']
+  const said = execFileSync(process.execPath, [...flags, PROGRAM], { encoding: 'utf8' })
+  const { allocated, packets, verdicts } = JSON.parse(said) as {
+    allocated: number
+    packets: number
+    verdicts: readonly number[]
+  }
+  expect(packets).toBe(1_000_000)
+  for (const verdict of [ACCEPT, DROP, UP]) expect(verdicts[verdict]).toBeGreaterThan(0)
+  expect(allocated / packets).toBeLessThan(1)
+})
