@@ -23,9 +23,11 @@ test('S20: SIGTERM lets nobody in, sends what is held to a slow client, and ends
     '--dev',
     '--a=127.0.0.1:0',
     '--stun=false',
+    '--metrics-listen=127.0.0.1:0',
     '--tcp-write-timeout=0',
     '--drain-time=20s',
   )
+  const [, pages = ''] = await relay.waitFor(/counters at (http:.+)\/metrics/)
   const [, json = ''] = await relay.waitFor(/DERP map region (.*)\n/)
   const region = JSON.parse(json) as RelayRegion
   const slow = start(CLIENT, JSON.stringify({ region }))
@@ -37,7 +39,7 @@ test('S20: SIGTERM lets nobody in, sends what is held to a slow client, and ends
     const key = parseHexKey(hex)!
     const port = region.Nodes?.[0]?.DERPPort
     const dropped = async (): Promise<number> => {
-      const vars = (await (await fetch(`http://127.0.0.1:${port}/debug/vars`)).json()) as {
+      const vars = (await (await fetch(`${pages}/debug/vars`)).json()) as {
         dropped: { queue_head: number }
       }
       return vars.dropped.queue_head

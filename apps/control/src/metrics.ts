@@ -1,8 +1,8 @@
 // Pages for those who watch the server: on a port of their own, so that no proxy forwards them, and on loopback only.
 
-import { createServer, type Server } from 'node:http'
-import { isIPv4 } from 'node:net'
+import type { Server } from 'node:http'
 import { type ControlListener, formatStats, METRICS_TYPE } from '@mesh/control-server/node'
+import { createPageServer, isLoopback, type PageAnswer, type PageRequest } from '@mesh/derp-server/node'
 import { CommandError, reasonOf } from './command-error.ts'
 import type { ListenAddress } from './flag-values.ts'
 
@@ -19,7 +19,7 @@ const PAGE = `<!doctype html>
 
 /** Throws {@link CommandError} for an address that others than this machine reach. */
 export function checkMetricsAddress({ host }: ListenAddress): void {
-  if (host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))) return
+  if (isLoopback(host)) return
   throw new CommandError(
     `The pages of --metrics-listen are for this machine alone: write 127.0.0.1:PORT, not ${host}.`,
   )
@@ -28,13 +28,7 @@ export function checkMetricsAddress({ host }: ListenAddress): void {
 /** Serves the pages. */
 export async function listenForMetrics(address: ListenAddress, control: ControlListener): Promise<Server> {
   checkMetricsAddress(address)
-  const server = createServer((request, response) => {
-    request.resume()
-    const isRead = request.method === 'GET' || request.method === 'HEAD'
-    const [status, type, body] = isRead ? page(request.url ?? '', control) : ([405, TEXT, ''] as const)
-    response.writeHead(status, { 'Content-Type': type, 'Cache-Control': 'no-store' })
-    response.end(body)
-  })
+  const server = createPageServer((request) => page(request, control))
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
@@ -47,25 +41,28 @@ export async function listenForMetrics(address: ListenAddress, control: ControlL
   return server
 }
 
-const TEXT = 'text/plain; charset=utf-8'
-
-function page(url: string, control: ControlListener): readonly [status: number, type: string, body: string] {
+function page({ method, url }: PageRequest, control: ControlListener): PageAnswer {
+  if (method !== 'GET' && method !== 'HEAD') return answer(405, 'text/plain', '')
   switch (url.split('?')[0]) {
     case '/':
     case '/debug':
     case '/debug/':
-      return [200, 'text/html; charset=utf-8', PAGE]
+      return answer(200, 'text/html; charset=utf-8', PAGE)
     case '/metrics':
-      return [200, METRICS_TYPE, formatStats(control.stats())]
+      return answer(200, METRICS_TYPE, formatStats(control.stats()))
     case '/debug/vars':
-      return [
+      return answer(
         200,
         'application/json',
         `${JSON.stringify({ ...control.stats(), memory: process.memoryUsage() })}\n`,
-      ]
+      )
     case '/health':
-      return [200, 'application/json', '{"status":"pass"}\n']
+      return answer(200, 'application/json', '{"status":"pass"}\n')
     default:
-      return [404, TEXT, 'Not found\n']
+      return answer(404, 'text/plain', 'Not found\n')
   }
+}
+
+function answer(status: number, type: string, body: string): PageAnswer {
+  return { status, headers: { 'Content-Type': type, 'Cache-Control': 'no-store' }, body }
 }

@@ -1,6 +1,7 @@
 // The two lines that the program prints when it is ready.
 import { isIP } from 'node:net'
 import { type Certificate, hostnameOf } from './certificate.ts'
+import type { ListenAddress } from './flag-values.ts'
 import type { Settings } from './settings.ts'
 
 /**
@@ -15,7 +16,7 @@ export function describe(
   stunPort: number | undefined,
   certificate: Certificate | undefined,
 ): { ready: string; region: object } {
-  const url = `${certificate === undefined ? 'http' : 'https'}://${hostIn(settings)}:${port}`
+  const url = `${certificate === undefined ? 'http' : 'https'}://${hostIn(settings.a)}:${port}`
   const stun = stunPort === undefined ? 'no STUN' : `STUN on udp/${stunPort}`
   const { regionId: RegionID, regionCode: RegionCode } = settings
   const node = {
@@ -33,7 +34,8 @@ export function describe(
   }
 }
 
-function hostIn({ a: { host } }: Settings): string {
+/** Returns an address to listen on as it stands in a URL. */
+export function hostIn({ host }: ListenAddress): string {
   if (host === '') return '[::]'
   return isIP(host) === 6 ? `[${host}]` : host
 }

@@ -1,6 +1,7 @@
 // What may stand behind a flag: each reader takes the text and returns its value, or says how to write it.
 import { availableParallelism } from 'node:os'
 import { isIP } from 'node:net'
+import { isLoopback } from '@mesh/derp-server/node'
 import { InvalidArgumentError } from 'commander'
 import { parseSibling, type SiblingAddress } from './mesh.ts'
 
@@ -17,6 +18,15 @@ export function listenAddress(text: string): ListenAddress {
   if (colon === -1 || (host !== '' && isIP(host) === 0))
     throw new InvalidArgumentError('Write it as :443, 192.0.2.1:443 or [2001:db8::1]:443')
   return { host, port: port(text.slice(colon + 1)) }
+}
+
+/** Reads where only this machine comes to, such as `127.0.0.1:9090`; nothing for `off`. */
+export function localAddressOrOff(text: string): ListenAddress | undefined {
+  if (text === 'off') return undefined
+  const address = listenAddress(text)
+  if (!isLoopback(address.host))
+    throw new InvalidArgumentError('Its pages are for this machine alone: write 127.0.0.1:PORT, or off')
+  return address
 }
 
 /** Reads a port; 0 is any that is free. */

@@ -4,6 +4,7 @@ import {
   duration,
   homePage,
   listenAddress,
+  localAddressOrOff,
   names,
   port,
   portOrNone,
@@ -160,6 +161,12 @@ const GROUPS: readonly (readonly [heading: string, options: () => Option[]])[] =
       )
         .argParser(homePage)
         .default('', 'the page'),
+      flag(
+        '--metrics-listen <address>',
+        'host:port of /metrics and /debug pages, on this machine alone, or off',
+      )
+        .argParser(localAddressOrOff)
+        .default(undefined, 'off'),
       flag('--bootstrap-dns-names <names>', 'names to answer at /bootstrap-dns, comma-separated')
         .argParser(names)
         .default([], 'none'),

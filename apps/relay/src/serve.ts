@@ -3,6 +3,8 @@ import { checkCreatable, createPrivateFile, type MakeFile } from '@mesh/acme/nod
 import { createServer } from 'node:http'
 import type { ReceiveLimit } from '@mesh/derp-server'
 import {
+  createPageServer,
+  debugPage,
   type PageAnswer,
   type PageRequest,
   type RelayServer,
@@ -14,10 +16,10 @@ import { systemRandom } from '@mesh/sansio/node'
 import { admissionOf } from './admission.ts'
 import { BootstrapDns } from './bootstrap-dns.ts'
 import { type Certificate, type CertificateSource, certificateSource } from './certificate.ts'
-import { describe } from './describe.ts'
+import { describe, hostIn } from './describe.ts'
 import { Failure, reasonOf, USAGE } from './failure.ts'
 import { loadOrCreateKey } from './key-file.ts'
-import { cannotListen, listen, openStun } from './listen.ts'
+import { cannotListen, listen, openStun, type OpenServer } from './listen.ts'
 import { loadMeshKey, meshWith } from './mesh.ts'
 import { receiveLimitOf } from './rate-config.ts'
 import type { Settings } from './settings.ts'
@@ -78,6 +80,8 @@ export async function serve(settings: Settings, say: (line: string) => void): Pr
     }
     const stun = settings.stun ? await openStun(settings.a.host, settings.stunPort) : undefined
     ends.push(() => stun?.close())
+    const pages = await openPages(settings, served, say)
+    ends.push(() => pages?.close())
     ends.push(...joinMesh(settings, served.relay, prepared, say))
     const stopRenewing = prepared.certificates?.keepFresh?.(served, say)
     if (stopRenewing !== undefined) ends.push(stopRenewing)
@@ -110,7 +114,6 @@ async function openRelay(
       writeTimeout: settings.tcpWriteTimeout,
       tcpKeepAlive: settings.tcpKeepaliveTime,
       userTimeout: settings.tcpUserTimeout,
-      debug: true,
       acceptLimit: { perSecond, ...(burst === undefined ? {} : { burst }) },
       page: (request) => pageOf(request, settings, dns),
       onWorkerDeath: (error) => say(`a thread died, another takes its place: ${reasonOf(error)}`),
@@ -122,6 +125,18 @@ async function openRelay(
   } catch (cause) {
     throw cannotListen('TCP', a.host, a.port, cause)
   }
+}
+
+async function openPages(
+  { metricsListen: where }: Settings,
+  relay: ServedRelay,
+  say: (line: string) => void,
+): Promise<OpenServer | undefined> {
+  if (where === undefined) return undefined
+  const server = createPageServer(async (request) => debugPage(request, await relay.stats()))
+  const pages = await listen(server, where.host, where.port)
+  say(`counters at http://${hostIn(where)}:${pages.port}/metrics`)
+  return pages
 }
 
 function pageOf(request: PageRequest, settings: Settings, dns: BootstrapDns): PageAnswer {

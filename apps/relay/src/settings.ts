@@ -31,6 +31,7 @@ export interface Settings {
   readonly acmeEabKid?: string
   readonly acmeEabKey?: string
   readonly home: string
+  readonly metricsListen?: ListenAddress
   readonly bootstrapDnsNames: readonly string[]
   readonly unpublishedBootstrapDnsNames: readonly string[]
   readonly verifyClients: boolean

@@ -29,6 +29,19 @@ test('takes flags as Go programs do, and ends well on SIGINT', async () => {
   expect(await relay.end('SIGINT')).toBe(0)
 })
 
+test('threat 6: shows its counters on a port that only this machine reaches, and nothing of them to clients', async () => {
+  const flags = ['--dev', '--a', '127.0.0.1:0', '--stun=false', '--metrics-listen']
+  await using relay = await startServing(...flags, '127.0.0.1:0')
+  for (const path of ['/metrics', '/debug/vars']) {
+    expect((await fetch(relay.pages + path)).status).toBe(200)
+    expect((await fetch(relay.url + path)).status).toBe(404)
+  }
+  expect(await run(...flags, '0.0.0.0:0')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('Its pages are for this machine alone') as string,
+  })
+})
+
 test('S20, threat 8: keeps its key in a file of mode 0600, under the name that derper gives it', async () => {
   using folder = scratch()
   const file = folder.file('new/relay.json')

@@ -107,7 +107,16 @@ test('a rate file limits clients, is read again on SIGHUP, and nonsense in it is
   using folder = scratch()
   const file = folder.file('rate.json')
   writeFileSync(file, '{"PerClientRateLimitBytesPerSec": 1e9}')
-  await using relay = await startServing('--dev', '--a', '127.0.0.1:0', '--stun=false', '--rate-config', file)
+  const pages = ['--metrics-listen', '127.0.0.1:0']
+  await using relay = await startServing(
+    '--dev',
+    '--a',
+    '127.0.0.1:0',
+    '--stun=false',
+    '--rate-config',
+    file,
+    ...pages,
+  )
   using alice = node(relay.region)
   using bob = node(relay.region)
   await reaches(alice, bob)
@@ -116,7 +125,7 @@ test('a rate file limits clients, is read again on SIGHUP, and nonsense in it is
   // The burst is still allowed; then the sender is slowed down for a very long time.
   for (let i = 0; i < 3; i += 1) alice.connection.send(bob.key, new Uint8Array(60_000))
   const stats = async (): Promise<{ pauses: number }> =>
-    (await (await fetch(`${relay.url}/debug/vars`)).json()) as { pauses: number }
+    (await (await fetch(`${relay.pages}/debug/vars`)).json()) as { pauses: number }
   while ((await stats()).pauses === 0) await new Promise((resolve) => setTimeout(resolve, 20))
   writeFileSync(file, '{"PerClientRateLimitBytesPerSec": -1}')
   await relay.tell('SIGHUP', /must be a number of bytes\.\n$/)

@@ -43,6 +43,8 @@ export async function run(...args: string[]): Promise<Finished> {
 /** A program that said it is ready. */
 export interface Serving extends AsyncDisposable {
   readonly url: string
+  /** Where its pages for this machine are, when it has any. */
+  readonly pages: string
   readonly port: number
   readonly stunPort: number
   readonly region: RelayRegion
@@ -87,8 +89,10 @@ export async function startServingIn(environment: NodeJS.ProcessEnv, ...args: st
   const heard = async (words: RegExp): Promise<void> => {
     while (!words.test(stderr)) await once(child.stderr, 'data')
   }
+  if (args.includes('--metrics-listen')) await heard(/counters at/)
   return {
     url,
+    pages: /counters at (http:.+)\/metrics/.exec(stderr)?.[1] ?? '',
     port: Number(port),
     stunPort: Number(stun),
     region,

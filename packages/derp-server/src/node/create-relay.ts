@@ -14,9 +14,7 @@ import type { Quota } from '../quotas.ts'
 import type { RelayOutput } from '../output.ts'
 import { Relay } from '../relay.ts'
 import type { RelayStats } from '../stats.ts'
-import { debugPage, isDebugPath } from './debug.ts'
 import { answerRequest, pathOf } from './http-answers.ts'
-import { pageRequestOf, writePage } from './page.ts'
 import { PartLink } from './part-link.ts'
 import {
   type RelayStream,
@@ -67,11 +65,6 @@ export interface RelayServerOptions {
   readonly parts?: boolean
   /** What one client may send; beyond it, reading pauses and nothing is lost. No limit unless given. */
   readonly receiveLimit?: ReceiveLimit
-  /**
-   * Answers `/metrics` (for Prometheus) and `/debug/…` too, to requests from this very machine only; `false` unless
-   * given.
-   */
-  readonly debug?: boolean
   /** Time; the system's clock unless given. */
   readonly clock?: Clock
   /** Random bytes; the system's unless given. */
@@ -102,8 +95,7 @@ export interface RelayServer {
    */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): void
   /**
-   * Answers `/derp`, `/derp/probe`, `/derp/latency-check`, `/generate_204` and `/robots.txt`, and with `debug` the
-   * pages of the one who runs it; for the `'request'` event.
+   * Answers `/derp`, `/derp/probe`, `/derp/latency-check`, `/generate_204` and `/robots.txt`; for the `'request'` event.
    *
    * @returns Whether the path was one of these; when `false`, nothing was written.
    */
@@ -209,9 +201,7 @@ class MountedRelay implements RelayServer {
   }
 
   handleRequest(request: IncomingMessage, response: ServerResponse): boolean {
-    if (!this.#options.debug || !isDebugPath(pathOf(request))) return answerRequest(request, response)
-    writePage(request, response, debugPage(pageRequestOf(request), this.stats))
-    return true
+    return answerRequest(request, response)
   }
 
   joinSibling(forward: Parameters<RelayServer['joinSibling']>[0]): Sibling {

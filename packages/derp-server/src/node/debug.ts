@@ -1,7 +1,5 @@
-// Pages for the one who runs the relay, answered to the machine itself and to nobody else: not to an address that merely
-// looks near, and never when a proxy stands between, because then every stranger comes from loopback
-// (data-plane §2.12, threat 6).
-import { isIPv4 } from 'node:net'
+// What the one who runs a relay may see of it: counters, and whether they agree (data-plane §2.12). For a port of
+// its own: see local-pages.ts.
 import type { RelayStats } from '../stats.ts'
 import { pathOf } from './http-answers.ts'
 import { formatMetrics, METRICS_TYPE } from './metrics.ts'
@@ -19,36 +17,21 @@ const PAGE = `<!doctype html>
 </ul>
 `
 
-/** Headers that proxies add; a request that has one did not begin on this machine. */
-const PROXY_HEADERS = ['x-forwarded-for', 'forwarded', 'x-real-ip'] as const
-
-/** Tells whether a request comes from this very machine. */
-export function isLocal({ headers, source }: Pick<PageRequest, 'headers' | 'source'>): boolean {
-  if (PROXY_HEADERS.some((name) => headers[name] !== undefined)) return false
-  const address = source.replace(/^::ffff:/, '')
-  return address === '::1' || (isIPv4(address) && address.startsWith('127.'))
-}
-
-/** Whether a path is one of `/debug/…` and `/metrics`. */
-export function isDebugPath(path: string): boolean {
-  return path === '/metrics' || path === '/debug' || path.startsWith('/debug/')
-}
-
-/** Answers what {@link isDebugPath} is true of. */
+/** Answers `/metrics` (for Prometheus) and `/debug/…`, 404 for any other path. Not for strangers: see `createPageServer`. */
 export function debugPage(request: PageRequest, stats: RelayStats): PageAnswer {
-  if (!isLocal(request)) return answer(403, TEXT, 'Only for the machine itself\n')
   if (request.method !== 'GET' && request.method !== 'HEAD') return answer(405, TEXT, '')
-  return localPage(pathOf(request), stats)
+  return pageAt(pathOf(request), stats)
 }
 
 const TEXT = 'text/plain; charset=utf-8'
 const JSON_TYPE = 'application/json'
 
-function localPage(path: string, stats: RelayStats): PageAnswer {
+function pageAt(path: string, stats: RelayStats): PageAnswer {
   switch (path) {
     case '/metrics':
     case '/debug/varz':
       return answer(200, METRICS_TYPE, formatMetrics(stats))
+    case '/':
     case '/debug':
     case '/debug/':
       return answer(200, 'text/html; charset=utf-8', PAGE)

@@ -18,11 +18,13 @@ export {
   type Sibling,
   type Verdict,
 } from './create-relay.ts'
+export { debugPage } from './debug.ts'
 export { answerNoContent } from './http-answers.ts'
 export { type AcceptCounter, type AcceptLimit, limitAccepts } from './limit-accepts.ts'
 export { formatMetrics, METRICS_TYPE } from './metrics.ts'
 export { listenStun, STUN_PORT, type StunListener, type StunListenerOptions } from './listen-stun.ts'
-export type { PageAnswer, PageRequest } from './page.ts'
+export { createPageServer, isLoopback } from './local-pages.ts'
+export type { PageAnswer, PageRequest, PageSource } from './page.ts'
 export { refuseUpgrade } from './refuse-upgrade.ts'
 export { type RelayTls, relayTls } from './relay-tls.ts'
 export { type ServedRelay, serveRelay, type ServeRelayOptions } from './serve-relay.ts'

@@ -19,14 +19,32 @@ export interface PageAnswer {
   readonly body?: string
 }
 
-/** Returns the plain values of a request. Its body stays where it is. */
-export function pageRequestOf(request: IncomingMessage): PageRequest {
+/** Who knows the answers. */
+export type PageSource = (request: PageRequest) => PageAnswer | Promise<PageAnswer>
+
+/** Asks `pages` and writes what it answers; 503 when it fails. */
+export async function answerPage(
+  pages: PageSource,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  let answer: PageAnswer
+  try {
+    answer = await pages(pageRequestOf(request))
+  } catch {
+    answer = { status: 503 }
+  }
+  writePage(request, response, answer)
+}
+
+// Its body stays where it is.
+function pageRequestOf(request: IncomingMessage): PageRequest {
   const { method = 'GET', url = '/', headers, socket } = request
   return { method, url, headers: { ...headers }, source: socket.remoteAddress ?? '' }
 }
 
-/** Writes an answer. Whoever is still uploading is hung up on. */
-export function writePage(request: IncomingMessage, response: ServerResponse, answer: PageAnswer): void {
+// Whoever is still uploading is hung up on.
+function writePage(request: IncomingMessage, response: ServerResponse, answer: PageAnswer): void {
   const uploads = request.headers['content-length'] !== undefined || 'transfer-encoding' in request.headers
   response.writeHead(answer.status, { ...answer.headers, ...(uploads ? { Connection: 'close' } : {}) })
   response.end(answer.body ?? '')

@@ -8,7 +8,7 @@ import type { RelayStats } from '../stats.ts'
 import type { CertificatePair } from './certificates.ts'
 import type { RelayServer } from './create-relay.ts'
 import { type AcceptCounter, type AcceptLimit, limitAccepts } from './limit-accepts.ts'
-import { type PageAnswer, type PageRequest, pageRequestOf, writePage } from './page.ts'
+import { answerPage, type PageSource } from './page.ts'
 import { refuseUpgrade } from './refuse-upgrade.ts'
 import type { RelayTls } from './relay-tls.ts'
 import { setUserTimeout } from './user-timeout.ts'
@@ -40,9 +40,6 @@ export interface PartServerOptions {
   /** How long TCP waits for an acknowledgement, in milliseconds; absent or 0, as long as the system does. */
   readonly userTimeout?: number | undefined
 }
-
-/** Answers what the relay itself does not. */
-export type PageSource = (request: PageRequest) => PageAnswer | Promise<PageAnswer>
 
 /** A relay that listens. */
 export class PartServer {
@@ -149,18 +146,4 @@ function trackSockets(server: Server): ReadonlySet<Socket> {
     socket.on('close', forget)
   })
   return sockets
-}
-
-async function answerPage(
-  pages: PageSource,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  let answer: PageAnswer
-  try {
-    answer = await pages(pageRequestOf(request))
-  } catch {
-    answer = { status: 503 }
-  }
-  writePage(request, response, answer)
 }

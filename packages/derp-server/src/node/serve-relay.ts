@@ -7,8 +7,6 @@ import { sumStats } from '../sum-stats.ts'
 import type { CertificatePair } from './certificates.ts'
 import { createRelay, type RelayServer, type RelayServerOptions } from './create-relay.ts'
 import { Crew } from './crew.ts'
-import { debugPage, isDebugPath } from './debug.ts'
-import { pathOf } from './http-answers.ts'
 import type { AcceptLimit } from './limit-accepts.ts'
 import type { PageAnswer, PageRequest } from './page.ts'
 import { PartServer, type PartServerOptions } from './part-server.ts'
@@ -97,8 +95,7 @@ class Served implements ServedRelay {
     this.#options = options
     this.#count = count
     this.#receiveLimit = options.receiveLimit
-    // Its own pages would show the counters of one part.
-    this.relay = createRelay({ x25519: nodeCrypto, ...options, debug: false, parts: count > 1 })
+    this.relay = createRelay({ x25519: nodeCrypto, ...options, parts: count > 1 })
     this.#tls = options.certificate && relayTls(options.certificate, this.relay.publicKey)
   }
 
@@ -167,8 +164,6 @@ class Served implements ServedRelay {
   }
 
   async #page(request: PageRequest): Promise<PageAnswer> {
-    if (this.#options.debug === true && isDebugPath(pathOf(request)))
-      return debugPage(request, await this.stats())
     return (await this.#options.page?.(request)) ?? { status: 404 }
   }
 
