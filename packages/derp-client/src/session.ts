@@ -1,7 +1,7 @@
 // One connection from its first byte to its last: the server's greeting, the login, and what the frames mean
 // (data-plane §2.5, §2.6). It never outlives its stream; coming back is the business of derp-client.ts.
 import { BOX_NONCE_LENGTH, type BoxKey, formatHexKey, precomputeBox, sealBox, type X25519 } from '@mesh/keys'
-import type { RandomSource } from '@mesh/sansio'
+import { type RandomSource, TokenBucket } from '@mesh/sansio'
 import {
   clientFrameLimit,
   DERP_VERSION,
@@ -33,7 +33,6 @@ import {
 import { LIVENESS_TIMEOUT, PING_TIMEOUT } from './constants.ts'
 import { DerpError } from './errors.ts'
 import type { Counters, DerpOutput } from './output.ts'
-import { RateLimit } from './rate-limit.ts'
 import { openServerInfo } from './server-info.ts'
 
 /** Who logs in, and where the session's outputs and counts go. */
@@ -54,7 +53,8 @@ export class Session {
   #serverKey: Uint8Array | undefined
   #box: BoxKey | undefined
   #acceptedAt = Infinity
-  #rate: RateLimit | undefined
+  /** The bytes that the server lets it send. What exceeds them is dropped, not delayed: senders of datagrams know how to slow down. */
+  #allowed: TokenBucket | undefined
   #lastFrameAt: number
   #pinged: { readonly data: Uint8Array; readonly at: number } | undefined
 
@@ -95,7 +95,7 @@ export class Session {
 
   /** Whether the rate that the server asked for allows `length` more bytes (C8). */
   allows(length: number, now: number): boolean {
-    return this.#rate?.take(length, now) ?? true
+    return this.#allowed?.take(now, length) ?? true
   }
 
   /** Asks for an echo, unless one is on its way. */
@@ -180,7 +180,8 @@ export class Session {
     if (info === undefined)
       return new DerpError('ERR_DERP_BAD_SERVER_INFO', 'the relay does not hold its own key')
     const perSecond = info.tokenBucketBytesPerSecond ?? 0
-    if (perSecond > 0) this.#rate = new RateLimit(perSecond, info.tokenBucketBytesBurst ?? perSecond, now)
+    if (perSecond > 0)
+      this.#allowed = new TokenBucket(info.tokenBucketBytesBurst ?? perSecond, 1_000 / perSecond, now)
     this.#acceptedAt = now
     this.#owner.counters.connects += 1
     this.#owner.emit({ kind: 'event', event: 'connected', serverKey: this.#serverKey })

@@ -1,4 +1,5 @@
 // The state of one connection to the relay, from its first byte to its last.
+import { TokenBucket } from '@mesh/sansio'
 import { FrameReader, serverFrameLimit } from '@mesh/wire/derp'
 import type { Allowance } from './allowance.ts'
 import type { Client, SiblingId } from './clients.ts'
@@ -6,7 +7,6 @@ import { KEEP_ALIVE, LOGIN_TIMEOUT, PEER_GONE_BURST, PEER_GONE_INTERVAL } from '
 import type { Login } from './login.ts'
 import { Outbox } from './outbox.ts'
 import type { Account } from './quotas.ts'
-import { TokenBucket } from './token-bucket.ts'
 
 /** A number that names one connection; never used twice by one relay. */
 export type ConnectionId = number

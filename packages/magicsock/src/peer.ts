@@ -1,9 +1,8 @@
 // One peer: its candidates, the best of its paths and how long that may be believed, and the pings that keep
 // both true. Everything here starts from a send: a node that only receives never probes (section 5.16).
-import type { RandomSource } from '@mesh/sansio'
+import { type RandomSource, TokenBucket } from '@mesh/sansio'
 import type { Endpoint } from '@mesh/wire/ip'
 import { BestPath } from './best-path.ts'
-import { CallLimit } from './call-limit.ts'
 import { type Candidate, Candidates, DISCO_PING_INTERVAL } from './candidates.ts'
 import type { DiscoIdentity } from './disco-directory.ts'
 import type { Hop } from './hop.ts'
@@ -16,6 +15,10 @@ import { PlainPaths } from './plain-paths.ts'
 import { Rounds } from './rounds.ts'
 import { noTraffic } from './traffic.ts'
 import { HEARTBEAT_INTERVAL } from './trust.ts'
+
+/** How many call-me-maybes of one peer are obeyed at once, and how fast that is won back: each pings whom it names (threat 32). */
+const CALL_BURST = 10
+const CALL_INTERVAL = 2_500
 
 /** A session is active for this long after the last packet somebody sent. */
 export const SESSION_ACTIVE_TIMEOUT = 45_000
@@ -73,7 +76,7 @@ export class Peer {
   readonly #best: BestPath
   readonly #lifetime = new LifetimeProbe()
   readonly #rounds = new Rounds(this.candidates)
-  readonly #callLimit = new CallLimit()
+  readonly #callLimit = new TokenBucket(CALL_BURST, CALL_INTERVAL, 0)
   #lastSend = -Infinity
   /** When the path was last asked for a sign of life. */
   #askedAt = -Infinity

@@ -1,4 +1,5 @@
 // How many handshake messages a host may have worked on: a bucket of tokens each, for as many hosts as are remembered.
+import { TokenBucket } from '@mesh/sansio'
 
 /** Handshake messages a second from one host, and how many at once. */
 const RATE = 20
@@ -13,14 +14,9 @@ const ADDRESS_V4 = 4
 const ADDRESS_V6 = 16
 const NETWORK_V6 = 8
 
-interface Bucket {
-  tokens: number
-  at: number
-}
-
 /** Limits each host by itself. */
 export class HostLimits {
-  readonly #buckets = new Map<string, Bucket>()
+  readonly #buckets = new Map<string, TokenBucket>()
 
   /**
    * Takes one token of the host that a source belongs to; `false` when it has none left.
@@ -29,15 +25,11 @@ export class HostLimits {
    */
   take(source: Uint8Array, now: number): boolean {
     const name = String.fromCharCode(...hostOf(source))
-    const bucket = this.#buckets.get(name) ?? { tokens: BURST, at: now }
+    const bucket = this.#buckets.get(name) ?? new TokenBucket(BURST, 1_000 / RATE, now)
     this.#buckets.delete(name) // and in again at the end: the map keeps the latest last
     this.#buckets.set(name, bucket)
     if (this.#buckets.size > MAX_HOSTS) this.#forgetOldest()
-    bucket.tokens = Math.min(BURST, bucket.tokens + ((now - bucket.at) * RATE) / 1000)
-    bucket.at = now
-    if (bucket.tokens < 1) return false
-    bucket.tokens -= 1
-    return true
+    return bucket.take(now)
   }
 
   #forgetOldest(): void {

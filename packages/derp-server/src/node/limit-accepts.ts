@@ -1,9 +1,8 @@
 // A bound on how many strangers a second are listened to at all. The others are hung up on before they cost a TLS
 // handshake (data-plane §2.7, threat 26).
 import type { Server, Socket } from 'node:net'
-import { type Clock } from '@mesh/sansio'
+import { type Clock, TokenBucket } from '@mesh/sansio'
 import { systemClock } from '@mesh/sansio/node'
-import { TokenBucket } from '../token-bucket.ts'
 
 /** How many connections a server takes. */
 export interface AcceptLimit {

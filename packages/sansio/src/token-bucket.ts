@@ -1,4 +1,4 @@
-// So many at once, then so many a second.
+// How a machine bounds what strangers have it do: so many at once, then so many a second.
 
 /** A token bucket that starts full. */
 export class TokenBucket {
@@ -15,13 +15,13 @@ export class TokenBucket {
     this.#filledAt = now
   }
 
-  /** Takes one token; returns whether there was one. */
-  take(now: number): boolean {
+  /** Takes `count` tokens, or none when there are not as many; returns whether it did. */
+  take(now: number, count = 1): boolean {
     const gained = (now - this.#filledAt) / this.#interval
     this.#tokens = Math.min(this.#burst, this.#tokens + gained)
     this.#filledAt = now
-    if (this.#tokens < 1) return false
-    this.#tokens -= 1
+    if (this.#tokens < count) return false
+    this.#tokens -= count
     return true
   }
 }
