@@ -4,6 +4,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Authority, CertificatePair } from './authority.ts'
+import type { Order } from './obtain.ts'
 import { createPrivateFile, readIfThere, replacePrivateFile } from './private-file.ts'
 import { reasonOf } from './reason.ts'
 import { LOOK_AGAIN, renewalTime, retryDelay } from './renewal.ts'
@@ -58,13 +59,13 @@ export function keepCertificate(keeping: Keeping): () => void {
 }
 
 async function keep(keeping: Keeping, signal: AbortSignal): Promise<void> {
+  const keeper = new Keeper(keeping)
   let failures = 0
   while (!signal.aborted) {
     let wait: number
     try {
-      if (untilRenewal(keeping) <= 0) await renew(keeping)
+      wait = await keeper.look()
       failures = 0
-      wait = Math.min(untilRenewal(keeping), LOOK_AGAIN)
     } catch (error) {
       failures += 1
       wait = retryDelay(failures, Math.random())
@@ -77,33 +78,82 @@ async function keep(keeping: Keeping, signal: AbortSignal): Promise<void> {
   }
 }
 
-function untilRenewal(keeping: Keeping): number {
-  const pair = keptCertificate(keeping)
-  return pair === undefined ? 0 : renewalTime(new X509Certificate(pair.cert)) - Date.now()
+/** Looks at the calendar. */
+export class Keeper {
+  readonly #keeping: Keeping
+  /** Given by the authority and in use, and not yet in its file: another is not asked for, because authorities count. */
+  #unwritten: CertificatePair | undefined
+
+  readonly #obtain: (order: Order) => Promise<CertificatePair>
+
+  constructor(keeping: Keeping, obtain = obtainByAcme) {
+    this.#keeping = keeping
+    this.#obtain = obtain
+  }
+
+  /** Does what is due, and returns for how many milliseconds nothing is. Rejects when it cannot be done. */
+  async look(): Promise<number> {
+    if (this.#unwritten === undefined && this.#untilRenewal() <= 0) await this.#renew()
+    if (this.#unwritten !== undefined) this.#write(this.#unwritten)
+    return Math.min(this.#untilRenewal(), LOOK_AGAIN)
+  }
+
+  #untilRenewal(): number {
+    const pair = keptCertificate(this.#keeping)
+    return pair === undefined ? 0 : renewalTime(new X509Certificate(pair.cert)) - Date.now()
+  }
+
+  async #renew(): Promise<void> {
+    const { hostname, directory, authority, server, say } = this.#keeping
+    const pair = await this.#obtain({
+      hostname,
+      authority,
+      accountKey: (make) => accountKey(join(directory, 'acme-account.key'), make),
+      answer: (challenge) => server.setChallenge(challenge),
+    })
+    const certificate = checked(pair, hostname)
+    server.setCertificate(pair)
+    this.#unwritten = pair
+    say(`got a certificate for ${hostname} from ${nameOf(authority)}, valid until ${certificate.validTo}`)
+  }
+
+  #write(pair: CertificatePair): void {
+    replacePrivateFile(certificatePath(this.#keeping), `${pair.key.trim()}\n${pair.cert.trim()}\n`)
+    this.#unwritten = undefined
+    // Or it would be asked for one after the other.
+    if (this.#untilRenewal() <= 0)
+      throw new Error('it is due to be renewed already, so one of the two clocks must be wrong')
+  }
+}
+
+// Only servers that need a certificate of this kind pay for loading it.
+async function obtainByAcme(order: Order): Promise<CertificatePair> {
+  const { obtainCertificate } = await import('./obtain.ts')
+  return obtainCertificate(order)
+}
+
+// What an authority gives takes the place of one that works.
+function checked({ cert, key }: CertificatePair, hostname: string): X509Certificate {
+  const certificate = readCertificate(cert)
+  if (certificate?.checkPrivateKey(createPrivateKey(key)) !== true)
+    throw new Error('what the authority gave is no certificate for the key that was asked for')
+  if (certificate.checkHost(hostname) === undefined)
+    throw new Error('what the authority gave is a certificate for another name')
+  return certificate
+}
+
+function readCertificate(text: string): X509Certificate | undefined {
+  try {
+    return new X509Certificate(text)
+  } catch {
+    return undefined
+  }
 }
 
 async function rest(duration: number, signal: AbortSignal): Promise<void> {
   await sleep(duration, undefined, { signal, ref: false }).catch((error: unknown) => {
     if (!signal.aborted) throw error
   })
-}
-
-async function renew({ hostname, directory, authority, server, say }: Keeping): Promise<void> {
-  // Only servers that need a certificate of this kind pay for loading it.
-  const { obtainCertificate } = await import('./obtain.ts')
-  const pair = await obtainCertificate({
-    hostname,
-    authority,
-    accountKey: (make) => accountKey(join(directory, 'acme-account.key'), make),
-    answer: (challenge) => server.setChallenge(challenge),
-  })
-  replacePrivateFile(certificatePath({ hostname, directory }), `${pair.key.trim()}\n${pair.cert.trim()}\n`)
-  server.setCertificate(pair)
-  const certificate = new X509Certificate(pair.cert)
-  say(`got a certificate for ${hostname} from ${nameOf(authority)}, valid until ${certificate.validTo}`)
-  // Or it would be asked for one after the other.
-  if (renewalTime(certificate) <= Date.now())
-    throw new Error('it is due to be renewed already, so one of the two clocks must be wrong')
 }
 
 async function accountKey(path: string, make: () => Promise<string>): Promise<string> {
@@ -124,11 +174,10 @@ function certificatePath({ hostname, directory }: Omit<CertificateOrder, 'author
 // One file, so that key and certificate change together. One that somebody damaged is as good as none.
 function pairIn(text: string): CertificatePair | undefined {
   const [key] = /-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----\n/s.exec(text) ?? []
-  const cert = key === undefined ? '' : text.replace(key, '')
+  if (key === undefined) return undefined
+  const cert = text.replace(key, '')
   try {
-    if (key === undefined || !new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
-      return undefined
-    return { key, cert }
+    return readCertificate(cert)?.checkPrivateKey(createPrivateKey(key)) === true ? { key, cert } : undefined
   } catch {
     return undefined
   }

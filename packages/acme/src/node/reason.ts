@@ -1,8 +1,15 @@
 // What of an error goes into a sentence.
 
-/** Returns an error's message without a full stop, for use inside a sentence. */
+/** How much of what somebody else wrote is repeated. */
+const MAX_LENGTH = 500
+
+/** Returns an error's message as part of one line: without a full stop, and without what would steer a terminal. */
 export function reasonOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).replace(/\.$/, '')
+  const message = error instanceof Error ? error.message : String(error)
+  return message
+    .replaceAll(/\p{Cc}+/gu, ' ')
+    .slice(0, MAX_LENGTH)
+    .replace(/\.$/, '')
 }
 
 /** Returns the system's code of an error, such as `ENOENT`, or `''`. */
