@@ -15,7 +15,7 @@ const LABEL = '_acme-challenge.'
 
 /** A text that shows that a name is a node's own. */
 export interface Challenge {
-  /** What the authority gave, as the base64url of a SHA-256. */
+  /** What the authority gave: a SHA-256 as base64url (RFC 8555 section 8.4). */
   readonly value: string
   /** Until when it is published, Unix milliseconds. */
   readonly expiresAt: number
@@ -68,7 +68,8 @@ export class Challenges {
     const own = LABEL + this.domainOf(node)
     if (name.toLowerCase().replace(/\.$/, '') !== own)
       throw new ControlError('ERR_CONTROL_CHALLENGE', `This node may only publish ${own}.`)
-    if (!/^[A-Za-z0-9_-]{1,255}$/.test(value))
+    // Longer ones would make this server's DNS a lever for floods.
+    if (!/^[A-Za-z0-9_-]{43}$/.test(value))
       throw new ControlError('ERR_CONTROL_CHALLENGE', 'This is no text of an ACME challenge.')
     const wall = this.#options.wallClock()
     const others = (node.challenges ?? []).filter((each) => each.expiresAt > wall && each.value !== value)

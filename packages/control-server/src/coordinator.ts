@@ -23,7 +23,14 @@ import { NodeQuestions } from './node-questions.ts'
 import { NodeReports } from './node-reports.ts'
 import { isExpired, isOnline } from './node-view.ts'
 import { Nodes } from './nodes.ts'
-import { addressPlanOf, AUDIT_RETENTION, checkOptions, dnsConfigOf, EPHEMERAL_TIMEOUT } from './options.ts'
+import {
+  addressPlanOf,
+  AUDIT_RETENTION,
+  checkOptions,
+  dnsConfigOf,
+  EPHEMERAL_TIMEOUT,
+  keptNamesOf,
+} from './options.ts'
 import type { CoordinatorOptions } from './options.ts'
 import type { PingOutcome } from './pings.ts'
 import { Policies } from './policies.ts'
@@ -84,7 +91,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     const { records, baseDomain, wallClock, random, hash, server, serverUrl } = options
     const { nodeKeyLifetime = 0, nodeApproval = false } = options
     const { derpMap, policy = { kind: 'allow-all' }, ephemeralTimeout = EPHEMERAL_TIMEOUT } = options
-    const network = new Network(records, addressPlanOf(options))
+    const network = new Network(records, addressPlanOf(options), keptNamesOf(options))
     this.#options = options
     this.#network = network
     const absorb = (now: number): void => this.#absorb(now)

@@ -19,12 +19,14 @@ export interface MachineCall {
 /** What to answer: a JSON document, or a sentence. */
 export type MachineAnswer =
   | { readonly status: 200; readonly json: object }
-  | { readonly status: 200 | 400 | 404 | 429 | 501; readonly text: string }
+  | { readonly status: 200 | 400 | 403 | 404 | 429 | 501; readonly text: string }
 
 /** What a call is answered from. */
 export interface MachineCallContext {
   /** Returns the calling machine's node with this key, or `undefined` when it has none. */
   readonly nodeByKey: (nodeKey: string) => NodeRecord | undefined
+  /** Tells whether a node takes part in the network: it is approved, and its login has not ended. */
+  readonly takesPart: (node: NodeRecord) => boolean
   /** Tells whether a node may have something noted now, and counts it. */
   readonly mayNote: (node: NodeRecord) => boolean
   /** Logs what a client says of its node: a short text, without control characters. */
@@ -53,6 +55,7 @@ const MAX_NOTE = 512
 /** What a client is told in its own words, not as a failure of this server. */
 const REFUSALS: ReadonlySet<string> = new Set(['ERR_CONTROL_CHALLENGE', 'ERR_CONTROL_ATTRIBUTE'])
 const TOO_MANY = { status: 429, text: 'too many notes of this node: try again in a minute' } as const
+const NOT_IN = { status: 403, text: 'this node does not take part in the network' } as const
 
 const CALLS: ReadonlyMap<string, Answerer> = new Map<string, Answerer>([
   ['POST /machine/set-dns', setDns],
@@ -89,12 +92,14 @@ export async function answerMachineCall(
 async function setDns(
   fields: Fields,
   node: NodeRecord,
-  { publish }: MachineCallContext,
+  { publish, takesPart, mayNote }: MachineCallContext,
 ): Promise<MachineAnswer> {
   if (!publish) return cannot('This control server publishes no DNS records, so there are no certificates.')
   const [name, type, value] = ['Name', 'Type', 'Value'].map((field) => fields.get(field))
   if (typeof name !== 'string' || typeof value !== 'string' || type !== 'TXT')
     return { status: 400, text: 'only TXT records are published, with a name and a value' }
+  if (!takesPart(node)) return NOT_IN
+  if (!mayNote(node)) return TOO_MANY
   await publish(node, name, value)
   return { status: 200, json: {} }
 }
@@ -102,11 +107,12 @@ async function setDns(
 async function giveIdToken(
   fields: Fields,
   node: NodeRecord,
-  { idToken }: MachineCallContext,
+  { idToken, takesPart }: MachineCallContext,
 ): Promise<MachineAnswer> {
   const audience = fields.get('Audience')
   if (typeof audience !== 'string' || audience === '' || audience.length > MAX_NOTE)
     return { status: 400, text: 'say for which audience the token is' }
+  if (!takesPart(node)) return NOT_IN
   return { status: 200, json: { id_token: await idToken(node, audience) } }
 }
 

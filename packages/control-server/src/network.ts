@@ -54,9 +54,16 @@ export class Network {
   #changedLogins = new Set<string>()
 
   readonly #plan: AddressPlan
+  readonly #keptNames: ReadonlySet<string>
 
-  constructor(records: News, plan: AddressPlan = { range: WHOLE_RANGE }) {
+  /** `keptNames` are no node's to take. */
+  constructor(
+    records: News,
+    plan: AddressPlan = { range: WHOLE_RANGE },
+    keptNames: ReadonlySet<string> = new Set(),
+  ) {
     this.#plan = plan
+    this.#keptNames = keptNames
     this.state = new State((change) => this.#follow(change))
     this.state.take(records)
   }
@@ -108,9 +115,9 @@ export class Network {
     return this.state.all('preAuthKeys').get(this.#keyPrefixes.get(prefix) ?? 0)
   }
 
-  /** Tells whether a node has this name. */
+  /** Tells whether a node has this name, or none may. */
   isNameTaken(name: string): boolean {
-    return this.#names.has(name)
+    return this.#names.has(name) || this.#keptNames.has(name)
   }
 
   nodeByName(name: string): NodeRecord | undefined {
@@ -160,7 +167,7 @@ export class Network {
   /** Adds a node, with the addresses that are reserved for it or a free pair, and a free name. */
   addNode(draft: NodeDraft): NodeRecord {
     const label = sanitizeHostname(draft.hostinfo.Hostname ?? '')
-    const givenName = uniqueName(label, (name) => this.#names.has(name))
+    const givenName = uniqueName(label, (name) => this.isNameTaken(name))
     const { address } = this.state.counters
     const { ipv4, ipv6, number } = this.#reservedFor(draft, label, address) ?? this.freeAddresses()
     const fresh = { primaryRoutes: [], connectedTo: undefined, lastSeen: undefined }
@@ -245,7 +252,7 @@ export class Network {
     const label = sanitizeHostname(hostname)
     const wasChosen = !isNameOf(before.givenName, sanitizeHostname(before.hostinfo.Hostname ?? ''))
     if (wasChosen || isNameOf(before.givenName, label)) return before.givenName
-    return uniqueName(label, (name) => name !== before.givenName && this.#names.has(name))
+    return uniqueName(label, (name) => name !== before.givenName && this.isNameTaken(name))
   }
 
   #follow(change: StateChange): void {

@@ -57,7 +57,7 @@ export class Nodes {
     return `${machineKey}: ${names.length > 0 ? names.join(', ') : 'no node'}`
   }
 
-  /** Tells whether a relay should serve this node key: that of a node whose login has not expired. */
+  /** Tells whether this node key is that of a node that takes part: approved, and its login has not ended. */
   admits(nodeKey: string): boolean {
     const node = this.#network.nodeByKey(nodeKey)
     return node !== undefined && node.approved && !isExpired(node, this.#options.wallClock())
@@ -154,8 +154,10 @@ export class Nodes {
 
   #refuseName(name: string, node?: NodeRecord): void {
     if (sanitizeHostname(name) !== name) throw new ControlError('ERR_CONTROL_NODE_NAME', badName(name))
-    if (name !== node?.givenName && this.#network.isNameTaken(name))
-      throw new ControlError('ERR_CONTROL_NODE_NAME', `Another node is named ${name} already.`)
+    if (name === node?.givenName || !this.#network.isNameTaken(name)) return
+    const isNodes = this.#network.nodeByName(name) !== undefined
+    const why = isNodes ? `Another node is named ${name} already.` : `A record of the DNS is named ${name}.`
+    throw new ControlError('ERR_CONTROL_NODE_NAME', why)
   }
 
   #statusOf(node: NodeRecord): NodeStatus {

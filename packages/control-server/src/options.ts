@@ -124,6 +124,15 @@ export function addressPlanOf(options: CoordinatorOptions): AddressPlan {
   return { range, draw: () => new DataView(random(4).slice().buffer).getUint32(0) }
 }
 
+/**
+ * Returns the names of the base domain that are no node's to take: where records of the administrator's stand, a machine
+ * could take their traffic, and a certificate, by calling itself so.
+ */
+export function keptNamesOf({ baseDomain, extraRecords = [] }: CoordinatorOptions): ReadonlySet<string> {
+  const ours = extraRecords.filter(({ Name }) => Name.endsWith(`.${baseDomain}`))
+  return new Set(ours.map(({ Name }) => Name.slice(0, -baseDomain.length - 1)))
+}
+
 function rangeOf({ ipv4Range }: Pick<CoordinatorOptions, 'ipv4Range'>): AddressRange {
   const range = ipv4Range === undefined ? WHOLE_RANGE : parseRange(ipv4Range)
   if (range) return range

@@ -181,6 +181,7 @@ export class MachineSessions {
     const { coordinator, logger, now, queue, publish, idTokens } = this.#options
     return {
       nodeByKey: (nodeKey) => coordinator.nodes.ofMachine(machineKey, nodeKey),
+      takesPart: ({ nodeKey }) => coordinator.nodes.admits(nodeKey),
       mayNote: (node) => this.#notes.allow(node.id, now()),
       log: (node, text) => logger.info({ node: node.id, text }, 'a node reports'),
       publish: publish && ((node, name, value) => publish(node.id, name, value)),

@@ -4,7 +4,12 @@ import { systemRandom } from '@mesh/sansio/node'
 import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose'
 import { afterEach, expect, test } from 'vitest'
 import { MemoryStore, relayMap } from '../../src/index.ts'
-import { type ControlListener, ID_TOKEN_LIFETIME, listenControl } from '../../src/node/index.ts'
+import {
+  type ControlListener,
+  type ControlOptions,
+  ID_TOKEN_LIFETIME,
+  listenControl,
+} from '../../src/node/index.ts'
 import { post, RawMachine } from './raw-client.ts'
 
 const open: (() => Promise<void> | void)[] = []
@@ -13,14 +18,15 @@ afterEach(async () => {
   for (const close of open.splice(0).toReversed()) await close()
 })
 
-async function listen(privateKey = generatePrivateKey(systemRandom)): Promise<ControlListener> {
+async function listen(options: Partial<ControlOptions> = {}): Promise<ControlListener> {
   const control = await listenControl({
     store: new MemoryStore(),
     host: '127.0.0.1',
     port: 0,
     baseDomain: 'mesh.internal',
-    privateKey,
+    privateKey: generatePrivateKey(systemRandom),
     derpMap: relayMap([]),
+    ...options,
   })
   open.push(() => control.close())
   return control
@@ -88,11 +94,36 @@ test('invariant 1: nobody gets a token of another node, nor one for nobody', asy
     expect((await tokenOf(session, { NodeKey: thief.nodeKey, Audience }))[0]).toBe(400)
 })
 
+test('invariant 1: a node that takes no part shows nobody who it is, and publishes nothing', async () => {
+  const control = await listen({ certificates: true })
+  const [{ nodeKey }, session] = await joined(control, 'ann')
+  const name = '_acme-challenge.box.mesh.internal'
+  const record = { NodeKey: nodeKey, Name: name, Type: 'TXT', Value: 'x'.repeat(43) }
+  const answers = async (): Promise<number[]> => [
+    (await tokenOf(session, { NodeKey: nodeKey, Audience: 'vault' }))[0],
+    (await post(session, '/machine/set-dns', record)).status,
+  ]
+  expect(await answers()).toEqual([200, 200])
+  await control.admin({ verb: 'nodes expire', node: '1' })
+  expect(await answers()).toEqual([403, 403])
+})
+
+test('a node that publishes without end is told to wait', async () => {
+  const control = await listen({ certificates: true })
+  const [{ nodeKey }, session] = await joined(control, 'ann')
+  const publish = (i: number): Promise<{ status: number }> => {
+    const record = { NodeKey: nodeKey, Name: '_acme-challenge.box.mesh.internal', Type: 'TXT' }
+    return post(session, '/machine/set-dns', { ...record, Value: `${i}`.padEnd(43, '_') })
+  }
+  const replies = await Promise.all(Array.from({ length: 20 }, (_, i) => publish(i)))
+  expect(replies.filter(({ status }) => status === 429)).toHaveLength(10)
+})
+
 test('servers with one key sign with one key, and it is not that of another server', async () => {
   const privateKey = generatePrivateKey(systemRandom)
   const keysOf = async (control: ControlListener): Promise<unknown> =>
     (await fetch(`${control.url}/.well-known/jwks.json`)).json()
-  const [one, two, other] = [await listen(privateKey), await listen(privateKey), await listen()]
+  const [one, two, other] = [await listen({ privateKey }), await listen({ privateKey }), await listen()]
   expect(await keysOf(one)).toEqual(await keysOf(two))
   expect(await keysOf(other)).not.toEqual(await keysOf(one))
   expect(JSON.stringify(await keysOf(one))).not.toContain('"d"')

@@ -3,9 +3,9 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 
-/** The most TCP connections at once, and how long one may be silent, milliseconds. */
+/** The most TCP connections at once, and how long one may take to bring a whole query, milliseconds. */
 const MAX_CONNECTIONS = 128
-const IDLE_TIMEOUT = 5000
+const QUERY_TIMEOUT = 5000
 /** Who sends queries but reads no answers is hung up on at this many bytes. */
 const MAX_QUEUED = 1 << 20
 /** A message's length before it, bytes. */
@@ -77,11 +77,14 @@ function bind(udp: UdpSocket, address: string, port: number): Promise<void> {
 
 function serveTcp(socket: Socket, answer: ListenDnsOptions['answer']): void {
   let held: Uint8Array = new Uint8Array(0)
-  socket.setTimeout(IDLE_TIMEOUT, () => socket.destroy())
+  // Not the socket's own, which a byte now and then puts off.
+  const patience = setTimeout(() => socket.destroy(), QUERY_TIMEOUT)
+  socket.on('close', () => clearTimeout(patience))
   socket.on('error', () => undefined)
   socket.on('data', (chunk: Uint8Array) => {
     held = held.length === 0 ? chunk : Buffer.concat([held, chunk])
     for (let end = messageEnd(held); end !== undefined; end = messageEnd(held)) {
+      patience.refresh()
       const message = answer(held.subarray(LENGTH, end), { transport: 'tcp' })
       held = held.subarray(end)
       if (!message || socket.writableLength > MAX_QUEUED) return void socket.destroy()

@@ -49,6 +49,17 @@ test('threat 26: junk by UDP gets no answer, and by TCP the connection ends', as
   udp.close()
 })
 
+test('threat 26: a byte now and then does not keep a connection', async () => {
+  const { port } = await listen()
+  const tcp = connect(port, '127.0.0.1')
+  tcp.on('error', () => undefined)
+  const timer = setInterval(() => tcp.write(Uint8Array.of(1)), 500)
+  const began = performance.now()
+  await new Promise((resolve) => tcp.on('close', resolve))
+  clearInterval(timer)
+  expect(performance.now() - began).toBeLessThan(9_000)
+})
+
 test('messages cut anywhere, and several at once, are answered in turn', async () => {
   const { port } = await listen()
   const message = query('a.mesh.example', 'TXT')
