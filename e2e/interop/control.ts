@@ -39,7 +39,7 @@ export const control: readonly InteropCase[] = [
       })
       await trail('taken over', async () => {
         const primary = await primaryOf(server)
-        const router = routers.find(({ address }) => primary.addresses.includes(address))
+        const router = routers.find(({ address }) => primary.ipAddresses.includes(address))
         await router?.cli('down')
         const takenOver = async (): Promise<true | undefined> => {
           const now = await primaryOf(server)
@@ -50,7 +50,7 @@ export const control: readonly InteropCase[] = [
       })
       await trail('taken over from one that hangs', async () => {
         const primary = await primaryOf(server)
-        const router = routers.find(({ address }) => primary.addresses.includes(address))
+        const router = routers.find(({ address }) => primary.ipAddresses.includes(address))
         const other = routers.find((each) => each !== router)
         if (router === undefined || other === undefined) throw new Error('there are not two routers')
         // Control asks both by now, and both answer.
@@ -58,7 +58,7 @@ export const control: readonly InteropCase[] = [
         await new Promise((resolve) => setTimeout(resolve, 8000))
         process.kill(router.daemon.pid, 'SIGSTOP')
         const takenOver = async (): Promise<true | undefined> =>
-          (await primaryOf(server)).addresses.includes(other.address) || undefined
+          (await primaryOf(server)).ipAddresses.includes(other.address) || undefined
         await eventually('the other router', takenOver, 20_000)
         await eventually('the subnet', async () => (await reaches(client, HOST)) || undefined, 10_000)
       })
@@ -150,8 +150,8 @@ export const control: readonly InteropCase[] = [
 ]
 
 interface NodeLine {
-  readonly id: number
-  readonly addresses: readonly string[]
+  readonly id: string
+  readonly ipAddresses: readonly string[]
   readonly availableRoutes: readonly string[]
   readonly subnetRoutes: readonly string[]
 }

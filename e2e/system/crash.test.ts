@@ -41,11 +41,11 @@ test('a daemon that was killed comes back with its address and is reached within
 test('a control server that was killed has forgotten nothing that it had confirmed', async () => {
   await kill('control')
   await mesh.startControl()
-  expect((await nodesOfControl()).map((node) => node.name).toSorted()).toEqual(['a', 'b'])
+  expect((await nodesOfControl()).map((node) => node.givenName).toSorted()).toEqual(['a', 'b'])
 })
 
-async function nodesOfControl(): Promise<{ name: string; online: boolean }[]> {
-  return JSON.parse(await mesh.control('nodes', 'list', '--json')) as { name: string; online: boolean }[]
+async function nodesOfControl(): Promise<{ givenName: string; online: boolean }[]> {
+  return JSON.parse(await mesh.control('nodes', 'list', '--json')) as { givenName: string; online: boolean }[]
 }
 
 async function kill(name: string): Promise<void> {

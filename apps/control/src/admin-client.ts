@@ -41,9 +41,9 @@ export async function sendQuestion<Q extends AdminQuestion>(
 
 async function send(server: Server, command: AdminCommand | AdminQuestion): Promise<unknown> {
   const { status, body } = await exchange(server, JSON.stringify(command))
-  const value = readJson(body) as { result: unknown; message?: string } | undefined
+  const value = readJson(body) as { result: unknown; detail?: string } | undefined
   if (status === 200 && value) return value.result
-  if (value?.message !== undefined) throw new CommandError(value.message)
+  if (value?.detail !== undefined) throw new CommandError(value.detail)
   if (server.kind === 'remote' && status === 404)
     throw new CommandError(`${server.url.origin} answers, but not as mesh-control, or as an older one.`)
   throw new CommandError(`The server gave an answer that cannot be read (status ${status}).`)

@@ -1,11 +1,15 @@
-// Where administrators' commands come in: one JSON command a request, over a unix socket that only its owner can open.
-// The running server does the work, so what changes is heard by connected nodes at once.
+// Where administrators' commands come in: one JSON command a request, or what Headscale's command line sends to its own
+// socket, over a unix socket that only its owner can open. The running server does the work, so what changes is heard by
+// connected nodes at once.
 
 import { chmodSync, unlinkSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { type AdminSeat, serveAdmin } from '@mesh/control-server/node'
 import { ADMIN_HOST } from './admin-client.ts'
 import { CommandError, reasonOf, systemCodeOf } from './command-error.ts'
+
+/** Names that no web page has: ours, and the one that Headscale's command line uses. */
+const HOSTS: ReadonlySet<string | undefined> = new Set([ADMIN_HOST, 'local'])
 
 /** Answers commands on the socket; an old socket in the way is removed, since its owner is gone. */
 export async function listenForCommands(path: string, control: AdminSeat): Promise<Server> {
@@ -16,8 +20,7 @@ export async function listenForCommands(path: string, control: AdminSeat): Promi
       throw new CommandError(`The socket ${path} is in the way: ${reasonOf(error)}.`)
   }
   const server = createServer((request, response) => {
-    if (request.method === 'POST' && request.headers.host === ADMIN_HOST)
-      return void serveAdmin(control, request, response)
+    if (HOSTS.has(request.headers.host)) return void serveAdmin(control, request, response)
     response.writeHead(403, { 'Content-Type': 'application/json' })
     response.end(JSON.stringify({ message: 'forbidden' }))
   })

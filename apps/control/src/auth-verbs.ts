@@ -1,7 +1,9 @@
 // `auth`: machines that wait to be let in, at their login page, or for approval.
 
+import type { LoginJson, NodeJson } from '@mesh/control-server/node'
 import type { Command } from 'commander'
 import { show } from './output.ts'
+import { sshSentence } from './ssh-verbs.ts'
 import { loginsTable } from './tables.ts'
 import { admin, type AdminFlags, ask, named } from './verbs.ts'
 
@@ -27,16 +29,21 @@ export function addAuth(auth: Command): void {
   letsIn(admin(auth.command('register'), 'Let in a machine that waits at its login page.'))
     .requiredOption('--auth-id <id>', "the last part of the page's address")
     .action(async (flags: RegisterFlags & AuthFlags) => register(flags, flags.authId))
-  admin(auth.command('approve [node]'), 'Let a node take part that waits for it, as nodes approve.')
-    .option('--auth-id <node>', "the node's number, name or address")
-    .action(async (node: string | undefined, flags: AdminFlags & { authId?: string }) =>
-      approve(flags, named(node ?? flags.authId, 'node')),
-    )
-  admin(auth.command('reject'), 'Say no to a machine that waits at its login page.')
+  admin(
+    auth.command('approve [node]'),
+    'Let a node take part that waits for it, or confirm an SSH login, as ssh approve.',
+  )
+    .option('--auth-id <id>', "the node's number, name or address; or the last part of the login's page")
+    .action(async (node: string | undefined, flags: AdminFlags & { authId?: string }) => {
+      const key = named(node ?? flags.authId, 'node or login')
+      const approved = await ask(flags, { verb: 'auth approve', key })
+      await show(flags, approved, 'from' in approved ? sshSentence(approved) : takesPart(approved))
+    })
+  admin(auth.command('reject'), 'Say no to a machine that waits at its login page, or to an SSH login.')
     .requiredOption('--auth-id <id>', "the last part of the page's address")
     .action(async (flags: AuthFlags) => {
-      const refused = await ask(flags, { verb: 'logins refuse', key: flags.authId })
-      await show(flags, refused, `The login of ${refused.hostname || 'the machine'} is refused.`)
+      const refused = await ask(flags, { verb: 'auth reject', key: flags.authId })
+      await show(flags, refused, 'from' in refused ? sshSentence(refused) : refusedSentence(refused))
     })
 }
 
@@ -58,11 +65,19 @@ export async function register(flags: RegisterFlags, key: string): Promise<void>
     ...(name === undefined ? {} : { name }),
     ...(address === undefined ? {} : { address }),
   })
-  await show(flags, node, `Node ${node.name} is in, with ${node.addresses.join(' and ')}.`)
+  await show(flags, node, `Node ${node.givenName} is in, with ${node.ipAddresses.join(' and ')}.`)
 }
 
 /** Lets a node take part. */
 export async function approve(flags: AdminFlags, which: string): Promise<void> {
   const node = await ask(flags, { verb: 'nodes approve', node: which })
-  await show(flags, node, `Node ${node.name} takes part.`)
+  await show(flags, node, takesPart(node))
+}
+
+function takesPart({ givenName }: NodeJson): string {
+  return `Node ${givenName} takes part.`
+}
+
+function refusedSentence({ hostname }: LoginJson): string {
+  return `The login of ${hostname || 'the machine'} is refused.`
 }

@@ -53,8 +53,8 @@ export function addPreAuthKeys(keys: Command): void {
 /** Adds the verbs of `apikeys`. */
 export function addApiKeys(keys: Command): void {
   newKey(keys, '90d').action(async (flags: NewKeyFlags) => {
-    const key = await ask(flags, { verb: 'apikeys create', ...lifetimeOf(flags) })
-    await show(flags, key, key.key)
+    const { key } = await ask(flags, { verb: 'apikeys create', ...lifetimeOf(flags) })
+    await show(flags, key, key)
   })
   listKeys(keys).action(async (flags: AdminFlags) => {
     const list = await ask(flags, { verb: 'apikeys list' })
@@ -88,7 +88,7 @@ function expireKey(keys: Command): Command {
 }
 
 function deleteKey(keys: Command): Command {
-  const command = keys.command('delete [key]').aliases(['remove', 'del', 'rm'])
+  const command = keys.command('delete [key]').aliases(['remove', 'del', 'rm', 'd'])
   return aboutKey(command, 'Remove a key, which ends it too.')
 }
 

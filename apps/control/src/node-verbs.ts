@@ -32,11 +32,10 @@ What Tailscale's clients answer, among others:
 /** Adds the verbs of `nodes`. */
 export function addNodes(nodes: Command): void {
   admin(nodes.command('list').aliases(['ls', 'show']), "Show all nodes, or a user's.")
-    .option('-u, --user <name>', 'only those of this user')
+    .option('-u, --user <name>', 'only those of this user, by name or number')
     .action(async (flags: AdminFlags & { user?: string }) => {
       const { user } = flags
-      const all = await ask(flags, { verb: 'nodes list' })
-      const list = all.filter((node) => user === undefined || node.user === user)
+      const list = await ask(flags, { verb: 'nodes list', ...(user === undefined ? {} : { user }) })
       await show(flags, list, nodesTable(list))
     })
   letsIn(admin(nodes.command('register'), 'As auth register.'))
@@ -72,7 +71,7 @@ export function addNodes(nodes: Command): void {
     async (address: string, node: string | undefined, flags: NodeFlags) => {
       const which = named(node ?? flags.identifier, 'node')
       const moved = await ask(flags, { verb: 'nodes set-address', node: which, address })
-      await show(flags, moved, `Node ${moved.name} has ${moved.addresses.join(' and ')} now.`)
+      await show(flags, moved, `Node ${moved.givenName} has ${moved.ipAddresses.join(' and ')} now.`)
     },
   )
   aboutNode(nodes.command('tag [node]').aliases(['tags', 't']), 'Have tags own a node, in place of its user.')
@@ -80,7 +79,7 @@ export function addNodes(nodes: Command): void {
     .action(async (node: string | undefined, flags: NodeFlags & { tags: readonly string[] }) => {
       const which = named(node ?? flags.identifier, 'node')
       const tagged = await ask(flags, { verb: 'nodes tag', node: which, tags: flags.tags })
-      await show(flags, tagged, `Node ${tagged.name} has ${tagged.tags.join(', ')}.`)
+      await show(flags, tagged, `Node ${tagged.givenName} has ${tagged.tags.join(', ')}.`)
     })
   aboutNode(nodes.command('ping [node]'), 'Ask a node whether it is there.')
     .option('--c2n', 'ask its client by a request inside Noise, instead of having it fetch an address')
@@ -109,10 +108,10 @@ export function addNodes(nodes: Command): void {
     'Show who offers which routes.',
   ).action(async (node: string | undefined, flags: NodeFlags) => {
     const which = node ?? flags.identifier
-    const all = await ask(flags, { verb: 'nodes list' })
-    const list = all.filter((each) => (which === undefined ? hasRoutes(each) : isNamed(each, which)))
-    if (which !== undefined && list.length === 0)
-      throw new CommandError(`There is no node ${JSON.stringify(which.slice(0, 60))}.`)
+    const list =
+      which === undefined
+        ? (await ask(flags, { verb: 'nodes list' })).filter(hasRoutes)
+        : [await ask(flags, { verb: 'nodes get', node: which })]
     await show(flags, list, routesTable(list))
   })
   aboutNode(
@@ -126,11 +125,20 @@ export function addNodes(nodes: Command): void {
       const changed = await ask(flags, { verb: 'nodes approve-routes', node: which, routes })
       await show(flags, changed, routesSentence(changed))
     })
+  admin(
+    nodes.command('backfillips'),
+    'Give every node the addresses it lacks: none does, for both are given at once.',
+  ).action(async (flags: AdminFlags) => {
+    const done = await ask(flags, { verb: 'nodes backfillips' })
+    await show(flags, done, 'Every node has its addresses.')
+  })
   aboutNode(nodes.command('delete [node]').aliases(['del', 'rm']), 'Remove a node for good.').action(
     async (node: string | undefined, flags: NodeFlags) => {
       const which = named(node ?? flags.identifier, 'node')
       const deleted = await ask(flags, { verb: 'nodes delete', node: which })
-      await show(flags, deleted, `Node ${deleted.name} is removed.`)
+      // What Headscale's says, for those who look for it.
+      const done = { ...deleted, Result: 'Node deleted' }
+      await show(flags, done, `Node ${deleted.givenName} is removed.`)
     },
   )
 }
@@ -139,20 +147,16 @@ function aboutNode(command: Command, description: string): Command {
   return admin(command, description).option('-i, --identifier <node>', "the node's number, name or address")
 }
 
-function expirySentence({ name, expired, expiry }: NodeJson): string {
+function expirySentence({ givenName: name, expired, expiry }: NodeJson): string {
   if (expired) return `Node ${name} is logged out.`
   return expiry === null ? `Node ${name} stays logged in.` : `Node ${name} is logged out at ${expiry}.`
-}
-
-function isNamed({ id, name, dnsName, addresses }: NodeJson, which: string): boolean {
-  return [String(id), name, dnsName, ...addresses].includes(which)
 }
 
 function hasRoutes({ availableRoutes, approvedRoutes }: NodeJson): boolean {
   return availableRoutes.length > 0 || approvedRoutes.length > 0
 }
 
-function routesSentence({ name, approvedRoutes: routes }: NodeJson): string {
+function routesSentence({ givenName: name, approvedRoutes: routes }: NodeJson): string {
   return routes.length > 0
     ? `Node ${name} may serve ${routes.join(', ')}.`
     : `Node ${name} may serve no routes.`

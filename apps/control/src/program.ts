@@ -8,9 +8,11 @@ import { addAddresses } from './address-verbs.ts'
 import { addAudit } from './audit-verbs.ts'
 import { addAuth } from './auth-verbs.ts'
 import { addBackup } from './backup-verbs.ts'
+import { addHealth } from './health-verb.ts'
 import { addApiKeys, addPreAuthKeys } from './key-verbs.ts'
 import { addNodes } from './node-verbs.ts'
-import { print } from './output.ts'
+import { print, show } from './output.ts'
+import type { OutputFlags } from './output.ts'
 import { addPolicy } from './policy-verbs.ts'
 import { addSsh } from './ssh-verbs.ts'
 import type { ServeFlags } from './serve-flags.ts'
@@ -18,6 +20,7 @@ import { flagOf, type Setting } from './setting.ts'
 import { CONFIG, DATABASE, SERVE_SETTINGS, STATE_DIR } from './settings-table.ts'
 import { claim, stateDirectory } from './state-directory.ts'
 import { addUsers } from './user-verbs.ts'
+import { programs } from './verbs.ts'
 import { VERSION } from './version.ts'
 
 /** Returns the whole command line. */
@@ -47,11 +50,11 @@ export function program(): Command {
   addPolicy(administer.command('policy').description('Manage what the network allows.'))
   addAudit(administer.command('audit').description('Look into the log of what was changed.'))
   addBackup(administer)
+  addHealth(administer)
   root.commandsGroup('This program:').helpCommand('help [verb]', 'Show what a verb does.')
-  root
-    .command('version')
+  programs(root.command('version'))
     .description('Show the version.')
-    .action(() => print(VERSION))
+    .action((flags: OutputFlags) => show(flags, { version: VERSION }, VERSION))
   // `completion SHELL` prints a script, which asks the hidden `complete -- WORDS` what may come next.
   tab(root, { completionCommandName: 'completion' })
   return root

@@ -12,16 +12,22 @@ import { printable } from './output.ts'
 
 /** Returns users as a table. */
 export function usersTable(users: readonly UserJson[]): string {
-  const rows = users.map((user) => [String(user.id), user.name, user.displayName, shortTime(user.created)])
-  return table(['ID', 'NAME', 'DISPLAY NAME', 'CREATED'], rows)
+  const rows = users.map(({ id, name, displayName, email, createdAt }) => [
+    id,
+    name,
+    displayName,
+    email || '-',
+    shortTime(createdAt),
+  ])
+  return table(['ID', 'NAME', 'DISPLAY NAME', 'EMAIL', 'CREATED'], rows)
 }
 
 /** Returns pre-auth keys as a table. */
 export function preAuthKeysTable(keys: readonly PreAuthKeyJson[]): string {
   const rows = keys.map((key) => [
-    String(key.id),
+    key.id,
     key.key,
-    key.user || key.tags.join(','),
+    key.user?.name ?? key.aclTags.join(','),
     yesNo(key.reusable),
     yesNo(key.ephemeral),
     yesNo(key.used),
@@ -32,22 +38,22 @@ export function preAuthKeysTable(keys: readonly PreAuthKeyJson[]): string {
 
 /** Returns API keys as a table. */
 export function apiKeysTable(keys: readonly ApiKeyJson[]): string {
-  const rows = keys.map(({ id, prefix, expiration, created }) => [
-    String(id),
+  const rows = keys.map(({ id, prefix, expiration, createdAt }) => [
+    id,
     prefix,
     shortTime(expiration),
-    shortTime(created),
+    shortTime(createdAt),
   ])
   return table(['ID', 'PREFIX', 'EXPIRES', 'CREATED'], rows)
 }
 
 /** Returns reserved addresses as a table. */
 export function reservationsTable(reservations: readonly ReservationJson[]): string {
-  const rows = reservations.map(({ id, addresses, holder, created }) => [
-    String(id),
+  const rows = reservations.map(({ id, addresses, holder, createdAt }) => [
+    id,
     addresses.join(', '),
     holder,
-    shortTime(created),
+    shortTime(createdAt),
   ])
   return table(['ID', 'ADDRESSES', 'FOR', 'CREATED'], rows)
 }
@@ -67,10 +73,10 @@ export function loginsTable(logins: readonly LoginJson[]): string {
 /** Returns nodes as a table. */
 export function nodesTable(nodes: readonly NodeJson[]): string {
   const rows = nodes.map((node) => [
-    String(node.id),
-    node.name,
-    node.user || node.tags.join(','),
-    node.addresses.join(', '),
+    node.id,
+    node.givenName,
+    node.tags.join(',') || node.user.name,
+    node.ipAddresses.join(', '),
     stateOf(node),
     node.online ? '-' : shortTime(node.lastSeen),
     shortTime(node.expiry),
@@ -81,8 +87,8 @@ export function nodesTable(nodes: readonly NodeJson[]): string {
 /** Returns the routes of nodes as a table. */
 export function routesTable(nodes: readonly NodeJson[]): string {
   const rows = nodes.map((node) => [
-    String(node.id),
-    node.name,
+    node.id,
+    node.givenName,
     node.approvedRoutes.join(', ') || '-',
     node.availableRoutes.join(', ') || '-',
     node.subnetRoutes.join(', ') || '-',

@@ -1,6 +1,6 @@
 // `users`: who owns nodes.
 
-import type { UserJson } from '@mesh/control-server/node'
+import type { NewUser, UserFilter } from '@mesh/control-server'
 import type { Command } from 'commander'
 import { show } from './output.ts'
 import { usersTable } from './tables.ts'
@@ -9,6 +9,12 @@ import { admin, type AdminFlags, ask, named } from './verbs.ts'
 interface UserFlags extends AdminFlags {
   readonly name?: string
   readonly identifier?: string
+}
+
+interface NewUserFlags extends AdminFlags {
+  readonly displayName?: string
+  readonly email?: string
+  readonly pictureUrl?: string
 }
 
 interface RenameFlags extends UserFlags {
@@ -20,21 +26,18 @@ interface RenameFlags extends UserFlags {
 export function addUsers(users: Command): void {
   admin(users.command('create <name>').aliases(['c', 'new']), 'Make a user.')
     .option('-d, --display-name <text>', 'what people read')
-    .action(async (name: string, flags: AdminFlags & { displayName?: string }) => {
-      const { displayName } = flags
-      const user = await ask(flags, {
-        verb: 'users create',
-        name,
-        ...(displayName === undefined ? {} : { displayName }),
-      })
+    .option('-e, --email <address>', 'by which a policy may name the user too')
+    .option('-p, --picture-url <url>', 'the picture that people see')
+    .action(async (name: string, flags: NewUserFlags) => {
+      const user = await ask(flags, { verb: 'users create', name, ...detailsOf(flags) })
       await show(flags, user, `User ${user.name} has number ${user.id}.`)
     })
-  aboutUser(users.command('list').aliases(['ls', 'show']), 'Show all users, or one.').action(
-    async (flags: UserFlags) => {
-      const list = (await ask(flags, { verb: 'users list' })).filter((user) => isMeant(user, flags))
+  aboutUser(users.command('list').aliases(['ls', 'show']), 'Show all users, or one.')
+    .option('-e, --email <address>', "the user's mail address")
+    .action(async (flags: UserFlags & { email?: string }) => {
+      const list = await ask(flags, { verb: 'users list', ...filterOf(flags) })
       await show(flags, list, usersTable(list))
-    },
-  )
+    })
   aboutUser(users.command('rename [user] [new-name]').alias('mv'), 'Change the name of a user.')
     .option('-r, --new-name <name>', 'the new name')
     .option('-d, --display-name <text>', 'what people read (default: the new name)')
@@ -58,9 +61,20 @@ export function addUsers(users: Command): void {
   })
 }
 
-function isMeant(user: UserJson, { name, identifier }: UserFlags): boolean {
-  if (name !== undefined && user.name !== name) return false
-  return identifier === undefined || String(user.id) === identifier
+function detailsOf({ displayName, email, pictureUrl }: NewUserFlags): Omit<NewUser, 'name'> {
+  return {
+    ...(displayName === undefined ? {} : { displayName }),
+    ...(email === undefined ? {} : { email }),
+    ...(pictureUrl === undefined ? {} : { pictureUrl }),
+  }
+}
+
+function filterOf({ name, identifier, email }: UserFlags & { email?: string }): UserFilter {
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(identifier === undefined ? {} : { id: identifier }),
+    ...(email === undefined ? {} : { email }),
+  }
 }
 
 function aboutUser(command: Command, description: string): Command {

@@ -17,11 +17,16 @@ export interface AdminFlags extends ConnectionFlags, OutputFlags {}
 export function admin(command: Command, description: string): Command {
   command.description(description)
   for (const setting of CLIENT_SETTINGS) command.addOption(flagOf(setting).helpGroup('Which server:'))
+  return programs(
+    command.hook('preAction', (_, verb) => applySettings(verb, CLIENT_SETTINGS, process.env)),
+  ).option('--force', 'accepted for scripts; there is no question asked')
+}
+
+/** Gives a verb the flags by which programs read its answer. */
+export function programs(command: Command): Command {
   return command
-    .hook('preAction', (_, verb) => applySettings(verb, CLIENT_SETTINGS, process.env))
     .addOption(new Option('-o, --output <format>', 'for programs').choices(FORMATS))
     .option('--json', 'as --output json')
-    .option('--force', 'accepted for scripts; there is no question asked')
 }
 
 /** Has the running server do a command. */

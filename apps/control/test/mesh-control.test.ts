@@ -1,3 +1,4 @@
+import { request } from 'node:http'
 import { X509Certificate } from 'node:crypto'
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { request as httpsRequest } from 'node:https'
@@ -63,20 +64,41 @@ describe('a running server', () => {
   test('makes users and keys, and shows them', async () => {
     await serve()
     expect(await ask('users', 'create', 'ann', '--display-name', 'Ann A.')).toMatchObject({
-      id: 1,
+      id: '1',
       name: 'ann',
     })
     expect(await ask('users', 'list')).toMatchObject([{ name: 'ann', displayName: 'Ann A.' }])
     const made = await run('preauthkeys', 'create', '--user', 'ann', '--reusable', '--state-dir', state)
     expect(made.out).toMatch(/^meshkey-auth-[0-9a-f]{12}-[0-9a-f]{64}$/)
     const tagged = await ask('preauthkeys', 'create', '--tags', 'tag:a,tag:b', '--ephemeral', '-e', '0')
-    expect(tagged).toMatchObject({ tags: ['tag:a', 'tag:b'], ephemeral: true, expiration: null })
-    expect(await ask('preauthkeys', 'expire', made.out)).toMatchObject({ id: 1 })
+    expect(tagged).toMatchObject({ aclTags: ['tag:a', 'tag:b'], ephemeral: true, expiration: null })
+    expect(await ask('preauthkeys', 'expire', made.out)).toMatchObject({ id: '1' })
     const list = await ask('preauthkeys', 'list')
-    expect(list).toMatchObject([{ id: 1, user: 'ann', reusable: true, used: false }, { id: 2 }])
+    expect(list).toMatchObject([
+      { id: '1', user: { name: 'ann' }, reusable: true, used: false },
+      { id: '2', user: null },
+    ])
     expect(JSON.stringify(list)).not.toContain(made.out.slice(-64))
     expect(await ask('nodes', 'list')).toEqual([])
     expect((await run('users', 'list', '--state-dir', state)).out).toMatch(/^ID +NAME .*\n1 +ann +Ann A\./)
+  })
+
+  test('answers Headscale’s command line on its socket, and no web page', async () => {
+    await serve()
+    const get = (host: string): Promise<[number | undefined, string]> =>
+      new Promise((resolve, reject) => {
+        const headers = { Host: host }
+        const call = request({ socketPath: join(state, 'control.sock'), path: '/api/v1/user', headers })
+        call.on('error', reject)
+        call.on('response', (response) => {
+          let text = ''
+          response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
+          response.on('end', () => resolve([response.statusCode, text]))
+        })
+        call.end()
+      })
+    expect(await get('local')).toEqual([200, '{"users":[]}'])
+    expect(await get('evil.example')).toEqual([403, '{"message":"forbidden"}'])
   })
 
   test('writes a backup that nobody else can read, and restores it while it runs', {
@@ -91,8 +113,8 @@ describe('a running server', () => {
     await ask('users', 'create', 'bob')
     await ask('users', 'rename', 'ann', 'anna')
     expect((await run('restore', file, '--state-dir', state)).out).toBe('Restored 1 users and 0 nodes.')
-    expect(await ask('users', 'list')).toMatchObject([{ id: 1, name: 'ann' }])
-    expect(await ask('users', 'create', 'carl')).toMatchObject({ id: 3 })
+    expect(await ask('users', 'list')).toMatchObject([{ id: '1', name: 'ann' }])
+    expect(await ask('users', 'create', 'carl')).toMatchObject({ id: '3' })
     writeFileSync(file, 'no backup', { flag: 'w' })
     expect((await run('restore', file, '--state-dir', state)).err).toMatch(/^mesh-control: This is no backup/)
   })
@@ -144,7 +166,7 @@ describe('a running server', () => {
     ])
     expect((await run('audit', 'list', '--since', 'yesterday', '--state-dir', state)).code).toBe(1)
     expect(await ask('nodes', 'tag', '1', '-t', 'tag:a,tag:b')).toMatchObject({
-      user: '',
+      user: { name: 'tagged-devices' },
       tags: ['tag:a', 'tag:b'],
     })
     expect(await ask('users', 'destroy', '--name', 'ann', '--force')).toMatchObject({ name: 'ann' })

@@ -35,10 +35,12 @@ test('every verb works from elsewhere with an API key, over HTTPS', { timeout: 6
   lab.env = { NODE_EXTRA_CA_CERTS: ca, MESH_CONTROL_URL: url, MESH_CONTROL_API_KEY: made.out }
   expect((await run('user', 'ls')).out).toMatch(/ann/)
   expect((await run('pre', 'c', '-u', 'ann', '-o', 'json-line')).out).toMatch(
-    /^\{"id":1,"key":"meshkey-auth-/,
+    /^\{"user":\{"id":"1","name":"ann",.*"key":"meshkey-auth-/,
   )
   expect((await run('node', 'show', '-o', 'yaml')).out).toBe('[]')
-  expect((await run('api', 'list')).out).toMatch(/^ID +PREFIX +EXPIRES +CREATED\n1 +[0-9a-f]{12} +20/)
+  expect((await run('api', 'list')).out).toMatch(
+    /^ID +PREFIX +EXPIRES +CREATED\n1 +meshkey-api-[0-9a-f]{12}-\*{3} +20/,
+  )
   expect((await run('backup')).out).toContain('"ann"')
   expect((await run('apikeys', 'revoke', '-i', '1')).out).toBe('Key 1 is expired.')
   expect(await run('users', 'list')).toEqual({
@@ -47,7 +49,7 @@ test('every verb works from elsewhere with an API key, over HTTPS', { timeout: 6
     err: 'mesh-control: This API key is unknown, expired or deleted.',
   })
   lab.env = {}
-  expect(await ask('apikeys', 'delete', '--prefix', made.out.slice(12, 24))).toMatchObject({ id: 1 })
+  expect(await ask('apikeys', 'delete', '--prefix', made.out.slice(12, 24))).toMatchObject({ id: '1' })
   expect(await ask('apikeys', 'list')).toEqual([])
 })
 

@@ -1,6 +1,6 @@
 // Users and the keys made for them: what an administrator sets up before any machine comes.
 
-import type { MadePreAuthKey, NewPreAuthKey, NewUser } from './admin.ts'
+import type { MadePreAuthKey, NewPreAuthKey, NewUser, UserFilter } from './admin.ts'
 import { isTag, isUserName } from './admin.ts'
 import { ControlError, quoted, shown } from './errors.ts'
 import { makeKey, namesKey } from './key-text.ts'
@@ -10,6 +10,8 @@ import type { PreAuthKeyRecord, UserRecord } from './records.ts'
 
 /** The most characters of what people read. */
 const MAX_DISPLAY_NAME = 255
+/** The most characters of a picture's address. */
+const MAX_URL = 2048
 
 /** Makes and finds users and pre-auth keys. */
 export class Accounts {
@@ -24,9 +26,18 @@ export class Accounts {
     this.#absorb = absorb
   }
 
-  /** Returns all users. */
-  users(): readonly UserRecord[] {
-    return this.#network.users()
+  /** Returns the users that are wanted; all when nothing is said. */
+  users({ id, name, email }: UserFilter = {}): readonly UserRecord[] {
+    return this.#network
+      .users()
+      .filter((user) => id === undefined || String(user.id) === id)
+      .filter((user) => name === undefined || user.name === name)
+      .filter((user) => email === undefined || user.email === email)
+  }
+
+  /** Returns the user of this number; `undefined` when there is none. */
+  user(id: number | undefined): UserRecord | undefined {
+    return this.#network.user(id)
   }
 
   /** Returns all pre-auth keys. */
@@ -42,17 +53,29 @@ export class Accounts {
   }
 
   /** Makes a user. */
-  createUser({ name, displayName }: NewUser): UserRecord {
+  createUser({ name, displayName = name, email, pictureUrl }: NewUser): UserRecord {
     checkUserName(name)
     checkDisplayName(displayName)
-    return this.#network.addUser({ name, displayName: displayName ?? name, createdAt: this.#wall() })
+    this.#refuseEmail(email ?? name)
+    return this.#network.addUser({
+      name,
+      displayName,
+      ...(email === undefined ? {} : { email: checkedEmail(email) }),
+      ...(pictureUrl === undefined ? {} : { pictureUrl: checkedPicture(pictureUrl) }),
+      createdAt: this.#wall(),
+    })
   }
 
   /** Changes a user's name, which peers see at once, and what people read, which becomes the name when left out. */
-  renameUser(nameOrId: string, { name, displayName }: NewUser, now: number): UserRecord {
+  renameUser(
+    nameOrId: string,
+    { name, displayName }: Pick<NewUser, 'name' | 'displayName'>,
+    now: number,
+  ): UserRecord {
     const user = this.userNamed(nameOrId)
     checkUserName(name)
     checkDisplayName(displayName)
+    this.#refuseEmail(user.email ?? name, user.id)
     const renamed = this.#network.updateUser({ ...user, name, displayName: displayName ?? name })
     this.#absorb(now)
     return renamed
@@ -113,6 +136,14 @@ export class Accounts {
     return key
   }
 
+  /** A policy that names a mail address means one user. */
+  #refuseEmail(email: string, except?: number): void {
+    if (!email.includes('@')) return
+    const holder = this.#network.users().find((user) => (user.email ?? user.name) === email)
+    if (holder && holder.id !== except)
+      throw new ControlError('ERR_CONTROL_USER_EXISTS', `User ${holder.name} has ${email} already.`)
+  }
+
   #keyNamed(which: string): PreAuthKeyRecord {
     const key = this.#network.preAuthKeys().find((each) => namesKey(which, 'auth', each))
     if (!key) throw new ControlError('ERR_CONTROL_KEY_UNKNOWN', 'There is no such pre-auth key.')
@@ -122,6 +153,18 @@ export class Accounts {
   #wall(): number {
     return this.#options.wallClock()
   }
+}
+
+function checkedEmail(text: string): string {
+  if (/^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,190}$/.test(text)) return text
+  throw new ControlError('ERR_CONTROL_USER_NAME', `${quoted(text)} is no mail address.`)
+}
+
+/** Everybody's clients fetch it. */
+function checkedPicture(text: string): string {
+  if (text.length <= MAX_URL && /^https?:\/\/[\w.:[\]-]+(\/[!#-;=?-~]*)?$/.test(text)) return text
+  const message = `${quoted(text)} is no address of a picture: write https://….`
+  throw new ControlError('ERR_CONTROL_USER_NAME', message)
 }
 
 /** Everybody's clients show it. */

@@ -9,6 +9,20 @@ export interface NewUser {
   readonly name: string
   /** What people read; the name when left out. */
   readonly displayName?: string
+  /** The mail address, by which a policy may name the user too; none when left out. */
+  readonly email?: string
+  /** Where the picture is that people see, http or https; none when left out. */
+  readonly pictureUrl?: string
+}
+
+/** Which users are wanted: those of whom all that is said is so. */
+export interface UserFilter {
+  /** The number. */
+  readonly id?: string
+  /** The login name. */
+  readonly name?: string
+  /** The mail address. */
+  readonly email?: string
 }
 
 /** What is needed to make a pre-auth key. */

@@ -96,7 +96,7 @@ interface Shown<T> {
 const SHOWN: { readonly [K in Kind]: Shown<Records[K]> | undefined } = {
   users: {
     subject: ({ id, name }: UserRecord) => `user ${id} (${name})`,
-    fields: ({ name, displayName }) => ({ name, displayName }),
+    fields: ({ name, displayName, email, pictureUrl }) => ({ name, displayName, email, pictureUrl }),
   },
   preAuthKeys: {
     subject: ({ id, prefix }: PreAuthKeyRecord) => `pre-auth key ${id} (${prefix})`,

@@ -6,7 +6,15 @@
  */
 export type { DeviceAttribute, DeviceAttributes } from './device-attributes.ts'
 export { EXPIRY_WARNING } from './display-messages.ts'
-export type { MadeApiKey, MadePreAuthKey, NewPreAuthKey, NewUser, NodeChoice, NodeStatus } from './admin.ts'
+export type {
+  MadeApiKey,
+  MadePreAuthKey,
+  NewPreAuthKey,
+  NewUser,
+  NodeChoice,
+  NodeStatus,
+  UserFilter,
+} from './admin.ts'
 export type { SecretHash } from './key-text.ts'
 export { Accounts } from './accounts.ts'
 export { ApiKeys } from './api-keys.ts'

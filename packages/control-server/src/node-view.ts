@@ -67,7 +67,9 @@ export function selfNode(record: NodeRecord, context: ViewContext, attributes: C
 /** Returns the profile of a node's owner as a viewer knows it. */
 export function ownerProfile(record: NodeRecord, user: UserRecord | undefined): UserProfile {
   if (!user) return TAGGED_DEVICES
-  return { ID: user.id, LoginName: user.name, DisplayName: user.displayName }
+  const { id, name, displayName, pictureUrl } = user
+  const picture = pictureUrl === undefined ? {} : { ProfilePicURL: pictureUrl }
+  return { ID: id, LoginName: name, DisplayName: displayName, ...picture }
 }
 
 /** Returns the profile a node knows its own owner by. */

@@ -152,7 +152,7 @@ function policyNode(node: NodeRecord): PolicyNode {
   return { id, user, tags, addresses: [ipv4, ipv6], routes: servableRoutes(node) }
 }
 
-/** A login name that looks like a mail address is taken for one. */
-function policyUser({ id, name }: UserRecord): PolicyUser {
-  return { id, name, ...(name.includes('@') ? { email: name } : {}) }
+/** A login name that looks like a mail address is taken for one, where no other is known. */
+function policyUser({ id, name, email = name }: UserRecord): PolicyUser {
+  return { id, name, ...(email.includes('@') ? { email } : {}) }
 }

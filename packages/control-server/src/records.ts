@@ -13,6 +13,10 @@ export interface UserRecord {
   readonly name: string
   /** What people read. */
   readonly displayName: string
+  /** The mail address; none when left out. */
+  readonly email?: string
+  /** Where the picture is; none when left out. */
+  readonly pictureUrl?: string
   /** When the user was created. */
   readonly createdAt: number
 }

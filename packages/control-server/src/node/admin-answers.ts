@@ -1,4 +1,6 @@
-// What administrators' commands answer: plain JSON, times as text, no secrets but a key just made.
+// What administrators' commands answer: plain JSON, times as text, no secrets but a key just made. Names and kinds of what
+// Headscale's API has too are Headscale's, numbers of records as text among them, so that programs written for it read
+// ours; the rest is ours.
 
 import type { MadeApiKey, MadePreAuthKey, NodeStatus } from '../admin.ts'
 import { homeRegionOf } from '../claims.ts'
@@ -25,23 +27,31 @@ export interface BackupJson {
 /** A user, as JSON. */
 export interface UserJson {
   /** The user's number. */
-  readonly id: number
+  readonly id: string
   /** The login name. */
   readonly name: string
+  /** When the user was made, RFC 3339. */
+  readonly createdAt: string
   /** What people read. */
   readonly displayName: string
-  /** When the user was made, RFC 3339. */
-  readonly created: string
+  /** The mail address; empty when none is known. */
+  readonly email: string
+  /** Who the identity provider says it is; empty, for none is asked. */
+  readonly providerId: string
+  /** The identity provider; empty likewise. */
+  readonly provider: string
+  /** Where the picture is; empty for none. */
+  readonly profilePicUrl: string
 }
 
 /** A pre-auth key, as JSON. */
 export interface PreAuthKeyJson {
   /** The key's number. */
-  readonly id: number
+  readonly id: string
   /** The key's text when it was just made, else its beginning: the secret is not kept. */
   readonly key: string
-  /** The owner's name; empty for a key of tags only. */
-  readonly user: string
+  /** The owner, or `null` for a key of tags only. */
+  readonly user: UserJson | null
   /** Whether it registers more than one node. */
   readonly reusable: boolean
   /** Whether its nodes vanish when they stay away. */
@@ -53,27 +63,27 @@ export interface PreAuthKeyJson {
   /** When it expires, RFC 3339, or `null` for never. */
   readonly expiration: string | null
   /** When it was made, RFC 3339. */
-  readonly created: string
+  readonly createdAt: string
   /** The tags its nodes get. */
-  readonly tags: readonly string[]
+  readonly aclTags: readonly string[]
 }
 
 /** A node, as JSON. */
 export interface NodeJson {
   /** The node's number. */
-  readonly id: number
-  /** The name it has in the network. */
+  readonly id: string
+  /** What the machine calls itself. */
   readonly name: string
+  /** The name it has in the network. */
+  readonly givenName: string
   /** Its full name. */
   readonly dnsName: string
-  /** What the machine calls itself. */
-  readonly hostname: string
-  /** The owner's name; empty for a tagged node. */
-  readonly user: string
+  /** The owner; for a tagged node the one that stands for all of those. */
+  readonly user: UserJson
   /** Its tags. */
   readonly tags: readonly string[]
   /** Its addresses, IPv4 first. */
-  readonly addresses: readonly string[]
+  readonly ipAddresses: readonly string[]
   /** Its WireGuard key. */
   readonly nodeKey: string
   /** Its machine key. */
@@ -92,6 +102,10 @@ export interface NodeJson {
   readonly approved: boolean
   /** Whether it vanishes when it stays away. */
   readonly ephemeral: boolean
+  /** How it came in. */
+  readonly registerMethod: 'REGISTER_METHOD_AUTH_KEY' | 'REGISTER_METHOD_CLI'
+  /** The key it came in with, or `null`. */
+  readonly preAuthKey: PreAuthKeyJson | null
   /** The prefixes it may route for the others. */
   readonly approvedRoutes: readonly string[]
   /** The prefixes it offers to route. */
@@ -105,7 +119,7 @@ export interface NodeJson {
   /** When it was last connected, RFC 3339, or `null` before it ever was. */
   readonly lastSeen: string | null
   /** When it came, RFC 3339. */
-  readonly created: string
+  readonly createdAt: string
 }
 
 /** A policy, as JSON. */
@@ -115,33 +129,39 @@ export interface PolicyJson {
   /** HuJSON, as it was written; empty when none was. */
   readonly policy: string
   /** When it was put in force, RFC 3339, or `null`. */
-  readonly updated: string | null
+  readonly updatedAt: string | null
 }
 
 /** An API key, as JSON. */
 export interface ApiKeyJson {
   /** The key's number. */
-  readonly id: number
-  /** The key's text when it was just made, else its beginning: the secret is not kept. */
-  readonly key: string
-  /** The part by which it is found. */
+  readonly id: string
+  /** The key's beginning, by which it is found and ended: the secret is not kept. */
   readonly prefix: string
   /** When it expires, RFC 3339, or `null` for never. */
   readonly expiration: string | null
   /** When it was made, RFC 3339. */
-  readonly created: string
+  readonly createdAt: string
+  /** Always `null`: nobody notes when a key is used but in the audit log. */
+  readonly lastSeen: null
+}
+
+/** An API key just made, as JSON. */
+export interface MadeApiKeyJson extends ApiKeyJson {
+  /** The key's text: a secret, shown this once. */
+  readonly key: string
 }
 
 /** A reserved address, as JSON. */
 export interface ReservationJson {
   /** The reservation's number. */
-  readonly id: number
+  readonly id: string
   /** The addresses, IPv4 first. */
   readonly addresses: readonly string[]
   /** Whose they are: a node's name, or a key of its. */
   readonly holder: string
   /** When it was made, RFC 3339. */
-  readonly created: string
+  readonly createdAt: string
 }
 
 /** A login that waits, as JSON. */
@@ -174,6 +194,18 @@ export interface SshCheckJson {
   readonly accepted: string | null
 }
 
+/** How the server is, as JSON. */
+export interface HealthJson {
+  /** Whether its database answers. */
+  readonly databaseConnectivity: boolean
+}
+
+/** What giving nodes the addresses they lack came to, as JSON. */
+export interface BackfillJson {
+  /** What was changed: nothing, for a node has both of its addresses from the beginning. */
+  readonly changes: readonly string[]
+}
+
 /** What each command answers. */
 export interface Results {
   'users create': UserJson
@@ -184,16 +216,21 @@ export interface Results {
   'preauthkeys list': readonly PreAuthKeyJson[]
   'preauthkeys expire': PreAuthKeyJson
   'preauthkeys delete': PreAuthKeyJson
-  'apikeys create': ApiKeyJson
+  'apikeys create': MadeApiKeyJson
   'apikeys list': readonly ApiKeyJson[]
   'apikeys expire': ApiKeyJson
   'apikeys delete': ApiKeyJson
+  health: HealthJson
   'nodes list': readonly NodeJson[]
+  'nodes get': NodeJson
+  'nodes backfillips': BackfillJson
   'nodes register': NodeJson
   'nodes expire': NodeJson
   'nodes delete': NodeJson
   'nodes rename': NodeJson
   'nodes approve': NodeJson
+  'auth approve': NodeJson | SshCheckJson
+  'auth reject': LoginJson | SshCheckJson
   'logins list': readonly LoginJson[]
   'logins refuse': LoginJson
   'nodes tag': NodeJson
@@ -214,24 +251,46 @@ export interface Results {
 /** What a command answers. */
 export type AdminResult<C extends AdminCommand = AdminCommand> = Results[C['verb']]
 
+/** Who stands for the owner of every tagged node: a number that no user gets, and the name that Headscale uses. */
+const TAGGED_DEVICES: UserJson = {
+  id: '2147455555',
+  name: 'tagged-devices',
+  createdAt: new Date(0).toISOString(),
+  displayName: 'Tagged Devices',
+  email: '',
+  providerId: '',
+  provider: '',
+  profilePicUrl: '',
+}
+
 /** Returns a user as JSON. */
-export function userJson(user: UserRecord): UserJson {
-  return { id: user.id, name: user.name, displayName: user.displayName, created: toText(user.createdAt) }
+export function userJson({ id, name, displayName, email, pictureUrl, createdAt }: UserRecord): UserJson {
+  return {
+    id: String(id),
+    name,
+    createdAt: toText(createdAt),
+    displayName,
+    email: email ?? '',
+    providerId: '',
+    provider: '',
+    profilePicUrl: pictureUrl ?? '',
+  }
 }
 
 /** Returns a pre-auth key as JSON. */
-export function preAuthKeyJson(coordinator: Coordinator, key: PreAuthKeyRecord): PreAuthKeyJson {
+export function preAuthKeyJson({ accounts }: Coordinator, key: PreAuthKeyRecord): PreAuthKeyJson {
+  const owner = accounts.user(key.user)
   return {
-    id: key.id,
+    user: owner ? userJson(owner) : null,
+    id: String(key.id),
     key: `${keyBeginning('auth', key.prefix)}-***`,
-    user: coordinator.accounts.users().find((user) => user.id === key.user)?.name ?? '',
     reusable: key.reusable,
     ephemeral: key.ephemeral,
     preApproved: key.preApproved,
     used: key.usedAt !== undefined,
     expiration: toTextOrNull(key.expiresAt),
-    created: toText(key.createdAt),
-    tags: key.tags,
+    createdAt: toText(key.createdAt),
+    aclTags: key.tags,
   }
 }
 
@@ -241,37 +300,48 @@ export function madePreAuthKeyJson(coordinator: Coordinator, { text, key }: Made
 }
 
 /** Returns a node as JSON. */
-export function nodeJson({ node, dnsName, userName, online, expired, servedRoutes }: NodeStatus): NodeJson {
+export function nodeJson(coordinator: Coordinator, status: NodeStatus): NodeJson {
+  const { node, dnsName, online, expired, servedRoutes } = status
+  const { accounts } = coordinator
+  const owner = accounts.user(node.user)
+  const key = accounts.preAuthKeys().find(({ id }) => id === node.preAuthKey)
   return {
-    id: node.id,
-    name: node.givenName,
-    dnsName,
-    hostname: node.hostinfo.Hostname ?? '',
-    user: userName,
-    tags: node.tags,
-    addresses: [node.ipv4, node.ipv6],
-    nodeKey: node.nodeKey,
+    id: String(node.id),
     machineKey: node.machineKey,
+    nodeKey: node.nodeKey,
     discoKey: node.discoKey,
+    ipAddresses: [node.ipv4, node.ipv6],
+    name: node.hostinfo.Hostname ?? '',
+    givenName: node.givenName,
+    dnsName,
+    user: owner ? userJson(owner) : TAGGED_DEVICES,
+    tags: node.tags,
     endpoints: node.endpoints,
     homeRelay: homeRegionOf(node.hostinfo),
     online,
     expired,
     approved: node.approved,
     ephemeral: node.ephemeral,
+    registerMethod: REGISTER_METHODS[node.registerMethod],
+    preAuthKey: key ? preAuthKeyJson(coordinator, key) : null,
     approvedRoutes: node.approvedRoutes,
     availableRoutes: node.hostinfo.RoutableIPs ?? [],
     subnetRoutes: servedRoutes,
     attributes: node.attributes ?? {},
     expiry: toTextOrNull(node.expiresAt),
     lastSeen: toTextOrNull(node.lastSeen),
-    created: toText(node.createdAt),
+    createdAt: toText(node.createdAt),
   }
 }
 
+const REGISTER_METHODS = {
+  'auth-key': 'REGISTER_METHOD_AUTH_KEY',
+  approved: 'REGISTER_METHOD_CLI',
+} as const
+
 /** Returns a reservation as JSON. */
 export function reservationJson({ id, ipv4, ipv6, holder, createdAt }: ReservationRecord): ReservationJson {
-  return { id, addresses: [ipv4, ipv6], holder, created: toText(createdAt) }
+  return { id: String(id), addresses: [ipv4, ipv6], holder, createdAt: toText(createdAt) }
 }
 
 /** Returns a waiting login as JSON. */
@@ -282,17 +352,22 @@ export function loginJson({ key, machineKey, request, askedAt }: LoginRecord): L
 
 /** Returns a policy as JSON. */
 export function policyJson(record: PolicyRecord | undefined): PolicyJson {
-  return { id: record?.id ?? 0, policy: record?.text ?? '', updated: toTextOrNull(record?.createdAt) }
+  return { id: record?.id ?? 0, policy: record?.text ?? '', updatedAt: toTextOrNull(record?.createdAt) }
 }
 
 /** Returns an API key as JSON. */
 export function apiKeyJson({ id, prefix, expiresAt, createdAt }: ApiKeyRecord): ApiKeyJson {
-  const key = `${keyBeginning('api', prefix)}-***`
-  return { id, key, prefix, expiration: toTextOrNull(expiresAt), created: toText(createdAt) }
+  return {
+    id: String(id),
+    prefix: `${keyBeginning('api', prefix)}-***`,
+    expiration: toTextOrNull(expiresAt),
+    createdAt: toText(createdAt),
+    lastSeen: null,
+  }
 }
 
 /** Returns an API key just made as JSON. */
-export function madeApiKeyJson({ text, key }: MadeApiKey): ApiKeyJson {
+export function madeApiKeyJson({ text, key }: MadeApiKey): MadeApiKeyJson {
   return { ...apiKeyJson(key), key: text }
 }
 

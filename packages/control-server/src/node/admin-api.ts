@@ -1,5 +1,6 @@
-// The administrator's API under the server's own address: one JSON command a request, with an API key. Who has none is
-// told so before anything of the request is read.
+// The administrator's API under the server's own address, with an API key: one JSON command a request for our own command
+// line, and the paths of Headscale's API for programs written for that. Who has no key is told so before anything of the
+// request is read.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { parseJson } from '@mesh/wire/control'
@@ -12,10 +13,12 @@ import { readAdminCommand } from './admin-command.ts'
 import type { AdminAnswer, AdminQuestion } from './admin-question.ts'
 import { readAdminQuestion } from './admin-question.ts'
 import { requestTarget } from './request-target.ts'
+import { problem, refusalOf, REST_PREFIX, serveRest } from './rest-api.ts'
+import type { RestReply } from './rest-api.ts'
 import { reasonOf } from './sql-store.ts'
 
 /** Where commands go to. */
-export const ADMIN_PATH = '/api/v1/command'
+export const ADMIN_PATH = `${REST_PREFIX}/command`
 
 /** The longest command, bytes: a restored backup is one. Only administrators send any. */
 const MAX_COMMAND = 256 << 20
@@ -28,13 +31,7 @@ export interface AdminSeat {
   ask(question: AdminQuestion): Promise<AdminAnswer>
 }
 
-/** What a command came to: the status and body of its response. */
-interface Reply {
-  readonly status: number
-  readonly body: object
-}
-
-const NO_KEY: Reply = { status: 401, body: { message: 'This API key is unknown, expired or deleted.' } }
+const NO_KEY = problem(401, 'This API key is unknown, expired or deleted.')
 
 /** Does the command of one request and answers it. Whoever calls this has seen to it that the sender may. */
 export async function serveAdmin(
@@ -43,25 +40,29 @@ export async function serveAdmin(
   response: ServerResponse,
 ): Promise<void> {
   const body = await readWhole(request)
-  if (body) send(response, await answer(seat, body))
-  else request.destroy()
+  if (!body) return void request.destroy()
+  send(response, await answer(seat, request, body).catch(failure))
 }
 
-async function answer(seat: AdminSeat, body: Uint8Array): Promise<Reply> {
+async function answer(seat: AdminSeat, request: IncomingMessage, body: Uint8Array): Promise<RestReply> {
+  const { method = '', url = '' } = request
+  if (requestTarget(url).path !== ADMIN_PATH) {
+    const admin = (command: AdminCommand): Promise<AdminResult> => seat.admin(command)
+    return serveRest(admin, method, url, body)
+  }
+  if (method !== 'POST') return problem(405, 'Commands are sent by POST.')
   const value = parseJson(body)
   const command = readAdminCommand(value)
+  if (command) return { status: 200, body: { result: await seat.admin(command) } }
   const question = readAdminQuestion(value)
-  try {
-    if (command) return { status: 200, body: { result: await seat.admin(command) } }
-    if (question) return { status: 200, body: { result: await seat.ask(question) } }
-  } catch (error) {
-    if (error instanceof Unauthorized) return NO_KEY
-    if (error instanceof ControlError)
-      return { status: 400, body: { code: error.code, message: error.message } }
-    return { status: 500, body: { message: `The server failed: ${reasonOf(error)}.` } }
-  }
-  const message = 'The server does not know this command: are both programs of one version?'
-  return { status: 400, body: { message } }
+  if (question) return { status: 200, body: { result: await seat.ask(question) } }
+  return problem(400, 'The server does not know this command: are both programs of one version?')
+}
+
+function failure(error: unknown): RestReply {
+  if (error instanceof Unauthorized) return NO_KEY
+  if (error instanceof ControlError) return refusalOf(error)
+  return problem(500, `The server failed: ${reasonOf(error)}.`)
 }
 
 /** What the API works with. */
@@ -81,7 +82,7 @@ export function adminApi(
   options: AdminApiOptions,
 ): (request: IncomingMessage, response: ServerResponse) => boolean {
   return (request, response) => {
-    if (requestTarget(request.url ?? '').path !== ADMIN_PATH) return false
+    if (!requestTarget(request.url ?? '').path.startsWith(`${REST_PREFIX}/`)) return false
     void serve(request, response, options)
     return true
   }
@@ -93,14 +94,11 @@ async function serve(
   { coordinator, admin, ask }: AdminApiOptions,
 ): Promise<void> {
   const text = /^bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? ''
-  const refuse = (refusal: Reply): void => {
-    request.on('data', () => request.destroy())
-    send(response, refusal)
-  }
   const key = coordinator.apiKeys.find(text)
-  if (!key) return refuse(NO_KEY)
-  if (request.method !== 'POST')
-    return refuse({ status: 405, body: { message: 'Commands are sent by POST.' } })
+  if (!key) {
+    request.on('data', () => request.destroy())
+    return send(response, NO_KEY)
+  }
   // Once more where what other servers wrote is known: a key that was ended there does nothing here.
   const before = (): void => {
     if (!coordinator.apiKeys.find(text)) throw new Unauthorized()
@@ -129,8 +127,9 @@ async function readWhole(request: IncomingMessage): Promise<Uint8Array | undefin
   return Buffer.concat(chunks)
 }
 
-function send(response: ServerResponse, { status, body }: Reply): void {
-  const headers = { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' }
+function send(response: ServerResponse, { status, body }: RestReply): void {
+  const type = status === 200 ? 'application/json' : 'application/problem+json'
+  const headers = { 'Content-Type': type, 'Cache-Control': 'no-store' }
   response.writeHead(status, status === 401 ? { ...headers, 'WWW-Authenticate': 'Bearer' } : headers)
   response.end(JSON.stringify(body))
 }

@@ -1,11 +1,11 @@
 // An administrator's commands as data, so that they can come over a socket, over HTTPS or from a test.
 
-import type { NewPreAuthKey, NewUser, NodeChoice } from '../admin.ts'
+import type { NewPreAuthKey, NewUser, NodeChoice, UserFilter } from '../admin.ts'
 
 /** A command. Nodes are named by number, name or address; users by name or number. */
 export type AdminCommand =
   | ({ readonly verb: 'users create' } & NewUser)
-  | { readonly verb: 'users list' }
+  | ({ readonly verb: 'users list' } & UserFilter)
   | {
       readonly verb: 'users rename'
       readonly user: string
@@ -21,9 +21,14 @@ export type AdminCommand =
   | { readonly verb: 'apikeys list' }
   | { readonly verb: 'apikeys expire'; readonly which: string }
   | { readonly verb: 'apikeys delete'; readonly which: string }
-  | { readonly verb: 'nodes list' }
+  | { readonly verb: 'health' }
+  | { readonly verb: 'nodes list'; readonly user?: string }
+  | { readonly verb: 'nodes get'; readonly node: string }
+  | { readonly verb: 'nodes backfillips' }
   | ({ readonly verb: 'nodes register'; readonly key: string; readonly user: string } & NodeChoice)
   | { readonly verb: 'nodes approve'; readonly node: string }
+  | { readonly verb: 'auth approve'; readonly key: string }
+  | { readonly verb: 'auth reject'; readonly key: string }
   | { readonly verb: 'logins list' }
   | { readonly verb: 'logins refuse'; readonly key: string }
   | { readonly verb: 'nodes expire'; readonly node: string; readonly at?: number | 'never' }
@@ -72,10 +77,13 @@ const maybe =
     value === undefined || check(value)
 
 const SHAPES = new Map<string, Readonly<Record<string, Check>>>([
-  ['users create', { name: isText, displayName: maybe(isText) }],
+  [
+    'users create',
+    { name: isText, displayName: maybe(isText), email: maybe(isText), pictureUrl: maybe(isText) },
+  ],
   ['users rename', { user: isText, name: isText, displayName: maybe(isText) }],
   ['users delete', { user: isText }],
-  ['users list', {}],
+  ['users list', { id: maybe(isText), name: maybe(isText), email: maybe(isText) }],
   [
     'preauthkeys create',
     {
@@ -94,9 +102,14 @@ const SHAPES = new Map<string, Readonly<Record<string, Check>>>([
   ['apikeys list', {}],
   ['apikeys expire', { which: isText }],
   ['apikeys delete', { which: isText }],
-  ['nodes list', {}],
+  ['health', {}],
+  ['nodes list', { user: maybe(isText) }],
+  ['nodes get', { node: isText }],
+  ['nodes backfillips', {}],
   ['nodes register', { key: isText, user: isText, name: maybe(isText), address: maybe(isText) }],
   ['nodes approve', { node: isText }],
+  ['auth approve', { key: isText }],
+  ['auth reject', { key: isText }],
   ['logins list', {}],
   ['logins refuse', { key: isText }],
   ['nodes expire', { node: isText, at: maybe((at) => at === 'never' || isMoment(at)) }],

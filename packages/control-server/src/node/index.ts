@@ -6,8 +6,11 @@
 export type {
   AdminResult,
   ApiKeyJson,
+  BackfillJson,
   BackupJson,
+  HealthJson,
   LoginJson,
+  MadeApiKeyJson,
   NodeJson,
   PolicyJson,
   PreAuthKeyJson,

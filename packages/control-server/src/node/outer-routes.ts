@@ -19,6 +19,8 @@ export interface OuterRoutesOptions {
 
 /** The longest question of a relay, bytes. */
 const MAX_QUESTION = 4096
+/** Programs written for Headscale ask. To a word that is no version of that they speak the newest form of its API. */
+const VERSION = { version: 'mesh' }
 const PROXY_HINT =
   'This address wants an Upgrade header. A reverse proxy in front of the server may have removed it: ' +
   'it must forward "Upgrade" and "Connection" of POST requests.'
@@ -42,6 +44,7 @@ export function outerRoutes(
     const document = options.documents.get(path)
     if (document) return sendJson(response, document)
     if (path === '/health') return sendJson(response, { status: 'pass' })
+    if (path === '/version') return sendJson(response, VERSION)
     const login = /^\/register\/([0-9a-f]{32})$/.exec(path)?.[1]
     if (login !== undefined) return sendLoginPage(response, login, options.coordinator)
     const check = /^\/ssh\/([0-9a-f]{32})$/.exec(path)?.[1]

@@ -16,9 +16,13 @@ import {
   preAuthKeyJson,
   reservationJson,
   sshCheckJson,
+  type SshCheckJson,
   userJson,
 } from './admin-answers.ts'
 import type { AdminCommand } from './admin-command.ts'
+
+/** Why a login at a page is not let in by a word alone. */
+const NO_OWNER = 'A machine that waits at its login page needs an owner: register it for a user.'
 
 /** Does a command of somebody. Throws {@link ControlError} when it is refused. */
 export function performAdmin<C extends AdminCommand>(
@@ -36,7 +40,7 @@ function perform(coordinator: Coordinator, command: AdminCommand, now: number): 
     case 'users create':
       return userJson(coordinator.accounts.createUser(command))
     case 'users list':
-      return coordinator.accounts.users().map(userJson)
+      return coordinator.accounts.users(command).map(userJson)
     case 'users rename':
       return userJson(coordinator.accounts.renameUser(command.user, command, now))
     case 'users delete':
@@ -57,12 +61,26 @@ function perform(coordinator: Coordinator, command: AdminCommand, now: number): 
       return apiKeyJson(coordinator.apiKeys.expire(command.which))
     case 'apikeys delete':
       return apiKeyJson(coordinator.apiKeys.delete(command.which))
+    case 'health':
+      // Whoever reads this stands in a transaction, which the database let begin.
+      return { databaseConnectivity: true }
     case 'nodes list':
-      return coordinator.nodes.all().map(nodeJson)
-    case 'nodes register':
-      return nodeJson(
-        coordinator.nodes.status(coordinator.logins.approve(command.key, command.user, now, command).id),
-      )
+      return nodesOf(coordinator, command.user).map((node) => nodeJson(coordinator, node))
+    case 'nodes get':
+      return nodeJson(coordinator, nodeNamed(coordinator, command.node))
+    case 'nodes backfillips':
+      return { changes: [] }
+    case 'nodes register': {
+      const { id } = coordinator.logins.approve(command.key, command.user, now, command)
+      return nodeJson(coordinator, coordinator.nodes.status(id))
+    }
+    case 'auth approve':
+      if (coordinator.sshChecks.waiting(command.key)) return decideSsh(coordinator, command.key, true, now)
+      if (coordinator.logins.waiting(command.key)) throw new ControlError('ERR_CONTROL_KEY_OPTIONS', NO_OWNER)
+      return change(coordinator, command.key, (id) => coordinator.nodes.approve(id, now))
+    case 'auth reject':
+      if (coordinator.sshChecks.waiting(command.key)) return decideSsh(coordinator, command.key, false, now)
+      return loginJson(coordinator.logins.refuse(command.key, now))
     case 'nodes approve':
       return change(coordinator, command.node, (id) => coordinator.nodes.approve(id, now))
     case 'logins list':
@@ -88,9 +106,9 @@ function perform(coordinator: Coordinator, command: AdminCommand, now: number): 
     case 'addresses release':
       return reservationJson(coordinator.reservations.remove(command.which))
     case 'ssh approve':
-      return sshCheckJson(coordinator, coordinator.decideSsh(command.key, true, now))
+      return decideSsh(coordinator, command.key, true, now)
     case 'ssh reject':
-      return sshCheckJson(coordinator, coordinator.decideSsh(command.key, false, now))
+      return decideSsh(coordinator, command.key, false, now)
     case 'policy get':
       return policyJson(coordinator.policies.written())
     case 'policy check':
@@ -106,7 +124,7 @@ function perform(coordinator: Coordinator, command: AdminCommand, now: number): 
     case 'nodes delete': {
       const found = nodeNamed(coordinator, command.node)
       coordinator.nodes.delete(found.node.id, now)
-      return nodeJson(found)
+      return nodeJson(coordinator, found)
     }
   }
 }
@@ -114,7 +132,19 @@ function perform(coordinator: Coordinator, command: AdminCommand, now: number): 
 function change(coordinator: Coordinator, which: string, work: (id: number) => void): NodeJson {
   const { node } = nodeNamed(coordinator, which)
   work(node.id)
-  return nodeJson(coordinator.nodes.status(node.id))
+  return nodeJson(coordinator, coordinator.nodes.status(node.id))
+}
+
+/** Returns the nodes of a user; all when none is named. */
+function nodesOf(coordinator: Coordinator, user: string | undefined): readonly NodeStatus[] {
+  const all = coordinator.nodes.all()
+  if (user === undefined) return all
+  const owner = coordinator.accounts.userNamed(user)
+  return all.filter(({ node }) => node.user === owner.id)
+}
+
+function decideSsh(coordinator: Coordinator, key: string, isAllowed: boolean, now: number): SshCheckJson {
+  return sshCheckJson(coordinator, coordinator.decideSsh(key, isAllowed, now))
 }
 
 /** Returns the node of this number, name or address. Throws {@link ControlError} when there is none. */

@@ -120,7 +120,7 @@ test('invariant 2: who follows up the login of another machine gets a page of th
   await control.admin({ verb: 'nodes register', key, user: 'ann' })
   expect(jsonOf(await held)).toMatchObject({ MachineAuthorized: true })
   expect(await control.admin({ verb: 'nodes list' })).toMatchObject([
-    { machineKey: victim.machine.machineKey, user: 'ann' },
+    { machineKey: victim.machine.machineKey, user: { name: 'ann' } },
   ])
 })
 
@@ -177,7 +177,13 @@ test('invariant 6: what a machine claims of itself gives it no tag, no route, no
   expect((await eve.machine.map(eve.session, { OmitPeers: true, Hostinfo, Endpoints })).status).toBe(200)
   await until(() => JSON.stringify(stream.messages).includes('203.0.113.'), 'the endpoints')
   const [, node] = await control.admin({ verb: 'nodes list' })
-  expect(node).toMatchObject({ user: 'eve', tags: [], approvedRoutes: [], subnetRoutes: [], name: 'box-1' })
+  expect(node).toMatchObject({
+    user: { name: 'eve' },
+    tags: [],
+    approvedRoutes: [],
+    subnetRoutes: [],
+    givenName: 'box-1',
+  })
   expect(node?.endpoints.length).toBeLessThanOrEqual(32)
   const told = JSON.stringify(stream.messages)
   expect(told).not.toMatch(/tag:server|10\.0\.0\.0\/8|0\.0\.0\.0\/0|x{1000}/)
