@@ -1,10 +1,9 @@
 // `meshd --cleanup`: takes away what a daemon that was killed may have left in the system. Its interface, and with it
 // addresses and routes, goes by itself with the process; one that was made to last, or a socket, does not.
 import { execFile } from 'node:child_process'
-import { unlink } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import type { DeviceChoice } from './device.ts'
-import { isAnswered } from './listen-socket.ts'
+import { isAnswered, removeSocket } from './listen-socket.ts'
 
 const run = promisify(execFile)
 
@@ -17,14 +16,7 @@ export async function cleanUp(socket: string, device: DeviceChoice): Promise<rea
   if (await isAnswered(socket))
     throw new Error(`A meshd is running on ${socket}: stop it before the cleanup.`)
   const removed: string[] = []
-  const gone = await unlink(socket).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw new Error(`The socket ${socket} cannot be removed (${error.code}).`)
-      return false
-    },
-  )
-  if (gone) removed.push(`socket ${socket}`)
+  if (await removeSocket(socket)) removed.push(`socket ${socket}`)
   if (device.kind === 'tun' && (await removeTun(device.name))) removed.push(`interface ${device.name}`)
   return removed
 }

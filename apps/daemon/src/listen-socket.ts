@@ -1,6 +1,6 @@
 // How a daemon takes the place where it is asked, without stealing it.
 import { chmodSync } from 'node:fs'
-import { unlink } from 'node:fs/promises'
+import { lstat, unlink } from 'node:fs/promises'
 import { connect, type Server } from 'node:net'
 import { dirname } from 'node:path'
 import { makeFolder } from '@mesh/net/node'
@@ -26,7 +26,7 @@ export async function listenOnSocket(server: Server, path: string): Promise<void
   if (await isAnswered(path)) {
     throw new Error(`Another meshd is running on ${path}: stop it, or choose another --socket.`)
   }
-  await unlink(path).catch(() => {})
+  await removeSocket(path)
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       reject(new Error(`The socket ${path} cannot be opened (${cause.code}).`, { cause }))
@@ -37,6 +37,21 @@ export async function listenOnSocket(server: Server, path: string): Promise<void
     process.umask(mask)
   })
   chmodSync(path, 0o600)
+}
+
+/**
+ * Removes the socket at `path`; returns whether there was one.
+ *
+ * @throws Error with one sentence when something else is there, or it cannot be removed.
+ */
+export async function removeSocket(path: string): Promise<boolean> {
+  const found = await lstat(path).catch(() => undefined)
+  if (found === undefined) return false
+  if (!found.isSocket()) throw new Error(`${path} is no socket, and stays: choose another --socket.`)
+  await unlink(path).catch((cause: NodeJS.ErrnoException) => {
+    throw new Error(`The socket ${path} cannot be removed (${cause.code}).`, { cause })
+  })
+  return true
 }
 
 /** Tells whether somebody accepts connections at `path`. */

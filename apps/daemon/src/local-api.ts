@@ -4,13 +4,16 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { MAX_PING_SIZE, type PathReport, type PingType, NetError } from '@mesh/net'
 import { CAPABILITY_VERSION } from '@mesh/wire/control'
-import type { Backend } from './backend.ts'
+import type { Backend, Notify } from './backend.ts'
 import { describePrefs, whyNotOffered } from './prefs.ts'
 import { LOCAL_API_HOST } from './socket-path.ts'
 import { VERSION } from './version.ts'
 
 /** The longest body read, in bytes; a longer one is refused with 413. */
 const MAX_BODY = 64 * 1024
+
+/** How many bytes of news may wait for a watcher that does not read; then it is hung up on. */
+const MAX_NEWS = 1 << 20
 
 /** How long a ping through the tunnel waits, in milliseconds; `timeout-ms` may shorten it. */
 const MAX_PING_WAIT = 10_000
@@ -251,7 +254,11 @@ function watchBus({ backend, response, query }: Context): void {
   response.writeHead(200, { 'Content-Type': 'application/json' })
   response.flushHeaders()
   const mask = Number(query.get('mask') ?? INITIAL_STATE | INITIAL_PREFS)
-  const end = backend.subscribe((notify) => response.write(`${JSON.stringify(notify)}\n`), {
+  const tell = (notify: Notify): void => {
+    response.write(`${JSON.stringify(notify)}\n`)
+    if (response.writableLength > MAX_NEWS) response.destroy()
+  }
+  const end = backend.subscribe(tell, {
     state: (mask & INITIAL_STATE) !== 0,
     prefs: (mask & INITIAL_PREFS) !== 0,
   })

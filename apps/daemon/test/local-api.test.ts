@@ -1,8 +1,10 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { request, type Server } from 'node:http'
+import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { memoryStore } from '@mesh/net'
 import { CAPABILITY_VERSION } from '@mesh/wire/control'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -155,6 +157,21 @@ describe('the local API', () => {
     },
   )
 
+  test('hangs up on a watcher that does not read', async () => {
+    const headers = { Host: 'local-tailscaled.sock' }
+    const call = request({ socketPath: path, path: '/localapi/v0/watch-ipn-bus?mask=0', headers })
+    call.on('response', (response) => response.pause())
+    call.on('error', () => undefined)
+    call.end()
+    await once(call, 'response')
+    const connections = promisify(server.getConnections.bind(server))
+    // What is under way in the system's own buffers does not count.
+    for (let i = 0; i < 100 && (await connections()) > 0; i += 1)
+      await backend.editPrefs({ HostnameSet: true, Hostname: `m${i % 2}`.padEnd(60_000, 'x') })
+    expect(await connections()).toBe(0)
+    call.destroy()
+  })
+
   test('starts the node and tells on the bus how it goes', async () => {
     const client = new LocalClient(path)
     const states: (number | undefined)[] = []
@@ -184,11 +201,23 @@ describe('the socket', () => {
 
   test('is taken over when nobody answers on it', async () => {
     const stale = join(directory, 'stale')
-    writeFileSync(stale, '')
+    const killed = createServer() as Server
+    await listenOnSocket(killed, join(directory, 'killed'))
+    renameSync(join(directory, 'killed'), stale) // or its end would take it away
+    killed.close()
     const other = createServer() as Server
     await listenOnSocket(other, stale)
     expect(statSync(stale).isSocket()).toBe(true)
     other.close()
+  })
+
+  test('does not take the place of a file that is no socket', async () => {
+    const file = join(directory, 'letter')
+    writeFileSync(file, 'dear')
+    await expect(listenOnSocket(createServer() as Server, file)).rejects.toThrow(
+      `${file} is no socket, and stays: choose another --socket.`,
+    )
+    expect(readFileSync(file, 'utf8')).toBe('dear')
   })
 
   test('has a path that fits', async () => {
