@@ -139,6 +139,23 @@ test('a name that nobody has is one sentence and exit code 1', async () => {
   )
 })
 
+test('status says what control wants known, and control may ask for health and settings', async () => {
+  const soon = new Date(Date.now() + 3_600_000).toISOString()
+  await mesh.control('nodes', 'expire', 'a', '--expiry', soon)
+  await expect.poll(() => a('status'), { timeout: 20_000 }).toMatch(/^# {5}- Login ends soon: This machine/m)
+  const { Health } = JSON.parse(await a('status', '--json')) as { Health: string[] }
+  expect(Health).toEqual([expect.stringMatching(/^Login ends soon: /)])
+  const ask = async (path: string): Promise<unknown> =>
+    JSON.parse(await mesh.control('nodes', 'c2n', 'a', path))
+  expect(await ask('/debug/health')).toMatchObject({
+    Warnings: { 'mesh-login-ends': { Title: 'Login ends soon', Severity: 'medium' } },
+  })
+  expect(await ask('/debug/prefs')).toMatchObject({ WantRunning: true })
+  expect(await ask('/debug/netmap')).toMatchObject({ current: { Peers: [{ Name: 'b.mesh.internal.' }] } })
+  await mesh.control('nodes', 'expire', 'a', '--disable')
+  await expect.poll(() => a('status'), { timeout: 20_000 }).not.toMatch(/Health check/)
+})
+
 test('down takes the machine out, up brings it back with its address, logout forgets it', async () => {
   const before = await a('ip')
   expect(await a('down')).toBe('')

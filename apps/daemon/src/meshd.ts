@@ -3,7 +3,7 @@
 // family. What goes wrong at the start is one sentence on stderr and exit code 1.
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { memoryStore, type StateStore } from '@mesh/net'
+import { json, memoryStore, type StateStore } from '@mesh/net'
 import {
   DATA_PLANES,
   type DataPlaneChoice,
@@ -20,6 +20,7 @@ import { checkDevice, type DeviceChoice, deviceOptions } from './device.ts'
 import { createLocalApi } from './local-api.ts'
 import { listenOnSocket } from './listen-socket.ts'
 import { defaultSocketPath, defaultStateDirectory } from './socket-path.ts'
+import { describePrefs } from './prefs.ts'
 import { lockState } from './state-lock.ts'
 import { VERSION } from './version.ts'
 
@@ -107,6 +108,7 @@ async function main(): Promise<void> {
         ...kept,
         port: flags.port,
         version: VERSION,
+        answerCall: ({ path }) => (path === '/debug/prefs' ? json(describePrefs(backend.prefs)) : undefined),
         allowLoopback: flags.allowLoopback ?? false,
         plainRelays: /^(1|true)$/.test(process.env[PLAIN_RELAYS] ?? ''),
         log: (severity, text, fields) => log[severity](fields ?? {}, text),

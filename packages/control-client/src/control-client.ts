@@ -18,7 +18,8 @@ import {
 } from '@mesh/wire/control'
 import type { NetworkMap } from '@mesh/netmap'
 import { Backoff } from './backoff.ts'
-import { Courtesies } from './courtesies.ts'
+import type { AnswerCall } from './c2n.ts'
+import { Courtesies, type Courtesy } from './courtesies.ts'
 import { ControlError, isFinal } from './errors.ts'
 import { Login, type LoginStep } from './login.ts'
 import { MapKeeper } from './map-keeper.ts'
@@ -57,6 +58,8 @@ export interface ControlClientOptions {
   readonly version?: number | undefined
   /** Unpacks map messages; without it plain JSON is asked for. */
   readonly zstd?: Zstd | undefined
+  /** Answers what control asks the node's own handlers; only `/echo` is answered when left out. */
+  readonly answerCall?: AnswerCall | undefined
   /** Where randomness comes from. */
   readonly random: RandomSource
   /** Tells the wall time, milliseconds since 1970. */
@@ -95,7 +98,7 @@ export class ControlClient implements Machine<ControlOutput> {
     this.#options = options
     this.#version = options.version ?? CAPABILITY_VERSION
     this.#login = new Login({ ...options, version: this.#version, allowHttp: options.allowHttp ?? false })
-    this.#courtesies = new Courtesies(options.allowHttp ?? false)
+    this.#courtesies = new Courtesies(options.allowHttp ?? false, options.answerCall)
     this.#reporter = new Reporter(options.hostinfo, options.discoKey, options.random)
     this.#keeper = new MapKeeper(options.wallNow)
     this.#backoff = new Backoff(options.random)
@@ -408,21 +411,19 @@ export class ControlClient implements Machine<ControlOutput> {
   }
 
   #doCourtesies(response: MapResponse, now: number): void {
-    for (const courtesy of this.#courtesies.take(response)) {
-      switch (courtesy.kind) {
-        case 'reply':
-          this.#requests.send('reply', courtesy.path, courtesy.body, now + REQUEST_TIMEOUT)
-          break
-        case 'head':
-          this.#out.push(courtesy)
-          break
-        case 'ping':
-          this.#event({ event: 'ping', request: courtesy.request })
-          break
-        case 'browse':
-          this.#event({ event: 'browse', url: courtesy.url })
-          break
-      }
+    for (const courtesy of this.#courtesies.take(response)) this.#doCourtesy(courtesy, now)
+  }
+
+  #doCourtesy(courtesy: Courtesy, now: number): void {
+    switch (courtesy.kind) {
+      case 'reply':
+        return void this.#requests.send('reply', courtesy.path, courtesy.body, now + REQUEST_TIMEOUT)
+      case 'head':
+        return void this.#out.push(courtesy)
+      case 'ping':
+        return this.#event({ event: 'ping', request: courtesy.request })
+      case 'browse':
+        return this.#event({ event: 'browse', url: courtesy.url })
     }
   }
 

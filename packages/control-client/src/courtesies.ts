@@ -1,7 +1,7 @@
 // The small things control may ask for beside the map: an answer to a ping, a page to be opened. Each is asked
 // for in every message until the server forgets it, so the same one is not done twice.
 import type { MapResponse, PingRequest } from '@mesh/wire/control'
-import { answerControlQuestion } from './c2n.ts'
+import { type AnswerCall, answerControlQuestion } from './c2n.ts'
 import { isVisitable } from './login.ts'
 
 /** One thing to do for control. */
@@ -18,12 +18,17 @@ export type Courtesy =
 /** Remembers what was asked last. */
 export class Courtesies {
   readonly #allowHttp: boolean
+  readonly #answer: AnswerCall | undefined
   #lastPing = ''
   #lastPage = ''
 
-  /** @param allowHttp - Whether addresses may be plain http: only when control itself is. */
-  constructor(allowHttp: boolean) {
+  /**
+   * @param allowHttp - Whether addresses may be plain http: only when control itself is.
+   * @param answer - Answers calls beside `/echo`.
+   */
+  constructor(allowHttp: boolean, answer?: AnswerCall) {
     this.#allowHttp = allowHttp
+    this.#answer = answer
   }
 
   /** Returns what a message asks for that was not asked for before. */
@@ -46,7 +51,7 @@ export class Courtesies {
     if (request.Types === 'c2n') {
       const path = pathOf(request.URL)
       if (path === undefined || request.Payload === undefined) return undefined
-      return { kind: 'reply', path, body: answerControlQuestion(request.Payload) }
+      return { kind: 'reply', path, body: answerControlQuestion(request.Payload, this.#answer) }
     }
     if (request.Types || request.URLIsNoise === true) return { kind: 'ping', request }
     return isVisitable(request.URL, this.#allowHttp) ? { kind: 'head', url: request.URL } : undefined

@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export type { AnswerCall, CallAnswer, ControlCall } from './c2n.ts'
 export { Backoff, FIRST_RETRY_DELAY, MAX_RETRY_DELAY } from './backoff.ts'
 export {
   CONNECT_TIMEOUT,

@@ -1,7 +1,15 @@
 // The client's life as timelines: no socket, no sleep.
 import { seededRandom } from '@mesh/sansio'
 import { describe, expect, test } from 'vitest'
-import { Backoff, ControlError, MAP_WATCHDOG, MAX_RETRY_DELAY, STEADY_AFTER } from '../src/index.ts'
+import {
+  Backoff,
+  type CallAnswer,
+  type ControlCall,
+  ControlError,
+  MAP_WATCHDOG,
+  MAX_RETRY_DELAY,
+  STEADY_AFTER,
+} from '../src/index.ts'
 import { NODE_KEY, NOW, SNAPSHOT, Timeline } from './support.ts'
 
 const kinds = (timeline: Timeline): string[] =>
@@ -367,7 +375,29 @@ describe('what control asks for', () => {
         ? [new TextDecoder().decode(output.body).split('\r\n')[0]]
         : [],
     )
-    expect(replies).toEqual(['HTTP/1.1 404 Not Found', 'HTTP/1.1 400 Bad Request'])
+    expect(replies).toEqual(['HTTP/1.1 400 Bad Request', 'HTTP/1.1 400 Bad Request'])
+  })
+
+  test('a c2n question is answered by the owner, who hears all of it', () => {
+    const calls: ControlCall[] = []
+    const answerCall = (call: ControlCall): CallAnswer => {
+      calls.push(call)
+      return { status: 405, type: 'application/json', body: '"no"' }
+    }
+    const timeline = new Timeline({ answerCall }).following()
+    const Payload = btoa('PUT /debug/x?a=1?b HTTP/1.1\r\nHost: y\r\n\r\nbody')
+    ask(timeline, { URL: 'https://unused/a', Types: 'c2n', Payload })
+    ask(timeline, { URL: 'https://unused/b', Types: 'c2n', Payload: btoa('GET /echo HTTP/1.1\r\n\r\n') })
+    const replies = timeline.outputs.flatMap((output) =>
+      output.kind === 'request' && output.path.length === 2 ? [new TextDecoder().decode(output.body)] : [],
+    )
+    expect(calls).toEqual([
+      { method: 'PUT', path: '/debug/x', query: 'a=1?b', body: new TextEncoder().encode('body') },
+    ])
+    expect(replies).toEqual([
+      'HTTP/1.1 405 Method Not Allowed\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\n"no"',
+      'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n',
+    ])
   })
 
   test('a page is offered once, and only if it is https', () => {

@@ -73,6 +73,18 @@ export class NodeQuestions {
     return outcome !== undefined
   }
 
+  /** Tells whether an answer to a request is expected of a machine. */
+  awaits(id: string, machineKey: string): boolean {
+    return this.#pings.awaits(id, machineKey)
+  }
+
+  /** Takes that a machine answers a request with more than is taken. Returns false when nobody waits for it. */
+  handleLongPong(id: string, machineKey: string, now: number): boolean {
+    const outcome = this.#pings.answer(id, 'c2n', machineKey, now)
+    if (outcome) this.#tell({ ...outcome, isTooLong: true }, now)
+    return outcome !== undefined
+  }
+
   /** Takes which routers could stand in for another, in place of those before. */
   watch(routers: ReadonlySet<number>, now: number): void {
     this.#probes.watch(routers, now)

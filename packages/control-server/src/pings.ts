@@ -23,6 +23,8 @@ export interface PingOutcome {
   readonly roundTrip: number | undefined
   /** What a client answered to a request; nothing else has any. */
   readonly answer?: Uint8Array
+  /** Whether a client answered with more than is taken. */
+  readonly isTooLong?: true
 }
 
 /** A question. */
@@ -83,6 +85,12 @@ export class Pings {
     if (asked?.kind !== kind || (kind === 'c2n' && asked.machineKey !== machineKey)) return undefined
     this.#forget(id)
     return { id, roundTrip: now - asked.at, ...(answer ? { answer } : {}) }
+  }
+
+  /** Tells whether a machine was asked under this id for something of its client, and has not answered. */
+  awaits(id: string, machineKey: string): boolean {
+    const asked = this.#asked.get(id)
+    return asked?.kind === 'c2n' && asked.machineKey === machineKey
   }
 
   /** Returns the questions whose time is over. */

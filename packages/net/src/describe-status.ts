@@ -2,6 +2,7 @@
 import { formatHop, type PeerStatus as PathStatus, type Traffic } from '@mesh/magicsock'
 import { displayName, magicDnsSuffix, type MapNode, type NetworkMap, nodeByAddress } from '@mesh/netmap'
 import { formatAddress, formatEndpoint, formatPrefix, parseAddress } from '@mesh/wire/ip'
+import { healthSentences } from './health.ts'
 import type { WhoIs } from './node-api.ts'
 import {
   type BackendState,
@@ -23,7 +24,7 @@ export interface StatusSources {
   readonly dataPlane?: DataPlaneStatus | undefined
   /** What was thrown away, once there is somebody to do it. */
   readonly drops?: DropStatus | undefined
-  /** What is wrong, a sentence each. */
+  /** What is wrong, a sentence each, as the node itself knows it. */
   readonly health: readonly string[]
   /** The map, once there is one. */
   readonly map: NetworkMap | undefined
@@ -52,7 +53,7 @@ export function describeStatus(sources: StatusSources): Omit<Status, 'Version'> 
     AuthURL: '',
     TailscaleIPs: map ? addressesOf(map.self) : null,
     Self: map ? describeSelf(map, sources) : null,
-    Health: sources.health,
+    Health: healthSentences(sources.health, map),
     MagicDNSSuffix: suffix,
     CurrentTailnet: map
       ? { Name: map.domain, MagicDNSSuffix: suffix, MagicDNSEnabled: map.dns.Proxied === true }

@@ -4,6 +4,7 @@
  *
  * @packageDocumentation
  */
+export { answerControlCall, type CallSources, json } from './control-calls.ts'
 export { addressesOf, describeStatus, type StatusSources } from './describe-status.ts'
 export { eligiblePrefixes, type HostRoutes, hostRoutes } from './eligible-routes.ts'
 export { Engine, type EngineDrop, type EngineOptions, type EngineUnderlay } from './engine.ts'

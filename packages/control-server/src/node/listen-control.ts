@@ -14,6 +14,7 @@ import type { DnsProvider } from '../certificates.ts'
 import type { ClientAnswer, ClientCall } from '../client-call.ts'
 import { CLIENT_CALL_TIMEOUT, decodeClientAnswer, encodeClientCall } from '../client-call.ts'
 import { Coordinator } from '../coordinator.ts'
+import { ControlError } from '../errors.ts'
 import type { CoordinatorOptions } from '../options.ts'
 import type { PingKind, PingOutcome, PingQuestion } from '../pings.ts'
 import type { Store } from '../store.ts'
@@ -251,7 +252,10 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
     const payload = encodeClientCall(what)
     const { id } = nodeNamed(coordinator, node).node
     await steward.queue.run(() => coordinator.questions.noteCall(id, what, actor))
-    const { answer } = await inquire(node, { kind: 'c2n', payload, timeout: CLIENT_CALL_TIMEOUT })
+    const question = { kind: 'c2n', payload, timeout: CLIENT_CALL_TIMEOUT } as const
+    const { answer, isTooLong } = await inquire(node, question)
+    if (isTooLong)
+      throw new ControlError('ERR_CONTROL_CALL', `The client answers ${what.path} with more than 4 MiB.`)
     return answer && decodeClientAnswer(answer)
   }
   const ask = async <Q extends AdminQuestion>(

@@ -1,7 +1,6 @@
 // One connection of a machine: its requests, until each is answered or given up. A request is passed on when its body is
 // there. A connection without an open request is closed after a while: a stranger's sooner.
 
-import { MAX_REQUEST_LENGTH } from '@mesh/wire/control'
 import type { Http2Output } from '../http2/http2-server.ts'
 import { Exchange } from './exchange.ts'
 import type { MachineLink } from './machine-link.ts'
@@ -31,6 +30,10 @@ export interface MachineConnectionOptions {
   readonly link: MachineLink
   readonly bodies: BodyBudget
   readonly onRequest: (request: MachineRequest) => void
+  /** Returns the most bytes that the body of a request of this machine may have. */
+  readonly mostOf: (machineKey: string, method: string, path: string) => number
+  /** Hears of a request whose body has more, or more than there is room for. */
+  readonly onTooLong: (machineKey: string, method: string, path: string) => void
   /** Hears that the machine is in the network. */
   readonly onProven: () => void
   readonly onClose: () => void
@@ -89,7 +92,8 @@ export class MachineConnection {
     this.#requests.set(stream, open)
     if (!open.path.startsWith('/machine/')) return exchange.sendText(404, 'not found')
     if (ended) return this.#pass(open, NOTHING)
-    open.body = new RequestBody(this.#options.bodies, () => exchange.cancel())
+    const most = this.#options.mostOf(this.machineKey, method, open.path)
+    open.body = new RequestBody(this.#options.bodies, () => exchange.cancel(), most)
   }
 
   #gather(open: Open, bytes: Uint8Array, ended: boolean): void {
@@ -100,7 +104,9 @@ export class MachineConnection {
     open.body = undefined
     if (isTaken) return this.#pass(open, body.finish())
     body.abandon()
-    open.exchange.sendText(413, `a request may have ${MAX_REQUEST_LENGTH} bytes, and there must be room`)
+    const most = this.#options.mostOf(this.machineKey, open.method, open.path)
+    open.exchange.sendText(413, `a request may have ${most} bytes, and there must be room`)
+    this.#options.onTooLong(this.machineKey, open.method, open.path)
   }
 
   #pass({ method, path, query, exchange }: Open, body: Uint8Array): void {

@@ -1,7 +1,13 @@
 // HTTP/2 inside Noise: every connection's requests become exchanges of the coordinator, in the name of the machine that
 // Noise proved. Paths decide; the authority is whatever the client thinks it is (control §2.6).
 
-import { decodeJson, decodeMapRequest, decodeRegisterRequest, parseJson } from '@mesh/wire/control'
+import {
+  decodeJson,
+  decodeMapRequest,
+  decodeRegisterRequest,
+  MAX_REQUEST_LENGTH,
+  parseJson,
+} from '@mesh/wire/control'
 import type { MapResponse } from '@mesh/wire/control'
 import { TRY_AGAIN } from '../command-queue.ts'
 import type { CommandQueue } from '../command-queue.ts'
@@ -21,7 +27,7 @@ import type { IdTokens } from './id-tokens.ts'
 import { idClaims } from './id-tokens.ts'
 import { MapEncoder } from './map-encoder.ts'
 import { NoteLimit } from './note-limit.ts'
-import { BodyBudget } from './request-body.ts'
+import { BodyBudget, MAX_CLIENT_ANSWER } from './request-body.ts'
 import { Snapshots } from './snapshots.ts'
 import { Strangers } from './strangers.ts'
 
@@ -75,6 +81,9 @@ export class MachineSessions {
       link,
       bodies: this.#bodies.connection(),
       onRequest: (request) => this.#handle(request),
+      mostOf: (machine, method, path) =>
+        this.#awaits(machine, method, path) ? MAX_CLIENT_ANSWER : MAX_REQUEST_LENGTH,
+      onTooLong: (machine, method, path) => this.#refusePong(machine, method, path),
       onProven: () => this.#strangers.delete(link),
       onClose: () => {
         this.#links.delete(link)
@@ -120,7 +129,7 @@ export class MachineSessions {
   #handle(request: MachineRequest): void {
     const { method, path } = request
     const take = method === 'POST' ? this.#routes[path] : undefined
-    const ping = method === 'POST' ? /^\/machine\/c2n\/([0-9a-f]{32})$/.exec(path)?.[1] : undefined
+    const ping = readPongId(method, path)
     const ssh = method === 'GET' ? readSshQuestion(request) : undefined
     if (ping !== undefined) this.#takePong(request, ping)
     else if (ssh) this.#askSsh(request, ssh)
@@ -161,6 +170,18 @@ export class MachineSessions {
     if (expected) exchange.sendJson({})
     else exchange.sendText(404, 'nobody asked')
     wake()
+  }
+
+  /** Tells whether this is an answer that somebody waits for, of this machine. */
+  #awaits(machineKey: string, method: string, path: string): boolean {
+    const id = readPongId(method, path)
+    return id !== undefined && this.#options.coordinator.questions.awaits(id, machineKey)
+  }
+
+  #refusePong(machineKey: string, method: string, path: string): void {
+    const { coordinator, now, wake } = this.#options
+    const id = readPongId(method, path)
+    if (id !== undefined && coordinator.questions.handleLongPong(id, machineKey, now())) wake()
   }
 
   async #answerCall({ connection, exchange, method, path, body }: MachineRequest): Promise<void> {
@@ -239,6 +260,11 @@ export class MachineSessions {
 function isProof(output: CoordinatorOutput): boolean {
   if (output.kind === 'register-response') return output.response.MachineAuthorized
   return ['open', 'map-response', 'taken', 'ssh-action'].includes(output.kind)
+}
+
+/** Reads `/machine/c2n/ID`, or returns `undefined` for another path. */
+function readPongId(method: string, path: string): string | undefined {
+  return method === 'POST' ? /^\/machine\/c2n\/([0-9a-f]{32})$/.exec(path)?.[1] : undefined
 }
 
 /** Reads `/machine/ssh/action/FROM/to/TO?local_user=NAME&auth_id=KEY`, or returns `undefined` for another path. */

@@ -7,6 +7,8 @@ import { MAX_REQUEST_LENGTH } from '@mesh/wire/control'
 const MAX_PER_CONNECTION = 4 << 20
 /** The most bytes of unfinished bodies of all connections. */
 const MAX_TOGETHER = 256 << 20
+/** The longest answer of a client that somebody waits for, bytes: its map may be long. No more than a connection has room for. */
+export const MAX_CLIENT_ANSWER = MAX_PER_CONNECTION
 /** How long a body may take, milliseconds. */
 const BODY_TIMEOUT = 30_000
 
@@ -54,19 +56,24 @@ const NOTHING = new Uint8Array(0)
 export class RequestBody {
   readonly #budget: BodyBudget
   readonly #timer: ReturnType<typeof setTimeout>
+  readonly #most: number
   #bytes: Uint8Array = NOTHING
   #length = 0
 
-  /** @param onSlow - Called when it takes too long. */
-  constructor(budget: BodyBudget, onSlow: () => void) {
+  /**
+   * @param onSlow - Called when it takes too long.
+   * @param most - The most bytes it may have.
+   */
+  constructor(budget: BodyBudget, onSlow: () => void, most = MAX_REQUEST_LENGTH) {
     this.#budget = budget
+    this.#most = most
     this.#timer = setTimeout(onSlow, BODY_TIMEOUT).unref()
   }
 
   /** Adds bytes. Returns false when there are too many. */
   add(bytes: Uint8Array): boolean {
     const length = this.#length + bytes.length
-    if (length > MAX_REQUEST_LENGTH || !this.#makeRoom(length)) return false
+    if (length > this.#most || !this.#makeRoom(length)) return false
     this.#bytes.set(bytes, this.#length)
     this.#length = length
     return true
@@ -90,7 +97,7 @@ export class RequestBody {
   #makeRoom(length: number): boolean {
     const had = this.#bytes.length
     if (length <= had) return true
-    const room = Math.min(MAX_REQUEST_LENGTH, Math.max(MIN_ROOM, 2 * had, length))
+    const room = Math.min(this.#most, Math.max(MIN_ROOM, 2 * had, length))
     if (!this.#budget.take(room - had)) return false
     const bytes = new Uint8Array(room)
     bytes.set(this.#bytes)

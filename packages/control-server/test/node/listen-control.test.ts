@@ -392,6 +392,33 @@ test("a node's client does a request of its own handlers, only it can answer, an
   })
 })
 
+test('threat 26: an answer that is waited for may be long, one that is too long is said to be so at once', async () => {
+  const { machine, session } = await joined()
+  const thief = await joined()
+  const stream = machine.stream(session)
+  await until(() => stream.messages.length === 1, 'the snapshot')
+  const asked = async (): Promise<{ pathname: string; answer: Promise<unknown> }> => {
+    const before = stream.messages.length
+    const answer = control.ask({ verb: 'nodes c2n', node: '1', path: '/debug/netmap' })
+    answer.catch(() => undefined)
+    await until(() => stream.messages.length > before, 'the question')
+    return { pathname: new URL(stream.messages.at(-1)?.PingRequest?.URL ?? '').pathname, answer }
+  }
+  const head = 'HTTP/1.1 200 OK\r\n\r\n'
+  const send = (by: typeof session, pathname: string, length: number): Promise<number> =>
+    post(by, pathname, head + 'x'.repeat(length)).then(
+      ({ status }) => status,
+      () => 413,
+    )
+  const long = await asked()
+  expect(await send(thief.session, long.pathname, 2 << 20)).toBe(413)
+  expect(await send(session, long.pathname, 3 << 20)).toBe(200)
+  expect(await long.answer).toMatchObject({ status: 200, body: expect.stringMatching(/^x{1000}/) as string })
+  const longer = await asked()
+  expect(await send(session, longer.pathname, 5 << 20)).toBe(413)
+  await expect(longer.answer).rejects.toThrow('The client answers /debug/netmap with more than 4 MiB.')
+})
+
 test('a relay that asks is told to serve the nodes of the network whose login holds, and nobody else', async () => {
   const { machine } = await joined()
   const ask = async (body: string): Promise<[number, string]> => {

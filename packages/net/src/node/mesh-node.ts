@@ -1,6 +1,6 @@
 // A whole node on the system's sockets: control tells who the peers are, magicsock finds the paths, the engine
 // carries the packets. This file introduces them to each other; what each must do on a new map is in reconcile.
-import type { ControlError, ControlEvent } from '@mesh/control-client'
+import type { CallAnswer, ControlCall, ControlError, ControlEvent } from '@mesh/control-client'
 import { type ControlConnection, connectControl } from '@mesh/control-client/node'
 import { DnsResolver } from '@mesh/dns'
 import { formatDiscoKey, publicKeyOf } from '@mesh/keys'
@@ -10,6 +10,7 @@ import { systemClock, systemRandom } from '@mesh/sansio/node'
 import type { DERPMap } from '@mesh/wire/control'
 import { formatEndpoint, parseAddress } from '@mesh/wire/ip'
 import type { LinuxDataPlaneEvent } from '@mesh/wireguard/node'
+import { answerControlCall } from '../control-calls.ts'
 import { wayOf } from '../describe-path.ts'
 import { addressesOf, describeStatus, stateOf, whoIs } from '../describe-status.ts'
 import type { HostRoutes } from '../eligible-routes.ts'
@@ -153,7 +154,7 @@ export class MeshNode implements MeshNodeApi {
       tun: this.#host.userspace === undefined,
       dataPlane: data?.dataPlane,
       drops: data?.drops,
-      health: this.#trouble ? [this.#trouble] : [],
+      health: this.#health,
       map: this.#map,
       ownEndpoints: data?.sock.endpoints.map(({ endpoint }) => formatEndpoint(endpoint)) ?? [],
       homeRelay: data?.sock.homeRelay ?? 0,
@@ -247,10 +248,20 @@ export class MeshNode implements MeshNodeApi {
       authKey,
       ephemeral: store === undefined,
       pinnedKey: pinnedControlKey(this.#store, controlUrl),
+      answerCall: (call) => this.#answerCall(call),
       onServerKey: (key) => this.#inTurn(() => pinControlKey(this.#store, controlUrl, key)),
       onEvent: (event) => this.#inTurn(() => this.#handleControl(event)),
     })
     this.#report()
+  }
+
+  get #health(): readonly string[] {
+    return this.#trouble ? [this.#trouble] : []
+  }
+
+  #answerCall(call: ControlCall): CallAnswer | undefined {
+    const sources = { map: this.#map, health: this.#health, status: () => this.status() }
+    return this.#options.answerCall?.(call) ?? answerControlCall(call, sources)
   }
 
   #hostinfo(hostname: string): ReturnType<typeof hostInfo> {

@@ -1,4 +1,5 @@
 // What a program says when it starts a node.
+import type { AnswerCall } from '@mesh/control-client'
 import type { TunDevice } from '@mesh/tun'
 import type { OffloadTun } from '@mesh/tun/node'
 import type { HostRoutes } from '../eligible-routes.ts'
@@ -49,6 +50,8 @@ export interface NodeOptions {
   readonly plainRelays?: boolean
   /** Version to tell control. */
   readonly version?: string
+  /** Answers what control asks that the node itself does not know: asked first. */
+  readonly answerCall?: AnswerCall
   /** Takes what is worth a line in a log. Never a secret. */
   readonly log?: NodeLog
 }
