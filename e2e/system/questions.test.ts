@@ -1,8 +1,8 @@
 // Our node at our control server: what it asks beside its map, over real sockets, down to the answer of our DNS server.
 import { Resolver } from 'node:dns/promises'
 import { connectControl, type ControlConnection } from '@mesh/control-client/node'
-import { MemoryStore, relayMap } from '@mesh/control-server'
-import { type ControlListener, listenControl } from '@mesh/control-server/node'
+import { type DnsProvider, MemoryDns, MemoryStore, relayMap } from '@mesh/control-server'
+import { type ControlListener, type ControlOptions, listenControl } from '@mesh/control-server/node'
 import { TxtZone } from '@mesh/dns'
 import { listenDns } from '@mesh/dns/node'
 import { generatePrivateKey } from '@mesh/keys'
@@ -16,7 +16,9 @@ afterEach(async () => {
   for (const each of open.splice(0).toReversed()) await each.close()
 })
 
-async function joined(): Promise<{ control: ControlListener; node: ControlConnection }> {
+async function joined(
+  change: Partial<ControlOptions> = {},
+): Promise<{ control: ControlListener; node: ControlConnection }> {
   const control = await listenControl({
     store: new MemoryStore(),
     host: '127.0.0.1',
@@ -25,6 +27,7 @@ async function joined(): Promise<{ control: ControlListener; node: ControlConnec
     privateKey: generatePrivateKey(systemRandom),
     derpMap: relayMap([]),
     certificates: true,
+    ...change,
   })
   open.push(control)
   await control.admin({ verb: 'users create', name: 'ann' })
@@ -62,13 +65,30 @@ test('a node has a text published that a resolver finds, for its own name alone'
   const resolver = new Resolver({ timeout: 2000, tries: 2 })
   resolver.setServers([`127.0.0.1:${dns.port}`])
   expect(node.map?.dns.CertDomains).toEqual(['box.mesh.internal'])
-  expect(await node.ask({ about: 'publish-text', name: NAME, text: 'proof' })).toEqual({})
-  expect(await resolver.resolveTxt(NAME)).toEqual([['proof']])
+  expect(await node.ask({ about: 'publish-text', name: NAME, text: 'proof'.padEnd(43, '_') })).toEqual({})
+  expect(await resolver.resolveTxt(NAME)).toEqual([['proof'.padEnd(43, '_')]])
   const other = NAME.replace('box', 'other')
   await expect(node.ask({ about: 'publish-text', name: other, text: 'x' })).rejects.toMatchObject({
     code: 'ERR_CONTROL_REFUSED',
   })
   expect(await node.ask({ about: 'feature', feature: 'serve' })).toEqual({ Complete: true })
+})
+
+test('a text goes to a DNS elsewhere; when that fails the person hears so, and the log why', async () => {
+  const dns = new MemoryDns()
+  const { node } = await joined({ dnsProvider: dns })
+  expect(await node.ask({ about: 'publish-text', name: NAME, text: 'proof'.padEnd(43, '_') })).toEqual({})
+  expect(dns.textsAt(NAME)).toEqual(['proof'.padEnd(43, '_')])
+  const logged: object[] = []
+  const note = (fields: object): number => logged.push(fields)
+  const broken: DnsProvider = {
+    publish: () => Promise.reject(new Error('the zone is locked')),
+    withdraw: () => Promise.resolve(),
+  }
+  const other = await joined({ dnsProvider: broken, logger: { info: () => 0, warn: () => 0, error: note } })
+  const asked = other.node.ask({ about: 'publish-text', name: NAME, text: 'proof'.padEnd(43, '_') })
+  await expect(asked).rejects.toThrow(/could not bring the text into the DNS: its log says why/)
+  expect(logged).toEqual([{ error: 'the zone is locked', name: NAME }])
 })
 
 test('a node gets a token, keeps attributes, and has its person’s word in the audit log', async () => {

@@ -1,11 +1,13 @@
 // What `serve` is told, and what that comes to before anything is opened, made or listened on.
 
+import { accessSync, constants } from 'node:fs'
+import { isAbsolute } from 'node:path'
 import type { RelayEntry } from '@mesh/control-server'
 import type { ControlOptions, ServerCertificate } from '@mesh/control-server/node'
 import type { DERPMap } from '@mesh/wire/control'
 import { parseAddress } from '@mesh/wire/ip'
 import { type CertificateFlags, readCertificate } from './certificate.ts'
-import { CommandError } from './command-error.ts'
+import { CommandError, reasonOf } from './command-error.ts'
 import type { dnsRecord, ListenAddress, splitDomain } from './flag-values.ts'
 import { checkMetricsAddress } from './metrics.ts'
 import { readRelays } from './relays.ts'
@@ -23,6 +25,7 @@ export interface ServeFlags extends CertificateFlags {
   readonly searchDomain: readonly string[]
   readonly dnsRecord: readonly ReturnType<typeof dnsRecord>[]
   readonly dnsListen?: ListenAddress
+  readonly dnsHook?: string
   readonly embeddedRelay?: boolean
   readonly stun?: ListenAddress | 'off'
   readonly trustedProxy: readonly string[]
@@ -79,8 +82,19 @@ export function prepare(flags: ServeFlags): Prepared {
     )
   if (flags.embeddedRelay && flags.serverUrl === undefined && port === 0)
     throw new CommandError('With --embedded-relay, say the port by --listen or --server-url.')
+  if (flags.dnsHook !== undefined) checkHook(flags.dnsHook)
   if (flags.metricsListen !== 'off') checkMetricsAddress(flags.metricsListen)
   return { relays, tls, network: networkOf(flags) }
+}
+
+/** A name without a path would be looked for in the environment's folders, which is nobody's intent here. */
+function checkHook(program: string): void {
+  if (!isAbsolute(program)) throw new CommandError(`Write the whole path of --dns-hook, not ${program}.`)
+  try {
+    accessSync(program, constants.X_OK)
+  } catch (cause) {
+    throw new CommandError(`The program of --dns-hook cannot be run: ${reasonOf(cause)}.`, { cause })
+  }
 }
 
 /** Returns the address that clients know the server by. */
@@ -115,7 +129,7 @@ function networkOf(flags: ServeFlags): NetworkFlags {
     nodeKeyLifetime: flags.nodeExpiry,
     ephemeralTimeout: flags.ephemeralTimeout,
     auditRetention: flags.auditRetention,
-    certificates: flags.dnsListen !== undefined,
+    certificates: flags.dnsListen !== undefined || flags.dnsHook !== undefined,
     dialAddresses: flags.dialAddress,
     ...(flags.clientVersion === undefined ? {} : { clientRelease: { version: flags.clientVersion } }),
   }

@@ -1,7 +1,7 @@
 // `mesh-control serve`: puts the state directory, the listener and the command socket together, and ends them in order.
 
 import type { Server } from 'node:http'
-import { type ControlListener, listenControl, loadControlKey } from '@mesh/control-server/node'
+import { type ControlListener, dnsHook, listenControl, loadControlKey } from '@mesh/control-server/node'
 import type { Store } from '@mesh/control-server'
 import type { DnsListener } from '@mesh/dns/node'
 import pino from 'pino'
@@ -41,6 +41,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
     logger,
     ...(tls ? { tls } : {}),
     ...(relay ? { guest: relay.guest } : {}),
+    ...(flags.dnsHook === undefined ? {} : { dnsProvider: dnsHook({ program: flags.dnsHook }) }),
     // Alone, it has one name for ever: nodes that come back after a restart are where they were.
     ...(flags.database === undefined ? { server: 'main' } : {}),
     ...(flags.serverUrl === undefined && flags.acmeHostname === undefined

@@ -225,6 +225,11 @@ export const SERVE_SETTINGS: readonly SettingGroup[] = [
         help: 'host:port of a DNS server for --base-domain, so that nodes get certificates; delegate the domain to it',
         read: listenAddress,
       },
+      {
+        key: 'dns-hook',
+        value: 'program',
+        help: 'brings the texts of such certificates into a DNS elsewhere: called as PROGRAM publish|withdraw NAME TXT VALUE',
+      },
     ],
   },
   {

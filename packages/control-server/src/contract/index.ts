@@ -1,8 +1,11 @@
 /**
- * The tests that every filling of the Store seat passes, and a PostgreSQL server to run them on.
+ * The tests that every filling of the Store seat passes, and a PostgreSQL server to run them on; and those of the DnsProvider
+ * seat.
  *
  * @packageDocumentation
  */
+export { dnsProviderContract } from './dns-provider-contract.ts'
+export type { DnsUnderTest } from './dns-provider-contract.ts'
 export { startPostgres } from './postgres-server.ts'
 export type { PostgresServer } from './postgres-server.ts'
 export { storeContract } from './store-contract.ts'

@@ -35,6 +35,8 @@ export type {
 } from './admin-question.ts'
 export { formatStats, METRICS_TYPE } from './control-stats.ts'
 export type { ControlStats } from './control-stats.ts'
+export { DNS_HOOK_TIMEOUT, dnsHook } from './exec-dns.ts'
+export type { DnsHookOptions } from './exec-dns.ts'
 export { hashSecret } from './hash-secret.ts'
 export { ID_TOKEN_LIFETIME } from './id-tokens.ts'
 export { loadControlKey } from './key-file.ts'

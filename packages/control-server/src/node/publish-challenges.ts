@@ -5,7 +5,9 @@ import type { DnsProvider, TxtRecord } from '../certificates.ts'
 import { CHALLENGE_LIFETIME } from '../certificates.ts'
 import type { CommandQueue } from '../command-queue.ts'
 import type { Coordinator } from '../coordinator.ts'
+import { ControlError } from '../errors.ts'
 import type { ControlLogger } from './logger.ts'
+import { reasonOf } from './sql-store.ts'
 
 /** What publishing works with. */
 export interface PublishOptions {
@@ -16,6 +18,9 @@ export interface PublishOptions {
   readonly provider?: DnsProvider | undefined
 }
 
+/** What a node's person reads when it failed. */
+const NOT_PUBLISHED = 'The control server could not bring the text into the DNS: its log says why.'
+
 /** Publishes a text of a node. Resolves when authorities can see it. */
 export type Publish = (node: number, name: string, value: string) => Promise<void>
 
@@ -24,7 +29,13 @@ export function publishChallenges({ coordinator, queue, logger, provider }: Publ
   return async (node, name, value) => {
     const record = await queue().run(() => coordinator.reports.publishChallenge(node, name, value))
     if (!provider) return
-    await provider.publish(record)
+    try {
+      await provider.publish(record)
+    } catch (error) {
+      // What it says may be for nobody but the administrator.
+      logger.error({ error: reasonOf(error), name: record.name }, 'a text did not come into the DNS')
+      throw new ControlError('ERR_CONTROL_CHALLENGE', NOT_PUBLISHED, { cause: error })
+    }
     // One that is left over after a restart is harmless: it answers an order that is long over.
     setTimeout(() => void withdraw(provider, record, logger), CHALLENGE_LIFETIME).unref()
   }
@@ -34,7 +45,6 @@ async function withdraw(provider: DnsProvider, record: TxtRecord, logger: Contro
   try {
     await provider.withdraw(record)
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    logger.warn({ error: reason, name: record.name }, 'a text stays in the DNS')
+    logger.warn({ error: reasonOf(error), name: record.name }, 'a text stays in the DNS')
   }
 }

@@ -1,0 +1,7 @@
+import { dnsProviderContract } from '../src/contract/index.ts'
+import { MemoryDns } from '../src/index.ts'
+
+dnsProviderContract(() => {
+  const provider = new MemoryDns()
+  return { provider, textsAt: (name) => provider.textsAt(name) }
+})
