@@ -12,6 +12,7 @@ import type { LinuxDataPlaneEvent } from '@mesh/wireguard/node'
 import { Engine, type EngineOptions, type EngineUnderlay } from '../engine.ts'
 import { describeNetcheck } from '../net-info.ts'
 import type { PathsRoom } from '../reconcile.ts'
+import { rehearseMeeting } from '../rehearsal.ts'
 import type { DataPlaneStatus, DropStatus, NetcheckReport, PingResult } from '../status.ts'
 import type { OverlayHost } from '../userspace-host.ts'
 import { watchAddresses } from './address-watch.ts'
@@ -77,6 +78,7 @@ export class DataSide {
 
   /** Opens sockets and joins the parts. Rejects with the system's error when the port cannot be had. */
   static async open(options: DataSideOptions): Promise<DataSide> {
+    rehearseMeeting(nodeCrypto, systemRandom)
     const { nodeKey, dns, port = 0, allowLoopback = false, plainRelays = false, log } = options
     // Several nodes on one machine are a test; its gateway has nothing to do with it.
     const portMapping = options.portMapping ?? !allowLoopback
@@ -108,6 +110,7 @@ export class DataSide {
       onRebindFailed: (error) => log?.('warn', `the UDP port cannot be opened again: ${error.message}`),
       checkCaptivePortal: () => checkCaptivePortal(relays.derpMap),
       portMapping,
+      x25519: nodeCrypto,
       onPacket: (bytes, _peer, source) => engine?.fromUnderlay(bytes, source),
       onEvent: (event) => {
         if (event.event === 'path-changed') mover.thread?.notePathChange(event.peer)
