@@ -2,16 +2,17 @@
 import { type Hop, sameHop } from './hop.ts'
 import { sameKey } from './key-table.ts'
 import { betterAddr, isDirect, type Path } from './path.ts'
-import { Trust } from './trust.ts'
+import { Trust, type TrustKeeper } from './trust.ts'
 
 /** Holds the best of a peer's paths. */
 export class BestPath {
   readonly #onChange: () => void
-  readonly #trust = new Trust()
+  readonly #trust: Trust
   #path: Path | undefined
 
   /** @param onChange - Hears that it is another one, or none. */
-  constructor(onChange: () => void) {
+  constructor(keeper: TrustKeeper, onChange: () => void) {
+    this.#trust = new Trust(keeper)
     this.#onChange = onChange
   }
 

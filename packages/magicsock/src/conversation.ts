@@ -174,7 +174,7 @@ export class Conversation {
     if (!isNew) return this.#host.drop('disco-repeated-ping')
     if (peer !== undefined) this.#host.noteSource(origin, peer.id)
     for (const each of perhaps) {
-      each.noteReceived(now)
+      each.noteTraffic(now)
       each.ledger.note('ping-heard', origin, now)
     }
     const pong = this.#directory.seal(sender, { kind: 'pong', txId: ping.txId, source: origin })

@@ -4,11 +4,17 @@ import type { Endpoint } from '@mesh/wire/ip'
 import type { DropReason } from './drops.ts'
 import type { MagicSockOutput } from './output.ts'
 import type { Peer } from './peer.ts'
+import type { PeerId } from './peer-config.ts'
+import type { PeerRows } from './peer-rows.ts'
 import type { Sender } from './sender.ts'
 import { SENT } from './sent.ts'
 
 /** What the dispatcher needs of the machine it belongs to. */
 export interface DispatcherHost {
+  /** What packets touch of the peers. */
+  readonly rows: PeerRows
+  /** Finds a peer. */
+  peer(id: PeerId): Peer | undefined
   /** Hears that something is sent after a time when there was nobody to look for. */
   wake(now: number): void
   /** Has the owner do something. */
@@ -32,8 +38,17 @@ export class Dispatcher {
     this.lastSend = now
   }
 
-  /** Sends one datagram to a peer; `undefined` is one nobody knows. Returns a set of {@link SENT} bits. */
-  send(to: Peer | undefined, datagram: Uint8Array, now: number): number {
+  /** Sends one datagram to a peer. Returns a set of {@link SENT} bits. */
+  send(to: PeerId, datagram: Uint8Array, now: number): number {
+    const straight = this.#host.rows.sendStraight(to, datagram.length, now)
+    if (straight === undefined) return this.#sendWithCare(this.#host.peer(to), datagram, now)
+    this.lastSend = now
+    this.#sender.sendTo(straight, datagram)
+    return SENT.direct
+  }
+
+  /** Sends where there is more to do than to send. */
+  #sendWithCare(to: Peer | undefined, datagram: Uint8Array, now: number): number {
     if (to === undefined) return this.#refuse('send-unknown-peer')
     if (to.config.expired === true) return this.#refuse('send-expired-peer')
     this.lastSend = now

@@ -19,7 +19,8 @@ import type { MagicSockOutput, PingWay } from './output.ts'
 import type { PeerConfig, PeerId, PeerStatus } from './peer-config.ts'
 import { explainPeer, statusOf } from './peer-path.ts'
 import type { TunnelGrantor } from './peer-relay/grantor.ts'
-import { type Peer, SESSION_ACTIVE_TIMEOUT } from './peer.ts'
+import type { Peer } from './peer.ts'
+import { PeerRows, SESSION_ACTIVE_TIMEOUT } from './peer-rows.ts'
 import { checkKeyLength, PeerSet } from './peer-set.ts'
 import type { PortMapServices } from './portmap/mapping.ts'
 import type { Receiver } from './receiver.ts'
@@ -71,7 +72,6 @@ export class MagicSock implements Machine<MagicSockOutput> {
   readonly #habits: Habits = { silentDisco: false, probeUdpLifetime: false }
   readonly #drops = noDrops()
   readonly #out: MagicSockOutput[] = []
-  #controlConnected = true
   #rebindAt = -Infinity
   /** A timer may have been set since `pollTimeout` was read. */
   #rearm = true
@@ -93,6 +93,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
       directory: this.#directory,
       relays: this.#relays,
       sources: this.#sources,
+      rows: new PeerRows(),
       peers: () => this.#peers,
       otherWays: () => this.#otherWays,
       put: (output) => this.#out.push(output),
@@ -109,7 +110,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
     const ports = options.canOpenDoors === true ? openPortSearch(rooms) : undefined
     this.#dispatcher = new Dispatcher(
       this.#sender,
-      { ...rooms, wake: (now) => this.#surroundings.wake(now) },
+      { ...rooms, peer: (id) => this.#peers.get(id), wake: (now) => this.#surroundings.wake(now) },
       options.now,
     )
     this.#otherWays = new OtherWays(openTunnels(rooms), ports)
@@ -157,7 +158,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
   /**
    * Replaces the set of peers. What is known of the paths of those that stay is kept.
    *
-   * @throws RangeError when a key is not 32 bytes or an id is negative.
+   * @throws RangeError when a key is not 32 bytes or an id is no {@link PeerId}.
    */
   setPeers(peers: readonly PeerConfig[], now: number): void {
     this.#peers.replace(peers)
@@ -195,7 +196,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
 
   /** Says whether control can be asked; while it cannot, a home once chosen stays. Initially it can. */
   setControlConnected(connected: boolean): void {
-    this.#controlConnected = connected
+    this.#relays.isControlConnected = connected
   }
 
   /**
@@ -228,7 +229,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * @returns A set of {@link SENT} bits.
    */
   send(peer: PeerId, datagram: Uint8Array, now: number): number {
-    return this.#dispatcher.send(this.#peers.get(peer), datagram, now)
+    return this.#dispatcher.send(peer, datagram, now)
   }
 
   /**
@@ -482,14 +483,10 @@ export class MagicSock implements Machine<MagicSockOutput> {
     if (endpointsChanged) {
       this.#out.push({ kind: 'event', event: 'endpoints', endpoints: this.#surroundings.endpoints })
     }
-    this.#moveHome(report.preferredRelay, now)
+    if (this.#relays.moveHome(report.preferredRelay, this.#random, now)) {
+      this.#out.push({ kind: 'event', event: 'home-relay', region: this.#relays.home })
+    }
     this.#calls.makeWaiting(now)
-  }
-
-  #moveHome(preferred: number, now: number): void {
-    if (this.#relays.home !== 0 && !this.#controlConnected) return
-    const region = this.#relays.homeFor(preferred, this.#random)
-    if (this.#relays.setHome(region, now)) this.#out.push({ kind: 'event', event: 'home-relay', region })
   }
 
   #drop(reason: DropReason): void {

@@ -4,7 +4,7 @@ import type { Hop } from './hop.ts'
 import type { UdpLifetime } from './lifetime-probe.ts'
 import type { PeerTraffic } from './traffic.ts'
 
-/** The number by which the data plane knows a peer; the owner chooses it. Never negative. */
+/** The number by which the data plane knows a peer; the owner chooses it, from 0 to 2^31 - 2. */
 export type PeerId = number
 
 /** In place of a {@link PeerId}: a source that belongs to nobody yet. */

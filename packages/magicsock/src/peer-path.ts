@@ -5,7 +5,6 @@ import type { PeerStatus } from './peer-config.ts'
 import type { Peer } from './peer.ts'
 import type { Relays } from './relays.ts'
 import type { Surroundings } from './surroundings.ts'
-import { copyTraffic } from './traffic.ts'
 
 /** Returns the path a peer's packets take now. */
 export function pathOf(peer: Peer, relays: Relays): PeerPath {
@@ -36,7 +35,7 @@ export function statusOf(peer: Peer, now: number): PeerStatus {
     active: peer.isActive(now),
     lastSend: lastSend === -Infinity ? undefined : lastSend,
     candidates: Array.from(peer.candidates.values(), (c) => c.endpoint),
-    traffic: copyTraffic(peer.traffic),
+    traffic: peer.traffic,
   }
 }
 

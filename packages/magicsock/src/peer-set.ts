@@ -13,6 +13,9 @@ export interface PeerSetListener {
   noteDiscoKey(peer: Peer, restarted: boolean): void
 }
 
+/** Numbers stand in tables of 32 bits, here and in the data plane. */
+const MAX_ID = 2 ** 31 - 2
+
 /** The set of peers. */
 export class PeerSet {
   readonly #directory: DiscoDirectory
@@ -50,7 +53,7 @@ export class PeerSet {
   /**
    * Replaces the set. A peer that stays keeps its paths.
    *
-   * @throws RangeError when a key is not 32 bytes or a number is negative; then nothing has changed.
+   * @throws RangeError when a key is not 32 bytes or a number is none that a peer may have; then nothing has changed.
    */
   replace(configs: readonly PeerConfig[]): void {
     for (const config of configs) checkPeer(config)
@@ -101,6 +104,7 @@ export class PeerSet {
     this.#byKey.delete(peer.config.nodeKey)
     this.#byId.delete(peer.id)
     this.#listener.noteRemoved(peer)
+    peer.release()
   }
 }
 
@@ -116,7 +120,8 @@ export function checkKeyLength(key: Uint8Array, argument: string): void {
 }
 
 function checkPeer({ id, nodeKey, discoKey }: PeerConfig): void {
-  if (!Number.isInteger(id) || id < 0) throw new RangeError(`peer.id: ${id} is not a natural number`)
+  if (!Number.isInteger(id) || id < 0 || id > MAX_ID)
+    throw new RangeError(`peer.id: ${id} is not a natural number up to ${MAX_ID}`)
   checkKeyLength(nodeKey, 'peer.nodeKey')
   if (discoKey !== undefined) checkKeyLength(discoKey, 'peer.discoKey')
 }

@@ -13,15 +13,14 @@ import type { PeerConfig, PeerId } from './peer-config.ts'
 import { type PingErrand, type SentPing, unasked } from './pings.ts'
 import { PlainPaths } from './plain-paths.ts'
 import { Rounds } from './rounds.ts'
-import { noTraffic } from './traffic.ts'
+import type { RelaySource } from './sources.ts'
+import { PeerRow, type PeerRows } from './peer-rows.ts'
+import { noDetours, type PeerTraffic, trafficOf } from './traffic.ts'
 import { HEARTBEAT_INTERVAL } from './trust.ts'
 
 /** How many call-me-maybes of one peer are obeyed at once, and how fast that is won back: each pings whom it names (threat 32). */
 const CALL_BURST = 10
 const CALL_INTERVAL = 2_500
-
-/** A session is active for this long after the last packet somebody sent. */
-export const SESSION_ACTIVE_TIMEOUT = 45_000
 /** How often a path that is good but not good enough is compared with the others. */
 export const UPGRADE_INTERVAL = 60_000
 /**
@@ -36,6 +35,8 @@ const LIFETIME = unasked('lifetime')
 
 /** What a peer needs of the machine it belongs to. */
 export interface PeerHost {
+  /** Where what packets touch of a peer is kept. */
+  readonly rows: PeerRows
   /** Whether loopback addresses may be probed. */
   readonly loopback: boolean
   /** Whether a path is only pinged when it is used and nothing comes back (silent disco). */
@@ -59,7 +60,7 @@ export interface PeerHost {
 }
 
 /** One peer's paths. */
-export class Peer {
+export class Peer extends PeerRow {
   /** What control says of it. */
   config: PeerConfig
   /** Who it is in disco; `undefined` when it has no disco key. */
@@ -68,8 +69,8 @@ export class Peer {
   readonly plain: PlainPaths
   /** Where it may be found. */
   readonly candidates = new Candidates()
-  /** What went to it and came from it. */
-  readonly traffic = noTraffic()
+  /** What went to it and came from it, but not straight. */
+  readonly detours = noDetours()
   /** What was tried with it and seen of it. */
   readonly ledger = new Ledger()
   readonly #host: PeerHost
@@ -77,26 +78,26 @@ export class Peer {
   readonly #lifetime = new LifetimeProbe()
   readonly #rounds = new Rounds(this.candidates)
   readonly #callLimit = new TokenBucket(CALL_BURST, CALL_INTERVAL, 0)
-  #lastSend = -Infinity
   /** When the path was last asked for a sign of life. */
   #askedAt = -Infinity
-  /** When something last went to the peer or came from it by UDP, whatever it was. */
-  #lastTraffic = -Infinity
   #tryingSince: number | undefined
+  #relaySource: RelaySource | undefined
   #lastCall = -Infinity
-  #heartbeatAt = Infinity
   #secondRoundAt = Infinity
 
   constructor(config: PeerConfig, host: PeerHost) {
+    super(host.rows, config.id)
     this.config = config
     this.#host = host
-    this.#best = new BestPath(() => {
+    this.#best = new BestPath(this, () => {
+      this.#aim()
       this.#lifetime.reset()
       host.notePathChange(this)
     })
     this.plain = new PlainPaths(host.random)
     this.plain.setEndpoints(config.endpoints)
     this.candidates.setFromControl(config.endpoints, host.loopback)
+    this.#aim()
   }
 
   /** Its number. */
@@ -109,9 +110,15 @@ export class Peer {
     return this.#best.path
   }
 
-  /** When something was last sent; `-Infinity` for never. */
-  get lastSend(): number {
-    return this.#lastSend
+  /** The peer as a source behind a relay: one object for as long as the relay is the same. */
+  sourceBehind(region: number): RelaySource {
+    if (this.#relaySource?.region !== region) this.#relaySource = { region, nodeKey: this.config.nodeKey }
+    return this.#relaySource
+  }
+
+  /** What went to it and came from it; a copy. */
+  get traffic(): PeerTraffic {
+    return trafficOf(this.sentStraight, this.receivedStraight, this.detours)
   }
 
   /** How long a path to it lives while nobody uses it, once that has been found out. */
@@ -121,7 +128,7 @@ export class Peer {
 
   /** When to call {@link Peer.handleTimeout}; `Infinity` while nothing is on. */
   get timeoutAt(): number {
-    return Math.min(this.#heartbeatAt, this.#secondRoundAt, this.#lifetime.timeoutAt)
+    return Math.min(this.heartbeatAt, this.#secondRoundAt, this.#lifetime.timeoutAt)
   }
 
   /** Tells whether the UDP path is enough by itself. */
@@ -134,11 +141,6 @@ export class Peer {
     return this.#best.isSettled(now)
   }
 
-  /** Tells whether something was sent lately. */
-  isActive(now: number): boolean {
-    return now - this.#lastSend <= SESSION_ACTIVE_TIMEOUT
-  }
-
   /** When the first packet was sent after a rest; `undefined` while resting. */
   tryingSince(now: number): number | undefined {
     return this.isActive(now) ? this.#tryingSince : undefined
@@ -147,30 +149,25 @@ export class Peer {
   /** Notes that somebody sends: that starts the heartbeat or, with silent disco, takes its place. */
   noteSend(now: number): void {
     if (!this.isActive(now)) this.#tryingSince = now
-    this.#lastSend = now
-    this.#lastTraffic = now
+    this.noteSent(now)
     if (this.disco === undefined) return
     if (this.#host.isSilent) return this.#beatOnDemand(now)
-    if (this.#heartbeatAt !== Infinity) return
+    if (this.heartbeatAt !== Infinity) return
     this.#lifetime.pause()
-    this.#heartbeatAt = now + HEARTBEAT_INTERVAL
+    this.heartbeatAt = now + HEARTBEAT_INTERVAL
     this.#host.noteTimer(this)
-  }
-
-  /** Notes that something came from the peer by UDP, as it seems. */
-  noteReceived(now: number): void {
-    this.#lastTraffic = now
   }
 
   /** Notes that something of the peer's came from there, which WireGuard has authenticated. */
   noteAuthentic(from: Hop, now: number): void {
-    this.#lastTraffic = now
+    this.noteTraffic(now)
     if (this.#host.isSilent) this.#best.sustain(from, now)
   }
 
   /** Takes what control says now. */
   update(config: PeerConfig): void {
     this.config = config
+    this.#aim()
     this.plain.setEndpoints(config.endpoints)
     this.#dropPathIfGone(this.candidates.setFromControl(config.endpoints, this.#host.loopback))
     this.#rounds.hasten()
@@ -234,7 +231,7 @@ export class Peer {
   handlePong(ping: SentPing, to: Hop, now: number): boolean {
     const latency = now - ping.at
     const mtu = provenMtu(ping.size, to)
-    this.#lastTraffic = now
+    this.noteTraffic(now)
     if (this.#best.isBy(to)) {
       this.#best.confirm(latency, mtu, now)
       if (ping.purpose === 'lifetime') this.#handleLifetimePong(now)
@@ -283,17 +280,17 @@ export class Peer {
   /** Does the second round, the heartbeat and the ping after a silence when they are due. */
   handleTimeout(now: number): void {
     if (now >= this.#secondRoundAt) this.#pingAgain(now)
-    if (now >= this.#heartbeatAt) this.#beat(now)
+    if (now >= this.heartbeatAt) this.#beat(now)
     const { path } = this.#best
-    if (this.#lifetime.handleTimeout(this.#lastTraffic, now) && path !== undefined)
+    if (this.#lifetime.handleTimeout(this.lastTraffic, now) && path !== undefined)
       this.#host.sendPing(this, path.endpoint, LIFETIME, now)
   }
 
   #beat(now: number): void {
-    this.#heartbeatAt = Infinity
+    this.heartbeatAt = Infinity
     if (this.disco === undefined || this.#host.isSilent) return
     if (!this.isActive(now)) return this.#rest(now)
-    this.#heartbeatAt = now + HEARTBEAT_INTERVAL
+    this.heartbeatAt = now + HEARTBEAT_INTERVAL
     this.#askPath(now)
     if (this.#wantsRound(now)) this.discover(true, now)
   }
@@ -311,7 +308,7 @@ export class Peer {
     this.#askedAt = now
     const inUse = this.candidates.get(path.endpoint)
     if (inUse !== undefined) inUse.pingedAt = now
-    this.#lastTraffic = now
+    this.noteTraffic(now)
     this.#host.sendPing(this, path.endpoint, HEARTBEAT, now)
   }
 
@@ -319,7 +316,7 @@ export class Peer {
   #rest(now: number): void {
     const { path } = this.#best
     if (path !== undefined && this.#host.probesLifetime(this))
-      this.#lifetime.rest(path.endpoint, this.#lastTraffic, now)
+      this.#lifetime.rest(path.endpoint, this.lastTraffic, now)
   }
 
   #handleLifetimePong(now: number): void {
@@ -377,6 +374,14 @@ export class Peer {
     if (this.isSettled(now)) return
     this.#rounds.again()
     this.discover(false, now)
+  }
+
+  /** Says which packets want nothing but to go or to have come. */
+  #aim(): void {
+    const { path } = this.#best
+    const { expired, isWireGuardOnly } = this.config
+    const isStraight = path !== undefined && isDirect(path) && expired !== true
+    this.setStraight(isWireGuardOnly !== true, isStraight ? path.endpoint : undefined)
   }
 
   #adopt(path: Path, now: number): void {

@@ -8,6 +8,7 @@ import { classify } from './demux.ts'
 import type { Hop } from './hop.ts'
 import { type PeerId, UNKNOWN_PEER } from './peer-config.ts'
 import type { Peer } from './peer.ts'
+import type { PeerRows } from './peer-rows.ts'
 import type { Sources } from './sources.ts'
 import { countPacket } from './traffic.ts'
 
@@ -33,12 +34,14 @@ export interface ReceiverHost {
 /** Sorts. */
 export class Receiver {
   readonly #sources: Sources
+  readonly #rows: PeerRows
   readonly #host: ReceiverHost
   readonly #tunnels = new WeakMap<Endpoint, Map<number, Hop>>()
   #headerLength = 0
 
-  constructor(sources: Sources, host: ReceiverHost) {
+  constructor(sources: Sources, rows: PeerRows, host: ReceiverHost) {
     this.#sources = sources
+    this.#rows = rows
     this.#host = host
   }
 
@@ -72,8 +75,8 @@ export class Receiver {
       this.#host.handleRelayedDisco(bytes, region, peer, now)
       return 'consumed'
     }
-    this.#sources.noteTakenByRelay(region, peer.config.nodeKey)
-    countPacket(peer.traffic.receivedRelay, bytes.length)
+    this.#sources.noteTakenByRelay(peer.sourceBehind(region))
+    countPacket(peer.detours.receivedRelay, bytes.length)
     return peer.id
   }
 
@@ -93,12 +96,19 @@ export class Receiver {
 
   #attribute(length: number, from: Hop, now: number): PeerId {
     const owner = this.#sources.noteTaken(from)
-    const peer = owner === UNKNOWN_PEER ? undefined : this.#host.peer(owner)
-    if (peer === undefined) return owner
-    if (peer.config.isWireGuardOnly === true) peer.plain.noteReceived(from, now)
-    peer.noteReceived(now)
-    countPacket(from.vni === undefined ? peer.traffic.receivedDirect : peer.traffic.receivedPeerRelay, length)
+    if (owner === UNKNOWN_PEER) return owner
+    if (from.vni === undefined && this.#rows.receiveStraight(owner, length, now)) return owner
+    const peer = this.#host.peer(owner)
+    if (peer !== undefined) this.#countWithCare(peer, length, from, now)
     return owner
+  }
+
+  /** Counts what came through a tunnel, or from a peer that asks for more than to be counted. */
+  #countWithCare(peer: Peer, length: number, from: Hop, now: number): void {
+    if (peer.config.isWireGuardOnly === true) peer.plain.noteReceived(from, now)
+    if (from.vni === undefined) return peer.countReceived(length, now)
+    peer.noteTraffic(now)
+    countPacket(peer.detours.receivedPeerRelay, length)
   }
 
   /** Returns one object for one tunnel of one source, for as long as both are seen. */

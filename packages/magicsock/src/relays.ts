@@ -28,6 +28,8 @@ export class Relays {
   readonly #links = new Map<number, Link>()
   /** On which region a peer was last heard. */
   readonly #routes = new Map<PeerId, number>()
+  /** Whether control can be asked. */
+  isControlConnected = true
   #map: RelayMap = new Map()
   #home = 0
   #sweepAt = Infinity
@@ -56,26 +58,19 @@ export class Relays {
     this.#map = map
   }
 
-  /** Makes a region the home. Returns whether it is another one than before. */
-  setHome(region: number, now: number): boolean {
+  /**
+   * Moves home to the preferred region; when nothing was measured (0) it stays, or is any at all. Without control it stays
+   * too, for no peer would hear of another. Returns whether it is another one than before.
+   */
+  moveHome(preferred: number, random: RandomSource, now: number): boolean {
+    if (this.#home !== 0 && !this.isControlConnected) return false
+    const region = preferred === 0 ? this.#home || this.#anyRegion(random) : preferred
     if (region === this.#home) return false
     this.#home = region
     if (region !== 0) this.#open(region, now)
     // What was home until now idles like any other.
     this.#sweepAt = Math.min(this.#sweepAt, now + RELAY_CLEAN_STALE_INTERVAL)
     return true
-  }
-
-  /** Returns the region to be home now: the preferred; when nothing was measured (0) the present, or any at all. */
-  homeFor(preferred: number, random: RandomSource): number {
-    if (preferred !== 0) return preferred
-    return this.#home === 0 ? this.fallbackHome(random(1)[0] ?? 0) : this.#home
-  }
-
-  /** Returns a region to fall back on when nothing could be measured: any, but not always the same. */
-  fallbackHome(dice: number): number {
-    const eligible = [...this.#map.values()].filter((region) => !region.noMeasureNoHome)
-    return eligible[dice % eligible.length]?.id ?? 0
   }
 
   /**
@@ -153,6 +148,12 @@ export class Relays {
   /** Returns when to look for idle connections. */
   pollTimeout(): number {
     return this.#sweepAt
+  }
+
+  /** Not always the same: those who cannot measure are not to crowd one relay. */
+  #anyRegion(random: RandomSource): number {
+    const eligible = [...this.#map.values()].filter((region) => !region.noMeasureNoHome)
+    return eligible[(random(1)[0] ?? 0) % eligible.length]?.id ?? 0
   }
 
   #open(region: number, now: number): void {

@@ -24,9 +24,9 @@ export class Sender {
 
   /** Sends to a peer over its UDP path. */
   sendByPath(peer: Peer, to: Hop, datagram: Uint8Array): void {
-    this.#sendDatagram(to, datagram)
-    const { traffic } = peer
-    countPacket(to.vni === undefined ? traffic.sentDirect : traffic.sentPeerRelay, datagram.length)
+    this.sendTo(to, datagram)
+    if (to.vni === undefined) peer.countSent(datagram.length)
+    else countPacket(peer.detours.sentPeerRelay, datagram.length)
   }
 
   /** Sends to a peer through a relay region. Returns false when there is none. */
@@ -34,17 +34,18 @@ export class Sender {
     const region = this.#relays.route(peer.id, peer.config.homeRelay, now)
     if (region === 0) return false
     this.#underlay.sendRelay(region, peer.config.nodeKey, datagram)
-    countPacket(peer.traffic.sentRelay, datagram.length)
+    countPacket(peer.detours.sentRelay, datagram.length)
     return true
   }
 
   /** Sends back to where something came from. */
   sendToSource(from: Hop | RelaySource, datagram: Uint8Array): void {
     if (isRelaySource(from)) this.#underlay.sendRelay(from.region, from.nodeKey, datagram)
-    else this.#sendDatagram(from, datagram)
+    else this.sendTo(from, datagram)
   }
 
-  #sendDatagram(to: Hop, datagram: Uint8Array): void {
+  /** Sends to a hop, and counts nothing. */
+  sendTo(to: Hop, datagram: Uint8Array): void {
     if (to.vni === undefined) return this.#underlay.sendDatagram(to, datagram)
     const into = (this.#tunnelled ??= new Uint8Array(MAX_DATAGRAM_LENGTH))
     const length = GENEVE_HEADER_LENGTH + datagram.length

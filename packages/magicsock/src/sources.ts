@@ -1,8 +1,9 @@
 // From where a datagram came to whose it is. Two ways in: a disco ping or pong of that peer vouched for the
 // address, or WireGuard authenticated a packet from it. Used to attribute what comes, never to choose where to
 // send (data-plane.md sections 5.3 and 5.9).
-import { type EndpointKey, endpointKey } from './endpoint-key.ts'
-import type { Hop } from './hop.ts'
+import { keepHop } from './endpoint-key.ts'
+import { type Hop, sameHop } from './hop.ts'
+import { HopTable } from './hop-table.ts'
 import { type PeerId, UNKNOWN_PEER } from './peer-config.ts'
 
 /** The token of nothing. */
@@ -23,30 +24,26 @@ const MAX_TOKEN = 2 ** 30 - 1
 /** How many addresses one peer may be known by; the oldest go first. */
 const MAX_SOURCES_PER_PEER = 64
 
-interface Recent {
-  readonly token: number
-  readonly from: Hop | RelaySource
-}
-
 /** The table of sources. */
 export class Sources {
-  readonly #owners = new Map<EndpointKey, PeerId>()
-  readonly #byPeer = new Map<PeerId, Set<EndpointKey>>()
-  readonly #ring: (Recent | undefined)[] = []
-  readonly #tokens = new WeakMap<Hop | RelaySource, number>()
+  readonly #owners = new HopTable()
+  /** In the order in which they were learned. */
+  readonly #byPeer = new Map<PeerId, Hop[]>()
+  /** The sources with a token, and their tokens, each where its token says. */
+  readonly #ring: (Hop | RelaySource | undefined)[] = []
+  readonly #tokens = new Int32Array(RING_LENGTH)
+  /** The token given last. */
   #token = NO_SOURCE
   /** The answer to the last question: packets come in runs, and shells pass one object for one source. */
   #lastFrom: Hop | undefined
   #lastOwner: PeerId = UNKNOWN_PEER
   #taken: Hop | RelaySource | undefined
-  /** The last source behind a relay: packets come in runs, and a run shares one object. */
-  #takenByRelay: RelaySource | undefined
 
   /** Returns whose source this is, or {@link UNKNOWN_PEER}. */
   owner(from: Hop): PeerId {
     if (from === this.#lastFrom) return this.#lastOwner
     this.#lastFrom = from
-    this.#lastOwner = this.#owners.get(endpointKey(from)) ?? UNKNOWN_PEER
+    this.#lastOwner = this.#owners.get(from)
     return this.#lastOwner
   }
 
@@ -61,46 +58,42 @@ export class Sources {
     return this.owner(from)
   }
 
-  /** Notes that a datagram came through a relay. */
-  noteTakenByRelay(region: number, nodeKey: Uint8Array): void {
-    const last = this.#takenByRelay
-    if (last?.region !== region || last.nodeKey !== nodeKey) this.#takenByRelay = { region, nodeKey }
-    this.#taken = this.#takenByRelay
+  /** Notes that a datagram came through a relay. The same source is recognised when it is the same object. */
+  noteTakenByRelay(from: RelaySource): void {
+    this.#taken = from
   }
 
-  /** Returns a token for `from`, good until a thousand others have been asked for. Never {@link NO_SOURCE}. */
+  /** Returns a token for `from`, good until a thousand others have been given. Never {@link NO_SOURCE}. */
   token(from: Hop | RelaySource): number {
-    const known = this.#tokens.get(from)
-    if (known !== undefined && this.#ring[known % RING_LENGTH]?.token === known) return known
+    if (this.#ring[this.#token % RING_LENGTH] === from) return this.#token
     this.#token = this.#token === MAX_TOKEN ? NO_SOURCE + 1 : this.#token + 1
-    this.#ring[this.#token % RING_LENGTH] = { token: this.#token, from }
-    this.#tokens.set(from, this.#token)
+    this.#ring[this.#token % RING_LENGTH] = from
+    this.#tokens[this.#token % RING_LENGTH] = this.#token
     return this.#token
   }
 
   /** Returns the source behind a token, or `undefined` when it is too old. */
   sourceOf(token: number): Hop | RelaySource | undefined {
-    const recent = this.#ring[token % RING_LENGTH]
-    return recent?.token === token ? recent.from : undefined
+    const at = token % RING_LENGTH
+    return this.#tokens[at] === token ? this.#ring[at] : undefined
   }
 
   /** Gives a source to a peer, whoever had it before. */
   assign(from: Hop, peer: PeerId): void {
-    const key = endpointKey(from)
-    const before = this.#owners.get(key)
+    const before = this.#owners.get(from)
     if (before === peer) return
-    if (before !== undefined) this.#byPeer.get(before)?.delete(key)
-    const mine = this.#byPeer.get(peer) ?? new Set<EndpointKey>()
+    if (before !== UNKNOWN_PEER) this.#takeFrom(before, from)
+    const mine = this.#byPeer.get(peer) ?? []
     this.#byPeer.set(peer, mine)
-    this.#owners.set(key, peer)
-    mine.add(key)
-    if (mine.size > MAX_SOURCES_PER_PEER) this.#forgetOldest(mine)
+    this.#owners.set(from, peer)
+    mine.push(keepHop(from))
+    if (mine.length > MAX_SOURCES_PER_PEER) this.#owners.delete(mine.shift()!)
     this.#lastFrom = undefined
   }
 
   /** Forgets every source of a peer. */
   forgetPeer(peer: PeerId): void {
-    for (const key of this.#byPeer.get(peer) ?? []) this.#owners.delete(key)
+    for (const hop of this.#byPeer.get(peer) ?? []) this.#owners.delete(hop)
     this.#byPeer.delete(peer)
     this.#lastFrom = undefined
   }
@@ -117,12 +110,10 @@ export class Sources {
     return from.vni === undefined ? name : bytesAfter(from.vni, 4, name)
   }
 
-  #forgetOldest(keys: Set<EndpointKey>): void {
-    for (const key of keys) {
-      keys.delete(key)
-      this.#owners.delete(key)
-      return
-    }
+  #takeFrom(peer: PeerId, source: Hop): void {
+    const theirs = this.#byPeer.get(peer) ?? []
+    const at = theirs.findIndex((hop) => sameHop(hop, source))
+    if (at >= 0) theirs.splice(at, 1)
   }
 }
 

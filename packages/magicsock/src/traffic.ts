@@ -30,27 +30,23 @@ export function countPacket(traffic: Traffic, bytes: number): void {
   traffic.bytes += bytes
 }
 
+/** What did not go straight. The rest is counted in the peer's row. */
+export type Detours = Omit<PeerTraffic, 'sentDirect' | 'receivedDirect'>
+
 /** Returns counters that all stand at zero. */
-export function noTraffic(): PeerTraffic {
-  return {
-    sentDirect: none(),
-    sentPeerRelay: none(),
-    sentRelay: none(),
-    receivedDirect: none(),
-    receivedPeerRelay: none(),
-    receivedRelay: none(),
-  }
+export function noDetours(): Detours {
+  return { sentPeerRelay: none(), sentRelay: none(), receivedPeerRelay: none(), receivedRelay: none() }
 }
 
-/** Returns a copy that counts no further. */
-export function copyTraffic(traffic: PeerTraffic): PeerTraffic {
+/** Returns copies that count no further. */
+export function trafficOf(sentDirect: Traffic, receivedDirect: Traffic, detours: Detours): PeerTraffic {
   return {
-    sentDirect: { ...traffic.sentDirect },
-    sentPeerRelay: { ...traffic.sentPeerRelay },
-    sentRelay: { ...traffic.sentRelay },
-    receivedDirect: { ...traffic.receivedDirect },
-    receivedPeerRelay: { ...traffic.receivedPeerRelay },
-    receivedRelay: { ...traffic.receivedRelay },
+    sentDirect,
+    sentPeerRelay: { ...detours.sentPeerRelay },
+    sentRelay: { ...detours.sentRelay },
+    receivedDirect,
+    receivedPeerRelay: { ...detours.receivedPeerRelay },
+    receivedRelay: { ...detours.receivedRelay },
   }
 }
 

@@ -11,36 +11,46 @@ export const HEARTBEAT_INTERVAL = 3_000
  */
 export const PROOF_LIFETIME = 30_000
 
+/** Where the end of the trust stands: beside what else every packet asks for. */
+export interface TrustKeeper {
+  /** Until when the path is believed in. */
+  trustUntil: number
+}
+
 /** The trust in one path. */
 export class Trust {
-  #until = -Infinity
+  readonly #keeper: TrustKeeper
   #provenAt = -Infinity
+
+  constructor(keeper: TrustKeeper) {
+    this.#keeper = keeper
+  }
 
   /** Tells whether the path may carry packets alone. */
   holds(now: number): boolean {
-    return now <= this.#until
+    return now <= this.#keeper.trustUntil
   }
 
   /** Tells whether it is time to ask for a sign of life: so early that two of them may be lost. */
   isFading(now: number): boolean {
-    return now >= this.#until - (TRUST_UDP_ADDRESS - HEARTBEAT_INTERVAL)
+    return now >= this.#keeper.trustUntil - (TRUST_UDP_ADDRESS - HEARTBEAT_INTERVAL)
   }
 
   /** A pong has come: packets get through, both ways. */
   prove(now: number): void {
     this.#provenAt = now
-    this.#until = now + TRUST_UDP_ADDRESS
+    this.#keeper.trustUntil = now + TRUST_UDP_ADDRESS
   }
 
   /** Something authentic has come: packets get through one way. */
   sustain(now: number): void {
     const counted = Math.min(now, this.#provenAt + PROOF_LIFETIME)
-    this.#until = Math.max(this.#until, counted + TRUST_UDP_ADDRESS)
+    this.#keeper.trustUntil = Math.max(this.#keeper.trustUntil, counted + TRUST_UDP_ADDRESS)
   }
 
   /** Ends it. */
   end(): void {
-    this.#until = -Infinity
+    this.#keeper.trustUntil = -Infinity
     this.#provenAt = -Infinity
   }
 }

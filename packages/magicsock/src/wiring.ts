@@ -16,6 +16,7 @@ import { pathOf } from './peer-path.ts'
 import { unasked } from './pings.ts'
 import { sortedPair } from './peer-relay/tunnel-request.ts'
 import { TunnelSeeker } from './peer-relay/tunnel-seeker.ts'
+import type { PeerRows } from './peer-rows.ts'
 import type { PeerSet } from './peer-set.ts'
 import type { Peer, PeerHost } from './peer.ts'
 import { Doors } from './port-search/doors.ts'
@@ -31,6 +32,7 @@ export interface Ground {
   readonly directory: DiscoDirectory
   readonly relays: Relays
   readonly sources: Sources
+  readonly rows: PeerRows
   /** The peers, once there are any. */
   peers(): PeerSet
   /** The other ways, once they are there. */
@@ -126,6 +128,7 @@ export function openConversation(
 export function hostForPeers(rooms: Rooms, calls: Calls, timed: Set<Peer>, habits: Habits): PeerHost {
   const { surroundings, conversation, relays, random } = rooms
   return {
+    rows: rooms.rows,
     get loopback() {
       return surroundings.loopback
     },
@@ -192,7 +195,7 @@ export function openPortSearch(rooms: Rooms): { doors: Doors; search: PortSearch
 /** Returns the receiver of datagrams. */
 export function openReceiver(rooms: Rooms, otherWays: OtherWays): Receiver {
   const { surroundings, conversation } = rooms
-  return new Receiver(rooms.sources, {
+  return new Receiver(rooms.sources, rooms.rows, {
     handleDisco: (packet, from, now) => {
       rooms.rearm()
       conversation.handlePacket(packet, from, now)
