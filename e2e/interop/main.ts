@@ -8,6 +8,7 @@ import type { InteropCase, Trail } from './case.ts'
 import { control } from './control.ts'
 import { controlCalls } from './control-calls.ts'
 import { controlNodes } from './control-nodes.ts'
+import { controlPolicy } from './control-policy.ts'
 import { first } from './first.ts'
 import { headscale } from './headscale.ts'
 import { localapi } from './localapi.ts'
@@ -17,7 +18,7 @@ import { wireguard } from './wireguard.ts'
 
 const GROUPS: Readonly<Record<string, readonly InteropCase[]>> = {
   first,
-  control: [...control, ...controlNodes, ...controlCalls],
+  control: [...control, ...controlNodes, ...controlCalls, ...controlPolicy],
   headscale,
   localapi,
   magicsock,

@@ -27,6 +27,8 @@ export interface JoinOptions {
   readonly userspace?: boolean
   /** What its daemon finds in its environment, each as `NAME=value`. */
   readonly environment?: readonly string[]
+  /** More words of `tailscale up`. */
+  readonly flags?: readonly string[]
   /** Is shown the login page's address and lets the node in, in place of a key. */
   readonly approve?: (page: string) => Promise<unknown>
 }
@@ -37,7 +39,7 @@ export async function joinTailscaled(
   control: Control,
   name: string,
   peer: (program: string) => string,
-  { userspace = false, environment = [], approve }: JoinOptions = {},
+  { userspace = false, environment = [], flags = [], approve }: JoinOptions = {},
 ): Promise<MeshNode> {
   const socket = join(place.folder, 'ts.sock')
   const daemon = place.namespace.start(
@@ -54,7 +56,7 @@ export async function joinTailscaled(
   const cli = (...args: readonly string[]): Promise<RunResult> => place.namespace.run(...tailscale, ...args)
   const up = ['up', `--login-server=${control.url}`, `--hostname=${name}`]
   // Where there is a TUN device, names from control would be written into this machine's own files.
-  up.push(`--accept-dns=${userspace}`, '--netfilter-mode=off', '--timeout=30s')
+  up.push(`--accept-dns=${userspace}`, '--netfilter-mode=off', '--timeout=30s', ...flags)
   await explained(daemon, async () => {
     if (approve === undefined) return cli(...up, `--auth-key=${control.authKey}`)
     return approveLogin(place.namespace.start(...tailscale, ...up), approve)
