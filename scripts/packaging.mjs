@@ -1,10 +1,11 @@
 // The packaging check: builds every workspace, packs every public package, and asks publint and attw whether a
-// stranger could install and import what would be published. Last, installs the tarballs into an empty project
-// and imports each from there.
+// stranger could install and import what would be published. Last, installs the tarballs into an empty project,
+// imports each from there, and runs the programs.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { tryPrograms } from './installed-programs.mjs'
 import { fail, node26, pnpm, root } from './setup.mjs'
 
 const packages = ['packages', 'apps'].flatMap((folder) =>
@@ -20,8 +21,13 @@ process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
 must('build', pnpm(['exec', 'turbo', 'run', 'build', '--output-logs=errors-only']))
 const tarballs = manifests.map(({ folder, manifest }) => pack(folder, manifest))
 for (const { manifest, tarball } of tarballs) lint(manifest, tarball)
-importFromOutside()
-console.log(`${tarballs.length} packages pack, lint and import from their own tarballs`)
+const stranger = importFromOutside()
+await tryPrograms(node26(), stranger, scratch).catch((error) =>
+  fail(`packaging failed at the programs: ${error.message}`),
+)
+console.log(
+  `${tarballs.length} packages pack, lint and import from their own tarballs, and their programs run`,
+)
 
 /** Packs one package as it would be published and returns where the tarball lies. */
 function pack(folder, manifest) {
@@ -39,7 +45,7 @@ function lint(manifest, tarball) {
   must(`attw ${manifest.name}`, tool('@arethetypeswrong/cli/dist/index.js', tarball, '--profile', 'esm-only'))
 }
 
-/** Installs every tarball into a project that knows nothing of this one, and imports every entry point. */
+/** Installs every tarball into a project that knows nothing of this one, and imports every entry point. Returns its folder. */
 function importFromOutside() {
   const project = join(scratch, 'stranger')
   mkdirSync(project)
@@ -67,6 +73,7 @@ function importFromOutside() {
       encoding: 'utf8',
     }),
   )
+  return project
 }
 
 function must(what, result) {
