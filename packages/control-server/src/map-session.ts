@@ -70,11 +70,14 @@ export class MapSession {
     const peers: Node[] = []
     const profiles = [view.selfProfile]
     this.#profiles.set(view.selfProfile.ID, view.selfProfile)
-    for (const [id, peer] of told) {
-      const { profile } = peer
-      if (view.blind || id === this.nodeId || !view.saw(id)) continue
+    let owner = view.selfProfile
+    for (const [id, peer] of view.blind ? [] : told) {
+      if (id === this.nodeId || !view.saw(id)) continue
       peers.push(view.showed(peer))
-      if (this.#learnsProfile(profile)) profiles.push(profile)
+      // The next one is mostly of the same owner.
+      if (peer.profile === owner) continue
+      owner = peer.profile
+      if (this.#learnsProfile(owner)) profiles.push(owner)
     }
     this.#isOpen = true
     this.#blind = view.blind
@@ -171,7 +174,8 @@ export class MapSession {
       if (isCut) seesAll = false
       const change = isCut && shown ? patchBetween(shown, node) : patch
       if (!shown || (shown !== node && !change)) changed.push(node)
-      else if (change && Object.keys(change).length > 1) patches.push(change)
+      // One that looks the same has a new owner; one that is cut may differ in what this viewer is not told.
+      else if (change && shown !== node && (!isCut || Object.keys(change).length > 1)) patches.push(change)
     }
     if (changed.length > 0) delta.PeersChanged = changed
     if (removed.length > 0) delta.PeersRemoved = removed

@@ -82,6 +82,16 @@ test('threat 26: a claimed length of 0 or above the limit breaks the stream with
   }
 })
 
+test('control 29: the place of a large message is not kept for the small ones behind it', () => {
+  const reader = new MapFrameReader()
+  reader.feed(encodeMapFrame(new Uint8Array(1 << 20)))
+  expect(reader.read()).toHaveLength(1 << 20)
+  reader.feed(encodeMapFrame(hex('aabbcc')))
+  const small = reader.read()
+  expect(toHex(small!)).toBe('aabbcc')
+  expect(small!.buffer.byteLength).toBeLessThan(64 << 10)
+})
+
 test('control 6: the early payload is magic, a big-endian length and JSON', () => {
   const payload = { nodeKeyChallenge: `chalpub:${'ab'.repeat(32)}` } as const
   const bytes = encodeEarlyPayload(payload)

@@ -204,6 +204,11 @@ export class Http2Server {
     return this.#streams.get(id)?.out.queued ?? 0
   }
 
+  /** Returns how many bytes of an answer are sent. */
+  sent(id: number): number {
+    return this.#streams.get(id)?.out.sent ?? 0
+  }
+
   /** Says goodbye. */
   goAway(): void {
     this.#fail(CODE.none)

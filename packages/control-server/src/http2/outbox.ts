@@ -17,9 +17,11 @@ export class SendStream {
   isWatched = false
   /** Bytes that wait. */
   queued = 0
+  /** Bytes that are sent. */
+  sent = 0
   readonly #parts: Uint8Array[] = []
   /** How much of the first part is sent. */
-  #sent = 0
+  #taken = 0
 
   constructor(id: number, window: number) {
     this.id = id
@@ -36,16 +38,17 @@ export class SendStream {
   /** Moves the next `length` bytes, of those that wait, to a place. */
   move(length: number, into: Uint8Array, at: number): void {
     this.queued -= length
+    this.sent += length
     const end = at + length
     for (let to = at; to < end; ) {
       const part = this.#parts[0] as Uint8Array
-      const size = Math.min(part.length - this.#sent, end - to)
-      into.set(size === part.length ? part : part.subarray(this.#sent, this.#sent + size), to)
+      const size = Math.min(part.length - this.#taken, end - to)
+      into.set(size === part.length ? part : part.subarray(this.#taken, this.#taken + size), to)
       to += size
-      this.#sent += size
-      if (this.#sent < part.length) return
+      this.#taken += size
+      if (this.#taken < part.length) return
       this.#parts.shift()
-      this.#sent = 0
+      this.#taken = 0
     }
   }
 
@@ -53,7 +56,7 @@ export class SendStream {
   clear(): void {
     this.#parts.length = 0
     this.queued = 0
-    this.#sent = 0
+    this.#taken = 0
   }
 }
 

@@ -4,9 +4,15 @@ import { encodeJson } from '@mesh/wire/control'
 import { CODE } from '../http2/frames.ts'
 import type { MachineLink } from './machine-link.ts'
 
-/** A client that lets this much pile up reads no more: its stream is cut, and it will come back for a snapshot. */
+/**
+ * A client that lets this much pile up, beside its snapshot, reads no more: its stream is cut, and it will come back for
+ * another.
+ */
 const MAX_QUEUED = 4 << 20
-/** How long a client may take nothing of an answer that is whole, milliseconds: an open stream keeps its connection open. */
+/**
+ * How long a client may take nothing of a snapshot, or of an answer that is whole, milliseconds: the one keeps others from
+ * theirs, the other a connection open.
+ */
 const PATIENCE = 30_000
 const MAP = 'application/octet-stream'
 
@@ -19,6 +25,8 @@ export class Exchange {
   readonly #link: MachineLink
   readonly #stream: number
   #onWritten: (() => void) | undefined
+  /** The length of a snapshot that is not yet on its way. */
+  #snapshot = 0
   #patience: ReturnType<typeof setTimeout> | undefined
 
   constructor(link: MachineLink, stream: number) {
@@ -49,17 +57,18 @@ export class Exchange {
    * Writes one message of the map stream. Returns false when the client stopped reading and was cut off.
    *
    * @param message - The pieces it consists of, which must not change.
-   * @param onWritten - Called once when the message is on its way, or never will be.
+   * @param onWritten - Comes with a snapshot: called once when it is on its way, or never will be.
    */
   sendMap(message: readonly Uint8Array[], onWritten?: () => void): boolean {
     const { http2 } = this.#link
     const stream = this.#stream
-    const isSlow = http2.queued(stream) > MAX_QUEUED
+    const isSlow = http2.queued(stream) > MAX_QUEUED + this.#snapshot
     if (isSlow) http2.reset(stream, CODE.cancel)
     http2.respond(stream, 200, MAP)
     for (const part of message) http2.write(stream, part)
-    if (onWritten) this.#watch(onWritten)
+    if (onWritten) this.#watch(onWritten, lengthOf(message))
     this.#link.flush()
+    if (onWritten && this.#onWritten) this.#awaitReader()
     return !isSlow
   }
 
@@ -78,19 +87,21 @@ export class Exchange {
   handleWritten(): void {
     const onWritten = this.#onWritten
     this.#onWritten = undefined
+    this.#snapshot = 0
+    clearTimeout(this.#patience)
     onWritten?.()
   }
 
   /** Takes that its stream is over. */
   handleOver(): void {
-    clearTimeout(this.#patience)
     this.handleWritten()
     this.onOver()
   }
 
-  #watch(onWritten: () => void): void {
+  #watch(onWritten: () => void, snapshot: number): void {
     this.handleWritten()
     this.#onWritten = onWritten
+    this.#snapshot = snapshot
     if (this.isGone) this.handleWritten()
     else this.#link.http2.watch(this.#stream)
   }
@@ -101,16 +112,21 @@ export class Exchange {
     if (body) http2.write(this.#stream, body)
     http2.end(this.#stream)
     this.#link.flush()
-    if (http2.answerOf(this.#stream) === 'whole') this.#awaitReader(http2.queued(this.#stream))
+    if (http2.answerOf(this.#stream) === 'whole') this.#awaitReader()
   }
 
-  /** Gives a client up that takes nothing of an answer, of which so many bytes wait, for too long. */
-  #awaitReader(before: number): void {
+  /** Gives a client up that takes nothing of what waits for too long. */
+  #awaitReader(): void {
     clearTimeout(this.#patience)
+    const before = this.#link.http2.sent(this.#stream)
     this.#patience = setTimeout(() => {
-      const left = this.#link.http2.queued(this.#stream)
-      if (left < before) this.#awaitReader(left)
+      if (this.#link.http2.sent(this.#stream) > before) this.#awaitReader()
       else this.cancel()
     }, PATIENCE).unref()
   }
+}
+
+/** Returns the length of a message in pieces. */
+export function lengthOf(message: readonly Uint8Array[]): number {
+  return message.reduce((sum, { length }) => sum + length, 0)
 }

@@ -18,6 +18,7 @@ import type { MachineCall, MachineCallContext } from '../machine-calls.ts'
 import type { PingOutcome } from '../pings.ts'
 import type { SshQuestion } from '../ssh-checks.ts'
 import type { NoiseConnection } from './accept-noise.ts'
+import { lengthOf } from './exchange.ts'
 import type { Exchange } from './exchange.ts'
 import type { ControlLogger } from './logger.ts'
 import { MachineConnection } from './machine-connection.ts'
@@ -239,7 +240,7 @@ export class MachineSessions {
     const message = this.#encoder.encode(response, exchange.packed)
     if (!exchange.sendMap(message, onWritten))
       this.#options.logger.warn({}, 'a client stopped reading its map')
-    return message.reduce((sum, { length }) => sum + length, 0)
+    return lengthOf(message)
   }
 
   #sendSnapshot(id: number, onWritten: () => void): number {

@@ -4,9 +4,10 @@
 
 import { zstdCompressSync, constants as zlib } from 'node:zlib'
 import type { MapResponse, Node } from '@mesh/wire/control'
-import { encodeJson, encodeMapFrame, encodeMapLength } from '@mesh/wire/control'
+import { encodeMapLength } from '@mesh/wire/control'
+import { MapSlices } from './map-slices.ts'
 
-/** Deltas are packed for speed. */
+/** What is sent once, or to many but now, is packed for speed. */
 const FAST = { params: { [zlib.ZSTD_c_compressionLevel]: 1 } }
 /** Slices are used many times. */
 const TIGHT = { params: { [zlib.ZSTD_c_compressionLevel]: 3 } }
@@ -15,22 +16,28 @@ const SLICE_BITS = 7
 /** Snapshots with fewer peers are packed whole. */
 const MIN_SLICED = 2 << SLICE_BITS
 
-interface Slice {
-  readonly nodes: readonly Node[]
-  readonly bytes: Packed
-}
-
-type Packed = ReturnType<typeof zstdCompressSync>
-
 /** The pieces of a message, with its length in front. */
 type Message = readonly Uint8Array[]
 
+/** What clients of one kind get. */
+interface Form {
+  readonly messages: WeakMap<MapResponse, Message>
+  readonly slices: MapSlices
+  readonly pack: (text: string, isShared: boolean) => Uint8Array
+  /** What every snapshot ends with. */
+  readonly end: Uint8Array
+}
+
 /** Encodes responses, remembering those that come again. */
 export class MapEncoder {
-  readonly #plain = new WeakMap<MapResponse, Message>()
-  readonly #packed = new WeakMap<MapResponse, Message>()
+  readonly #plain = formOf((text) => Buffer.from(text))
+  readonly #packed = formOf((text, isShared) => zstdCompressSync(text, isShared ? TIGHT : FAST))
   readonly #nodes = new WeakMap<Node, string>()
-  readonly #slices = new Map<number, Slice>()
+
+  /** How many bytes of slices are kept. */
+  get kept(): number {
+    return this.#plain.slices.size + this.#packed.slices.size
+  }
 
   /**
    * Returns a response as it goes on the wire, in pieces. The bytes are shared: they must not be changed.
@@ -38,62 +45,61 @@ export class MapEncoder {
    * @param packed - Whether the client asked for zstd.
    */
   encode(response: MapResponse, packed: boolean): Message {
-    const known = packed ? this.#packed : this.#plain
-    const bytes = known.get(response) ?? this.#make(response, packed)
-    known.set(response, bytes)
-    return bytes
+    const form = packed ? this.#packed : this.#plain
+    const known = form.messages.get(response)
+    if (known) return known
+    const parts = this.#parts(response, form)
+    const message = [encodeMapLength(parts.reduce((sum, { length }) => sum + length, 0)), ...parts]
+    form.messages.set(response, message)
+    return message
   }
 
-  #make(response: MapResponse, packed: boolean): Message {
-    if (!packed) return [encodeMapFrame(encodeJson(response))]
+  /** A snapshot is `{…rest,"Peers":[`, slices of peers, and `]}`. */
+  #parts(response: MapResponse, form: Form): Uint8Array[] {
     const { Peers, ...rest } = response
-    if (!Peers || Peers.length < MIN_SLICED)
-      return [encodeMapFrame(zstdCompressSync(encodeJson(response), FAST))]
-    const slices = this.#inSlices(rest, Peers)
-    const length = slices.reduce((sum, slice) => sum + slice.length, 0)
-    return [encodeMapLength(length), ...slices]
-  }
-
-  /** `{…rest,"Peers":[` and slices of peers, each with the comma in front of it, and `]}`. */
-  #inSlices(rest: MapResponse, peers: readonly Node[]): Uint8Array[] {
-    const parts: Uint8Array[] = [
-      zstdCompressSync(Buffer.from(`${JSON.stringify(rest).slice(0, -1)},"Peers":[`), FAST),
-    ]
-    for (let start = 0; start < peers.length; ) {
-      const slot = (peers[start] as Node).ID >> SLICE_BITS
-      let end = start + 1
-      while (end < peers.length && (peers[end] as Node).ID >> SLICE_BITS === slot) end += 1
-      parts.push(this.#slice(slot, peers, start, end))
-      start = end
+    const { pack } = form
+    if (!Peers || Peers.length < MIN_SLICED) return [pack(JSON.stringify(response), false)]
+    const viewer = placeOf(rest.Node?.ID ?? 0)
+    const parts = [pack(`${JSON.stringify(rest).slice(0, -1)},"Peers":[`, false)]
+    for (let start = 0, end = 0; start < Peers.length; start = end) {
+      const place = placeOf((Peers[start] as Node).ID)
+      end = start + 1
+      while (end < Peers.length && placeOf((Peers[end] as Node).ID) === place) end += 1
+      // Nobody else lacks the viewer.
+      if (place === viewer) parts.push(pack(this.#text(Peers.slice(start, end), start === 0), false))
+      else parts.push(this.#slice(place, Peers, start, end, form))
     }
-    parts.push(END)
+    parts.push(form.end)
     return parts
   }
 
-  #slice(slot: number, peers: readonly Node[], start: number, end: number): Packed {
-    const isFirst = start === 0
-    const known = this.#slices.get(isFirst ? -1 - slot : slot)
-    if (known && isSame(known.nodes, peers, start, end)) return known.bytes
+  #slice(place: number, peers: readonly Node[], start: number, end: number, form: Form): Uint8Array {
+    const key = start === 0 ? -1 - place : place
+    const known = form.slices.find(key, peers, start, end)
+    if (known) return known
     const nodes = peers.slice(start, end)
-    const text = nodes.map((node) => this.#text(node)).join(',')
-    const bytes = zstdCompressSync(Buffer.from(isFirst ? text : `,${text}`), TIGHT)
-    // A viewer's own slice lacks the viewer; only the fuller one is worth keeping.
-    if (!known || known.nodes.length <= nodes.length)
-      this.#slices.set(isFirst ? -1 - slot : slot, { nodes, bytes })
+    const bytes = form.pack(this.#text(nodes, start === 0), true)
+    form.slices.keep(key, nodes, bytes)
     return bytes
   }
 
-  #text(node: Node): string {
+  /** Each but the very first has its comma in front. */
+  #text(nodes: readonly Node[], isFirst: boolean): string {
+    const text = nodes.map((node) => this.#node(node)).join(',')
+    return isFirst ? text : `,${text}`
+  }
+
+  #node(node: Node): string {
     const text = this.#nodes.get(node) ?? JSON.stringify(node)
     this.#nodes.set(node, text)
     return text
   }
 }
 
-const END = zstdCompressSync(Buffer.from(']}'), FAST)
+function formOf(pack: Form['pack']): Form {
+  return { messages: new WeakMap(), slices: new MapSlices(), pack, end: pack(']}', true) }
+}
 
-function isSame(known: readonly Node[], peers: readonly Node[], start: number, end: number): boolean {
-  if (known.length !== end - start) return false
-  for (let i = 0; i < known.length; i += 1) if (known[i] !== peers[start + i]) return false
-  return true
+function placeOf(id: number): number {
+  return id >> SLICE_BITS
 }

@@ -18,6 +18,7 @@ class LinkFake implements Pick<MachineLink, 'http2' | 'flush'> {
     while (this.http2.hasWork) this.http2.sendInto(new Uint8Array(4077), 0, 4077)
     for (let output = this.http2.poll(); output; output = this.http2.poll())
       if (output.kind === 'closed') this.exchange?.handleOver()
+      else if (output.kind === 'sent') this.exchange?.handleWritten()
   }
 
   say(...bytes: readonly Uint8Array[]): void {
@@ -66,4 +67,39 @@ test('an answer that was taken, or has not ended, is nobody to be impatient with
   expect([taken.link.isOver, vi.getTimerCount()]).toEqual([true, 0])
   vi.advanceTimersByTime(600_000)
   expect(following.exchange.isGone).toBe(false)
+})
+
+test('threat 26: a client that takes nothing of its snapshot for half a minute makes room for others', () => {
+  const { link, exchange } = begin()
+  let written = 0
+  exchange.sendMap([new Uint8Array(1000)], () => (written += 1))
+  link.say(window(50))
+  vi.advanceTimersByTime(30_000)
+  // What came since is no sign of life, and no sign of death.
+  exchange.sendMap([new Uint8Array(500)])
+  expect([exchange.isGone, written]).toEqual([false, 0])
+  vi.advanceTimersByTime(30_000)
+  expect([exchange.isGone, written]).toEqual([true, 1])
+})
+
+test('a client that has taken its snapshot may be silent for as long as it likes', () => {
+  const { link, exchange } = begin()
+  let written = 0
+  exchange.sendMap([new Uint8Array(1000)], () => (written += 1))
+  link.say(window(1000))
+  expect([written, vi.getTimerCount()]).toEqual([1, 0])
+  exchange.sendMap([new Uint8Array(500)])
+  vi.advanceTimersByTime(600_000)
+  expect(exchange.isGone).toBe(false)
+})
+
+test('a snapshot may be larger than what may pile up, with changes behind it', () => {
+  const { link, exchange } = begin()
+  let written = 0
+  expect(exchange.sendMap([new Uint8Array(6 << 20)], () => (written += 1))).toBe(true)
+  for (let i = 0; i < 4; i += 1) expect(exchange.sendMap([new Uint8Array(1 << 20)])).toBe(true)
+  link.say(frameOf(FRAME.windowUpdate, 0, 100 << 20), window(10 << 20))
+  expect(written).toBe(1)
+  for (let i = 0; i < 5; i += 1) expect(exchange.sendMap([new Uint8Array(1 << 20)])).toBe(true)
+  expect(exchange.sendMap([new Uint8Array(1)])).toBe(false)
 })

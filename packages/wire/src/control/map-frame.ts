@@ -10,6 +10,9 @@ export const MAP_FRAME_HEADER_LENGTH = 4
 /** The largest message as it travels, bytes; the reader refuses to hold more. */
 export const MAX_MAP_FRAME_LENGTH = 4 << 20
 
+/** A larger place to hold messages is given up when it is empty: the first map is large, and what follows is not. */
+const MAX_KEPT = 64 << 10
+
 /** The largest message once unpacked, bytes: a few kilobytes of zstd could claim gigabytes. */
 export const MAX_MAP_RESPONSE_LENGTH = 64 << 20
 
@@ -23,6 +26,8 @@ export interface Zstd {
   /** Returns what one zstd frame holds, or `undefined` when it is bad or longer than `maxLength`. */
   decompress(bytes: Uint8Array, maxLength: number): Uint8Array | undefined
 }
+
+const NOTHING = new Uint8Array(0)
 
 /** Returns `message` with its length in front. */
 export function encodeMapFrame(message: Uint8Array): Uint8Array {
@@ -57,7 +62,7 @@ export function decodeMapMessage(message: Uint8Array, zstd?: Zstd): MapResponse 
  */
 export class MapFrameReader {
   readonly #maxLength: number
-  #held: Uint8Array = new Uint8Array(0)
+  #held: Uint8Array = NOTHING
   #start = 0
   #end = 0
   #broken = false
@@ -86,13 +91,20 @@ export class MapFrameReader {
     const length = new DataView(this.#held.buffer, this.#held.byteOffset).getUint32(this.#start, true)
     if (length === 0 || length > this.#maxLength) {
       this.#broken = true
-      this.#held = new Uint8Array(0)
+      this.#clear()
       return undefined
     }
     const begin = this.#start + MAP_FRAME_HEADER_LENGTH
     if (this.#end < begin + length) return undefined
     this.#start = begin + length
-    return this.#held.subarray(begin, begin + length)
+    const message = this.#held.subarray(begin, begin + length)
+    if (this.#start === this.#end && this.#held.length > MAX_KEPT) this.#clear()
+    return message
+  }
+
+  #clear(): void {
+    this.#held = NOTHING
+    this.#start = this.#end = 0
   }
 
   #reserve(extra: number): void {
