@@ -5,7 +5,7 @@ import type { Machine } from './machine.ts'
 export interface BenchOptions {
   /** Path of the program to compare with, where a benchmark wants one. */
   readonly peer: string | undefined
-  /** Tells the reader how it goes; says nothing when only the JSON is wanted. */
+  /** Tells the reader how it goes; not among the output when that is to be JSON. */
   readonly say: (line: string) => void
 }
 
@@ -22,6 +22,8 @@ export interface BenchResult {
   readonly peer: Figures
   /** The one against the other, so that more is better unless the name of a figure says otherwise. */
   readonly ratio: Figures
+  /** What must not be, though there are figures: a sentence each. */
+  readonly faults?: readonly string[]
 }
 
 /** One benchmark. */

@@ -35,17 +35,19 @@ async function main(args: readonly string[]): Promise<number> {
   if (bench === undefined) return refuse(name === '' ? 'which benchmark?' : `there is no benchmark "${name}"`)
   const machineOf = watchMachine()
   const say = (line: string): void => {
-    if (!json) console.log(line)
+    if (json) process.stderr.write(`${line}\n`)
+    else console.log(line)
   }
   try {
     const figures = await bench.run({ peer, say })
     const result: BenchResult = { name, machine: machineOf(), ...figures }
+    for (const fault of result.faults ?? []) process.stderr.write(`error: ${fault}\n`)
     if (json) console.log(JSON.stringify(result))
     else
       say(
         `on ${result.machine.cpu}, node ${result.machine.node}, others used ${percent(result.machine.foreignLoad)}`,
       )
-    return 0
+    return (result.faults ?? []).length === 0 ? 0 : 1
   } catch (error) {
     process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`)
     return 1

@@ -1,5 +1,6 @@
 // Nodes that come, go, move and talk, at any server that answers.
 import { keyOf, LightClient } from '../swarm/light-client.ts'
+import { unzip } from '../swarm/unpacked.ts'
 import type { ControlProcess } from './control-process.ts'
 import type { Known, SeenPeer, Witness } from './witness.ts'
 
@@ -177,7 +178,7 @@ export class Churn {
 
   #follow(node: ChurnNode): void {
     const { client } = node
-    client.onMap = (json) => this.#take(node, JSON.parse(json.toString()) as Frame)
+    client.onMap = (message) => this.#take(node, JSON.parse(unzip(message).toString()) as Frame)
     client.onGone = () => {
       node.isFollowing = false
       void this.#comeBack(node)

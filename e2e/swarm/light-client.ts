@@ -2,7 +2,6 @@
 // and the frames of its map. It knows nothing of whose control server it is.
 
 import { connect, type Socket } from 'node:net'
-import { zstdDecompressSync } from 'node:zlib'
 import { formatMachineKey, generatePrivateKey, publicKeyOf } from '@mesh/keys'
 import { controlInitiate, RecordTransport } from '@mesh/noise'
 import { nodeCrypto } from '@mesh/noise/node'
@@ -25,9 +24,7 @@ export interface ControlAddress {
   readonly key: Uint8Array
 }
 
-const PEER_LIMIT = 64 << 20
-/** Longer messages are nobody else's, bytes. */
-const MAX_REMEMBERED = 64 << 10
+const MESSAGE_LIMIT = 64 << 20
 const wasm = loadWasmCrypto(nodeCrypto)
 /** The load must not be what limits. */
 const crypto = wasm.kind === 'loaded' ? wasm.crypto : nodeCrypto
@@ -38,8 +35,8 @@ export class LightClient {
   readonly nodeKey = `nodekey:${hex()}`
   readonly discoKey = `discokey:${hex()}`
   readonly hostname: string
-  /** Is given each message of the map stream, unpacked. */
-  onMap: (json: Buffer) => void = () => undefined
+  /** Is given each message of the map stream, packed; it is good until this returns. */
+  onMap: (message: Uint8Array) => void = () => undefined
   /** Is told that the connection is gone. */
   onGone: () => void = () => undefined
   readonly #machinePrivate = generatePrivateKey(systemRandom)
@@ -101,7 +98,7 @@ export class LightClient {
 
   /** Opens the map stream; its messages go to {@link LightClient.onMap}. */
   follow(): void {
-    const reader = new MapFrameReader(PEER_LIMIT)
+    const reader = new MapFrameReader(MESSAGE_LIMIT)
     this.#http?.post(
       '/machine/map',
       JSON.stringify({ ...this.#mapRequest(), Stream: true, KeepAlive: true }),
@@ -111,7 +108,7 @@ export class LightClient {
         },
         onData: (chunk) => {
           reader.feed(chunk)
-          for (let message = reader.read(); message; message = reader.read()) this.onMap(unpack(message))
+          for (let message = reader.read(); message; message = reader.read()) this.onMap(message)
         },
         onEnd: () => this.close(),
       },
@@ -181,18 +178,6 @@ export class LightClient {
     if (rest.length > 0) open(rest)
     socket.resume()
   }
-}
-
-/** What came last to any client, and what was in it: a change comes to all of them, mostly in the same bytes. */
-let last = { packed: Buffer.alloc(0), json: Buffer.alloc(0) }
-
-function unpack(message: Uint8Array): Buffer {
-  if (last.packed.equals(message)) return last.json
-  // One piece, not many that are joined.
-  const chunkSize = Math.min(Math.max(8 * message.length, 1 << 14), PEER_LIMIT)
-  const json = zstdDecompressSync(message, { maxOutputLength: PEER_LIMIT, chunkSize })
-  if (message.length < MAX_REMEMBERED) last = { packed: Buffer.from(message), json }
-  return json
 }
 
 /** Returns the key that a control server shows. */

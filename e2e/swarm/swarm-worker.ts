@@ -1,20 +1,25 @@
 // One thread of a swarm: keeps its share of the nodes, and says when each of them saw what was looked for.
 
+import { setTimeout as wait } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
-import type { RegisterResponse } from '@mesh/wire/control'
 import type { ControlAddress } from './light-client.ts'
 import { KnownNodes } from './known-nodes.ts'
 import { LightClient } from './light-client.ts'
+import { Turns } from './turns.ts'
+import { Unpacker } from './unpacked.ts'
 
 /** What a worker is told to do; it answers each with one {@link WorkerAnswer}. */
 export type WorkerOrder =
+  /** Fails when the time is over before all are in. */
   | {
       readonly kind: 'register'
       readonly control: ControlAddress
       readonly authKey: string
       readonly names: readonly string[]
+      readonly timeout: number
     }
-  | { readonly kind: 'follow'; readonly control: ControlAddress }
+  /** Answered when all have a map, or the time is over, with the moments of those who have. */
+  | { readonly kind: 'follow'; readonly control: ControlAddress; readonly timeout: number }
   | { readonly kind: 'drop' }
   | { readonly kind: 'tell'; readonly client: number; readonly endpoints: readonly string[] }
   /** From now on, note when following clients but `except` see `text` in their maps. */
@@ -31,13 +36,18 @@ export interface WorkerAnswer {
   readonly error?: string
 }
 
-/** How many handshakes are under way at once. */
+/** How many handshakes and registrations are under way at once. */
 const TOGETHER = 24
 const RETRY_AFTER = 200
 const MAX_TRIES = 20
 
 const clients: LightClient[] = []
 const known = new Map<LightClient, KnownNodes>()
+/** Those who have a map, and those who are after one. */
+const following = new Set<LightClient>()
+const coming = new Set<LightClient>()
+const turns = new Turns(TOGETHER)
+const unpacker = new Unpacker()
 const port = parentPort as NonNullable<typeof parentPort>
 let control: ControlAddress | undefined
 let watched = {
@@ -59,10 +69,10 @@ async function perform(order: WorkerOrder): Promise<number[]> {
   switch (order.kind) {
     case 'register':
       control = order.control
-      return register(order.names, order.authKey)
+      return register(order)
     case 'follow':
       control = order.control
-      return followAll()
+      return followAll(order.timeout)
     case 'drop':
       for (const client of clients) client.close()
       return []
@@ -81,54 +91,65 @@ async function perform(order: WorkerOrder): Promise<number[]> {
   }
 }
 
+function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return wait(ms, undefined, signal ? { signal } : {}).catch(() => undefined)
+}
+
 function now(): number {
   return performance.timeOrigin + performance.now()
 }
 
-async function register(names: readonly string[], authKey: string): Promise<number[]> {
+async function register({ names, authKey, timeout }: WorkerOrder & { kind: 'register' }): Promise<number[]> {
   const fresh = names.map((name) => new LightClient(name))
-  await each(fresh, async (client) => {
-    const { Error: refusal, MachineAuthorized } = await registerOne(client, authKey)
-    if (refusal !== '' || !MachineAuthorized) throw new Error(`refused: ${refusal}`)
-    client.onMap = (json) => look(client, json)
-  })
+  const end = now() + timeout
+  await Promise.all(fresh.map((client) => turns.take(() => admit(client, authKey, end))))
   clients.push(...fresh)
   return []
 }
 
 /** A server under load may hang up: a client tries again. */
-async function registerOne(client: LightClient, authKey: string): Promise<RegisterResponse> {
-  for (let tries = 0; ; tries += 1) {
+async function admit(client: LightClient, authKey: string, end: number): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    if (now() > end) throw new Error('the time is over')
     try {
       if (!client.isConnected) await client.connect(control as ControlAddress)
-      return await client.register(authKey)
+      const { Error: refusal, MachineAuthorized } = await client.register(authKey)
+      if (refusal === '' && MachineAuthorized) return
+      throw new Error(`refused: ${refusal}`)
     } catch (error) {
       if (tries === MAX_TRIES) throw error
-      await new Promise((resolve) => setTimeout(resolve, RETRY_AFTER))
+      await sleep(RETRY_AFTER)
     }
   }
 }
 
-/** Has everybody follow the map who does not. Returns when each had its first message. */
-async function followAll(): Promise<number[]> {
+/** Has everybody follow the map who does not: all at once, as when a server comes back. */
+async function followAll(timeout: number): Promise<number[]> {
   const moments: number[] = []
-  const idle = clients.filter((client) => !following.has(client))
-  await each(idle, async (client) => {
-    for (;;) {
-      try {
-        if (!client.isConnected) await client.connect(control as ControlAddress)
-        await firstMap(client)
-        break
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, RETRY_AFTER))
-      }
-    }
+  const idle = clients.filter((client) => !following.has(client) && !coming.has(client))
+  const all = idle.map(async (client) => {
+    coming.add(client)
+    await follow(client)
+    coming.delete(client)
     moments.push(now())
   })
-  return moments
+  const given = new AbortController()
+  await Promise.race([Promise.all(all), sleep(timeout, given.signal)])
+  given.abort()
+  return [...moments]
 }
 
-const following = new Set<LightClient>()
+/** Returns when a client has its first map, however often it has to try. */
+async function follow(client: LightClient): Promise<void> {
+  for (;;) {
+    try {
+      if (!client.isConnected) await turns.take(() => client.connect(control as ControlAddress))
+      return await firstMap(client)
+    } catch {
+      await sleep(RETRY_AFTER)
+    }
+  }
+}
 
 function firstMap(client: LightClient): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -136,12 +157,13 @@ function firstMap(client: LightClient): Promise<void> {
       following.delete(client)
       reject(new Error('gone'))
     }
-    client.onMap = (json) => {
-      if (json.length < 100) return
+    client.onMap = (message) => {
+      // It may be a keep-alive.
+      if (message.length < 100) return
       known.set(client, new KnownNodes())
       following.add(client)
       client.onMap = (later) => look(client, later)
-      look(client, json)
+      look(client, message)
       resolve()
     }
     client.follow()
@@ -167,18 +189,16 @@ function allSeen(timeout: number): Promise<void> {
   })
 }
 
-function look(client: LightClient, json: Buffer): void {
-  known.get(client)?.apply(json)
-  if (!watched.wanted.has(client) || !json.includes(watched.bytes)) return
+function look(client: LightClient, message: Uint8Array): void {
+  const nodes = known.get(client)
+  for (const frame of unpacker.unpack(message)) {
+    nodes?.apply(frame)
+    if (watched.wanted.has(client) && frame.json.includes(watched.bytes)) noteSeen(client)
+  }
+}
+
+function noteSeen(client: LightClient): void {
   watched.wanted.delete(client)
   watched.seen.push(now())
   if (watched.wanted.size === 0) watched.whenAll()
-}
-
-async function each<T>(list: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const queue = [...list]
-  const one = async (): Promise<void> => {
-    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item)
-  }
-  await Promise.all(Array.from({ length: TOGETHER }, one))
 }

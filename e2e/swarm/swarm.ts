@@ -37,17 +37,20 @@ export class Swarm {
     return this.#size
   }
 
-  /** Registers so many more nodes. */
-  async register(control: ControlAddress, authKey: string, count: number): Promise<void> {
+  /** Registers so many more nodes. Rejects when they are not all in after so many milliseconds. */
+  async register(control: ControlAddress, authKey: string, count: number, timeout: number): Promise<void> {
     const names = this.#workers.map((): string[] => [])
     for (let i = 0; i < count; i += 1) names[(this.#size + i) % names.length]?.push(`node-${this.#size + i}`)
     this.#size += count
-    await this.#all((i) => ({ kind: 'register', control, authKey, names: names[i] ?? [] }))
+    await this.#all((i) => ({ kind: 'register', control, authKey, names: names[i] ?? [], timeout }))
   }
 
-  /** Has all follow their maps who do not. Returns when each had its first. */
-  follow(control: ControlAddress): Promise<readonly number[]> {
-    return this.#all(() => ({ kind: 'follow', control }))
+  /**
+   * Has all follow their maps who do not, all at once. Returns when each had its first; who had none after so many
+   * milliseconds goes on trying and is not in the answer.
+   */
+  follow(control: ControlAddress, timeout: number): Promise<readonly number[]> {
+    return this.#all(() => ({ kind: 'follow', control, timeout }))
   }
 
   /** Hangs up for all. */

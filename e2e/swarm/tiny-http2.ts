@@ -16,6 +16,7 @@ const HEADER_LENGTH = 9
 /** The largest window, and how much of it is used before it is opened again. */
 const WINDOW = 0x7fffffff
 const REFILL = 64 << 20
+const NOTHING = Buffer.alloc(0)
 
 /** Who waits for an answer. */
 export interface Taker {
@@ -30,7 +31,7 @@ export interface Taker {
 export class TinyHttp2 {
   readonly #write: (bytes: Uint8Array) => void
   readonly #takers = new Map<number, Taker>()
-  #held: Buffer = Buffer.alloc(0)
+  #held: Buffer = NOTHING
   #nextStream = 1
   #received = 0
 
@@ -64,7 +65,7 @@ export class TinyHttp2 {
 
   /** Takes bytes that came. Returns false when the server ended the connection. */
   feed(chunk: Uint8Array): boolean {
-    this.#held = this.#held.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.#held, chunk])
+    this.#held = this.#held.length === 0 ? asBuffer(chunk) : Buffer.concat([this.#held, chunk])
     let at = 0
     while (this.#held.length - at >= HEADER_LENGTH) {
       const length = this.#held.readUIntBE(at, 3)
@@ -75,7 +76,8 @@ export class TinyHttp2 {
       at += HEADER_LENGTH + length
       if (!this.#take(type, flags, stream, body)) return false
     }
-    this.#held = this.#held.subarray(at)
+    // An empty view would keep all that came with it.
+    this.#held = at === this.#held.length ? NOTHING : this.#held.subarray(at)
     return true
   }
 
@@ -99,7 +101,7 @@ export class TinyHttp2 {
         this.#finish(stream)
         break
       case SETTINGS:
-        if ((flags & ACK) === 0) this.#write(frame(SETTINGS, ACK, 0, Buffer.alloc(0)))
+        if ((flags & ACK) === 0) this.#write(frame(SETTINGS, ACK, 0, NOTHING))
         return true
       case PING:
         if ((flags & ACK) === 0) this.#write(frame(PING, ACK, 0, body))
@@ -131,6 +133,10 @@ export class TinyHttp2 {
 function statusOf(block: Uint8Array): number {
   const first = block.find((byte) => (byte & 0xe0) !== 0x20)
   return first === 0x88 ? 200 : 0
+}
+
+function asBuffer({ buffer, byteOffset, length }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, length)
 }
 
 function frame(type: number, flags: number, stream: number, body: Uint8Array): Buffer {
