@@ -9,7 +9,7 @@ import { Street } from './street.ts'
 import { type Host, openTown, type Town } from './town.ts'
 import { WITNESSED_MIN, witnessed } from './witness.ts'
 
-const test = netnsTest('nft')
+const test = netnsTest('nft', 'sysctl')
 
 const KINDS = ['open', ...(Object.keys(ROUTERS) as (keyof typeof ROUTERS)[])] as const
 type Kind = (typeof KINDS)[number]

@@ -10,7 +10,7 @@ import { Street } from './street.ts'
 import { type Host, openTown } from './town.ts'
 import { WITNESSED_MIN, witnessed } from './witness.ts'
 
-const test = netnsTest('nft', 'miniupnpd')
+const test = netnsTest('nft', 'miniupnpd', 'sysctl')
 
 const RELAY_PROGRAM = new URL('programs/relays.ts', import.meta.url)
 /** It refuses to map on documentation addresses: these are somebody's, but no packet leaves the namespaces. */

@@ -7,7 +7,7 @@ import { encodeUdpPacket } from '@mesh/wire/ip'
 import { describe, expect } from 'vitest'
 import { eventually, type Lab, netnsTest } from './support.ts'
 
-const test = netnsTest()
+const test = netnsTest('sysctl')
 
 const HERE = Uint8Array.of(10, 90, 0, 2)
 /** Without IPv6 the kernel says nothing of its own on a new interface. */

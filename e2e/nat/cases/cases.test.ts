@@ -9,7 +9,7 @@ import { roads } from './roads.ts'
 
 const CASES: readonly LabCase[] = [...neighbours, ...changes, ...roads]
 
-const test = netnsTest('nft', 'conntrack', 'tayga')
+const test = netnsTest('nft', 'conntrack', 'tayga', 'sysctl')
 
 const lines: string[] = []
 afterAll(() => console.log(lines.join('\n')))
