@@ -46,14 +46,15 @@ export function stateDirectory(directory: string): StateDirectory {
 }
 
 /**
- * Makes the directory (mode 0700) and claims it for this process until it ends, however it ends. A lock of SQLite's is
- * used because the system lets go of it when a process is killed.
+ * Makes the directory (mode 0700; one that is there stays as it is, for it may be somebody's home) and claims it for this
+ * process until it ends, however it ends. A lock of SQLite's is used because the system lets go of it when a process is killed.
  */
 export function claim(state: StateDirectory): void {
   try {
     mkdirSync(state.path, { recursive: true, mode: 0o700 })
-    chmodSync(state.path, 0o700)
-    held = new DatabaseSync(join(state.path, 'control.lock'), { timeout: 0 })
+    const lock = join(state.path, 'control.lock')
+    held = new DatabaseSync(lock, { timeout: 0 })
+    chmodSync(lock, 0o600)
     held.exec('BEGIN EXCLUSIVE')
   } catch (cause) {
     const busy = /database is locked/.test(reasonOf(cause))
