@@ -4,6 +4,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Store } from '@mesh/control-server'
 import {
+  claimNetwork,
+  loadControlKey,
   missingPostgresSteps,
   missingSqliteSteps,
   openPostgresStore,
@@ -18,6 +20,21 @@ export function openStore(url: string | undefined, state: StateDirectory): Promi
   const onMigration = async (rows: object): Promise<void> =>
     writeFileSync(backup, JSON.stringify(rows), { mode: 0o600 })
   return openPostgresStore({ url, onMigration })
+}
+
+/** Binds the network in a database to the key in a file, whatever it was bound to. Returns the public key, as text. */
+export async function bindToKey(
+  url: string | undefined,
+  state: StateDirectory,
+  keyFile: string,
+): Promise<string> {
+  const privateKey = loadControlKey(keyFile)
+  const store = await openStore(url, state)
+  try {
+    return await claimNetwork(store, privateKey, true)
+  } finally {
+    await store.close()
+  }
 }
 
 /** Returns the migrations that opening it would run, without running them. */

@@ -8,6 +8,7 @@ import { addAddresses } from './address-verbs.ts'
 import { addAudit } from './audit-verbs.ts'
 import { addAuth } from './auth-verbs.ts'
 import { addBackup } from './backup-verbs.ts'
+import { addDatabase } from './database-verbs.ts'
 import { addHealth } from './health-verb.ts'
 import { addApiKeys, addPreAuthKeys } from './key-verbs.ts'
 import { addNodes } from './node-verbs.ts'
@@ -16,9 +17,8 @@ import type { OutputFlags } from './output.ts'
 import { addPolicy } from './policy-verbs.ts'
 import { addSsh } from './ssh-verbs.ts'
 import type { ServeFlags } from './serve-flags.ts'
-import { flagOf, type Setting } from './setting.ts'
-import { CONFIG, DATABASE, SERVE_SETTINGS, STATE_DIR } from './settings-table.ts'
-import { claim, stateDirectory } from './state-directory.ts'
+import { flagOf } from './setting.ts'
+import { SERVE_SETTINGS } from './settings-table.ts'
 import { addUsers } from './user-verbs.ts'
 import { programs } from './verbs.ts'
 import { VERSION } from './version.ts'
@@ -103,21 +103,5 @@ function addServer(root: Command): void {
       ;(await import('./configtest.ts')).configtest(flags)
       print('The configuration is good.')
     })
-  const migrating: readonly Setting[] = [CONFIG, STATE_DIR, DATABASE]
-  const migrate = root.command('migrate').description('Bring the database up to date, which serve does too.')
-  for (const setting of migrating) migrate.addOption(flagOf(setting))
-  migrate
-    .option('--dry-run', 'only say what would be done')
-    .hook('preAction', (_, verb) => applySettings(verb, migrating, process.env))
-    .action(async (flags: { stateDir: string; database?: string; dryRun?: boolean }) => {
-      const { missingSteps, openStore } = await import('./database.ts')
-      const state = stateDirectory(flags.stateDir)
-      const missing = await missingSteps(flags.database, state)
-      if (!flags.dryRun) {
-        claim(state)
-        await (await openStore(flags.database, state)).close()
-      }
-      const done = flags.dryRun ? 'would run' : 'ran'
-      print(missing.length === 0 ? 'The database is up to date.' : `${done} ${missing.join(', ')}`)
-    })
+  addDatabase(root)
 }

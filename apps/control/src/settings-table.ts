@@ -44,6 +44,13 @@ export const DATABASE: Setting = {
   secret: true,
 }
 
+/** What the server proves itself by. */
+export const PRIVATE_KEY: Setting = {
+  key: 'private-key',
+  value: 'file',
+  help: "the server's key; servers that share a database need the same one (default: in the directory)",
+}
+
 /** Which server a verb asks. */
 export const CLIENT_SETTINGS: readonly Setting[] = [
   CONFIG,
@@ -118,11 +125,7 @@ export const SERVE_SETTINGS: readonly SettingGroup[] = [
     settings: [
       STATE_DIR,
       DATABASE,
-      {
-        key: 'private-key',
-        value: 'file',
-        help: "the server's key; servers that share a database need the same one (default: in the directory)",
-      },
+      PRIVATE_KEY,
       {
         key: 'audit-retention',
         value: 'duration',

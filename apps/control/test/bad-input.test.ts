@@ -18,7 +18,7 @@ const NASTY: Readonly<Record<string, string>> = {
 
 /** Verbs that name nothing, or a file, which is somebody else's to judge. */
 const WITHOUT_NAMES =
-  /^(serve|configtest|migrate|version|completion|complete|help|health|backup|restore|policy .*|.* list|nodes backfillips)$/
+  /^(serve|configtest|migrate|rekey|version|completion|complete|help|health|backup|restore|policy .*|.* list|nodes backfillips)$/
 /** A field that is free text: only what steers terminals is refused. */
 const FREE = new Set(['quotes', 'an object of every object'])
 

@@ -324,6 +324,22 @@ describe('one clear sentence and exit code 1', () => {
     )
   })
 
+  test('when the network belongs to servers with another private key, until it is bound anew', {
+    timeout: 30_000,
+  }, async () => {
+    const { child } = await serve()
+    const ended = new Promise((resolve) => child.on('exit', resolve))
+    child.kill('SIGTERM')
+    await ended
+    const key = ['--private-key', join(folder, 'other.key')]
+    expect(await refusal('serve', ...key, '--state-dir', state, '--listen', '127.0.0.1:0')).toMatch(
+      /^mesh-control: The network in this database belongs to servers with another private key, .*"mesh-control rekey"\.$/,
+    )
+    const rekeyed = await run('rekey', ...key, '--state-dir', state)
+    expect(rekeyed.out).toMatch(/^The network is bound to mkey:[0-9a-f]{64}: /)
+    await serve(...key)
+  })
+
   test('when the state directory is a file', async () => {
     writeFileSync(join(folder, 'file'), '')
     expect(await refusal('serve', '--state-dir', join(folder, 'file'))).toMatch(

@@ -61,13 +61,17 @@ function putBack(state: State, { head, records }: Backup): void {
 function readBackup(text: string): Backup {
   const [first = '', ...lines] = text.trimEnd().split('\n')
   const head = parse(first) as Head | undefined
-  if (head?.meshControlBackup !== FORMAT || typeof head.counters !== 'object') throw notABackup(1)
+  if (
+    head?.meshControlBackup !== FORMAT ||
+    !Object.values(head.counters ?? { none: NaN }).every(Number.isSafeInteger)
+  )
+    throw notABackup(1)
   const records = new Map<Kind, Map<number, Records[Kind]>>(KINDS.map((kind) => [kind, new Map()]))
   for (const [i, line] of lines.entries()) {
     const space = line.indexOf(' ')
     const table = records.get(line.slice(0, space) as Kind)
-    if (!table || !(parse(line.slice(space + 1)) as Partial<Records[Kind]> | undefined)?.id)
-      throw notABackup(i + 2)
+    const id = (parse(line.slice(space + 1)) as Partial<Records[Kind]> | null | undefined)?.id
+    if (!table || !Number.isSafeInteger(id) || !id) throw notABackup(i + 2)
     const record = decodeRecord(line.slice(0, space) as Kind, line.slice(space + 1))
     table.set(record.id, record)
   }

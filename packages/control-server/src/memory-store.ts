@@ -34,6 +34,7 @@ export class MemoryStore implements Store {
   #audit: readonly AuditEntry[] = []
   #counters: Counters = NOTHING.counters
   #version = 0
+  #serverKey: string | undefined
 
   /** The newest version. */
   get version(): number {
@@ -81,6 +82,12 @@ export class MemoryStore implements Store {
   /** Returns entries of the audit log. */
   audit({ since = 0, limit }: AuditQuery): Promise<readonly AuditEntry[]> {
     return Promise.resolve(this.#audit.filter(({ at }) => at >= since).slice(-limit))
+  }
+
+  /** Binds the network to a server's key. */
+  claim(key: string, takeOver: boolean): Promise<string> {
+    this.#serverKey = takeOver ? key : (this.#serverKey ?? key)
+    return Promise.resolve(this.#serverKey)
   }
 
   /** Says that a server is alive. */

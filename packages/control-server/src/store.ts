@@ -59,6 +59,16 @@ export interface Store {
   /** Returns entries of the audit log. */
   audit(query: AuditQuery): Promise<readonly AuditEntry[]>
 
+  /**
+   * Binds the network to the key that its servers prove themselves by, unless it is bound already: clients that know one
+   * key would take a server with another for an impostor.
+   *
+   * @param key - The public key of a server, as `mkey:` text.
+   * @param takeOver - Whether to bind it also when it is bound to another key.
+   * @returns The key to which it is bound.
+   */
+  claim(key: string, takeOver: boolean): Promise<string>
+
   /** Says that a server is alive. Called every few seconds. */
   attend(server: string): Promise<Attendance>
   /** Says that a server ends. */

@@ -50,6 +50,10 @@ test.each([
   '{}',
   '{"meshControlBackup":2,"counters":{}}',
   '{"meshControlBackup":1,"counters":{}}\nnodes {}',
+  '{"meshControlBackup":1,"counters":{}}\nnodes null',
+  '{"meshControlBackup":1}',
+  '{"meshControlBackup":1,"counters":{"nodes":9007199254740993}}',
+  '{"meshControlBackup":1,"counters":{}}\nnodes {"id":9007199254740993}',
 ])('%j is no backup, and changes nothing', (text) => {
   const world = new World()
   joined(world, 1)

@@ -245,6 +245,31 @@ export function storeContract(
     await other.close()
   })
 
+  check('counts on where 32 bits end, as far as a number goes', async (store) => {
+    const [big, next] = [2 ** 31, Number.MAX_SAFE_INTEGER]
+    const counters = { ...COUNTERS, users: next }
+    await store.transact(0, () => ({ ...writes({ users: [user(big), user(next)] }), counters }))
+    await store.transact(1, () => ({ changes: { users: new Map([[big, undefined]]) }, counters }))
+    const news = await store.since(1)
+    assert.deepEqual([...(news.changes.users ?? [])], [[big, undefined]])
+    assert.deepEqual([...((await store.since(0)).changes.users?.values() ?? [])], [user(next)])
+    assert.equal(news.counters.users, next)
+  })
+
+  check(
+    'is bound to one key of a server, whoever comes next, until it is taken over',
+    async (store, again) => {
+      const other = (await again?.()) ?? store
+      const first = await Promise.all([store.claim('mkey:a', false), other.claim('mkey:b', false)])
+      assert.equal(new Set(first).size, 1)
+      const [bound = ''] = first
+      assert.equal(await other.claim('mkey:c', false), bound)
+      assert.equal(await other.claim('mkey:c', true), 'mkey:c')
+      assert.equal(await store.claim(bound, false), 'mkey:c')
+      if (other !== store) await other.close()
+    },
+  )
+
   check('closes twice without complaint', async (store) => {
     await store.close()
   })

@@ -32,6 +32,7 @@ import type { ControlLogger } from './logger.ts'
 import { silentLogger } from './logger.ts'
 import { loadIdKey, makeIdTokens } from './id-tokens.ts'
 import { MachineSessions } from './machine-sessions.ts'
+import { claimNetwork } from './network-key.ts'
 import { NoiseDoor } from './noise-door.ts'
 import { outerRoutes } from './outer-routes.ts'
 import { nodeNamed, performAdmin } from './perform-admin.ts'
@@ -143,7 +144,7 @@ export interface ControlListener {
 /**
  * Starts a control server.
  *
- * @throws ControlError `ERR_CONTROL_CONFIG` for options that cannot work, and the system's error when the address cannot
+ * @throws ControlError `ERR_CONTROL_CONFIG` for options that cannot work, or a key that is not that of the network, and the system's error when the address cannot
  * be listened on.
  */
 export async function listenControl(options: ControlOptions): Promise<ControlListener> {
@@ -164,6 +165,7 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
   const server = secure ?? createServer(LIMITS)
   server.maxConnections = MAX_CONNECTIONS
   const { store } = options
+  await claimNetwork(store, privateKey)
   const name = options.server ?? nameServer()
   const { servers } = await store.attend(name)
   const records = await store.since(0)

@@ -270,7 +270,7 @@ function readPongId(method: string, path: string): string | undefined {
 
 /** Reads `/machine/ssh/action/FROM/to/TO?local_user=NAME&auth_id=KEY`, or returns `undefined` for another path. */
 function readSshQuestion({ path, query }: MachineRequest): SshQuestion | undefined {
-  const [, from, to] = /^\/machine\/ssh\/action\/(\d{1,15})\/to\/(\d{1,15})$/.exec(path) ?? []
+  const [, from, to] = /^\/machine\/ssh\/action\/(\d{1,16})\/to\/(\d{1,16})$/.exec(path) ?? []
   if (from === undefined || to === undefined) return undefined
   const fields = new URLSearchParams(query)
   const localUser = fields.get('local_user') ?? ''

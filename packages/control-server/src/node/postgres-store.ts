@@ -71,6 +71,7 @@ function connect(url: string): Kysely<Tables> {
     max: MAX_CONNECTIONS,
     application_name: 'mesh-control',
     keepAlive: true,
+    types: { getTypeParser },
     ...TIMEOUTS,
   })
   // A connection breaks whenever it likes. An idle one is made anew when one is needed; one in use, also between two
@@ -78,6 +79,16 @@ function connect(url: string): Kysely<Tables> {
   pool.on('error', () => undefined)
   pool.on('connect', (client) => client.on('error', () => undefined))
   return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+}
+
+const getTypeParser: pg.CustomTypesConfig['getTypeParser'] = (oid, format) =>
+  oid === pg.types.builtins.INT8 ? readInt8 : pg.types.getTypeParser(oid, format)
+
+/** The driver gives numbers of 64 bits as text. One that this program could only round is no number to go on with. */
+function readInt8(text: string): number {
+  const value = Number(text)
+  if (Number.isSafeInteger(value)) return value
+  throw new RangeError(`it holds a number too large to count with, ${text}`)
 }
 
 async function allRows(database: Kysely<Tables>): Promise<Readonly<Record<string, readonly object[]>>> {

@@ -58,6 +58,6 @@ async function dropNodeEntries(transaction: Transaction<Tables>, network: number
     .deleteFrom('audit')
     .where('network_id', '=', network)
     .where('by_node', '=', 1)
-    .where('version', '<=', Number(oldest.version))
+    .where('version', '<=', oldest.version)
     .execute()
 }

@@ -126,6 +126,18 @@ export class SqlStore implements Store {
     return this.#attempt(() => readAudit(this.#engine.database, this.#network, query))
   }
 
+  /** Binds the network to a server's key. */
+  claim(key: string, takeOver: boolean): Promise<string> {
+    const { database } = this.#engine
+    return this.#attempt(async () => {
+      let bind = database.updateTable('networks').set({ server_key: key }).where('id', '=', this.#network)
+      if (!takeOver) bind = bind.where('server_key', 'is', null)
+      await bind.execute()
+      const mine = database.selectFrom('networks').select('server_key').where('id', '=', this.#network)
+      return (await mine.executeTakeFirstOrThrow()).server_key ?? key
+    })
+  }
+
   /** Says that a server is alive. */
   async attend(name: string): Promise<Attendance> {
     const { database, clock } = this.#engine
@@ -288,13 +300,13 @@ export class SqlStore implements Store {
 }
 
 function toNetwork(row: {
-  readonly version: number | string
-  readonly oldest: number | string
+  readonly version: number
+  readonly oldest: number
   readonly counters: string
 }): NetworkRow {
   return {
-    version: Number(row.version),
-    oldest: Number(row.oldest),
+    version: row.version,
+    oldest: row.oldest,
     counters: { ...NOTHING.counters, ...(JSON.parse(row.counters) as Counters) },
   }
 }

@@ -2,26 +2,30 @@
 // document beside it, so that a new field is no new schema. Every row carries the version that wrote it: what changed
 // since a version is one indexed question. Everything hangs on a network, of which a database may hold several.
 
-import type { ColumnType, Kysely } from 'kysely'
+import { type Kysely, PostgresAdapter } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import type { Kind, Records } from '../records.ts'
-
-/** A 64-bit number: PostgreSQL's driver gives it as text. */
-type Big = ColumnType<number | string, number, number>
 
 /** What every table of records has. */
 export interface RecordRow {
   network_id: number
   id: number
-  version: Big
+  version: number
   record: string
 }
 
 /** The tables by name. */
 export interface Tables {
-  networks: { id: number; name: string; version: Big; oldest: Big; counters: string }
-  servers: { network_id: number; name: string; seen_at: Big }
-  gone: { network_id: number; kind: string; id: number; version: Big }
+  networks: {
+    id: number
+    name: string
+    version: number
+    oldest: number
+    counters: string
+    server_key: string | null
+  }
+  servers: { network_id: number; name: string; seen_at: number }
+  gone: { network_id: number; kind: string; id: number; version: number }
   users: RecordRow & { name: string }
   pre_auth_keys: RecordRow & { prefix: string }
   nodes: RecordRow & {
@@ -37,7 +41,7 @@ export interface Tables {
   api_keys: RecordRow & { prefix: string }
   reservations: RecordRow & { ipv4: string; holder: string }
   ssh_checks: RecordRow & { check_key: string }
-  audit: { network_id: number; version: Big; seq: number; at: Big; by_node: number; entry: string }
+  audit: { network_id: number; version: number; seq: number; at: number; by_node: number; entry: string }
 }
 
 /** The name of a table of records. */
@@ -117,6 +121,8 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '004-audit': { up: makeAudit },
   '005-reservations': { up: (database: Kysely<never>) => makeRecordTable(database, 'reservations') },
   '006-ssh-checks': { up: (database: Kysely<never>) => makeRecordTable(database, 'ssh_checks') },
+  '007-wide-ids': { up: widenIds },
+  '008-server-key': { up: addServerKey },
 }
 
 async function makeTables(database: Kysely<never>): Promise<void> {
@@ -189,4 +195,32 @@ async function makeRecordTable(database: Kysely<never>, table: RecordTable): Pro
     .on(table)
     .columns(['network_id', 'version'] as never)
     .execute()
+}
+
+/** What the first six steps made as numbers of 32 bits, by table. */
+const NARROW: readonly (readonly [table: keyof Tables, columns: readonly string[]])[] = [
+  ['networks', ['id']],
+  ['servers', ['network_id']],
+  ['gone', ['network_id', 'id']],
+  ['audit', ['network_id', 'seq']],
+  ...Object.values(TABLE_OF).map((table) => [table, ['network_id', 'id']] as const),
+]
+
+/** Ids are never used twice, so they outgrow 32 bits in time. In SQLite every integer has 64 already. */
+async function widenIds(database: Kysely<never>): Promise<void> {
+  if (!(database.getExecutor().adapter instanceof PostgresAdapter)) return
+  for (const [table, columns] of NARROW) {
+    const [first, ...more] = columns as readonly [string, ...string[]]
+    const change = database.schema
+      .alterTable(table)
+      .alterColumn(first, (column) => column.setDataType('bigint'))
+    await more
+      .reduce((all, name) => all.alterColumn(name, (column) => column.setDataType('bigint')), change)
+      .execute()
+  }
+}
+
+/** The key of the servers that serve a network; nothing until the first of them comes. */
+async function addServerKey(database: Kysely<never>): Promise<void> {
+  await database.schema.alterTable('networks').addColumn('server_key', 'text').execute()
 }

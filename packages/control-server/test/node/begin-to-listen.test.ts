@@ -1,11 +1,11 @@
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { generatePrivateKey } from '@mesh/keys'
+import { formatMachineKey, generatePrivateKey, publicKeyOf } from '@mesh/keys'
 import { systemRandom } from '@mesh/sansio/node'
 import { expect, test } from 'vitest'
 import type { News } from '../../src/index.ts'
 import { MemoryStore, relayMap } from '../../src/index.ts'
-import { listenControl } from '../../src/node/index.ts'
+import { claimNetwork, type ControlListener, listenControl } from '../../src/node/index.ts'
 
 /** A database that takes its time. */
 class SlowStore extends MemoryStore {
@@ -22,6 +22,32 @@ async function freePort(): Promise<number> {
   await new Promise((resolve) => holder.close(resolve))
   return port
 }
+
+test('a second server of a network does not begin with another private key, and says what to do', async () => {
+  const store = new MemoryStore()
+  const [first, other] = [generatePrivateKey(systemRandom), generatePrivateKey(systemRandom)]
+  const start = (privateKey: Uint8Array): Promise<ControlListener> =>
+    listenControl({
+      host: '127.0.0.1',
+      port: 0,
+      store,
+      privateKey,
+      derpMap: relayMap([]),
+      baseDomain: 'mesh.internal',
+    })
+  const [one, two] = [await start(first), await start(first)]
+  const refused = start(other)
+  await expect(refused).rejects.toMatchObject({ code: 'ERR_CONTROL_CONFIG' })
+  const known = formatMachineKey(publicKeyOf(first))
+  await expect(refused).rejects.toThrow(
+    new RegExp(`^[^.]*${known}: give this one a copy of their key file[^.]*\\.$`),
+  )
+  // Nor does anybody take it for one of the living.
+  expect((await store.attend('me')).servers).toHaveLength(3)
+  await Promise.all([one.close(), two.close()])
+  await claimNetwork(store, other, true)
+  await (await start(other)).close()
+})
 
 test('whoever gets through while the server starts is answered', async () => {
   const port = await freePort()

@@ -98,6 +98,30 @@ describe.skipIf(typeof server === 'string')('the PostgreSQL store', () => {
     await store.close()
   })
 
+  test('widens the ids of an older database, which migrate --dry-run says first', async () => {
+    const database = await older(['007-wide-ids', '008-server-key'])
+    expect(await missingPostgresSteps(database)).toEqual(['007-wide-ids', '008-server-key'])
+    expect(await narrowColumns(database)).toEqual(
+      expect.arrayContaining(['users.id', 'nodes.network_id', 'gone.id', 'networks.id']),
+    )
+    const saved: Record<string, readonly object[]>[] = []
+    const store = await openPostgresStore({
+      url: database,
+      onMigration: async (rows) => void saved.push(rows),
+    })
+    expect(await narrowColumns(database)).toEqual([])
+    expect(saved[0]?.['users']).toMatchObject([{ id: 1, name: 'ann' }])
+    expect((await store.since(0)).changes.users?.get(1)?.name).toBe('ann')
+    await store.close()
+  })
+
+  test('will not go on with a number that it could only round', async () => {
+    const store = await openPostgresStore({ url, network: 'huge' })
+    await query(url, "UPDATE networks SET version = 9007199254740993 WHERE name = 'huge'")
+    await expect(store.since(0)).rejects.toThrow(/^The database cannot be used: .*9007199254740993\.$/)
+    await store.close()
+  })
+
   test('refuses a database from a later version, and says which steps are missing', async () => {
     expect(await missingPostgresSteps(url)).toEqual([])
     const client = new pg.Client({ connectionString: url })
@@ -108,6 +132,52 @@ describe.skipIf(typeof server === 'string')('the PostgreSQL store', () => {
     await client.end()
   })
 })
+
+/** Makes a database as it was before some steps ran, with a user in it. Returns its URL. */
+async function older(steps: readonly string[]): Promise<string> {
+  const { url } = bound()
+  await query(url, 'CREATE DATABASE older')
+  const database = url.replace(/postgres$/, 'older')
+  const store = await openPostgresStore({ url: database })
+  const ann = { id: 1, name: 'ann', displayName: 'Ann', createdAt: 1 }
+  await store.transact(0, () => ({ changes: { users: new Map([[1, ann]]) }, counters: NOTHING.counters }))
+  await store.close()
+  for (const step of steps) await query(database, `DELETE FROM mesh_migrations WHERE name = '${step}'`)
+  await query(database, 'ALTER TABLE networks DROP COLUMN server_key')
+  for (const { table_name, column_name } of await columnsOfType(database, 'bigint'))
+    if (/^(id|network_id|seq)$/.test(column_name))
+      await query(database, `ALTER TABLE ${table_name} ALTER ${column_name} TYPE integer`)
+  return database
+}
+
+/** Returns the columns of ids that have 32 bits. */
+async function narrowColumns(database: string): Promise<readonly string[]> {
+  const narrow = await columnsOfType(database, 'integer')
+  return narrow
+    .map(({ table_name, column_name }) => `${table_name}.${column_name}`)
+    .filter((name) => !/by_node|lock/.test(name))
+}
+
+async function columnsOfType(database: string, type: string): Promise<Column[]> {
+  const tables = "table_schema = 'public' AND table_name NOT LIKE 'mesh_migrations%'"
+  return query(
+    database,
+    `SELECT table_name, column_name FROM information_schema.columns WHERE ${tables} AND data_type = '${type}'`,
+  )
+}
+
+interface Column {
+  readonly table_name: string
+  readonly column_name: string
+}
+
+async function query(database: string, text: string): Promise<Column[]> {
+  const client = new pg.Client({ connectionString: database })
+  await client.connect()
+  const { rows } = await client.query<Column>(text)
+  await client.end()
+  return rows
+}
 
 function bound(): { url: string; kill: () => Promise<void>; start: () => Promise<void> } {
   if (typeof server === 'string') return { url: '', kill: async () => {}, start: async () => {} }

@@ -79,7 +79,8 @@ describe('the SQLite store', () => {
     await (await openSqliteStore(path)).close()
     for (const from of [1, 2]) {
       const older = new DatabaseSync(path)
-      older.exec("DELETE FROM mesh_migrations WHERE name = '006-ssh-checks'; DROP TABLE ssh_checks")
+      older.exec("DELETE FROM mesh_migrations WHERE name = '008-server-key'")
+      older.exec('ALTER TABLE networks DROP COLUMN server_key')
       older.exec(`CREATE TABLE mark_${from} (id)`)
       older.close()
       await (await openSqliteStore(path)).close()
@@ -88,6 +89,17 @@ describe('the SQLite store', () => {
       saved.close()
       expect(statSync(`${path}.before-migration`).mode & 0o777).toBe(0o600)
     }
+  })
+
+  test('will not go on with a number that it could only round', async () => {
+    const path = freshPath()
+    await (await openSqliteStore(path)).close()
+    const database = new DatabaseSync(path)
+    database.exec('UPDATE networks SET version = 9007199254740993')
+    database.close()
+    const store = await openSqliteStore(path)
+    await expect(store.since(0)).rejects.toThrow(/^The database cannot be used: .*9007199254740993\.$/)
+    await store.close()
   })
 
   test('says which migrations are missing without running them', async () => {
@@ -99,6 +111,8 @@ describe('the SQLite store', () => {
       '004-audit',
       '005-reservations',
       '006-ssh-checks',
+      '007-wide-ids',
+      '008-server-key',
     ])
     await (await openSqliteStore(path)).close()
     expect(await missingSqliteSteps(path)).toEqual([])
