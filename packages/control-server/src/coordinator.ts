@@ -42,7 +42,8 @@ import { RouteTable } from './routes.ts'
 import { SshChecks } from './ssh-checks.ts'
 import type { SshQuestion } from './ssh-checks.ts'
 import type { News, Writes } from './store.ts'
-import { followedLogin, isOld, WaitingLogins } from './waiting-logins.ts'
+import { followedLogin, WaitingLogins } from './waiting-logins.ts'
+import { WallWatch } from './wall-watch.ts'
 
 /** What the person at a machine reads when an administrator said no. */
 const LOGIN_REFUSED = 'an administrator refused this login'
@@ -80,10 +81,13 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   readonly #waiting: WaitingLogins
   readonly #presence: Presence
   readonly #deadlines: NodeDeadlines
+  readonly #wallWatch: WallWatch
   readonly #routes = new RouteTable()
   readonly #out: CoordinatorOutput[] = []
   /** Exchanges that waited for a login which was forgotten: they are sent to a new page. */
   readonly #orphans: (readonly [exchange: number, login: LoginRecord])[] = []
+  /** Entries of the audit log that are older are not kept; none is dropped while the clock may be wrong. */
+  #keepSince = 0
 
   /** Throws {@link ControlError} `ERR_CONTROL_CONFIG` when the options cannot work. */
   constructor(options: CoordinatorOptions) {
@@ -153,6 +157,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
       this.#out.push({ kind: 'pong', ...outcome })
     }
     this.questions = new NodeQuestions({ network, nodes, streams, presence, random, serverUrl, onOutcome })
+    this.#wallWatch = new WallWatch(wallClock(), options.now)
     presence.setServers(options.servers ?? [])
     this.#look(options.now)
   }
@@ -166,11 +171,9 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   writes(): Writes | undefined {
     const { state } = this.#network
     const writes = state.writes()
-    const wall = this.#wall()
-    const entries = writes ? state.audit(wall) : []
+    const entries = writes ? state.audit(this.#wall()) : []
     if (!writes || entries.length === 0) return writes
-    const { auditRetention = AUDIT_RETENTION } = this.#options
-    return { ...writes, audit: { entries, keepSince: wall - auditRetention } }
+    return { ...writes, audit: { entries, keepSince: this.#keepSince } }
   }
 
   /** Names in the audit log who acts from here on; the server itself when left out. */
@@ -292,6 +295,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   /** Does what is due at `now`. */
   handleTimeout(now: number): void {
     this.actAs()
+    if (now >= this.#wallWatch.next()) this.#lookAtWall(now)
     this.#deadlines.handleTimeout(now)
     this.#waiting.forgetOld(now)
     this.sshChecks.handleTimeout(now)
@@ -310,7 +314,9 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   /** Returns when to call {@link Coordinator.handleTimeout}; it may be early. */
   pollTimeout(): number {
     if (this.#orphans.length > 0) return -Infinity
-    return Math.min(this.#presence.next(), this.#waiting.next(), this.sshChecks.next(), this.questions.next())
+    const { sshChecks, questions } = this
+    const parts = [this.#presence, this.#waiting, sshChecks, questions, this.#wallWatch]
+    return Math.min(...parts.map((part) => part.next()))
   }
 
   #speaksOurVersion(exchange: number, version: number): boolean {
@@ -396,13 +402,23 @@ export class Coordinator implements Machine<CoordinatorOutput> {
    * a new page; when it had to make room they are not, for that would push out the next.
    */
   #lookAtLogin(key: string, now: number): void {
-    for (const [exchange, login] of this.#waiting.look(key, now)) {
+    for (const [exchange, login, isOver] of this.#waiting.look(key, now)) {
       const response = this.#registrar.outcome(login.machineKey, login.request)
       if (this.#network.login(key)?.refused) this.#answer(exchange, refusal(LOGIN_REFUSED))
       else if (response) this.#answer(exchange, response)
-      else if (!isOld(login, this.#wall())) this.#answer(exchange, refusal('too many logins are waiting'))
-      else this.#orphans.push([exchange, login])
+      else if (isOver) this.#orphans.push([exchange, login])
+      else this.#answer(exchange, refusal('too many logins are waiting'))
     }
+  }
+
+  /** When the clock was set, whose login has ended is another question than before. */
+  #lookAtWall(now: number): void {
+    const { auditRetention = AUDIT_RETENTION } = this.#options
+    const wall = this.#wall()
+    if (this.#wallWatch.look(wall, now))
+      for (const { id, expiresAt } of this.#network.nodes())
+        if (expiresAt !== undefined) this.#network.touch(id)
+    this.#keepSince = this.#wallWatch.isSettled(now) ? wall - auditRetention : 0
   }
 
   #forget(id: number): void {

@@ -21,6 +21,8 @@ const MAX_WAITING = 1024
 /** How many questions are held open at once. */
 const MAX_HELD = 1024
 const MAX_USER_NAME = 64
+/** How far the clocks of servers of one network may be apart, milliseconds. */
+const MAX_CLOCK_SKEW = 5 * 60_000
 
 /** What a node's SSH server asks. */
 export interface SshQuestion {
@@ -117,7 +119,14 @@ export class SshChecks {
 
   /** Removes the checks whose time is over. */
   handleTimeout(now: number): void {
-    if (this.#deadlines.due(now).length > 0) this.#forgetOld()
+    const due = this.#deadlines.due(now)
+    if (due.length === 0) return
+    // Whatever the wall clock says by now: somebody may have set it.
+    for (const key of due) {
+      const check = this.waiting(key)
+      if (check) this.#remove(check)
+    }
+    this.#forgetOld()
   }
 
   /** Returns when to call {@link SshChecks.handleTimeout}. */
@@ -131,8 +140,10 @@ export class SshChecks {
   }
 
   #isConfirmed(question: SshQuestion, period: number): boolean {
-    const since = this.#options.wallClock() - period
-    return this.#all().some((check) => isAbout(check, question) && (check.acceptedAt ?? -Infinity) > since)
+    const wall = this.#options.wallClock()
+    // One of the future was confirmed by a clock that was wrong: it would hold until then.
+    const isFresh = (at: number): boolean => at > wall - period && at <= wall + MAX_CLOCK_SKEW
+    return this.#all().some((check) => isAbout(check, question) && isFresh(check.acceptedAt ?? -Infinity))
   }
 
   #hold(exchange: number, { key, askedAt }: SshCheckRecord, now: number): SSHAction | undefined {

@@ -26,11 +26,6 @@ export function followedLogin(followup: string): string | undefined {
   return /\/register\/([0-9a-f]{32})$/.exec(followup)?.[1]
 }
 
-/** Tells whether the time of a login is over. */
-export function isOld(login: LoginRecord, wall: number): boolean {
-  return wall - login.askedAt >= LOGIN_LIFETIME
-}
-
 /** Keeps logins until somebody decides, and the exchanges that are held open for them. */
 export class WaitingLogins {
   readonly #network: Network
@@ -39,6 +34,8 @@ export class WaitingLogins {
   readonly #waiting = new Map<string, Set<number>>()
   readonly #exchanges = new Map<number, LoginRecord>()
   readonly #deadlines = new Deadlines<string>()
+  /** Logins whose time is over by the monotonic clock, which nobody sets. */
+  readonly #over = new Set<string>()
 
   constructor(network: Network, random: RandomSource, wallClock: () => number) {
     this.#network = network
@@ -104,23 +101,40 @@ export class WaitingLogins {
     if (waiting?.size === 0) this.#waiting.delete(login.key)
   }
 
-  /** Looks at a login that was made, asked again or decided. Returns the exchanges to answer when it was decided. */
-  look(key: string, now: number): readonly (readonly [exchange: number, login: LoginRecord])[] {
+  /**
+   * Looks at a login that was made, asked again or decided. Returns the exchanges to answer when it was decided, and
+   * whether that is because its time is over.
+   */
+  look(
+    key: string,
+    now: number,
+  ): readonly (readonly [exchange: number, login: LoginRecord, isOver: boolean])[] {
     const login = this.#network.login(key)
     if (login) this.#deadlines.set(key, now + LOGIN_LIFETIME - Math.max(0, this.#wallClock() - login.askedAt))
     else this.#deadlines.delete(key)
     if (login && !login.refused) return []
-    const waiting = [...(this.#waiting.get(key) ?? [])]
-    const answers = waiting.map((exchange) => [exchange, this.#exchanges.get(exchange)] as const)
-    for (const exchange of waiting) this.leave(exchange)
-    return answers.filter((answer): answer is readonly [number, LoginRecord] => answer[1] !== undefined)
+    const isOver = this.#over.delete(key)
+    const answers: (readonly [number, LoginRecord, boolean])[] = []
+    for (const exchange of [...(this.#waiting.get(key) ?? [])]) {
+      const asked = this.#exchanges.get(exchange)
+      // Another server may have been the first to see that its time is over.
+      if (asked) answers.push([exchange, asked, isOver || this.#isOld(asked)])
+      this.leave(exchange)
+    }
+    return answers
+  }
+
+  #isOld({ askedAt }: LoginRecord): boolean {
+    return this.#wallClock() - askedAt >= LOGIN_LIFETIME
   }
 
   /** Removes the logins whose time is over. */
   forgetOld(now: number): void {
     for (const key of this.#deadlines.due(now)) {
       const login = this.#network.login(key)
-      if (login) this.#network.state.remove('logins', login.id)
+      if (!login) continue
+      this.#over.add(key)
+      this.#network.state.remove('logins', login.id)
     }
   }
 

@@ -151,3 +151,23 @@ test('a check asked at one server is decided at another, and outlives both', () 
   later.coordinator.handleSshQuestion(exchange, bob.machineKey, question, later.now)
   expect(later.said(exchange)).toMatchObject([{ kind: 'ssh-action', action: SSH_ACCEPT }])
 })
+
+test('a login confirmed by a clock of next year is asked about again once the clock is right', () => {
+  const { world, bob } = worldWith(CHECK)
+  const YEAR = 365 * 24 * HOUR
+  world.wallSet = YEAR
+  world.coordinator.decideSsh(checkIn(ask(world, bob)()), true, world.now)
+  expect(ask(world, bob)()).toEqual(SSH_ACCEPT)
+  world.wallSet = 0
+  checkIn(ask(world, bob)())
+})
+
+test('a login that waits to be confirmed is given up in time though the clock was set back', () => {
+  const { world, bob } = worldWith(CHECK)
+  const held = ask(world, bob, { check: checkIn(ask(world, bob)()) })
+  world.wallSet = -HOUR
+  world.advance(SSH_CHECK_LIFETIME - 1000)
+  expect(held()).toBeUndefined()
+  world.advance(2000)
+  expect(held()).toMatchObject({ reject: true })
+})

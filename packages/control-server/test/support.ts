@@ -9,7 +9,7 @@ import { Coordinator, MemoryStore, relayMap } from '../src/index.ts'
 
 export const DERP_MAP: DERPMap = relayMap([{ host: '127.0.0.1', port: 3340, stunPort: 3478, insecure: true }])
 /** 2026-01-01T00:00:00Z */
-const EPOCH = Date.UTC(2026, 0, 1)
+export const EPOCH = Date.UTC(2026, 0, 1)
 
 /** A coordinator, its clock, its store that never fails, and what it said. Worlds with one store are servers of one network. */
 export class World {
@@ -17,13 +17,17 @@ export class World {
   readonly #store: MemoryStore
   readonly outputs: CoordinatorOutput[] = []
   now = 1000
+  /** By how much somebody has set the wall clock, milliseconds; the monotonic one does not follow. */
+  wallSet: number
   #exchange = 0
 
   constructor({
     store = new MemoryStore(),
+    wallSet = 0,
     ...options
-  }: Partial<CoordinatorOptions> & { store?: MemoryStore } = {}) {
+  }: Partial<CoordinatorOptions> & { store?: MemoryStore; wallSet?: number } = {}) {
     this.#store = store
+    this.wallSet = wallSet
     this.coordinator = new Coordinator({
       records: store.read(0),
       server: 'here',
@@ -39,7 +43,7 @@ export class World {
   }
 
   get wall(): number {
-    return EPOCH + this.now
+    return EPOCH + this.now + this.wallSet
   }
 
   /** The store, with everything in it that was changed. */

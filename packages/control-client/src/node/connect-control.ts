@@ -93,6 +93,8 @@ class ControlShell implements ControlConnection {
   readonly #random: RandomSource
   readonly #client: ControlClient
   readonly #driver
+  /** By how much the wall clock was ahead of the monotonic one when the last connection was begun. */
+  #wallAhead: number
   #pinnedKey: Uint8Array | undefined
   readonly #asked = new Map<number, Pick<PromiseWithResolvers<unknown>, 'resolve' | 'reject'>>()
   #attempt: AbortController | undefined
@@ -107,12 +109,13 @@ class ControlShell implements ControlConnection {
     this.#clock = options.clock ?? systemClock
     this.#random = options.random ?? systemRandom
     this.#pinnedKey = options.pinnedKey
+    this.#wallAhead = this.#aheadBy()
     this.#client = new ControlClient({
       ...options,
       allowHttp: !this.#server.secure,
       zstd: nodeZstd,
       random: this.#random,
-      wallNow: () => Date.now(),
+      wallNow: () => this.#clock.now() + this.#wallAhead,
     })
     this.#driver = drive(this.#client, this.#clock, (output) => this.#perform(output))
   }
@@ -227,6 +230,7 @@ class ControlShell implements ControlConnection {
   }
 
   async #connect(): Promise<void> {
+    this.#wallAhead = this.#aheadBy()
     const attempt = new AbortController()
     this.#attempt = attempt
     const link = await this.#dial(attempt.signal).catch((error: unknown) =>
@@ -240,6 +244,14 @@ class ControlShell implements ControlConnection {
       this.#link = link
       this.#feed((now) => this.#client.handleConnected(now))
     }
+  }
+
+  /**
+   * Keys end by control's clock, which is known by its distance from ours at the snapshot. So ours must not be set in
+   * between: while connected it goes on as it was.
+   */
+  #aheadBy(): number {
+    return Date.now() - this.#clock.now()
   }
 
   /** By the addresses that the server told of itself, then by its name. */

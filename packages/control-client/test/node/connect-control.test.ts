@@ -1,7 +1,7 @@
 // The client over real sockets on loopback, against a small server that speaks the real transport.
 import { formatMachineKey, generatePrivateKey, publicKeyOf } from '@mesh/keys'
 import { systemRandom } from '@mesh/sansio/node'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { MapRequest, MapResponse } from '@mesh/wire/control'
 import type { ControlEvent } from '../../src/index.ts'
 import { type ConnectControlOptions, type ControlConnection, connectControl } from '../../src/node/index.ts'
@@ -211,6 +211,24 @@ describe('the map stream', () => {
     const { map, changes } = await next
     expect(map.peers[0]?.endpoints[0]?.port).toBe(41641)
     expect(changes).toMatchObject({ changed: [8], paths: true, wireguard: false })
+  })
+
+  test('a clock that is set while the map is followed ends no key', async () => {
+    const KeyExpiry = new Date(Date.now() + 3_600_000).toISOString()
+    const server = await serve({
+      onMap: (request) => {
+        const { Node, Peers, ...rest } = snapshotFor(request)
+        const ControlTime = new Date().toISOString()
+        return { ...rest, ControlTime, Node: { ...Node!, KeyExpiry }, Peers: [{ ...Peers![0]!, KeyExpiry }] }
+      },
+    })
+    const node = join(server.url)
+    await node.next('map')
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 365 * 86_400_000)
+    const next = node.next('map')
+    server.send({ PeersChangedPatch: [{ NodeID: 8, Endpoints: ['203.0.113.5:41641'], Online: false }] })
+    const { map } = await next.finally(() => clock.mockRestore())
+    expect([map.self.expired, map.peers[0]?.expired]).toEqual([false, false])
   })
 
   test('a keep-alive is no news', async () => {

@@ -150,7 +150,8 @@ export class SqlStore implements Store {
       await database
         .deleteFrom('servers')
         .where('network_id', '=', this.#network)
-        .where('seen_at', '<', sql<number>`${clock} - ${sql.lit(SERVER_LIFETIME)}`)
+        // One of the future was seen before the clock of the database was set back, and would live until then.
+        .where(sql<boolean>`abs(${clock} - seen_at) > ${sql.lit(SERVER_LIFETIME)}`)
         .execute()
       const servers = await database
         .selectFrom('servers')

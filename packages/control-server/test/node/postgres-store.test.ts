@@ -122,6 +122,14 @@ describe.skipIf(typeof server === 'string')('the PostgreSQL store', () => {
     await store.close()
   })
 
+  test('holds no server for alive that was last seen in what is the future since the clock was set', async () => {
+    const store = await openPostgresStore({ url, network: 'clock' })
+    await store.attend('gone')
+    await query(url, "UPDATE servers SET seen_at = seen_at + 3600000 WHERE name = 'gone'")
+    expect((await store.attend('here')).servers).toEqual(['here'])
+    await store.close()
+  })
+
   test('refuses a database from a later version, and says which steps are missing', async () => {
     expect(await missingPostgresSteps(url)).toEqual([])
     const client = new pg.Client({ connectionString: url })

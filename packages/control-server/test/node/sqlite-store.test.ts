@@ -102,6 +102,17 @@ describe('the SQLite store', () => {
     await store.close()
   })
 
+  test('holds no server for alive that was last seen in what is the future since the clock was set', async () => {
+    const path = freshPath()
+    const store = await openSqliteStore(path)
+    await store.attend('gone')
+    const other = new DatabaseSync(path)
+    other.exec('UPDATE servers SET seen_at = seen_at + 3600000')
+    other.close()
+    expect((await store.attend('here')).servers).toEqual(['here'])
+    await store.close()
+  })
+
   test('says which migrations are missing without running them', async () => {
     const path = freshPath()
     expect(await missingSqliteSteps(path)).toEqual([
