@@ -1,10 +1,11 @@
 // `backup` and `restore`, of the running server, whatever its database is.
 
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { CommandError, reasonOf } from './command-error.ts'
 import { show } from './output.ts'
 import { admin, type AdminFlags, ask } from './verbs.ts'
+import { writeNewFile } from './whole-file.ts'
 
 /** Adds both verbs. */
 export function addBackup(root: Command): void {
@@ -28,7 +29,7 @@ export function addBackup(root: Command): void {
 /** A backup says who is in the network: only its owner may read it. It never takes the place of another file. */
 function writePrivately(path: string, text: string): void {
   try {
-    writeFileSync(path, text, { flag: 'wx', mode: 0o600, flush: true })
+    writeNewFile(path, text)
   } catch (cause) {
     throw new CommandError(`${path} cannot be written: ${reasonOf(cause)}.`, { cause })
   }

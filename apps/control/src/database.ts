@@ -1,6 +1,5 @@
 // Which database a server keeps its records in: the file of its state directory, or PostgreSQL, which servers share.
 
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Store } from '@mesh/control-server'
 import {
@@ -12,13 +11,13 @@ import {
   openSqliteStore,
 } from '@mesh/control-server/node'
 import type { StateDirectory } from './state-directory.ts'
+import { replaceFile } from './whole-file.ts'
 
 /** Opens the database at a URL, or the file of the directory when there is none. */
 export function openStore(url: string | undefined, state: StateDirectory): Promise<Store> {
   if (url === undefined) return openSqliteStore(state.database)
   const backup = join(state.path, 'database.before-migration.json')
-  const onMigration = async (rows: object): Promise<void> =>
-    writeFileSync(backup, JSON.stringify(rows), { mode: 0o600 })
+  const onMigration = async (rows: object): Promise<void> => replaceFile(backup, JSON.stringify(rows))
   return openPostgresStore({ url, onMigration })
 }
 

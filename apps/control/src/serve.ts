@@ -17,12 +17,12 @@ import { prepare, type ServeFlags, serverUrlOf } from './serve-flags.ts'
 import { claim, stateDirectory } from './state-directory.ts'
 import { VERSION } from './version.ts'
 
+/** The most of a log that waits to be written, bytes. */
+const MAX_LOG_KEPT = 1 << 20
+
 /** Serves until the process is told to end. Says on standard output when and where it is ready. */
 export async function serve(flags: ServeFlags): Promise<void> {
-  const logger = pino(
-    { base: null, level: flags.verbose ? 'debug' : 'info' },
-    pino.destination({ fd: 2, sync: true }),
-  )
+  const logger = pino({ base: null, level: flags.verbose ? 'debug' : 'info' }, standardError())
   const { relays, tls, network } = prepare(flags)
   const state = stateDirectory(flags.stateDir)
   claim(state)
@@ -61,6 +61,13 @@ export async function serve(flags: ServeFlags): Promise<void> {
     logger.warn({}, 'there is no relay: nodes behind NATs will not reach each other; name one with --relay')
   }
   process.stdout.write(`mesh-control listening on ${control.url}\n`)
+}
+
+/** A log that cannot be written, as on a full disk, ends nothing: what fits in memory is written later, the rest is lost. */
+function standardError(): pino.DestinationStream {
+  const stream = pino.destination({ fd: 2, sync: true, maxLength: MAX_LOG_KEPT })
+  stream.on('error', () => undefined)
+  return stream
 }
 
 /** Starts the embedded relay when it is wanted. Nodes are told of it by the address they know the server by. */

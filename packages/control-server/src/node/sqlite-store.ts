@@ -89,9 +89,13 @@ function keepPrivate(path: string): void {
 function backUp(file: DatabaseSync, copy: string): void {
   const aside = `${copy}.new`
   rmSync(aside, { force: true })
-  keepPrivate(aside)
-  file.prepare('VACUUM INTO ?').run(aside)
-  renameSync(aside, copy)
+  try {
+    keepPrivate(aside)
+    file.prepare('VACUUM INTO ?').run(aside)
+    renameSync(aside, copy)
+  } finally {
+    rmSync(aside, { force: true })
+  }
 }
 
 function unusable(path: string, cause: unknown): ControlError {
@@ -118,7 +122,11 @@ function kyselyOver(file: DatabaseSync): Kysely<Tables> {
           return {
             reader: statement.columns().length > 0,
             all: (values) => statement.all(...(values as SQLInputValue[])),
-            run: (values) => statement.run(...(values as SQLInputValue[])),
+            run: (values) => {
+              // A full disk has ended the transaction already; that must not hide why it failed.
+              if (text === 'rollback' && !file.isTransaction) return { changes: 0, lastInsertRowid: 0 }
+              return statement.run(...(values as SQLInputValue[]))
+            },
             iterate: (values) => statement.iterate(...(values as SQLInputValue[])),
           }
         },

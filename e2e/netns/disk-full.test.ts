@@ -1,0 +1,231 @@
+// `mesh-control` on a disk that gets full while it serves, and has room again: a small tmpfs, which only root can mount.
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  rmdirSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { ControlEvent } from '@mesh/control-client'
+import { type ControlConnection, connectControl } from '@mesh/control-client/node'
+import { generatePrivateKey, publicKeyOf } from '@mesh/keys'
+import { systemRandom } from '@mesh/sansio/node'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+const PROGRAM = fileURLToPath(new URL('../../apps/control/src/mesh-control.ts', import.meta.url))
+const FLAGS = ['--conditions=@mesh/source', '--disable-warning=ExperimentalWarning']
+const SIZE = '4m'
+
+const folder = mkdtempSync(join(tmpdir(), 'mesh-disk-'))
+const disk = join(folder, 'disk')
+const state = join(disk, 'state')
+const reason = mount()
+if (reason !== undefined) console.warn(`skipped: the full disk, ${reason}`)
+const connections: ControlConnection[] = []
+let server: ChildProcess
+let url = ''
+
+/** Mounts the disk. Returns why that cannot be, if so. */
+function mount(): string | undefined {
+  mkdirSync(disk)
+  if (process.platform !== 'linux') return 'a small disk needs Linux'
+  if (process.getuid?.() !== 0) return 'a small disk needs root'
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${SIZE}`, 'mesh-disk', disk], { stdio: 'pipe' })
+    return undefined
+  } catch (error) {
+    return `this machine mounts no disk: ${error instanceof Error ? error.message.trim().replaceAll('\n', ': ') : ''}`
+  }
+}
+
+interface Result {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+function run(...args: string[]): Promise<Result> {
+  const child = spawn(process.execPath, [...FLAGS, PROGRAM, ...args, '--state-dir', state])
+  let [out, err] = ['', '']
+  child.stdout.on('data', (chunk) => (out += String(chunk)))
+  child.stderr.on('data', (chunk) => (err += String(chunk)))
+  return new Promise((resolve) => {
+    child.on('close', (code) => resolve({ code, out: out.trimEnd(), err: err.trimEnd() }))
+  })
+}
+
+/** Starts the server; its log is on the same disk. */
+async function serve(): Promise<void> {
+  const log = openSync(join(disk, 'log'), 'a')
+  const flags = ['--listen', '127.0.0.1:0', '--metrics-listen', 'off', '--state-dir', state]
+  server = spawn(process.execPath, [...FLAGS, PROGRAM, 'serve', ...flags], { stdio: ['ignore', 'pipe', log] })
+  closeSync(log)
+  let said = ''
+  url = await new Promise((resolve, reject) => {
+    server.stdout?.on('data', (chunk) => {
+      said += String(chunk)
+      const found = /listening on (http:\S+)/.exec(said)?.[1]
+      if (found) resolve(found)
+    })
+    server.on('close', () => reject(new Error('the server ended')))
+  })
+}
+
+async function kill(): Promise<void> {
+  const ended = new Promise((resolve) => server.on('close', resolve))
+  server.kill('SIGKILL')
+  await ended
+}
+
+/** Writes until there is no room, not even for a byte. Returns the way to make room again. */
+function fill(): () => void {
+  const path = join(disk, 'ballast')
+  const file = openSync(path, 'w')
+  for (const piece of [1 << 16, 4096, 1]) {
+    const bytes = new Uint8Array(piece)
+    try {
+      for (;;) writeSync(file, bytes)
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'ENOSPC' })
+    }
+  }
+  closeSync(file)
+  return () => rmSync(path)
+}
+
+interface Node {
+  readonly connection: ControlConnection
+  readonly events: ControlEvent[]
+}
+
+function joined(hostname: string, authKey: string): Node {
+  const events: ControlEvent[] = []
+  const connection = connectControl({
+    serverUrl: url,
+    machineKey: generatePrivateKey(systemRandom),
+    nodeKey: generatePrivateKey(systemRandom),
+    discoKey: `discokey:${Buffer.from(publicKeyOf(generatePrivateKey(systemRandom))).toString('hex')}`,
+    hostinfo: { OS: 'linux', Hostname: hostname },
+    authKey,
+    onEvent: (event) => events.push(event),
+  })
+  connections.push(connection)
+  return { connection, events }
+}
+
+/** What the first trouble of a node was. */
+function troubleOf({ events }: Node): string | undefined {
+  const trouble = events.find((event) => event.event === 'trouble')
+  return trouble?.event === 'trouble' ? trouble.error.message : undefined
+}
+
+async function until(condition: () => boolean, what: string): Promise<void> {
+  const end = performance.now() + 45_000
+  while (!condition()) {
+    if (performance.now() > end) throw new Error(`timed out: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+async function namesOf(...verb: string[]): Promise<string[]> {
+  const { code, out } = await run(...verb, '--json')
+  expect(code).toBe(0)
+  return (JSON.parse(out) as { name: string }[]).map(({ name }) => name)
+}
+
+describe.skipIf(reason !== undefined)('a server whose disk is full', () => {
+  beforeAll(serve)
+
+  afterAll(async () => {
+    for (const connection of connections) await connection.close()
+    if (server.exitCode === null && server.signalCode === null) await kill()
+  })
+
+  test('refuses in a sentence what it cannot write, loses nothing that it said was done, and works again with room', {
+    timeout: 120_000,
+  }, async () => {
+    const done = ['ann']
+    expect((await run('users', 'create', 'ann')).code).toBe(0)
+    const { out: key } = await run('preauthkeys', 'create', '--user', 'ann', '--reusable')
+    const first = joined('first', key)
+    await until(() => first.connection.map !== undefined, 'the first map')
+
+    const makeRoom = fill()
+    let refusal: Result | undefined
+    for (let i = 0; !refusal; i += 1) {
+      const attempt = await run('users', 'create', `user-${i}`)
+      if (attempt.code === 0) done.push(`user-${i}`)
+      else refusal = attempt
+    }
+    expect(refusal).toEqual({
+      code: 1,
+      out: '',
+      err: 'mesh-control: The database cannot be used: database or disk is full.',
+    })
+    const second = joined('second', key)
+    await until(() => troubleOf(second) !== undefined, 'the trouble')
+    expect(troubleOf(second)).toMatch(/the server cannot do this right now/)
+    expect(second.events.some(({ event }) => event === 'registered')).toBe(false)
+
+    // Whoever is in stays in, and what only reads is answered.
+    expect(first.events.filter(({ event }) => event === 'following')).toMatchObject([{ following: true }])
+    expect(await namesOf('users', 'list')).toEqual(done)
+
+    const before = readdirSync(disk)
+    const backup = await run('backup', join(disk, 'network.backup'))
+    expect([backup.code, backup.err]).toEqual([
+      1,
+      expect.stringMatching(
+        /^mesh-control: .*network\.backup cannot be written: ENOSPC: no space left on device.*\.$/,
+      ),
+    ])
+    expect(readdirSync(disk)).toEqual(before)
+
+    makeRoom()
+    await until(() => second.connection.map !== undefined, 'the second map')
+    expect((await run('users', 'create', 'zoe')).code).toBe(0)
+    done.push('zoe')
+    expect((await run('backup', join(disk, 'network.backup'))).code).toBe(0)
+    expect(statSync(join(disk, 'network.backup')).size).toBeGreaterThan(100)
+    expect([server.exitCode, server.signalCode]).toEqual([null, null])
+
+    await kill()
+    await serve()
+    expect(await namesOf('users', 'list')).toEqual(done)
+    expect(await namesOf('nodes', 'list')).toEqual(['first', 'second'])
+    const { out } = await run('audit', 'list', '--json')
+    const entries = JSON.parse(out) as { action: string; subject: string }[]
+    const made = entries.filter(({ action }) => action === 'create').map(({ subject }) => subject)
+    expect(made.filter((subject) => subject.startsWith('user '))).toEqual(
+      done.map((name, i) => `user ${i + 1} (${name})`),
+    )
+    expect(made.filter((subject) => subject.startsWith('node '))).toHaveLength(2)
+  })
+
+  test('does not begin on a full disk, and says why', { timeout: 60_000 }, async () => {
+    await kill()
+    const makeRoom = fill()
+    const { code, err } = await run('serve', '--listen', '127.0.0.1:0', '--metrics-listen', 'off')
+    expect([code, err]).toEqual([
+      1,
+      expect.stringMatching(/^mesh-control: [^\n]*(disk is full|no space left)[^\n]*\.$/),
+    ])
+    makeRoom()
+    await serve()
+    expect(await namesOf('nodes', 'list')).toEqual(['first', 'second'])
+  })
+})
+
+afterAll(() => {
+  if (reason === undefined) execFileSync('umount', [disk])
+  rmdirSync(disk)
+  rmdirSync(folder)
+})
