@@ -7,24 +7,34 @@ const PSEUDO = [':method', ':path', ':scheme', ':authority']
 /** What belongs to a connection of HTTP/1 alone. */
 const HOP = ['connection', 'proxy-connection', 'keep-alive', 'transfer-encoding', 'upgrade']
 
-/** Returns method and path of a request, or `undefined` when it is malformed (RFC 9113 §8.2, §8.3). */
-export function readRequest(
-  fields: readonly Field[],
-): { readonly method: string; readonly path: string } | undefined {
+/** What a request's headers say. */
+export interface RequestHead {
+  readonly method: string
+  readonly path: string
+  /** How many bytes its body has, if it says so. */
+  readonly length: number | undefined
+}
+
+/** Returns what a request's headers say, or `undefined` when it is malformed (RFC 9113 §8.1.1, §8.2, §8.3). */
+export function readRequest(fields: readonly Field[]): RequestHead | undefined {
   const said = new Map<string, string>()
   let isOver = false
+  let length: number | undefined
   for (const [name, value] of fields) {
-    if (!name.startsWith(':')) {
-      if (!isRegular(name, value)) return undefined
-      isOver = true
+    if (name.startsWith(':')) {
+      if (isOver || said.has(name) || !PSEUDO.includes(name)) return undefined
+      said.set(name, value)
       continue
     }
-    if (isOver || said.has(name) || !PSEUDO.includes(name)) return undefined
-    said.set(name, value)
+    if (!isRegular(name, value)) return undefined
+    isOver = true
+    if (name !== 'content-length') continue
+    if (length !== undefined || !/^\d{1,15}$/.test(value)) return undefined
+    length = Number(value)
   }
   const method = said.get(':method')
   const path = said.get(':path')
-  return method !== undefined && path && said.has(':scheme') ? { method, path } : undefined
+  return method !== undefined && path && said.has(':scheme') ? { method, path, length } : undefined
 }
 
 /** Tells whether fields may stand behind a body (RFC 9113 §8.1). */

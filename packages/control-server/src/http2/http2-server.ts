@@ -65,6 +65,8 @@ interface Stream {
   isComplete: boolean
   /** Bytes of body that came since the client was last given room. */
   used: number
+  /** How many bytes of body are still to come, if the client said. */
+  left: number | undefined
 }
 
 /** A header block that goes on in the next frame. */
@@ -90,6 +92,8 @@ export class Http2Server {
   #lastStream = 0
   #initialWindow = DEFAULT_WINDOW
   #used = 0
+  /** Bytes that came for streams that are over, since that last counted as a nuisance. */
+  #late = 0
   #nuisances = 0
   #needsSettings = true
   /** Whether the client must be told that no table is used, because it made its own smaller (RFC 7541 §4.2). */
@@ -294,17 +298,18 @@ export class Http2Server {
     // Late words of a stream that was given up.
     if (id <= this.#lastStream) return
     this.#lastStream = id
-    const request = readRequest(fields)
-    if (!request) return this.#refuse(id, CODE.protocol)
+    const head = readRequest(fields)
+    if (!head || (endsStream && head.length)) return this.#refuse(id, CODE.protocol)
     if (this.#streams.size >= this.#maxStreams) return this.#refuse(id, CODE.refused)
     const out = new SendStream(id, this.#initialWindow)
-    this.#streams.set(id, { out, hasResponse: false, isComplete: endsStream, used: 0 })
-    this.#out.push({ kind: 'request', stream: id, ...request, ended: endsStream })
+    const { method, path, length: left } = head
+    this.#streams.set(id, { out, hasResponse: false, isComplete: endsStream, used: 0, left })
+    this.#out.push({ kind: 'request', stream: id, method, path, ended: endsStream })
   }
 
   #takeTrailers(stream: Stream, endsStream: boolean, fields: readonly Field[]): void {
     if (stream.isComplete) return this.#rebuke(stream.out.id, CODE.streamClosed)
-    if (!endsStream || !areTrailers(fields)) return this.#rebuke(stream.out.id, CODE.protocol)
+    if (!endsStream || !areTrailers(fields) || stream.left) return this.#rebuke(stream.out.id, CODE.protocol)
     stream.isComplete = true
     this.#out.push({ kind: 'body', stream: stream.out.id, bytes: NOTHING, ended: true })
   }
@@ -316,13 +321,25 @@ export class Http2Server {
     this.#used += body.length
     if (this.#used >= REFILL) this.#used = this.#refill(0, this.#used)
     const stream = this.#streams.get(id)
-    if (!stream) return
+    if (!stream) return this.#countLate(body.length)
     if (stream.isComplete) return this.#rebuke(id, CODE.streamClosed)
     stream.used += body.length
     stream.isComplete = (flags & FLAG.endStream) !== 0
+    if (stream.left !== undefined) stream.left -= bytes.length
+    // A body that is not as long as its request says is malformed (RFC 9113 §8.1.1).
+    const { left = 0 } = stream
+    if (left < 0 || (stream.isComplete && left > 0)) return this.#rebuke(id, CODE.protocol)
     if (!stream.isComplete && stream.used >= REFILL) stream.used = this.#refill(id, stream.used)
     if (bytes.length > 0 || stream.isComplete)
       this.#out.push({ kind: 'body', stream: id, bytes, ended: stream.isComplete })
+  }
+
+  /** What was on its way when its stream ended is no fault; a client that goes on and on is one. */
+  #countLate(bytes: number): void {
+    this.#late += bytes
+    if (this.#late < REFILL) return
+    this.#late = 0
+    this.#countNuisance()
   }
 
   #refill(id: number, used: number): 0 {

@@ -277,6 +277,65 @@ test('trailers that are none, or come too late, end their stream', () => {
   ])
 })
 
+/** The headers of a request that says how long its body is (RFC 7541 appendix A: 28). */
+const sized = (...lengths: readonly string[]): Uint8Array =>
+  Uint8Array.of(...HEADERS, ...lengths.flatMap((length) => [0x0f, 13, length.length, ...Buffer.from(length)]))
+
+test('a body that is as long as its request says, in however many pieces, is taken', () => {
+  const client = new Client()
+  const [piece, end] = [Buffer.from('1234'), frame(FRAME.data, FLAG.endStream, 3, Buffer.from('56'))]
+  client.say(frame(FRAME.headers, FLAG.endHeaders | FLAG.endStream, 1, sized('0')))
+  client.say(frame(FRAME.headers, FLAG.endHeaders, 3, sized('6')))
+  client.say(frame(FRAME.data, FLAG.padded, 3, Uint8Array.of(2, ...piece, 0, 0)), end)
+  client.say(frame(FRAME.headers, FLAG.endHeaders, 5, sized('4')), frame(FRAME.data, 0, 5, piece))
+  client.say(frame(FRAME.headers, FLAG.endHeaders | FLAG.endStream, 5, NOTHING))
+  const ended = client.heard().filter((output) => 'ended' in output && output.ended)
+  expect(ended.map(({ stream }) => stream)).toEqual([1, 3, 5])
+})
+
+test.each<[string, Uint8Array, Uint8Array[]]>([
+  ['longer than its request says', sized('3'), [frame(FRAME.data, FLAG.endStream, 1, Buffer.from('1234'))]],
+  ['longer than that before its end', sized('3'), [frame(FRAME.data, 0, 1, Buffer.from('1234'))]],
+  ['shorter than its request says', sized('5'), [frame(FRAME.data, FLAG.endStream, 1, Buffer.from('1234'))]],
+  [
+    'shorter than that, and ends by trailers',
+    sized('5'),
+    [
+      frame(FRAME.data, 0, 1, Buffer.from('1234')),
+      frame(FRAME.headers, FLAG.endHeaders | FLAG.endStream, 1, NOTHING),
+    ],
+  ],
+  ['of two lengths', sized('4', '5'), []],
+  ['of no length that is a number', sized('-4'), []],
+])('threat 26: a body %s is malformed, and nobody hears its end', (_, head, frames) => {
+  const client = new Client()
+  client.say(frame(FRAME.headers, FLAG.endHeaders, 1, head), ...frames)
+  expect(client.take()).toMatchObject([{ type: FRAME.rstStream, stream: 1, body: Uint8Array.of(0, 0, 0, 1) }])
+  expect(client.heard().filter((output) => 'ended' in output && output.ended)).toEqual([])
+  client.ask(3)
+  expect(client.heard()).toMatchObject([{ kind: 'request', stream: 3 }])
+})
+
+test('threat 26: a request that says that it has a body, and has none, is malformed', () => {
+  const client = new Client()
+  client.say(frame(FRAME.headers, FLAG.endHeaders | FLAG.endStream, 1, sized('4')))
+  expect(client.take()).toMatchObject([{ type: FRAME.rstStream, stream: 1, body: Uint8Array.of(0, 0, 0, 1) }])
+  expect(client.heard()).toEqual([])
+})
+
+test('threat 26: who goes on and on with the body of a request that is over is sent away', () => {
+  const client = new Client()
+  client.ask(1)
+  client.server.reset(1, CODE.cancel)
+  let bytes = 0
+  for (; !client.server.isBroken && bytes < 1 << 30; bytes += 16_384) {
+    client.say(frame(FRAME.data, 0, 1, new Uint8Array(16_384)))
+    if (client.server.backlog > 1000 && !client.server.isBroken) client.take()
+  }
+  expect(bytes).toBeLessThan(40 << 20)
+  expect(client.goodbye()).toBe(CODE.calm)
+})
+
 test('a client without a table is told once that none is used', () => {
   const client = new Client({ settings: settingsFrame([[1, 0]]) })
   for (const stream of [1, 3]) {

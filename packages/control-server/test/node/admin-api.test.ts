@@ -5,6 +5,8 @@ import { afterEach, expect, test } from 'vitest'
 import { MemoryStore, relayMap } from '../../src/index.ts'
 import { ADMIN_PATH, type ControlListener, listenControl } from '../../src/node/index.ts'
 
+/** Servers that share a store prove themselves by one key. */
+const privateKey = generatePrivateKey(systemRandom)
 const open: ControlListener[] = []
 
 afterEach(async () => {
@@ -17,7 +19,7 @@ async function listen(store = new MemoryStore()): Promise<ControlListener> {
     host: '127.0.0.1',
     port: 0,
     baseDomain: 'mesh.internal',
-    privateKey: generatePrivateKey(systemRandom),
+    privateKey,
     derpMap: relayMap([]),
   })
   open.push(control)
