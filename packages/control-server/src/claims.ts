@@ -72,13 +72,15 @@ export function checkHostinfo(hostinfo: Hostinfo): Hostinfo {
       ?.slice(0, MAX_HOST_KEYS)
       .filter((key) => key.length <= MAX_HOST_KEY_LENGTH),
   }
-  const { ShieldsUp, Userspace, UserspaceRouter, NetInfo } = hostinfo
+  const { ShieldsUp, Userspace, UserspaceRouter, AllowsUpdate, StateEncrypted, NetInfo } = hostinfo
   return dropUndefined({
     ...mapValues(texts, cleanText),
     ...lists,
     ShieldsUp,
     Userspace,
     UserspaceRouter,
+    AllowsUpdate,
+    StateEncrypted,
     NetInfo: NetInfo && checkNetInfo(NetInfo),
   })
 }

@@ -108,7 +108,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     const nodes = new Nodes({ network, policies, baseDomain, wallClock, farewell, absorb })
     this.nodes = nodes
     this.challenges = new Challenges({ network, baseDomain, wallClock })
-    this.reports = new NodeReports(network, nodes, this.challenges)
+    this.reports = new NodeReports(network, nodes, this.challenges, absorb)
     this.#waiting = new WaitingLogins(network, random, wallClock)
     const registrar = new Registrar({
       network,

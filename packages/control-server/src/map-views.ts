@@ -266,6 +266,7 @@ export class MapViews {
         node.ipv4,
         node.ipv6,
         servableRoutes(node),
+        policies.postureOf(node),
       ])
     if (this.#shapes.get(id) === shape) return
     if (shape === undefined) this.#shapes.delete(id)

@@ -13,11 +13,14 @@ export class NodeReports {
   readonly #network: Network
   readonly #nodes: Nodes
   readonly #challenges: Challenges
+  readonly #absorb: (now: number) => void
 
-  constructor(network: Network, nodes: Nodes, challenges: Challenges) {
+  /** @param absorb - Has the connected nodes hear what changed. */
+  constructor(network: Network, nodes: Nodes, challenges: Challenges, absorb: (now: number) => void) {
     this.#network = network
     this.#nodes = nodes
     this.#challenges = challenges
+    this.#absorb = absorb
   }
 
   /** Adds to the audit log what a client wants noted about its node. Throws {@link ControlError}. */
@@ -31,10 +34,11 @@ export class NodeReports {
     return this.#challenges.publish(this.#actAs(nodeId), name, value)
   }
 
-  /** Takes what a machine says of its device. Throws {@link ControlError}. */
-  updateAttributes(nodeId: number, update: unknown): void {
+  /** Takes what a machine says of its device; a policy may judge it by that. Throws {@link ControlError}. */
+  updateAttributes(nodeId: number, update: unknown, now: number): void {
     const node = this.#actAs(nodeId)
     this.#network.updateNode(nodeId, { attributes: updateAttributes(node.attributes ?? {}, update) })
+    this.#absorb(now)
   }
 
   #actAs(nodeId: number): NodeRecord {

@@ -2,7 +2,8 @@
 // its own tests are run before it is taken, so a policy that fails leaves the old one in force (control 54).
 
 import { compile, hasTag, ownsTag, PolicyError, readPolicy, testPolicy } from '@mesh/policy'
-import type { CompiledPolicy, NodePolicy, Policy, PolicyNode, PolicyUser } from '@mesh/policy'
+import type { CompiledPolicy, DevicePosture, NodePolicy, Policy, PolicyNode, PolicyUser } from '@mesh/policy'
+import { postureOf } from './device-posture.ts'
 import { ControlError } from './errors.ts'
 import type { Network } from './network.ts'
 import type { CoordinatorOptions } from './options.ts'
@@ -95,6 +96,11 @@ export class Policies {
     return tags.filter((tag) => !ownsTag(this.current, policyUser(user), tag))
   }
 
+  /** Returns what the policy looks at of a node's device; nothing when it does not. */
+  postureOf(node: NodeRecord): DevicePosture | undefined {
+    return asksForPosture(this.current) ? postureOf(node) : undefined
+  }
+
   /** Works out what the policy means for every node. */
   compile(): CompiledPolicy {
     const compiled = compile(this.current, this.#nodes(), this.#users())
@@ -120,7 +126,7 @@ export class Policies {
   #approvedRoutes(node: NodeRecord): readonly string[] | undefined {
     const offered = (node.hostinfo.RoutableIPs ?? []).filter((route) => !node.approvedRoutes.includes(route))
     if (offered.length === 0 || this.current.kind === 'allow-all') return undefined
-    const approved = compile(this.current, [policyNode(node)], this.#users())
+    const approved = compile(this.current, [this.#policyNode(node)], this.#users())
       .forNode(node.id)
       ?.approved(offered)
       .filter((route) => normalRoute(route) === route && !isInsideMesh(route))
@@ -130,7 +136,14 @@ export class Policies {
   #nodes(): readonly PolicyNode[] {
     return Array.from(this.#network.nodes())
       .filter((node) => node.approved)
-      .map(policyNode)
+      .map((node) => this.#policyNode(node))
+  }
+
+  #policyNode(node: NodeRecord): PolicyNode {
+    const { id, user, tags, ipv4, ipv6 } = node
+    const posture = this.postureOf(node)
+    const routes = servableRoutes(node)
+    return { id, user, tags, addresses: [ipv4, ipv6], routes, ...(posture ? { posture } : {}) }
   }
 
   #users(): readonly PolicyUser[] {
@@ -147,9 +160,8 @@ function readStored(text: string): Policy {
   }
 }
 
-function policyNode(node: NodeRecord): PolicyNode {
-  const { id, user, tags, ipv4, ipv6 } = node
-  return { id, user, tags, addresses: [ipv4, ipv6], routes: servableRoutes(node) }
+function asksForPosture(policy: Policy): boolean {
+  return policy.kind === 'written' && policy.asksForPosture
 }
 
 /** A login name that looks like a mail address is taken for one, where no other is known. */

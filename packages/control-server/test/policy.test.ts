@@ -39,6 +39,29 @@ test('control 37: a policy that hides two nodes from each other removes them, an
   expect(back?.PeersRemoved).toBeUndefined()
 })
 
+test('a device that becomes unfit is kept out at once, and let in again when it is fit', () => {
+  const world = new World()
+  const [ann, bob] = ['ann', 'bob'].map((user, index) => joined(world, index + 1, user))
+  ann!.tell({ Hostinfo: { Hostname: 'a', OS: 'macOS', IPNVersion: '1.98.2-t1' } })
+  const policy = `{
+    "postures": { "posture:fit": ["node:os IN ['macos', 'linux']", "node:tsVersion >= '1.90'", "custom:tier == 'prod'"] },
+    "acls": [{ "action": "accept", "src": ["ann@"], "dst": ["bob@:22"], "srcPosture": ["posture:fit"] }],
+  }`
+  world.coordinator.policies.set(policy, world.now)
+  const stream = bob!.stream()
+  const toBob = listener(world, stream)
+  expect(world.mapsOf(stream).map(({ Peers }) => Peers ?? [])).toEqual([[]])
+  world.coordinator.reports.updateAttributes(1, { 'custom:tier': 'prod' }, world.now)
+  const sources = [expect.stringMatching(/^100\.64\./), expect.stringMatching(/^fd7a:/)]
+  expect(toBob()).toMatchObject([
+    { PeersChanged: [{ ID: 1 }], PacketFilters: { base: [{ SrcIPs: sources }] } },
+  ])
+  ann!.tell({ Hostinfo: { Hostname: 'a', OS: 'macOS', IPNVersion: '1.88.0' } })
+  expect(toBob()).toMatchObject([{ PeersRemoved: [1], PacketFilters: { base: [] } }])
+  ann!.tell({ Hostinfo: { Hostname: 'a', OS: 'macOS', IPNVersion: '1.90.0' } })
+  expect(toBob()).toMatchObject([{ PeersChanged: [{ ID: 1 }] }])
+})
+
 test('a policy that means the same for a node is not told to it again', () => {
   const world = new World()
   const [ann] = ['ann', 'bob'].map((user, index) => joined(world, index + 1, user))

@@ -24,7 +24,7 @@ export interface PreparedRule {
 export function prepareRule(rule: AccessRule, network: Network): PreparedRule {
   return {
     rule,
-    sources: sourcesOf(rule.sources, network),
+    sources: sourcesOf(rule.sources, network, rule.required),
     targets: rule.destinations.map((destination) => targetOf(destination, network)),
   }
 }

@@ -1,5 +1,6 @@
 // The network that a policy is about: its users and nodes, and who of them a selector means.
 import { hostPrefix, parseAddress, parsePrefix, type Prefix, prefixContains } from '@mesh/wire/ip'
+import type { DevicePosture } from './language/postures.ts'
 import type { Selector } from './language/selector.ts'
 
 /** What the compiler needs to know of a user. */
@@ -24,6 +25,8 @@ export interface PolicyNode {
   readonly addresses: readonly string[]
   /** The subnet routes approved for it, in CIDR text; those of an exit node among them. */
   readonly routes: readonly string[]
+  /** What its device is like, by attribute: `node:os`, `custom:tier`, …; only policies that ask for it look. */
+  readonly posture?: DevicePosture
 }
 
 /** A node, with its addresses read. */

@@ -25,12 +25,21 @@ export function testPolicy(
   users: readonly PolicyUser[] = [],
 ): void {
   const stage = new Stage(policy.names, nodes, users)
-  const rules = policy.rules.map((rule) => prepareRule(rule, stage.network))
+  const rules = preparedOn(stage, policy)
   const failures = [
-    ...policy.tests.flatMap((test) => failuresOf(test, rules, stage)),
+    ...policy.tests.flatMap((test) => {
+      const { srcPostureAttrs } = test
+      if (!srcPostureAttrs || !policy.asksForPosture) return failuresOf(test, rules, stage)
+      const own = new Stage(policy.names, nodes, users, Object.fromEntries(srcPostureAttrs))
+      return failuresOf(test, preparedOn(own, policy), own)
+    }),
     ...policy.sshTests.flatMap((test) => sshFailuresOf(test, policy.ssh, stage)),
   ]
   if (failures.length > 0) throw new PolicyError('ERR_POLICY_TEST', 'test(s) failed', { details: failures })
+}
+
+function preparedOn({ network }: Stage, { rules }: WrittenPolicy): readonly PreparedRule[] {
+  return rules.map((rule) => prepareRule(rule, network))
 }
 
 function failuresOf(test: TestText, rules: readonly PreparedRule[], stage: Stage): readonly string[] {

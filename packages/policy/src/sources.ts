@@ -1,5 +1,6 @@
 // The left side of a rule: where packets may come from, as the text of filter rules and as the nodes that are meant.
 import { formatPrefix, type Prefix } from '@mesh/wire/ip'
+import { complies, type Required } from './language/postures.ts'
 import { addressText, type Selector } from './language/selector.ts'
 import { type Member, type Network, overlap } from './network.ts'
 
@@ -20,8 +21,31 @@ export interface Sources {
   covers(subnet: Prefix): boolean
 }
 
-/** Returns what selectors mean as sources. */
-export function sourcesOf(selectors: readonly Selector[], network: Network): Sources {
+/** Returns what selectors mean as sources, without the devices that are not as is required. */
+export function sourcesOf(
+  selectors: readonly Selector[],
+  network: Network,
+  required: Required = [],
+): Sources {
+  const sources = allSourcesOf(selectors, network)
+  if (required.length === 0) return sources
+  // What lies behind a router is nobody's device, so nothing is known of it.
+  const members = Array.from(network.members.values())
+    .filter((member) => sources.has({ ...member, subnets: [] }) || sources.members.has(member))
+    .filter(({ node }) => complies(node.posture, required))
+  const compliant = new Set(members)
+  const texts = members.flatMap(({ addresses }) => addresses.map((address) => addressText(address)))
+  return {
+    texts: [...new Set(texts)].toSorted(),
+    covers: () => false,
+    has: (member) => compliant.has(member),
+  }
+}
+
+function allSourcesOf(
+  selectors: readonly Selector[],
+  network: Network,
+): Sources & { readonly members: ReadonlySet<Member> } {
   const texts = new Set<string>()
   const members = new Set<Member>()
   const prefixes: Prefix[] = []
@@ -44,6 +68,7 @@ export function sourcesOf(selectors: readonly Selector[], network: Network): Sou
     }
   }
   return {
+    members,
     texts: [...texts].toSorted(),
     covers: (subnet) => isAny || prefixes.some((prefix) => overlap(prefix, subnet)),
     has: (member) =>

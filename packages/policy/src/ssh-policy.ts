@@ -1,5 +1,6 @@
 // From the `ssh` rules of a policy to what one node's SSH server goes by (control §7.8).
 import type { SSHAction, SSHPolicy, SSHRule } from '@mesh/wire/control'
+import { complies } from './language/postures.ts'
 import type { SshRule } from './language/ssh-rules.ts'
 import { addressText } from './language/selector.ts'
 import type { Member, Network, PolicyUser } from './network.ts'
@@ -53,7 +54,8 @@ export function mayBecome({ node }: Member, localUser: string, rule: SshRule, ne
 
 /** Returns who may log in at a node by a rule. */
 export function sshSourcesAt(member: Member, rule: SshRule, network: Network): readonly Member[] {
-  const sources = new Set(rule.sources.flatMap((selector) => network.identified(selector) ?? []))
+  const meant = rule.sources.flatMap((selector) => network.identified(selector) ?? [])
+  const sources = new Set(meant.filter(({ node }) => complies(node.posture, rule.required)))
   const isMeant = rule.destinations.some((selector) => network.identified(selector)?.includes(member))
   if (isMeant) return [...sources]
   const isSelf = rule.destinations.some(

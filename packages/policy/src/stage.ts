@@ -1,6 +1,7 @@
 // Where the tests of a policy play: the network as it is, and beside it two devices for every user and tag, and for somebody
 // who is neither. Tests are about kinds of nodes, so they must not depend on which of them happen to exist.
 import { parseAddress, prefixContains } from '@mesh/wire/ip'
+import type { DevicePosture } from './language/postures.ts'
 import { parseSelector, type Selector } from './language/selector.ts'
 import type { Names } from './language/names.ts'
 import { type Member, Network, type PolicyNode, type PolicyUser } from './network.ts'
@@ -16,14 +17,20 @@ export class Stage {
   readonly #names: Names
   readonly #real: readonly PolicyNode[]
 
-  constructor(names: Names, nodes: readonly PolicyNode[], users: readonly PolicyUser[]) {
+  /** @param posture - What the devices of the stage are like. */
+  constructor(
+    names: Names,
+    nodes: readonly PolicyNode[],
+    users: readonly PolicyUser[],
+    posture: DevicePosture = {},
+  ) {
     this.#names = names
     this.#real = nodes
     const owners = [...users, ANYBODY].map(({ id }) => ({ user: id, tags: [] as string[] }))
     const tags = [...names.tagOwners.keys(), ANY_TAG].map((tag) => ({ user: undefined, tags: [tag] }))
     const actors = [...owners, ...tags].flatMap((kind, index) => [
-      device(kind, 2 * index),
-      device(kind, 2 * index + 1),
+      { ...device(kind, 2 * index), posture },
+      { ...device(kind, 2 * index + 1), posture },
     ])
     this.network = new Network([...nodes, ...actors], [...users, ANYBODY])
   }

@@ -1,9 +1,10 @@
 // A policy that somebody wrote, read and found to make sense.
-import { type AccessRule, accessRules } from './language/access-rules.ts'
+import { type AccessRule, accessRules, type Requires } from './language/access-rules.ts'
 import { type Approvers, approversOf } from './language/approvers.ts'
 import { type AttributeRule, attributeRules } from './language/attribute-rules.ts'
 import { readPolicyText, type SshTestText, type TestText } from './language/document.ts'
 import { Names } from './language/names.ts'
+import { posturesOf, requiredBy } from './language/postures.ts'
 import { type PolicyContext, type SshRule, sshRules } from './language/ssh-rules.ts'
 
 /** A policy in the written language: see {@link readPolicy}. */
@@ -17,6 +18,8 @@ export interface WrittenPolicy {
   readonly attributes: readonly AttributeRule[]
   /** Whose routes need no administrator's word. */
   readonly approvers: Approvers
+  /** Whether any rule looks at {@link PolicyNode.posture}. */
+  readonly asksForPosture: boolean
   /** What its names mean. */
   readonly names: Names
   /** What must be allowed by it, and what must not: see {@link testPolicy}. */
@@ -30,6 +33,7 @@ const EVERYTHING: AccessRule = {
   destinations: [{ selector: { kind: 'any' }, ports: [{ First: 0, Last: 65_535 }] }],
   protocol: undefined,
   via: [],
+  required: [],
   name: 'the absence of acls and grants',
 }
 
@@ -41,10 +45,16 @@ const EVERYTHING: AccessRule = {
 export function readPolicy(text: string, context: PolicyContext = {}): WrittenPolicy {
   const document = readPolicyText(text)
   const names = new Names(document)
+  const postures = posturesOf(document)
+  const otherwise = requiredBy(document.defaultSrcPosture, postures)
+  const requires: Requires = (words) => requiredBy(words, postures, otherwise)
+  const rules = accessRules(document, names, requires) ?? [{ ...EVERYTHING, required: otherwise }]
+  const ssh = sshRules(document, names, context, requires)
   return {
     kind: 'written',
-    rules: accessRules(document, names) ?? [EVERYTHING],
-    ssh: sshRules(document, names, context),
+    rules,
+    ssh,
+    asksForPosture: [...rules, ...ssh].some(({ required }) => required.length > 0),
     attributes: attributeRules(document, names),
     approvers: approversOf(document, names),
     names,

@@ -208,7 +208,7 @@ export class MachineSessions {
       log: (node, text) => logger.info({ node: node.id, text }, 'a node reports'),
       publish: publish && ((node, name, value) => publish(node.id, name, value)),
       setAttributes: (node, update) =>
-        queue().run(() => coordinator.reports.updateAttributes(node.id, update)),
+        queue().run((at) => coordinator.reports.updateAttributes(node.id, update, at)),
       idToken: (node, audience) => idTokens.sign(idClaims(coordinator.nodes.status(node.id)), audience),
       audit: (node, report) => queue().run(() => coordinator.reports.note(node.id, report)),
       whoIs: () => coordinator.nodes.whoIs(machineKey),

@@ -3,6 +3,7 @@ import type { PortRange } from '@mesh/wire/control'
 import type { AclText, GrantText, PolicyText } from './document.ts'
 import { meaningless } from './meaning.ts'
 import type { Names } from './names.ts'
+import type { Required } from './postures.ts'
 import { ALL_PORTS, parsePorts, parseProtocol, portTrouble } from './ports.ts'
 import { parseSelector, type Selector } from './selector.ts'
 
@@ -24,6 +25,8 @@ export interface AccessRule {
   readonly protocol: number | undefined
   /** The routers that may forward it, by their tags; empty for any. */
   readonly via: readonly string[]
+  /** What a source must be like, too. */
+  readonly required: Required
   /** What is granted in place of packets. */
   readonly capabilities?: Capabilities
   /** Where it is written, for people: `acls[0]`. */
@@ -43,15 +46,32 @@ const GRANTABLE: ReadonlySet<string> = new Set(
  *
  * @throws PolicyError `ERR_POLICY_MEANING`.
  */
-export function accessRules({ acls, grants }: PolicyText, names: Names): readonly AccessRule[] | undefined {
+export function accessRules(
+  { acls, grants }: PolicyText,
+  names: Names,
+  requires: Requires,
+): readonly AccessRule[] | undefined {
   if (acls === undefined && grants === undefined) return undefined
   return [
-    ...(grants ?? []).flatMap((grant, index) => grantRules(grant, names, `grants[${index}]`)),
-    ...(acls ?? []).map((acl, index) => aclRule(acl, names, `acls[${index}]`)),
+    ...(grants ?? []).flatMap((grant, index) =>
+      grantRules(grant, names, `grants[${index}]`).map((rule) => ({
+        ...rule,
+        required: requires(grant.srcPosture),
+      })),
+    ),
+    ...(acls ?? []).map((acl, index) => ({
+      ...aclRule(acl, names, `acls[${index}]`),
+      required: requires(acl.srcPosture),
+    })),
   ]
 }
 
-function aclRule(acl: AclText, names: Names, name: string): AccessRule {
+/** Returns what the postures that a rule names ask for. */
+export type Requires = (words: readonly string[] | undefined) => Required
+
+type Unconditional = Omit<AccessRule, 'required'>
+
+function aclRule(acl: AclText, names: Names, name: string): Unconditional {
   if (acl.action !== 'accept') throw meaningless(`action="${acl.action ?? ''}" is not supported`)
   const protocol = protocolOf(acl.proto)
   const sources = sourcesOf(acl.src, names)
@@ -81,7 +101,7 @@ function joinPorts(destinations: readonly Destination[]): readonly Destination[]
   return [...joined.values()]
 }
 
-function grantRules(grant: GrantText, names: Names, name: string): readonly AccessRule[] {
+function grantRules(grant: GrantText, names: Names, name: string): readonly Unconditional[] {
   const capabilities = capabilitiesOf(grant)
   if (!capabilities && (grant.ip ?? []).length === 0) throw meaningless('ip and app can not both be empty')
   const sources = sourcesOf(grant.src, names)

@@ -1,20 +1,37 @@
 // A policy as it is written, before anything in it means something: every field that the language has (control §7.1).
 import { HuJson } from './hujson.ts'
-import { anything, bool, dictionary, fields, list, plainObject, type Read, text } from './shape.ts'
+import { anything, bool, dictionary, fields, list, plainObject, type Read, scalar, text } from './shape.ts'
 
 const texts = list(text)
 
-const ACL = { action: text, proto: text, src: texts, dst: texts }
-const GRANT = { src: texts, dst: texts, ip: texts, app: dictionary(list(plainObject)), via: texts }
-const SSH = { action: text, src: texts, dst: texts, users: texts, checkPeriod: text, acceptEnv: texts }
+const ACL = { action: text, proto: text, src: texts, dst: texts, srcPosture: texts }
+const GRANT = {
+  src: texts,
+  dst: texts,
+  ip: texts,
+  app: dictionary(list(plainObject)),
+  via: texts,
+  srcPosture: texts,
+}
+const SSH = {
+  action: text,
+  src: texts,
+  dst: texts,
+  users: texts,
+  checkPeriod: text,
+  acceptEnv: texts,
+  srcPosture: texts,
+}
 const NODE_ATTRIBUTE = { target: texts, attr: texts, app: dictionary(list(anything)), ipPool: texts }
 const APPROVERS = { routes: dictionary(texts), exitNode: texts }
-const TEST = { src: text, proto: text, accept: texts, deny: texts }
+const TEST = { src: text, proto: text, accept: texts, deny: texts, srcPostureAttrs: dictionary(scalar) }
 const SSH_TEST = { src: text, dst: texts, accept: texts, deny: texts, check: texts }
 
 const POLICY = {
   groups: dictionary(texts),
   hosts: dictionary(text),
+  postures: dictionary(texts),
+  defaultSrcPosture: texts,
   tagOwners: dictionary(texts),
   acls: list(fields(ACL)),
   grants: list(fields(GRANT)),

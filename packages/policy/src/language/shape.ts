@@ -18,6 +18,13 @@ export const bool: Shape<boolean> = (json, source) => {
   return json.value as boolean
 }
 
+/** Text, a number, true or false. */
+export const scalar: Shape<string | number | boolean> = (json, source) => {
+  if (json.type !== 'string' && json.type !== 'number' && json.type !== 'boolean')
+    throw source.error('text, a number, true or false is wanted here', json)
+  return json.value as string | number | boolean
+}
+
 /** Any value, as plain data. */
 export const anything: Shape<unknown> = (json) => getNodeValue(json) as unknown
 

@@ -1,8 +1,10 @@
 // The rules of `ssh`: who may log in where, and as whom (control §7.8).
+import type { Requires } from './access-rules.ts'
 import type { PolicyText, SshText } from './document.ts'
 import { formatDuration, parseDuration } from './duration.ts'
 import { meaningless } from './meaning.ts'
 import type { Names } from './names.ts'
+import type { Required } from './postures.ts'
 import { parseSelector, type Selector } from './selector.ts'
 
 /** Somebody may log in somewhere. */
@@ -10,6 +12,8 @@ export interface SshRule {
   /** Whether a person has to confirm it first. */
   readonly action: 'accept' | 'check'
   readonly sources: readonly Selector[]
+  /** What a source must be like, too. */
+  readonly required: Required
   readonly destinations: readonly Selector[]
   /** Local users by their names. */
   readonly users: readonly string[]
@@ -36,11 +40,19 @@ const DEFAULT_CHECK_PERIOD = 12 * 3_600_000
 const LOCALPART = /^localpart:\*@(.+)$/
 
 /** Reads the rules. @throws PolicyError `ERR_POLICY_MEANING`. */
-export function sshRules({ ssh }: PolicyText, names: Names, context: PolicyContext): readonly SshRule[] {
-  return (ssh ?? []).map((rule) => sshRule(rule, names, context))
+export function sshRules(
+  { ssh }: PolicyText,
+  names: Names,
+  context: PolicyContext,
+  requires: Requires,
+): readonly SshRule[] {
+  return (ssh ?? []).map((rule) => ({
+    ...sshRule(rule, names, context),
+    required: requires(rule.srcPosture),
+  }))
 }
 
-function sshRule(rule: SshText, names: Names, context: PolicyContext): SshRule {
+function sshRule(rule: SshText, names: Names, context: PolicyContext): Omit<SshRule, 'required'> {
   const action = actionOf(rule)
   const users = usersOf(rule, context)
   if (rule.acceptEnv?.includes('')) throw meaningless('acceptEnv values cannot be empty')
