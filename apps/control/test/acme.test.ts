@@ -3,10 +3,9 @@
 import type { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { readdirSync, statSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
-import { isPebbleHere, startPebble } from '@mesh/acme/contract'
+import { freePort, isPebbleHere, startPebble } from '@mesh/acme/contract'
 import { selfSignedCertificate } from '@mesh/derp-server/node'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Lab } from './support.ts'
@@ -19,15 +18,6 @@ const lab = new Lab()
 
 beforeEach(() => lab.open())
 afterEach(() => lab.close())
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 async function shown(port: number): Promise<X509Certificate> {
   const socket = connect({ port, host: '127.0.0.1', servername: NAME, rejectUnauthorized: false })

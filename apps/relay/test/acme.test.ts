@@ -3,10 +3,9 @@
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { connect } from 'node:tls'
 import { expect, test } from 'vitest'
-import { isPebbleHere, startPebble, type TestAuthority } from '@mesh/acme/contract'
+import { freePort, isPebbleHere, startPebble, type TestAuthority } from '@mesh/acme/contract'
 import { selfSignedCertificate } from '@mesh/derp-server/node'
 import { run, scratch, type Serving, startServingIn } from './support.ts'
 
@@ -15,15 +14,6 @@ if (!hasPebble) console.log('skipped: certificates of an authority, because pebb
 
 const NAME = 'relay.example'
 const DAY = 86_400_000
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' ? (address?.port ?? 0) : 0
-}
 
 function startAuthority(folder: ReturnType<typeof scratch>, provePort: number): Promise<TestAuthority> {
   return startPebble({ folder: folder.path, provePort, certificate: selfSignedCertificate('127.0.0.1') })

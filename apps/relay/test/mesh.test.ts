@@ -1,9 +1,8 @@
 // Two relays as one region: packets cross from a client of the one to a client of the other, and again after one of
 // them was away.
 import { chmodSync, writeFileSync } from 'node:fs'
-import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { expect, test } from 'vitest'
+import { freePort } from '@mesh/acme/contract'
 import type { RelayRegion } from '@mesh/derp-client'
 import { connectDerp, type DerpConnection } from '@mesh/derp-client/node'
 import { generatePrivateKey, publicKeyOf } from '@mesh/keys'
@@ -12,15 +11,6 @@ import { loadMeshKey, parseSibling } from '../src/mesh.ts'
 import { run, scratch, type Serving, startServing } from './support.ts'
 
 const MESH_KEY = 'ab'.repeat(32)
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' ? (address?.port ?? 0) : 0
-}
 
 interface Node extends Disposable {
   readonly key: Uint8Array

@@ -3,5 +3,5 @@
  *
  * @packageDocumentation
  */
-export { isPebbleHere, startPebble } from './pebble.ts'
+export { freePort, isPebbleHere, startPebble } from './pebble.ts'
 export type { PebbleOptions, TestAuthority } from './pebble.ts'

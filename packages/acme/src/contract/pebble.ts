@@ -84,7 +84,8 @@ export async function startPebble({
   }
 }
 
-async function freePort(): Promise<number> {
+/** Returns a port of this machine that was free a moment ago, such as for {@link PebbleOptions.provePort}. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
