@@ -34,11 +34,12 @@ export interface PeerRoutes {
 }
 
 /**
- * What happened with a peer during one call, as bits of one number.
+ * What happened with a peer during one call, as bits of one number, put together by {@link addActivity}.
  *
- * `sent` and `received` count keepalives too, `sentData` and `receivedData` do not. `established`: the peer was heard
- * with the key of a session it began, so that session is in use now. `needSession`: there is something to send, and
- * no key to send it with. `rekey`: the session in use is old enough for its initiator to begin the next.
+ * `sent` and `received` count keepalives too. `sentData`: data was sent, and nothing received since; `receivedData`: data was
+ * received, and nothing sent since. `established`: the peer was heard with the key of a session it began, so that session is
+ * in use now. `needSession`: there is something to send, and no key to send it with. `rekey`: the session in use is old
+ * enough for its initiator to begin the next.
  */
 export const ACTIVITY = {
   sent: 1,
@@ -49,6 +50,17 @@ export const ACTIVITY = {
   needSession: 32,
   rekey: 64,
 } as const
+
+/**
+ * Returns what happened when `later` followed `before`: what was answered meanwhile waits for no answer any more. Otherwise
+ * whoever hears of both at once would wait for what has come long ago (W10).
+ */
+export function addActivity(before: number, later: number): number {
+  let kept = before
+  if ((later & ACTIVITY.received) !== 0) kept &= ~ACTIVITY.sentData
+  if ((later & ACTIVITY.sent) !== 0) kept &= ~ACTIVITY.receivedData
+  return kept | later
+}
 
 /** Why a packet was dropped. Counted, never thrown. */
 export type DropReason =

@@ -29,7 +29,7 @@ import { INITIATION_INTERVAL } from './constants.ts'
 import type { HandshakeDropReason } from './output.ts'
 import type { Peer } from './peer.ts'
 import type { PeerDirectory } from './peer-directory.ts'
-import { isLater, type Tai64nClock } from './tai64n.ts'
+import { encodeMoment, isLater, type Tai64nClock } from './tai64n.ts'
 
 /** What a {@link Handshaker} is made of. */
 export interface HandshakerOptions {
@@ -82,13 +82,14 @@ export class Handshaker {
     this.forgetPending(peer)
     const ephemeralPrivate = this.#random(KEY_LENGTH)
     const senderIndex = this.#peers.newIndex(peer)
+    peer.lastMoment = this.#timestamps.after(peer.lastMoment)
     const initiation = wireguardInitiate({
       ...this.#identity,
       ...presharedKeyOf(peer),
       remoteStatic: peer.config.publicKey,
       staticShared,
       ephemeralPrivate,
-      timestamp: this.#timestamps.next(),
+      timestamp: encodeMoment(peer.lastMoment),
       senderIndex,
     })
     peer.pending = initiation && { localIndex: senderIndex, initiation, ephemeralPrivate }

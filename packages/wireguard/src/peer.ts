@@ -24,6 +24,8 @@ export class Peer {
   lastHandshakeSentAt: number = -Infinity
   lastHandshakeAt: number | undefined
   lastAcceptedAt: number = -Infinity
+  /** The moment that the last initiation to it named. */
+  lastMoment = -1
   /** The greatest timestamp it ever proved: kept when its keys are wiped, or an old initiation would pass (W4). */
   greatestTimestamp: Uint8Array | undefined
   /** MAC1 of the last message sent to it, without which a cookie reply does not open. */

@@ -14,6 +14,7 @@ import {
 import { DEFAULT_MTU } from './constants.ts'
 import {
   ACTIVITY,
+  addActivity,
   type DataPlane,
   type DataPlaneCounters,
   type DataPlaneOutputs,
@@ -258,13 +259,12 @@ export class PortableDataPlane implements DataPlane {
     this.#counters.opened += 1
     peer.receivedPackets += 1
     peer.receivedBytes += bytes
-    this.#note(peer, ACTIVITY.received)
+    const isData = plaintext.length > 0
+    this.#note(peer, isData ? ACTIVITY.received | ACTIVITY.receivedData : ACTIVITY.received)
     this.#attribute(peer, source)
     if (session === peer.next) this.#establish(peer, session, now)
     if (session.wantsRekeyOnReceive(now)) this.#note(peer, ACTIVITY.rekey)
-    if (plaintext.length === 0) return 0
-    this.#note(peer, ACTIVITY.receivedData)
-    return this.#admit(peer, plaintext)
+    return isData ? this.#admit(peer, plaintext) : 0
   }
 
   /** The length of the packet inside without its padding, or 0 when it is none, or not this peer's to send (W14). */
@@ -309,7 +309,7 @@ export class PortableDataPlane implements DataPlane {
 
   #note(peer: PlanePeer, activity: number): void {
     if (peer.activity === 0) this.#touched.push(peer)
-    peer.activity |= activity
+    peer.activity = addActivity(peer.activity, activity)
   }
 
   #report(now: number): void {

@@ -11,33 +11,35 @@ const TWO_32 = 0x1_0000_0000
 const STEP = 0x100_0000
 const STEPS_PER_SECOND = Math.ceil(1e9 / STEP)
 
-/** Gives timestamps that only ever grow, also when the wall clock is set back (W5, threat 25). */
+/**
+ * Numbers moments, in steps of 16.8 ms, so that the numbers for one peer only ever grow, also when the wall clock is set
+ * back (W5, threat 25).
+ *
+ * Each peer counts for itself. Were one count to grow for all of them, a crowd greeted at once would push it ahead of the wall
+ * clock, and after a restart nobody would believe a timestamp until the clock had caught up.
+ */
 export class Tai64nClock {
   readonly #wallClock: () => number
-  #seconds = 0
-  #steps = -1
+  #latest = 0
 
   /** @param wallClock - Milliseconds since 1970. */
   constructor(wallClock: () => number) {
     this.#wallClock = wallClock
   }
 
-  /** Returns the next timestamp, 12 bytes. */
-  next(): Uint8Array {
+  /** Returns the number of the next moment for a peer whose last was `last`. */
+  after(last: number): number {
     const now = this.#wallClock()
     const seconds = Math.floor(now / 1000)
-    const steps = Math.floor(((now - seconds * 1000) * 1e6) / STEP)
-    const later = seconds > this.#seconds || (seconds === this.#seconds && steps > this.#steps)
-    if (later) this.#set(seconds, steps)
-    else if (this.#steps + 1 < STEPS_PER_SECOND) this.#set(this.#seconds, this.#steps + 1)
-    else this.#set(this.#seconds + 1, 0)
-    return encodeTai64n(this.#seconds, this.#steps * STEP)
+    const present = seconds * STEPS_PER_SECOND + Math.floor(((now - seconds * 1000) * 1e6) / STEP)
+    this.#latest = Math.max(this.#latest, present)
+    return Math.max(this.#latest, last + 1)
   }
+}
 
-  #set(seconds: number, steps: number): void {
-    this.#seconds = seconds
-    this.#steps = steps
-  }
+/** Returns the 12 bytes for a moment's number. */
+export function encodeMoment(moment: number): Uint8Array {
+  return encodeTai64n(Math.floor(moment / STEPS_PER_SECOND), (moment % STEPS_PER_SECOND) * STEP)
 }
 
 /** Returns the 12 bytes for a time since 1970. */

@@ -86,7 +86,7 @@ export class WireGuard implements Machine<WireGuardOutput> {
 
   /**
    * Sets who the peers are. Those that stay keep their sessions; those that are gone, or come with another key, are
-   * forgotten first. A peer with our own key is left out.
+   * forgotten first. A peer with our own key is left out; of several with one number the last counts.
    *
    * @throws RangeError for more than 65,536 of them.
    */
@@ -97,7 +97,7 @@ export class WireGuard implements Machine<WireGuardOutput> {
       const config = wanted.get(peer.config.id)
       if (config === undefined || !sameBytes(config.publicKey, peer.config.publicKey)) this.#remove(peer)
     }
-    for (const config of configs) {
+    for (const config of wanted.values()) {
       if (sameBytes(config.publicKey, this.publicKey)) continue
       const peer = this.#peers.put(this.#crypto, this.#handshaker.identity.staticPrivate, config)
       if (!config.keepalive) peer.timers.persistentAt = Infinity

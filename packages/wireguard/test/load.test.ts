@@ -325,3 +325,31 @@ test('a peer with a low-order key, or our own key, is never talked to', () => {
   expect(drain(bob)).toEqual([])
   expect(bob.status(2)).toBeUndefined()
 })
+
+test('W5 after a restart everybody believes the new timestamps, however many were greeted just before', () => {
+  let now = 0
+  const bob = machine(2, () => now)
+  bob.setPeers([peer(1, machine(1).publicKey)], now)
+  const crowd = Array.from({ length: 200 }, (_, i) => peer(i + 10, machine(i + 10).publicKey))
+  const greet = (): void => {
+    const alice = machine(1, () => now)
+    alice.setPeers([...crowd, peer(2, bob.publicKey)], now)
+    for (const { id } of [...crowd, { id: 2 }]) alice.handleActivity(id, ACTIVITY.needSession, now)
+    bob.handleDatagram(transmits(drain(alice)).at(-1) ?? new Uint8Array(), 1, name(1), now)
+  }
+  greet()
+  now = 1_000
+  greet()
+  expect(bob.drops).toMatchObject({ replayed: 0, 'bad-handshake': 0 })
+  expect(drain(bob).filter(({ kind }) => kind === 'session')).toHaveLength(2)
+})
+
+test('of two peers with one number the last is known, and talked to', () => {
+  const bob = machine(2)
+  const alice = machine(1)
+  alice.setPeers([peer(8, bob.publicKey)], 0)
+  bob.setPeers([peer(7, machine(3).publicKey), peer(7, alice.publicKey)], 0)
+  alice.handleActivity(8, ACTIVITY.needSession, 0)
+  bob.handleDatagram(transmits(drain(alice))[0] ?? new Uint8Array(), 1, name(1), 0)
+  expect(drain(bob).filter(({ kind }) => kind === 'session')).toHaveLength(1)
+})

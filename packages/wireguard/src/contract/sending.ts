@@ -108,6 +108,20 @@ export const sendingClauses: readonly ContractCase[] = [
     },
   },
   {
+    name: 'W10 does not say of data that was answered in the same call that it waits for an answer',
+    run(make) {
+      const bench = new Bench(make)
+      bench.begin(1, { initiator: false })
+      bench.overlaySends([packet('10.0.0.1', '10.0.0.2', 40, 7)])
+      bench.takeActivity()
+      bench.underlaySends([seal(1, 0, packet('10.0.0.2', '10.0.0.1', 40, 8))])
+      equal(
+        bench.takeActivity(),
+        ACTIVITY.received | ACTIVITY.established | ACTIVITY.sent | ACTIVITY.sentData,
+      )
+    },
+  },
+  {
     name: 'W9 asks for a rekey on sending after 120 s, and once on receiving after 165 s, of its own sessions only',
     run(make) {
       const bench = new Bench(make)

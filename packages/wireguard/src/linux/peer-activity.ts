@@ -1,4 +1,5 @@
 // What happened with peers in one input, each told once.
+import { addActivity } from '../data-plane.ts'
 import type { PlanePeer } from '../plane-peer.ts'
 import type { PlaneCoreOutputs } from './plane-outputs.ts'
 
@@ -9,7 +10,7 @@ export class PeerActivity {
   /** Adds bits to what happened with a peer. */
   note(peer: PlanePeer, activity: number): void {
     if (peer.activity === 0) this.#touched.push(peer)
-    peer.activity |= activity
+    peer.activity = addActivity(peer.activity, activity)
   }
 
   /** Tells what happened, and begins anew. */

@@ -427,9 +427,8 @@ export class PlaneThread implements PlaneCoreOutputs {
   }
 
   #roam(peer: PeerId, endpoint: Endpoint): void {
-    const known = this.#paths.get(peer)?.name
-    const name = encodeSocketAddress(endpoint)
-    if (known === undefined || name.some((byte, i) => byte !== known[i])) this.#setPath(peer, endpoint)
+    // The same endpoint is the same object, mostly: see EndpointNumbers.
+    if (this.#paths.get(peer)?.endpoint !== endpoint) this.#setPath(peer, endpoint)
   }
 
   #setPath(peer: PeerId, endpoint: Endpoint | undefined): void {

@@ -1,6 +1,6 @@
 // Collects what the packet thread has to say, and posts it: at once where somebody waits for it, else now and then.
 import type { Endpoint } from '@mesh/wire/ip'
-import { ACTIVITY } from '../data-plane.ts'
+import { ACTIVITY, addActivity } from '../data-plane.ts'
 import type { PeerId } from '../packet-batch.ts'
 import type { PlaneCounters } from '../plane-counters.ts'
 import type { PlanePeer } from '../plane-peer.ts'
@@ -75,7 +75,7 @@ export class ReportWriter {
 
   /** Something happened with a peer. */
   activity(peer: PlanePeer, activity: number, now: number): void {
-    this.#peers.set(peer, (this.#peers.get(peer) ?? 0) | activity)
+    this.#peers.set(peer, addActivity(this.#peers.get(peer) ?? 0, activity))
     if ((activity & URGENT) !== 0) this.#urgent = true
     this.#wait(now)
   }

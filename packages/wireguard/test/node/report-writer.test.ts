@@ -85,3 +85,20 @@ test('a send that fails is told once a report for each place, and counted each t
   expect(posted.map(({ troubles }) => troubles)).toEqual([[{ result: -101, to: SOMEWHERE }]])
   expect(posted[0]?.counters.sendErrors).toBe(300)
 })
+
+test('W10: what was answered before a report is posted waits for no answer', () => {
+  const { writer, posted } = openWriter()
+  const peer = new PlanePeer(1)
+  const { sent, sentData, received, receivedData } = ACTIVITY
+  writer.activity(peer, sent | sentData, 0) // a ping, its answer, an empty packet
+  writer.activity(peer, received | receivedData, 1)
+  writer.activity(peer, sent, 2)
+  writer.flush(60)
+  writer.activity(peer, received | receivedData, 61)
+  writer.activity(peer, sent | sentData, 62)
+  writer.flush(120)
+  expect(posted.flatMap(({ peers }) => peers.map(({ activity }) => activity))).toEqual([
+    sent | received,
+    sent | sentData | received,
+  ])
+})
