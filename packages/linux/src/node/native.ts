@@ -293,19 +293,20 @@ function loadFfi(): Ffi {
   }
 }
 
-function bindLibc({ DynamicLibrary, getInt32 }: Ffi): LinuxCalls {
+function bindLibc({ DynamicLibrary, toArrayBuffer }: Ffi): LinuxCalls {
   const libc = new DynamicLibrary(null)
   libraries.push(libc)
-  // Three arguments at most for every call on a packet's way, and results declared as i32: the fast path of node:ffi,
-  // and no BigInt for each packet.
+  // Numbers are called pointers in the calls on a packet's way: node:ffi hands a function of nothing but pointers out bare,
+  // while one that takes anything else goes through JavaScript that checks, and allocates from four arguments on.
+  const bare = (name: string) => libc.getFunction(name, { return: 'i32', arguments: pointers(3) })
+  const read = bare('read')
+  const write = bare('write')
+  const writev = bare('writev')
+  const sendmsg = bare('sendmsg')
+  const recvmsg = bare('recvmsg')
+  const poll = bare('poll')
   const open = libc.getFunction('open', { return: 'i32', arguments: ['pointer', 'i32'] })
   const ioctl = libc.getFunction('ioctl', { return: 'i32', arguments: ['i32', 'u64', 'u64'] })
-  const read = libc.getFunction('read', { return: 'i32', arguments: ['i32', 'pointer', 'u32'] })
-  const write = libc.getFunction('write', { return: 'i32', arguments: ['i32', 'pointer', 'u32'] })
-  const writev = libc.getFunction('writev', { return: 'i32', arguments: ['i32', 'pointer', 'i32'] })
-  const sendmsg = libc.getFunction('sendmsg', { return: 'i32', arguments: ['i32', 'pointer', 'i32'] })
-  const recvmsg = libc.getFunction('recvmsg', { return: 'i32', arguments: ['i32', 'pointer', 'i32'] })
-  const poll = libc.getFunction('poll', { return: 'i32', arguments: ['pointer', 'u32', 'i32'] })
   const eventfd = libc.getFunction('eventfd', { return: 'i32', arguments: ['u32', 'i32'] })
   const socket = libc.getFunction('socket', { return: 'i32', arguments: ['i32', 'i32', 'i32'] })
   const socketpair = libc.getFunction('socketpair', {
@@ -324,23 +325,25 @@ function bindLibc({ DynamicLibrary, getInt32 }: Ffi): LinuxCalls {
   const close = libc.getFunction('close', { return: 'i32', arguments: ['i32'] })
   const errnoLocation = libc.getFunction('__errno_location', { return: 'pointer', arguments: [] })
   // errno belongs to the thread, as this binding does, and is read straight after the call, before anything else can set it.
-  const errno = errnoLocation()
-  const checked = (result: number): number => (result < 0 ? -getInt32(errno, 0) : result)
+  const errno = new Int32Array(toArrayBuffer(errnoLocation(), 4, false))
+  const checked = (result: number): number => (result < 0 ? -(errno[0] ?? 0) : result)
   return {
     open: (path, offset, flags) => checked(open(addressOf(path, offset, 1), flags)),
     ioctl: (fd, request, argument, offset, length) =>
       checked(ioctl(fd, BigInt(request), addressOf(argument, offset, length))),
     ioctlNumber: (fd, request, argument) => checked(ioctl(fd, BigInt(request), BigInt(argument))),
-    read: (fd, into, offset, length) => checked(read(fd, addressOf(into, offset, length), length)),
-    write: (fd, from, offset, length) => checked(write(fd, addressOf(from, offset, length), length)),
+    read: (fd, into, offset, length) =>
+      checked(read(numberOf(fd), addressOf(into, offset, length), numberOf(length))),
+    write: (fd, from, offset, length) =>
+      checked(write(numberOf(fd), addressOf(from, offset, length), numberOf(length))),
     writev: (fd, iovecs, offset, count) =>
-      checked(writev(fd, addressOf(iovecs, offset, count * IOVEC_BYTES), count)),
+      checked(writev(numberOf(fd), addressOf(iovecs, offset, count * IOVEC_BYTES), numberOf(count))),
     sendmsg: (fd, message, offset, flags) =>
-      checked(sendmsg(fd, addressOf(message, offset, MSGHDR_BYTES), flags)),
+      checked(sendmsg(numberOf(fd), addressOf(message, offset, MSGHDR_BYTES), numberOf(flags))),
     recvmsg: (fd, message, offset, flags) =>
-      checked(recvmsg(fd, addressOf(message, offset, MSGHDR_BYTES), flags)),
+      checked(recvmsg(numberOf(fd), addressOf(message, offset, MSGHDR_BYTES), numberOf(flags))),
     poll: (fds, offset, count, timeout) =>
-      checked(poll(addressOf(fds, offset, count * POLLFD_BYTES), count, timeout)),
+      checked(poll(addressOf(fds, offset, count * POLLFD_BYTES), numberOf(count), numberOf(timeout))),
     eventfd: (flags) => checked(eventfd(0, flags)),
     socket: (family, type, protocol = 0) => checked(socket(family, type, protocol)),
     socketpair: (type, into, offset) => checked(socketpair(AF_UNIX, type, 0, addressOf(into, offset, 8))),
@@ -363,20 +366,20 @@ function bindLibc({ DynamicLibrary, getInt32 }: Ffi): LinuxCalls {
   }
 }
 
-/** Sizes as the 64-bit numbers that size_t is, made once: the longest text and what goes round it. */
-const SIZES: readonly bigint[] = Array.from({ length: 65_536 + 128 }, (_, size) => BigInt(size))
+/** Numbers as an argument that is called a pointer takes them, made once: the longest text and what goes round it. */
+const NUMBERS: readonly bigint[] = Array.from({ length: 65_536 + 128 }, (_, number) => BigInt(number))
+/** What poll(2) takes for ever, and the file descriptor of nothing. */
+const MINUS_ONE = 0xffff_ffffn
 
-function sizeOf(length: number): bigint {
-  const size = SIZES[length]
-  if (size === undefined) throw new RangeError(`length: ${length}`)
-  return size
+/** Returns an int, or a size, of 32 bits at most. */
+function numberOf(value: number): bigint {
+  return value === -1 ? MINUS_ONE : (NUMBERS[value] ?? BigInt(value >>> 0))
 }
 
 function bindRaw({ DynamicLibrary, getRawPointer }: Ffi): OpenSslRaw {
   const node = new DynamicLibrary(null)
   libraries.push(node)
-  // Sizes and numbers are called pointers here and below: node:ffi hands a function of nothing but pointers out bare, while
-  // one that takes anything else goes through JavaScript that checks, and allocates from four arguments on.
+  // Sizes and numbers are called pointers here and below, too.
   const chacha20 = node.getFunction('ChaCha20_ctr32', { return: 'void', arguments: pointers(5) })
   const init = node.getFunction('Poly1305_Init', { return: 'void', arguments: pointers(2) })
   const update = node.getFunction('Poly1305_Update', { return: 'void', arguments: pointers(3) })
@@ -387,11 +390,11 @@ function bindRaw({ DynamicLibrary, getRawPointer }: Ffi): OpenSslRaw {
   return {
     chacha20: (arena, offset, length, key, block) => {
       const text = addressOf(arena, offset, length)
-      chacha20(text, text, sizeOf(length), addressOf(arena, key, 32), addressOf(arena, block, 16))
+      chacha20(text, text, numberOf(length), addressOf(arena, key, 32), addressOf(arena, block, 16))
     },
     poly1305: (arena, offset, length, key, tag) => {
       init(at, addressOf(arena, key, 32))
-      update(at, addressOf(arena, offset, length), sizeOf(length))
+      update(at, addressOf(arena, offset, length), numberOf(length))
       final(at, addressOf(arena, tag, 16))
       hold(context)
     },
@@ -434,7 +437,7 @@ function bindEvp({ DynamicLibrary, getRawPointer }: Ffi): OpenSslEvp {
     seal: (arena, offset, length, key, nonce) => {
       const text = addressOf(arena, offset, length + TAG_BYTES)
       must(sealInit(sealing, 0n, 0n, addressOf(arena, key, 32), addressOf(arena, nonce, 12)) === 1, 'a key')
-      if (length > 0) must(sealUpdate(sealing, text, written, text, sizeOf(length)) === 1, 'a text')
+      if (length > 0) must(sealUpdate(sealing, text, written, text, numberOf(length)) === 1, 'a text')
       must(sealFinal(sealing, rest, written) === 1, 'an end')
       const tag = addressOf(arena, offset + length, TAG_BYTES)
       must(control(sealing, EVP_CTRL_AEAD_GET_TAG, TAG_SIZE, tag) === 1, 'a tag')
@@ -445,7 +448,7 @@ function bindEvp({ DynamicLibrary, getRawPointer }: Ffi): OpenSslEvp {
       must(openInit(opening, 0n, 0n, addressOf(arena, key, 32), addressOf(arena, nonce, 12)) === 1, 'a key')
       const tag = addressOf(arena, offset + length, TAG_BYTES)
       must(control(opening, EVP_CTRL_AEAD_SET_TAG, TAG_SIZE, tag) === 1, 'a tag')
-      if (length > 0) must(openUpdate(opening, text, written, text, sizeOf(length)) === 1, 'a text')
+      if (length > 0) must(openUpdate(opening, text, written, text, numberOf(length)) === 1, 'a text')
       const genuine = openFinal(opening, rest, written) === 1
       hold(scratch)
       return genuine

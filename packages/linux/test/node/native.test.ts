@@ -1,5 +1,5 @@
 import { createCipheriv } from 'node:crypto'
-import { AF_INET, EAGAIN, MSG_DONTWAIT, O_CLOEXEC, O_NONBLOCK, POLLIN, SOCK_DGRAM } from '@mesh/linux'
+import { AF_INET, EAGAIN, EBADF, MSG_DONTWAIT, O_CLOEXEC, O_NONBLOCK, POLLIN, SOCK_DGRAM } from '@mesh/linux'
 import { Arena, describeErrno, linuxCalls, openSslEvp, openSslRaw, unsupportedReason } from '@mesh/linux/node'
 import { beforeEach, describe, expect, test } from 'vitest'
 
@@ -53,6 +53,20 @@ describe('Linux calls', () => {
     expect(calls.poll(arena, 16, 1, -1)).toBe(1)
     expect(view.getInt16(22, true)).toBe(POLLIN)
     calls.close(fd)
+  })
+
+  test('a call on a file descriptor that is none says so, whatever its number', () => {
+    const calls = linuxCalls()
+    const arena = new Arena(new SharedArrayBuffer(128))
+    arena.setIovec(0, 64, 8)
+    arena.setMessage(16, 0, 1)
+    for (const fd of [-1, 65_000, 2 ** 31 - 1]) {
+      expect(calls.read(fd, arena, 64, 8)).toBe(-EBADF)
+      expect(calls.write(fd, arena, 64, 8)).toBe(-EBADF)
+      expect(calls.writev(fd, arena, 0, 1)).toBe(-EBADF)
+      expect(calls.sendmsg(fd, arena, 16, 0)).toBe(-EBADF)
+      expect(calls.recvmsg(fd, arena, 16, 0)).toBe(-EBADF)
+    }
   })
 
   test('a pair of sockets carries messages whole', () => {

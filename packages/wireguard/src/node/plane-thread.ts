@@ -14,7 +14,6 @@ import type { PeerRoutes } from '../data-plane.ts'
 import type { PeerId } from '../packet-batch.ts'
 import type { PlanePeer } from '../plane-peer.ts'
 import type { WasmAead } from '../wasm/index.ts'
-import { EndpointNumbers } from './endpoint-numbers.ts'
 import { type FlowListener, FlowReader, FlowWriter } from './flow-ring.ts'
 import { MESSAGE_IO_BYTES, MessageIo } from './message-io.ts'
 import { type ChosenAead, OPENSSL_SCRATCH } from './openssl-aead.ts'
@@ -27,7 +26,8 @@ import {
   type PlaneStart,
 } from './plane-messages.ts'
 import { ReportWriter } from './report-writer.ts'
-import { decodeSocketAddress, encodeSocketAddress, MAX_SOCKET_ADDRESS } from './socket-address.ts'
+import { encodeSocketAddress } from './socket-address.ts'
+import { SourceNames } from './source-names.ts'
 
 /** Places in the owner's area of the arena. */
 const SENDING = OPENSSL_SCRATCH
@@ -71,9 +71,7 @@ export class PlaneThread implements PlaneCoreOutputs {
   }
   readonly #paths = new Map<PeerId, Path>()
   readonly #post: (news: PlaneNews) => void
-  readonly #sources = new EndpointNumbers()
-  readonly #lastName = new Uint8Array(MAX_SOCKET_ADDRESS)
-  #lastSource = -1
+  readonly #sources = new SourceNames()
   #tun: number
   #sockets: PlaneSocketNumbers
   #segments: boolean
@@ -353,26 +351,12 @@ export class PlaneThread implements PlaneCoreOutputs {
     // Anything else that fails is an error that a datagram sent before came back with.
     if (length > 0) {
       for (const flows of this.#flowReaders) flows.drain(this.#showFlow)
-      core.takeUnderlay(length, this.#receiving.segment, this.#source(), this.#now)
+      const { segment, nameAt, nameLength } = this.#receiving
+      const source = this.#sources.numberAt(this.#arena.bytes, nameAt, nameLength)
+      core.takeUnderlay(length, segment, source, this.#now)
       core.flush()
     }
     return true
-  }
-
-  /** The number of who sent what came last. */
-  #source(): number {
-    const name = this.#receiving.nameAt
-    const bytes = this.#arena.bytes
-    const last = this.#lastName
-    const length = this.#receiving.nameLength
-    let same = length > 0 && this.#sources.endpointOf(this.#lastSource) !== undefined
-    for (let i = 0; same && i < length; i += 1) same = bytes[name + i] === last[i]
-    if (same) return this.#lastSource
-    const endpoint = decodeSocketAddress(bytes.subarray(name), this.#receiving.nameLength)
-    if (endpoint === undefined) return -1
-    last.set(bytes.subarray(name, name + MAX_SOCKET_ADDRESS))
-    this.#lastSource = this.#sources.numberOf(endpoint)
-    return this.#lastSource
   }
 
   #sourceOf(source: number): Endpoint | number {
@@ -427,7 +411,7 @@ export class PlaneThread implements PlaneCoreOutputs {
   }
 
   #roam(peer: PeerId, endpoint: Endpoint): void {
-    // The same endpoint is the same object, mostly: see EndpointNumbers.
+    // The same endpoint is the same object, mostly: see SourceNames.
     if (this.#paths.get(peer)?.endpoint !== endpoint) this.#setPath(peer, endpoint)
   }
 

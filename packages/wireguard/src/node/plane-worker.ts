@@ -75,11 +75,14 @@ function takeMessages(thread: PlaneThread, port: Port, words: Int32Array, now: (
   }
 }
 
-/** The control thread's clock, told by our own: both count from a start of their own. */
+/**
+ * The control thread's clock, told by our own: both count from a start of their own. Whole milliseconds, for a number with a
+ * fraction would be an object in every call that takes it.
+ */
 function clockOf({ now, seconds, nanoseconds }: PlaneStart['clock']): () => number {
   const [s, n] = process.hrtime()
   const offset = now + (s - seconds) * 1_000 + (n - nanoseconds) / 1_000_000 - performance.now()
-  return () => performance.now() + offset
+  return () => Math.floor(performance.now() + offset)
 }
 
 if (parentPort !== null) void run(parentPort, workerData as PlaneStart)

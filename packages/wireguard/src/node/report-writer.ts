@@ -39,7 +39,8 @@ export class ReportWriter {
   /** Bytes of all pieces. */
   #bytes = 0
   #urgent = false
-  #since = Infinity
+  /** When the oldest news came that can wait. Whole milliseconds, or a number would be an object. */
+  #since: number | undefined
 
   constructor(post: (news: PlaneNews) => void, words: Int32Array, counters: PlaneCounters) {
     this.#post = post
@@ -110,8 +111,9 @@ export class ReportWriter {
    * under way everything waits.
    */
   timeout(now: number): number {
-    if (!this.#isCrowded()) return this.#urgent ? 0 : this.#since + PATIENCE - now
-    return this.#urgent || this.#since !== Infinity ? PATIENCE : Infinity
+    if (!this.#urgent && this.#since === undefined) return Infinity
+    if (this.#isCrowded()) return PATIENCE
+    return this.#urgent || this.#since === undefined ? 0 : this.#since + PATIENCE - now
   }
 
   /** Posts what is due. */
@@ -155,7 +157,7 @@ export class ReportWriter {
     this.#bytes = 0
     this.#peers.clear()
     this.#urgent = false
-    this.#since = Infinity
+    this.#since = undefined
   }
 
   /** Strangers choose how much of this there is, so it is bounded: in one report, and in reports under way. */
@@ -174,6 +176,6 @@ export class ReportWriter {
   }
 
   #wait(now: number): void {
-    this.#since = Math.min(this.#since, now)
+    this.#since ??= now
   }
 }

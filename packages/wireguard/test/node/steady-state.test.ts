@@ -16,28 +16,38 @@ const test = anyTest.extend({
   ],
 })
 
-const PROGRAM = fileURLToPath(new URL('programs/million-packets.ts', import.meta.url))
+type Said = Record<'allocated' | 'packets' | 'judged', number>
 
-/** What a million packets of a kind did that were sealed and opened, with a packet filter that looked at them. */
-function million(crypto: string, kind: string): { bytesEach: number; judged: number } {
+/** What a program of `programs/` says of the packets that it moved. */
+function run(program: string, ...args: readonly string[]): Said {
   const flags = ['--conditions=@mesh/source', '--disable-warning=ExperimentalWarning']
-  const said = execFileSync(process.execPath, [...flags, PROGRAM, crypto, kind], { encoding: 'utf8' })
-  const { allocated, packets, judged } = JSON.parse(said) as Record<
-    'allocated' | 'packets' | 'judged',
-    number
-  >
-  expect(packets).toBeGreaterThanOrEqual(1_000_000)
-  return { bytesEach: allocated / packets, judged }
+  const file = fileURLToPath(new URL(`programs/${program}.ts`, import.meta.url))
+  return JSON.parse(execFileSync(process.execPath, [...flags, file, ...args], { encoding: 'utf8' })) as Said
 }
 
-describe.each(['wasm', 'raw', 'evp'])('with %s', (crypto) => {
+describe.each(['wasm', 'raw', 'evp'])('sealed and opened with %s', (crypto) => {
   test('a million packets of TCP, cut and joined, allocate less than a byte each', () => {
-    expect(million(crypto, 'tcp').bytesEach).toBeLessThan(1)
+    const { allocated, packets } = run('million-packets', crypto, 'tcp')
+    expect(packets).toBeGreaterThanOrEqual(1_000_000)
+    expect(allocated / packets).toBeLessThan(1)
   })
 
-  test('a million datagrams, each judged by itself when it is sent and when it comes, allocate less than a byte each', () => {
-    const { bytesEach, judged } = million(crypto, 'udp')
-    expect(judged).toBeGreaterThanOrEqual(2_000_000)
-    expect(bytesEach).toBeLessThan(1)
+  test('a million datagrams, each judged by itself on its way out and in, allocate less than a byte each', () => {
+    const { allocated, packets, judged } = run('million-packets', crypto, 'udp')
+    expect(packets).toBeGreaterThanOrEqual(1_000_000)
+    expect(judged).toBe(2 * packets)
+    expect(allocated / packets).toBeLessThan(1)
   })
 })
+
+test.for([
+  ['tcp', 1_000_000],
+  ['udp', 200_000],
+] as const)(
+  'what two peers send in turn through real sockets, %s, allocates less than a byte a packet',
+  ([kind, wanted]) => {
+    const { allocated, packets } = run('million-through-threads', kind, `${wanted}`)
+    expect(packets).toBeGreaterThanOrEqual(wanted)
+    expect(allocated / packets).toBeLessThan(1)
+  },
+)
