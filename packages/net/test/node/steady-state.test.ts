@@ -9,12 +9,12 @@ const PROGRAM = fileURLToPath(new URL('programs/million-verdicts.ts', import.met
 test('a million packets of every kind pass the gate and allocate less than a byte each', () => {
   const flags = ['--conditions=@mesh/source', '--disable-warning=ExperimentalWarning']
   const said = execFileSync(process.execPath, [...flags, PROGRAM], { encoding: 'utf8' })
-  const { allocated, packets, verdicts } = JSON.parse(said) as {
-    allocated: number
+  const { bytesEach, packets, verdicts } = JSON.parse(said) as {
+    bytesEach: number
     packets: number
     verdicts: readonly number[]
   }
-  expect(packets).toBe(1_000_000)
+  expect(packets).toBeGreaterThan(1_000_000)
   for (const verdict of [ACCEPT, DROP, UP]) expect(verdicts[verdict]).toBeGreaterThan(0)
-  expect(allocated / packets).toBeLessThan(1)
+  expect(bytesEach).toBeLessThan(1)
 })

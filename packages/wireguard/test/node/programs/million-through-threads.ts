@@ -1,7 +1,6 @@
 // The work of packet threads, done in turn in this one: two peers of a third send it super-packets of TCP, or datagrams one at
-// a time, through real sockets, and pairs of sockets in the place of their TUNs. It says how many bytes of heap that allocated,
-// and for how many packets. `million-through-threads tcp|udp PACKETS`.
-import v8 from 'node:v8'
+// a time, through real sockets, and pairs of sockets in the place of their TUNs. It says how many bytes of heap one
+// allocates, and how many arrived in all. `million-through-threads tcp|udp PACKETS`.
 import { EAGAIN, O_CLOEXEC, O_NONBLOCK, SOCK_DGRAM } from '@mesh/linux'
 import { Arena, linuxCalls } from '@mesh/linux/node'
 import { parsePrefix } from '@mesh/wire/ip'
@@ -12,6 +11,7 @@ import { type PlaneNews, SHARED_REPORTS, SHARED_WORDS } from '../../../src/node/
 import { PlaneThread, THREAD_SCRATCH } from '../../../src/node/plane-thread.ts'
 import { openUdpPort } from '../../../src/node/udp-port.ts'
 import { loadWasmAead } from '../../../src/wasm/index.ts'
+import { bytesEach } from './allocation.ts'
 import { tcpPacket, udpPacket } from '../../linux/packets.ts'
 
 const LOOPBACK = Uint8Array.of(127, 0, 0, 1)
@@ -172,11 +172,5 @@ function run(packets: number): void {
   }
 }
 
-const allocated = (): number =>
-  (v8.getHeapStatistics() as unknown as { total_allocated_bytes: number }).total_allocated_bytes
-run(Number(wanted) / 4)
-const before = { allocated: allocated(), arrived: hub.arrived }
-run(Number(wanted))
-console.log(
-  JSON.stringify({ allocated: allocated() - before.allocated, packets: hub.arrived - before.arrived }),
-)
+const bytes = bytesEach(Number(wanted), run)
+console.log(JSON.stringify({ bytesEach: bytes, packets: hub.arrived }))
