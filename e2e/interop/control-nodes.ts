@@ -12,6 +12,9 @@ const TAILSCALE = ['tailscaled', 'tailscale']
 const PING_INTERVAL = '0.05'
 const PINGS = 200
 
+const CROWD = new URL('programs/crowd.ts', import.meta.url)
+const CROWD_SIZE = 300
+
 /** The cases. */
 export const controlNodes: readonly InteropCase[] = [
   {
@@ -96,7 +99,41 @@ export const controlNodes: readonly InteropCase[] = [
       })
     },
   },
+  {
+    name: 'two tailscaled among three hundred nodes: their maps come in slices',
+    peers: TAILSCALE,
+    run: async (lab, trail, peer) => {
+      const { hub, nodes: places } = await buildSite(lab, ['a', 'b'])
+      const [first, second] = places
+      if (first === undefined || second === undefined) throw new RangeError('no places')
+      const server = await trail('servers up', async () => startControl(hub, await startRelay(hub)))
+      await trail('three hundred in', () =>
+        hub.namespace
+          .startNode(CROWD, server.url, server.authKey, String(CROWD_SIZE))
+          .waitFor(/all know all/, 60_000),
+      )
+      const a = await trail('in, and knows them all', async () => {
+        const node = await joinTailscaled(first, server, 'ts-a', peer)
+        await eventually('all of them', async () => (await peerCount(node)) === CROWD_SIZE || undefined)
+        return node
+      })
+      await trail('another one, and a ping', async () => {
+        const b = await joinTailscaled(second, server, 'ts-b', peer)
+        await eventually('all of them', async () => (await peerCount(b)) === CROWD_SIZE + 1 || undefined)
+        await eventually('the other', async () => (await peerCount(a)) === CROWD_SIZE + 1 || undefined)
+        await kernelPing(a, b)
+        await kernelPing(b, a)
+      })
+    },
+  },
 ]
+
+/** Returns how many peers a node has in its map. */
+async function peerCount(node: MeshNode): Promise<number> {
+  const { stdout } = await node.cli('status', '--json')
+  const { Peer } = JSON.parse(stdout) as { Peer: Record<string, unknown> | null }
+  return Object.keys(Peer ?? {}).length
+}
 
 /** Returns whether a node knows another by its name. */
 async function namedBy(node: MeshNode, name: string, address: string): Promise<true | undefined> {

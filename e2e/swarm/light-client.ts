@@ -35,7 +35,9 @@ export class LightClient {
   readonly nodeKey = `nodekey:${hex()}`
   readonly discoKey = `discokey:${hex()}`
   readonly hostname: string
-  /** Is given each message of the map stream, packed; it is good until this returns. */
+  /** How its maps are to be packed: `zstd`, or not at all. */
+  compress: 'zstd' | '' = 'zstd'
+  /** Is given each message of the map stream as it came; it is good until this returns. */
   onMap: (message: Uint8Array) => void = () => undefined
   /** Is told that the connection is gone. */
   onGone: () => void = () => undefined
@@ -121,7 +123,12 @@ export class LightClient {
   }
 
   #mapRequest(): object {
-    return { Version: CAPABILITY_VERSION, Compress: 'zstd', NodeKey: this.nodeKey, DiscoKey: this.discoKey }
+    return {
+      Version: CAPABILITY_VERSION,
+      Compress: this.compress,
+      NodeKey: this.nodeKey,
+      DiscoKey: this.discoKey,
+    }
   }
 
   #post(path: string, body: object): Promise<{ readonly status: number; readonly body: Buffer }> {

@@ -45,7 +45,7 @@ const clients: LightClient[] = []
 const known = new Map<LightClient, KnownNodes>()
 /** Those who have a map, and those who are after one. */
 const following = new Set<LightClient>()
-const coming = new Set<LightClient>()
+const coming = new Map<LightClient, Promise<void>>()
 const turns = new Turns(TOGETHER)
 const unpacker = new Unpacker()
 const port = parentPort as NonNullable<typeof parentPort>
@@ -126,13 +126,15 @@ async function admit(client: LightClient, authKey: string, end: number): Promise
 /** Has everybody follow the map who does not: all at once, as when a server comes back. */
 async function followAll(timeout: number): Promise<number[]> {
   const moments: number[] = []
-  const idle = clients.filter((client) => !following.has(client) && !coming.has(client))
-  const all = idle.map(async (client) => {
-    coming.add(client)
-    await follow(client)
-    coming.delete(client)
-    moments.push(now())
-  })
+  const all = clients
+    .filter((client) => !following.has(client))
+    .map(async (client) => {
+      const first = coming.get(client) ?? follow(client)
+      coming.set(client, first)
+      await first
+      coming.delete(client)
+      moments.push(now())
+    })
   const given = new AbortController()
   await Promise.race([Promise.all(all), sleep(timeout, given.signal)])
   given.abort()

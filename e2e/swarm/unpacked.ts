@@ -33,6 +33,11 @@ export class Unpacker {
     return zstdFrames(message).map((frame) => this.#frame(frame))
   }
 
+  /** Returns what a message holds that is not packed. */
+  read(message: Uint8Array): Unpacked {
+    return read(Buffer.from(message))
+  }
+
   #frame(frame: Uint8Array): Unpacked {
     if (frame.length > MAX_KEPT_LENGTH) return read(unzip(frame))
     const view = new DataView(frame.buffer, frame.byteOffset + frame.length - 8, 8)
