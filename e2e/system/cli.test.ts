@@ -156,6 +156,18 @@ test('status says what control wants known, and control may ask for health and s
   await expect.poll(() => a('status'), { timeout: 20_000 }).not.toMatch(/Health check/)
 })
 
+test('the machine shows who it is, and sets attributes that a policy may ask for', async () => {
+  const [, claims = ''] = (await a('id-token', 'vault')).split('.')
+  expect(JSON.parse(Buffer.from(claims, 'base64url').toString())).toMatchObject({ aud: 'vault' })
+  expect(await a('attributes', 'custom:tier=prod', 'custom:rack=7')).toBe('')
+  const node = JSON.parse(await mesh.control('nodes', 'list', '--json')) as { attributes: object }[]
+  expect(node.map(({ attributes }) => attributes)).toContainEqual({ 'custom:tier': 'prod', 'custom:rack': 7 })
+  expect(await a('attributes', 'custom:tier=')).toBe('')
+  expect(await a('attributes', 'custom:=1')).toMatch(
+    /^exit code 1: Write "custom:=1" as custom:name=value\.$/,
+  )
+})
+
 test('down takes the machine out, up brings it back with its address, logout forgets it', async () => {
   const before = await a('ip')
   expect(await a('down')).toBe('')

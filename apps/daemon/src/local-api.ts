@@ -2,7 +2,7 @@
 // for them work. Browsers are kept out: a page can reach a loopback service, but cannot leave out Origin, Referer
 // and Sec-Fetch-*, nor name our host.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { MAX_PING_SIZE, type PathReport, type PingType, NetError } from '@mesh/net'
+import { type ControlQuestion, MAX_PING_SIZE, type PathReport, type PingType, NetError } from '@mesh/net'
 import { CAPABILITY_VERSION } from '@mesh/wire/control'
 import type { Backend, Notify } from './backend.ts'
 import { describePrefs, whyNotOffered } from './prefs.ts'
@@ -25,6 +25,7 @@ const INITIAL_PREFS = 4
 const PREFIX = '/localapi/v0/'
 const PING_TYPES: readonly string[] = ['disco', 'TSMP', 'ICMP']
 
+type DeviceUpdate = Extract<ControlQuestion, { about: 'attributes' }>['update']
 type Handler = (context: Context) => Promise<void> | void
 
 interface Context {
@@ -42,6 +43,8 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   logout: { POST: postLogout },
   ping: { POST: postPing },
   whois: { GET: getWhois },
+  'id-token': { GET: getIdToken },
+  'alpha-set-device-attrs': { PATCH: patchAttributes },
   netcheck: { GET: getNetcheck },
   explain: { GET: getExplanation },
   'debug-peer-endpoint-changes': { GET: getEndpointChanges },
@@ -204,6 +207,31 @@ function whyNoSize(size: number, type: string): string | undefined {
   if (!Number.isInteger(size) || size < 0) return "The 'size' parameter must be a whole number."
   if (size > 0 && type !== 'disco') return "The 'size' parameter is only for pings of type disco."
   return size > MAX_PING_SIZE ? `The 'size' parameter is at most ${MAX_PING_SIZE}.` : undefined
+}
+
+async function getIdToken(context: Context): Promise<void> {
+  const audience = (context.query.get('aud') ?? '').trim()
+  if (audience === '')
+    return sendText(context.response, 400, "The 'aud' parameter says for whom the token is.")
+  await answerByControl(context, { about: 'id-token', audience })
+}
+
+async function patchAttributes(context: Context): Promise<void> {
+  const update = await readJson(context.request, context.response)
+  // Control looks at names and values, and says what is wrong with them.
+  if (update) await answerByControl(context, { about: 'attributes', update: update as DeviceUpdate })
+}
+
+/** Asks control in this machine's name, and passes its answer on. */
+async function answerByControl({ backend, response }: Context, question: ControlQuestion): Promise<void> {
+  const { node } = backend
+  if (!node) return sendText(response, 409, `The node is not up (${backend.state()}).`)
+  try {
+    sendJson(response, 200, await node.askControl(question))
+  } catch (error) {
+    if (!(error instanceof NetError)) throw error
+    sendText(response, error.code === 'ERR_REFUSED' ? 400 : 502, error.message)
+  }
 }
 
 function getWhois({ backend, response, query }: Context): void {

@@ -69,6 +69,20 @@ export class LocalClient {
     return this.#json('GET', `explain?ip=${encodeURIComponent(target)}`)
   }
 
+  /** Returns a token by which this machine shows an audience who it is. */
+  async idToken(audience: string): Promise<string> {
+    const answer = await this.#json<{ id_token: string }>(
+      'GET',
+      `id-token?aud=${encodeURIComponent(audience)}`,
+    )
+    return answer.id_token
+  }
+
+  /** Sets attributes of this device at control; `null` takes one away. */
+  async setAttributes(update: Readonly<Record<string, string | number | boolean | null>>): Promise<void> {
+    await this.#json('PATCH', 'alpha-set-device-attrs', update)
+  }
+
   /** Has the node look at the network it sits in, and returns what it found out. */
   netcheck(): Promise<NetcheckReport> {
     return this.#json('GET', 'netcheck')

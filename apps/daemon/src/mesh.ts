@@ -3,6 +3,7 @@
 // sentence on stderr and exit code 1.
 import { CAPABILITY_VERSION } from '@mesh/wire/control'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { setAttributes } from './commands/attributes.ts'
 import { explain } from './commands/explain.ts'
 import { netcheck } from './commands/netcheck.ts'
 import { ping } from './commands/ping.ts'
@@ -127,6 +128,14 @@ function program(): Command {
     .option('-4', 'the IPv4 one')
     .option('-6', 'the IPv6 one')
     .action(async (name: string | undefined, flags) => print(await ip(client(), name, flags)))
+  mesh
+    .command('id-token <audience>')
+    .description('Print a token by which this machine shows an audience who it is.')
+    .action(async (audience: string) => print(await client().idToken(audience)))
+  mesh
+    .command('attributes <custom:name=value...>')
+    .description('Set attributes of this device that policies may ask for; an empty value takes one away.')
+    .action(async (words: string[]) => setAttributes(client(), words))
   mesh
     .command('netcheck')
     .description('Show what the node found out about the network it sits in.')

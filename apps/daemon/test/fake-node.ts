@@ -1,5 +1,13 @@
 // A node that does what the test says, for the daemon around it.
-import type { BackendState, MeshNodeApi, NodeEvent, PathReport, PingOptions, PingResult } from '@mesh/net'
+import type {
+  BackendState,
+  ControlQuestion,
+  MeshNodeApi,
+  NodeEvent,
+  PathReport,
+  PingOptions,
+  PingResult,
+} from '@mesh/net'
 import { describeStatus, NetError } from '@mesh/net'
 
 /** A node without a network. */
@@ -60,6 +68,16 @@ export class FakeNode implements MeshNodeApi {
 
   setHostname(hostname: string): void {
     this.hostname = hostname
+  }
+
+  /** What it was last asked to ask control. */
+  asked: ControlQuestion | undefined
+
+  askControl(question: ControlQuestion): Promise<unknown> {
+    this.asked = question
+    if (question.about === 'attributes' && 'refused' in question.update)
+      return Promise.reject(new NetError('ERR_REFUSED', 'No such name.'))
+    return Promise.resolve(question.about === 'id-token' ? { id_token: `for ${question.audience}` } : {})
   }
 
   netcheck() {

@@ -9,6 +9,7 @@ import { memoryStore } from '@mesh/net'
 import { CAPABILITY_VERSION } from '@mesh/wire/control'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Backend } from '../src/backend.ts'
+import { setAttributes } from '../src/commands/attributes.ts'
 import { createLocalApi } from '../src/local-api.ts'
 import { LocalClient } from '../src/local-client.ts'
 import { listenOnSocket } from '../src/listen-socket.ts'
@@ -101,6 +102,25 @@ describe('the local API', () => {
     ['POST', '/localapi/v0/ping?ip=100.64.0.2', 409],
   ])('%s %s is answered with %d', async (method, route, status) => {
     expect((await ask(method, route)).status).toBe(status)
+  })
+
+  test('asks control in the name of the machine, and passes on what it says', async () => {
+    expect((await ask('GET', '/localapi/v0/id-token?aud=vault')).status).toBe(409)
+    await backend.start({ UpdatePrefs: { ControlURL: 'http://control' } })
+    node.run()
+    const client = new LocalClient(path)
+    expect(await client.idToken('a b')).toBe('for a b')
+    await setAttributes(client, ['custom:a=1', 'custom:b=true', 'custom:c=', 'custom:d=x=y', 'custom:e=1.5'])
+    expect(node.asked).toEqual({
+      about: 'attributes',
+      update: { 'custom:a': 1, 'custom:b': true, 'custom:c': null, 'custom:d': 'x=y', 'custom:e': '1.5' },
+    })
+    await expect(setAttributes(client, ['tier=prod'])).rejects.toThrow(
+      'Write "tier=prod" as custom:name=value.',
+    )
+    const refused = await ask('PATCH', '/localapi/v0/alpha-set-device-attrs', {}, '{"refused":1}')
+    expect(refused).toMatchObject({ status: 400, text: 'No such name.\n' })
+    expect((await ask('GET', '/localapi/v0/id-token?aud=%20')).status).toBe(400)
   })
 
   test.each(['nonsense', '[]', '"text"', '7'])('refuses the body %j', async (body) => {

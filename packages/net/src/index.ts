@@ -23,6 +23,7 @@ export type {
 export { type GateSettings, PacketGate } from './packet-gate.ts'
 export { type NumberedPeer, PeerTable } from './peer-table.ts'
 export { type PathsRoom, reconcile, type Rooms, type WireGuardRoom } from './reconcile.ts'
+export type { ControlQuestion } from '@mesh/control-client'
 export { MAX_PING_SIZE } from '@mesh/magicsock'
 export type { ForwardQuery } from './service-address.ts'
 export { CONTROL_KEYS, MACHINE_KEY, memoryStore, NODE_KEY, type StateStore } from './state-store.ts'

@@ -1,4 +1,5 @@
 // What an owner of a node can ask of it: the daemon asks over its socket, a program in its own process.
+import type { ControlQuestion } from '@mesh/control-client'
 import type { DERPMap, Node, UserProfile } from '@mesh/wire/control'
 import type { NetcheckReport, PathReport, PingResult, PingType, Status } from './status.ts'
 
@@ -89,6 +90,12 @@ export interface MeshNodeApi {
    * @throws NetError `ERR_NO_PEER` when nobody has that name or address; RangeError for a size that no packet can have.
    */
   ping(target: string, options?: PingOptions): Promise<PingResult>
+  /**
+   * Asks control something small in the node's name, and returns the JSON document that it answers.
+   *
+   * @throws NetError `ERR_CONTROL_UNREACHABLE` while the node is not connected, `ERR_REFUSED` with control's words.
+   */
+  askControl(question: ControlQuestion): Promise<unknown>
   /** Returns the mesh addresses of a name (short or full), or `undefined` when nobody has it. */
   resolve(name: string): readonly string[] | undefined
   /**

@@ -1,6 +1,6 @@
 // A whole node on the system's sockets: control tells who the peers are, magicsock finds the paths, the engine
 // carries the packets. This file introduces them to each other; what each must do on a new map is in reconcile.
-import type { CallAnswer, ControlCall, ControlError, ControlEvent } from '@mesh/control-client'
+import type { ControlError, ControlEvent, ControlQuestion } from '@mesh/control-client'
 import { type ControlConnection, connectControl } from '@mesh/control-client/node'
 import { DnsResolver } from '@mesh/dns'
 import { formatDiscoKey, publicKeyOf } from '@mesh/keys'
@@ -10,7 +10,7 @@ import { systemClock, systemRandom } from '@mesh/sansio/node'
 import type { DERPMap } from '@mesh/wire/control'
 import { formatEndpoint, parseAddress } from '@mesh/wire/ip'
 import type { LinuxDataPlaneEvent } from '@mesh/wireguard/node'
-import { answerControlCall } from '../control-calls.ts'
+import { answerControlCall, type CallSources } from '../control-calls.ts'
 import { wayOf } from '../describe-path.ts'
 import { addressesOf, describeStatus, stateOf, whoIs } from '../describe-status.ts'
 import type { HostRoutes } from '../eligible-routes.ts'
@@ -31,6 +31,7 @@ import { EVERYTHING, reconcile } from '../reconcile.ts'
 import { memoryStore, type StateStore } from '../state-store.ts'
 import type { BackendState, NetcheckReport, PathReport, PingResult, Status } from '../status.ts'
 import type { UserspaceHost } from '../userspace-host.ts'
+import { askControl } from './ask-control.ts'
 import { DataSide } from './data-side.ts'
 import { dial } from './dial.ts'
 import { HostEnd } from './host-end.ts'
@@ -41,6 +42,7 @@ import { explain } from './node-error.ts'
 import { loadKeys, type NodeKeys, pinControlKey, pinnedControlKey, saveKeys } from './node-keys.ts'
 import type { NodeOptions } from './node-options.ts'
 import { explainPeer, type Knowledge, noPeer, pingPeer } from './peer-questions.ts'
+import { logThread } from './thread-news.ts'
 import { within } from './within.ts'
 
 /** How long the end waits for what is under way, in milliseconds. */
@@ -154,8 +156,7 @@ export class MeshNode implements MeshNodeApi {
       tun: this.#host.userspace === undefined,
       dataPlane: data?.dataPlane,
       drops: data?.drops,
-      health: this.#health,
-      map: this.#map,
+      ...this.#sources,
       ownEndpoints: data?.sock.endpoints.map(({ endpoint }) => formatEndpoint(endpoint)) ?? [],
       homeRelay: data?.sock.homeRelay ?? 0,
       pathReasonOf: (node) => of(node, (peer) => data?.sock.explainPath(peer)?.causes[0]?.code),
@@ -175,6 +176,10 @@ export class MeshNode implements MeshNodeApi {
 
   ping(target: string, options: PingOptions = {}): Promise<PingResult> {
     return pingPeer(target, options, this.#knowledge)
+  }
+
+  askControl(question: ControlQuestion): Promise<unknown> {
+    return askControl(this.#control, question)
   }
 
   resolve(name: string): readonly string[] | undefined {
@@ -232,7 +237,7 @@ export class MeshNode implements MeshNodeApi {
   }
 
   async #begin(): Promise<void> {
-    const { controlUrl, hostname, authKey, store } = this.#options
+    const { controlUrl, hostname, authKey, store, answerCall } = this.#options
     await this.#host.open()
     if (this.#closing) return
     const data = await this.#openData()
@@ -248,20 +253,15 @@ export class MeshNode implements MeshNodeApi {
       authKey,
       ephemeral: store === undefined,
       pinnedKey: pinnedControlKey(this.#store, controlUrl),
-      answerCall: (call) => this.#answerCall(call),
+      answerCall: (call) => answerCall?.(call) ?? answerControlCall(call, this.#sources),
       onServerKey: (key) => this.#inTurn(() => pinControlKey(this.#store, controlUrl, key)),
       onEvent: (event) => this.#inTurn(() => this.#handleControl(event)),
     })
     this.#report()
   }
 
-  get #health(): readonly string[] {
-    return this.#trouble ? [this.#trouble] : []
-  }
-
-  #answerCall(call: ControlCall): CallAnswer | undefined {
-    const sources = { map: this.#map, health: this.#health, status: () => this.status() }
-    return this.#options.answerCall?.(call) ?? answerControlCall(call, sources)
+  get #sources(): CallSources {
+    return { map: this.#map, health: this.#trouble ? [this.#trouble] : [], status: () => this.status() }
   }
 
   #hostinfo(hostname: string): ReturnType<typeof hostInfo> {
@@ -328,13 +328,7 @@ export class MeshNode implements MeshNodeApi {
   }
 
   #handleThread(event: LinuxDataPlaneEvent): void {
-    const { log } = this.#options
-    if (event.event === 'ready') {
-      log?.('info', 'data plane', { Kind: 'linux', AEAD: event.aead })
-      for (const reason of event.missing) log?.('info', `slower crypto than there might be: ${reason}`)
-    }
-    if (event.event === 'degraded') log?.('warn', `packets move slower than they could: ${event.reason}`)
-    if (event.event === 'restarted') log?.('warn', `the packet thread was begun anew: ${event.reason}`)
+    if (this.#options.log) logThread(event, this.#options.log)
     if (event.event === 'failed') this.#inTurn(() => this.#giveUpThread(event.reason))
     if (event.event === 'tun-lost') this.#fail(new Error(`the network interface is gone: ${event.reason}`))
   }
