@@ -33,6 +33,7 @@ import {
 } from './options.ts'
 import type { CoordinatorOptions } from './options.ts'
 import type { PingOutcome } from './pings.ts'
+import { placeOf } from './places.ts'
 import { Policies } from './policies.ts'
 import { Presence } from './presence.ts'
 import type { LoginRecord, NodeRecord, SshCheckRecord } from './records.ts'
@@ -216,8 +217,18 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     for (const node of this.#network.nodes()) this.#presence.look(node, now)
   }
 
-  /** Takes a register request from the machine that Noise proved. Answered by `register-response`, maybe much later. */
-  handleRegister(exchange: number, machineKey: string, request: RegisterRequest, now: number): void {
+  /**
+   * Takes a register request from the machine that Noise proved. Answered by `register-response`, maybe much later.
+   *
+   * @param address - Where it came from; this machine when left out.
+   */
+  handleRegister(
+    exchange: number,
+    machineKey: string,
+    request: RegisterRequest,
+    now: number,
+    address = '::1',
+  ): void {
     if (!this.#speaksOurVersion(exchange, request.Version)) return
     const followed = followedLogin(request.Followup)
     if (followed !== undefined && this.#waiting.isFor(followed, machineKey, request.NodeKey)) {
@@ -229,7 +240,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     const before = this.#network.nodeByKey(request.NodeKey)
     this.#actAsMachine(machineKey)
     const decision = this.#registrar.decide(machineKey, request)
-    if (decision.kind === 'ask') this.#ask(exchange, machineKey, request)
+    if (decision.kind === 'ask') this.#ask(exchange, { machineKey, request, place: placeOf(address) })
     else this.#answer(exchange, decision.response)
     if (decision.kind === 'answer' && decision.loggedOut !== undefined) this.#leave(decision.loggedOut, now)
     else if (!before) this.#noteRegistered(request.NodeKey)
@@ -300,8 +311,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     this.#waiting.forgetOld(now)
     this.sshChecks.handleTimeout(now)
     this.#look(now)
-    for (const [exchange, { machineKey, request }] of this.#orphans.splice(0))
-      this.#ask(exchange, machineKey, request)
+    for (const [exchange, login] of this.#orphans.splice(0)) this.#ask(exchange, login)
     this.questions.handleTimeout(now)
     this.#absorb(now)
   }
@@ -335,8 +345,15 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     this.#out.push({ kind: 'register-response', exchange, response })
   }
 
-  #ask(exchange: number, machineKey: string, request: RegisterRequest): void {
-    const { key } = this.#waiting.ask(machineKey, request)
+  #ask(
+    exchange: number,
+    {
+      machineKey,
+      request,
+      place,
+    }: Pick<LoginRecord, 'machineKey' | 'request'> & { place?: string | undefined },
+  ): void {
+    const { key } = this.#waiting.ask(machineKey, request, place)
     this.#answer(exchange, askAt(`${this.#options.serverUrl}/register/${key}`))
   }
 

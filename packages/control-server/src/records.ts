@@ -115,6 +115,8 @@ export interface LoginRecord {
   readonly request: RegisterRequest
   /** When they last asked. */
   readonly askedAt: number
+  /** The place they asked from, as `placeOf` tells it; nothing for this machine. */
+  readonly place?: string
   /** Whether somebody said no. It is kept for a while, so that whoever waits hears of it, wherever they ask. */
   readonly refused: boolean
 }

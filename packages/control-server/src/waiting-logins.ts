@@ -1,5 +1,5 @@
 // Logins that wait for a person. Each is a record bound to the machine and node key that asked, has a name nobody can
-// guess, and is forgotten in time; there are only so many, and only so many of one machine, the oldest going first (control
+// guess, and is forgotten in time; there are only so many, and only so many of one machine or from one place, the oldest going first (control
 // §3.1.2, §9.7.2, §9.7.4). Being records, they outlive the server, and a person may approve at another server than the
 // machine asked. The requests held open for them are of this server alone.
 
@@ -18,6 +18,8 @@ export const LOGIN_LIFETIME = 15 * 60_000
 const MAX_LOGINS = 1024
 /** How many of them may be of one machine, which makes up node keys as it likes. */
 const MAX_LOGINS_OF_MACHINE = 4
+/** How many of them may be from one place, whose machines are made up as easily. */
+const MAX_LOGINS_OF_PLACE = 128
 /** How many requests of one login are held open. */
 const MAX_WAITING = 4
 
@@ -44,9 +46,10 @@ export class WaitingLogins {
   }
 
   /** Notes a login that somebody has to decide; one that the same machine asked before is the same login. */
-  ask(machineKey: string, request: RegisterRequest): LoginRecord {
+  ask(machineKey: string, request: RegisterRequest, place: string | undefined): LoginRecord {
     const { state } = this.#network
-    const asked = { machineKey, request: cutDown(request), askedAt: this.#wallClock() }
+    const from = place === undefined ? {} : { place }
+    const asked = { machineKey, request: cutDown(request), askedAt: this.#wallClock(), ...from }
     const own = [...this.#network.logins()].filter((login) => login.machineKey === machineKey)
     for (const login of own) {
       if (login.request.NodeKey !== request.NodeKey) continue
@@ -58,17 +61,23 @@ export class WaitingLogins {
       state.put('logins', again)
       return again
     }
-    this.#makeRoom(own)
+    this.#makeRoom(own, place)
     return state.add('logins', { key: randomHex(this.#random, 16), refused: false, ...asked })
   }
 
-  /** Removes the oldest login of a machine that has too many, or else the oldest of all when they are too many. */
-  #makeRoom(own: readonly LoginRecord[]): void {
+  /** Removes the oldest login of a machine or place that has too many, or of all when they are too many. */
+  #makeRoom(own: readonly LoginRecord[], place: string | undefined): void {
     const { state } = this.#network
-    const logins = state.all('logins')
-    const [oldest] = own.length >= MAX_LOGINS_OF_MACHINE ? own : logins.values()
-    const isFull = own.length >= MAX_LOGINS_OF_MACHINE || logins.size >= MAX_LOGINS
-    if (isFull && oldest) state.remove('logins', oldest.id)
+    const all = [...state.all('logins').values()]
+    const near = place === undefined ? [] : all.filter((login) => login.place === place)
+    const crowds = [
+      [own, MAX_LOGINS_OF_MACHINE],
+      [near, MAX_LOGINS_OF_PLACE],
+      [all, MAX_LOGINS],
+    ] as const
+    const [crowd] = crowds.find(([logins, most]) => logins.length >= most) ?? []
+    const oldest = crowd?.[0]
+    if (oldest) state.remove('logins', oldest.id)
   }
 
   /** Tells whether this machine and node key may wait for the login. */

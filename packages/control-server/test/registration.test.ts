@@ -198,6 +198,26 @@ test('control 57: logins that wait are bounded, and the oldest hears that it los
   expect(world.said(held)).toMatchObject([{ response: { Error: 'too many logins are waiting' } }])
 })
 
+test('invariant 4, threat 26: who makes up ever new machines at one place loses its own oldest logins, and nobody elsewhere does', () => {
+  const world = new World()
+  const asker = (number: number, address: string): number => {
+    const machine = world.machine(number)
+    const [answer] = world.said(machine.register({}, address))
+    const { AuthURL } = (answer as { response: { AuthURL: string } }).response
+    return machine.register({ Followup: AuthURL }, address)
+  }
+  const [victim, neighbour] = [asker(1, '198.51.100.1'), asker(2, '2001:db8:0:1::1')]
+  const first = [asker(3, '203.0.113.6'), asker(4, '2001:db8::1')]
+  for (let i = 0; i < 600; i += 1) {
+    world.machine(100 + i).register({}, '203.0.113.6')
+    world.machine(10_000 + i).register({}, `2001:db8::${(i + 2).toString(16)}`)
+  }
+  for (const held of first)
+    expect(world.said(held)).toMatchObject([{ response: { Error: 'too many logins are waiting' } }])
+  expect([...world.said(victim), ...world.said(neighbour)]).toEqual([])
+  expect(world.coordinator.logins.all().length).toBeLessThanOrEqual(2 + 2 * 128)
+})
+
 test('threat 26: a machine that asks under ever new node keys loses its own oldest logins, and nobody else does', () => {
   const world = new World()
   const other = world.machine(1)

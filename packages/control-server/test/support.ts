@@ -136,7 +136,7 @@ export class MachineFake {
   }
 
   /** Sends a register request; returns its exchange. */
-  register(change: Record<string, unknown> = {}): number {
+  register(change: Record<string, unknown> = {}, address?: string): number {
     const exchange = this.world.nextExchange()
     const request = decodeRegisterRequest({
       Version: 138,
@@ -144,7 +144,7 @@ export class MachineFake {
       Hostinfo: { Hostname: `box-${Number.parseInt(this.machineKey.slice(5), 16)}`, OS: 'linux' },
       ...change,
     }) as RegisterRequest
-    this.world.coordinator.handleRegister(exchange, this.machineKey, request, this.world.now)
+    this.world.coordinator.handleRegister(exchange, this.machineKey, request, this.world.now, address)
     return exchange
   }
 

@@ -27,6 +27,8 @@ export interface MachineRequest {
 export interface MachineConnectionOptions {
   /** Who is at the other end, as `mkey:` text. */
   readonly machineKey: string
+  /** Where it came from. */
+  readonly address: string
   readonly link: MachineLink
   readonly bodies: BodyBudget
   readonly onRequest: (request: MachineRequest) => void
@@ -52,6 +54,8 @@ interface Open {
 export class MachineConnection {
   /** Who is at the other end, as `mkey:` text. */
   readonly machineKey: string
+  /** Where it came from. */
+  readonly address: string
   readonly #options: MachineConnectionOptions
   readonly #requests = new Map<number, Open>()
   #idleTimeout = STRANGER_IDLE_TIMEOUT
@@ -60,6 +64,7 @@ export class MachineConnection {
   constructor(options: MachineConnectionOptions) {
     this.#options = options
     this.machineKey = options.machineKey
+    this.address = options.address
     this.#rest()
     options.link.open(
       (output) => this.#take(output),

@@ -79,6 +79,7 @@ export class MachineSessions {
     this.#strangers.add(link, address)
     void new MachineConnection({
       machineKey,
+      address,
       link,
       bodies: this.#bodies.connection(),
       onRequest: (request) => this.#handle(request),
@@ -145,8 +146,8 @@ export class MachineSessions {
         const request = decodeJson(asked.body, decodeRegisterRequest)
         if (!request) return asked.exchange.sendText(400, 'bad register request')
         const { coordinator } = this.#options
-        const { machineKey } = asked.connection
-        this.#begin(asked, (id, now) => coordinator.handleRegister(id, machineKey, request, now))
+        const { machineKey, address } = asked.connection
+        this.#begin(asked, (id, now) => coordinator.handleRegister(id, machineKey, request, now, address))
       },
       '/machine/map': (asked: MachineRequest) => {
         const request = decodeJson(asked.body, decodeMapRequest)

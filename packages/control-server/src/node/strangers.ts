@@ -1,7 +1,7 @@
 // Connections whose machine has not yet shown that it is in the network: anybody can open them. They are few, and few
 // from one place, and the oldest makes room for the newest, so that nobody is locked out (control §9.7.4, threat 26).
 
-import { formatPrefix, isIpv4, maskPrefix, parseAddress } from '@mesh/wire/ip'
+import { placeOf } from '../places.ts'
 
 /** The most from one place; many nodes may share one, and each is done within moments. */
 const MAX_FROM_ONE_PLACE = 256
@@ -15,8 +15,8 @@ interface Connection {
 
 /** Knows the connections of strangers, oldest first. */
 export class Strangers {
-  readonly #places = new Map<Connection, string>()
-  readonly #byPlace = new Map<string, Set<Connection>>()
+  readonly #places = new Map<Connection, string | undefined>()
+  readonly #byPlace = new Map<string | undefined, Set<Connection>>()
 
   /** Notes a new connection; when there are too many, the oldest one is ended. */
   add(connection: Connection, address: string): void {
@@ -24,15 +24,14 @@ export class Strangers {
     const neighbours = this.#byPlace.get(place) ?? new Set()
     this.#byPlace.set(place, neighbours.add(connection))
     this.#places.set(connection, place)
-    if (neighbours.size > MAX_FROM_ONE_PLACE && !isLoopback(address)) this.#end(neighbours)
+    if (neighbours.size > MAX_FROM_ONE_PLACE && place !== undefined) this.#end(neighbours)
     if (this.#places.size > MAX_TOGETHER) this.#end(this.#places.keys())
   }
 
   /** Forgets a connection: it is no stranger's any more, or it is gone. */
   delete(connection: Connection): void {
     const place = this.#places.get(connection)
-    if (place === undefined) return
-    this.#places.delete(connection)
+    if (!this.#places.delete(connection)) return
     const neighbours = this.#byPlace.get(place)
     neighbours?.delete(connection)
     if (neighbours?.size === 0) this.#byPlace.delete(place)
@@ -44,15 +43,4 @@ export class Strangers {
     this.delete(oldest)
     oldest.destroy()
   }
-}
-
-/** Whoever has an address of IPv6 has all 64 bits of its hosts to choose from. */
-function placeOf(text: string): string {
-  const address = parseAddress(text)
-  return !address || isIpv4(address) ? text : formatPrefix(maskPrefix({ address, bits: 64 }))
-}
-
-/** A proxy on this machine stands for everybody. */
-function isLoopback(address: string): boolean {
-  return address === '::1' || /^(::ffff:)?127\./.test(address)
 }
