@@ -31,8 +31,9 @@ export interface NoiseConnection {
 
 /** TCP asks a silent peer after this long whether it is still there, milliseconds. */
 const TCP_KEEP_ALIVE = 60_000
-/** How long a client may take to hang up after it was refused, milliseconds. */
+/** How long a client may take to hang up after it was refused, milliseconds, and how many bytes it may send meanwhile. */
 const HANG_UP_TIMEOUT = 1000
+const HANG_UP_BYTES = 1 << 20
 
 /**
  * Answers an upgrade request. Returns the connection, or `undefined` when it was refused; then the socket is ended.
@@ -115,7 +116,11 @@ function hangUp(socket: Socket, lastWord: string | Uint8Array): void {
   const timer = setTimeout(() => socket.destroy(), HANG_UP_TIMEOUT)
   socket.on('end', () => socket.destroy())
   socket.on('close', () => clearTimeout(timer))
-  socket.resume()
+  let room = HANG_UP_BYTES
+  socket.on('data', (chunk) => {
+    room -= chunk.length
+    if (room < 0) socket.destroy()
+  })
   socket.end(lastWord)
 }
 

@@ -13,6 +13,7 @@ import { readAdminCommand } from './admin-command.ts'
 import type { AdminAnswer, AdminQuestion } from './admin-question.ts'
 import { readAdminQuestion } from './admin-question.ts'
 import { requestTarget } from './request-target.ts'
+import { limitBody, piecesOf } from './body-time.ts'
 import { problem, refusalOf, REST_PREFIX, serveRest } from './rest-api.ts'
 import type { RestReply } from './rest-api.ts'
 import { reasonOf } from './sql-store.ts'
@@ -22,6 +23,8 @@ export const ADMIN_PATH = `${REST_PREFIX}/command`
 
 /** The longest command, bytes: a restored backup is one. Only administrators send any. */
 const MAX_COMMAND = 256 << 20
+/** The longest body under any other path, bytes: a policy is one. */
+const MAX_BODY = 4 << 20
 
 /** Does what administrators ask. */
 export interface AdminSeat {
@@ -31,6 +34,7 @@ export interface AdminSeat {
   ask(question: AdminQuestion): Promise<AdminAnswer>
 }
 
+const TOO_LONG = problem(413, 'The body of the request is too long.')
 const NO_KEY = problem(401, 'This API key is unknown, expired or deleted.')
 
 /** Does the command of one request and answers it. Whoever calls this has seen to it that the sender may. */
@@ -39,9 +43,12 @@ export async function serveAdmin(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const body = await readWhole(request)
-  if (!body) return void request.destroy()
-  send(response, await answer(seat, request, body).catch(failure))
+  const isCommand = requestTarget(request.url ?? '').path === ADMIN_PATH
+  const body = await readWhole(request, isCommand ? MAX_COMMAND : MAX_BODY)
+  if (body === 'broken') return void request.destroy()
+  if (body !== 'too-long') return send(response, await answer(seat, request, body).catch(failure))
+  response.on('finish', () => request.destroy())
+  send(response, TOO_LONG)
 }
 
 async function answer(seat: AdminSeat, request: IncomingMessage, body: Uint8Array): Promise<RestReply> {
@@ -96,6 +103,7 @@ async function serve(
   const text = /^bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? ''
   const key = coordinator.apiKeys.find(text)
   if (!key) {
+    limitBody(request)
     request.on('data', () => request.destroy())
     return send(response, NO_KEY)
   }
@@ -111,18 +119,22 @@ async function serve(
   await serveAdmin(seat, request, response)
 }
 
-/** Returns a body, or `undefined` when it is too long or breaks off. */
-async function readWhole(request: IncomingMessage): Promise<Uint8Array | undefined> {
+/** Returns a body of at most so many bytes. One that says beforehand that it is longer is not read at all. */
+async function readWhole(
+  request: IncomingMessage,
+  most: number,
+): Promise<Uint8Array | 'too-long' | 'broken'> {
+  if (Number(request.headers['content-length'] ?? 0) > most) return 'too-long'
   const chunks: Uint8Array[] = []
   let length = 0
   try {
-    for await (const chunk of request as AsyncIterable<Uint8Array>) {
+    for await (const chunk of piecesOf(request)) {
       length += chunk.length
-      if (length > MAX_COMMAND) return undefined
+      if (length > most) return 'too-long'
       chunks.push(chunk)
     }
   } catch {
-    return undefined
+    return 'broken'
   }
   return Buffer.concat(chunks)
 }

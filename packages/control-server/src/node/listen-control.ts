@@ -23,6 +23,7 @@ import { adminApi } from './admin-api.ts'
 import type { AdminCommand } from './admin-command.ts'
 import type { AdminAnswer, AdminQuestion } from './admin-question.ts'
 import { answerQuestion } from './admin-question.ts'
+import { limitBody } from './body-time.ts'
 import { Challenge } from './challenge.ts'
 import { clientAddress } from './client-address.ts'
 import { type ControlStats, Tally } from './control-stats.ts'
@@ -43,7 +44,8 @@ import { Steward } from './steward.ts'
 const HEADERS_TIMEOUT = 10_000
 const LIMITS = {
   headersTimeout: HEADERS_TIMEOUT,
-  requestTimeout: HEADERS_TIMEOUT,
+  // Bodies have their own time: see `body-time.ts`.
+  requestTimeout: 0,
   connectionsCheckingInterval: 2_000,
   maxHeaderSize: 16 << 10,
 }
@@ -279,7 +281,9 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
     onPong: takeHead,
   })
   server.on('request', (request, response) => {
-    if (!api(request, response) && !guest?.handleRequest(request, response)) routes(request, response)
+    if (api(request, response)) return
+    limitBody(request)
+    if (!guest?.handleRequest(request, response)) routes(request, response)
   })
   server.on('upgrade', (request, socket, head) => {
     if (!guest?.handleUpgrade(request, socket, head)) door.handleUpgrade(request, socket as Socket, head)

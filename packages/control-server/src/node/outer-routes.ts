@@ -34,9 +34,9 @@ export function outerRoutes(
     const { path, query } = requestTarget(request.url ?? '')
     if (path === '/verify' && request.method === 'POST')
       return void verify(request, response, options.coordinator)
-    if (path === '/machine/ping-response') return takePong(request, response, query.get('id') ?? '', options)
     // No other request out here has a body; whoever sends one anyway is not listened to.
     request.on('data', () => request.destroy())
+    if (path === '/machine/ping-response') return takePong(request, response, query.get('id') ?? '', options)
     if (path === '/ts2021') return sendText(response, 400, PROXY_HINT)
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return sendText(response, 405, 'method not allowed')
@@ -95,7 +95,6 @@ function takePong(
   id: string,
   { onPong }: OuterRoutesOptions,
 ): void {
-  request.resume()
   if (request.method !== 'HEAD') return sendText(response, 405, 'method not allowed')
   response.writeHead(onPong(id) ? 200 : 404)
   response.end()

@@ -80,6 +80,44 @@ test('threat 26: hangs up on a body that comes without a key', async () => {
   expect([401, 'hung up']).toContain(sent)
 })
 
+/** Sends a body in six pieces, one every so often. Returns the status; 0 when the server hung up. */
+function dribble(url: string, headers: Readonly<Record<string, string>>, body: string): Promise<number> {
+  return new Promise((resolve) => {
+    const slow = request(url, { method: 'POST', headers })
+    slow.on('error', () => resolve(0))
+    slow.on('response', (response) => resolve(response.resume().statusCode ?? 0))
+    const size = Math.ceil(body.length / 6)
+    let at = 0
+    const timer = setInterval(() => {
+      slow.write(body.slice(at, (at += size)))
+      if (at < body.length) return
+      clearInterval(timer)
+      slow.end()
+    }, 2300)
+    slow.on('close', () => clearInterval(timer))
+  })
+}
+
+test('a restore over a slow line is taken for as long as it goes on; a body of a stranger is not', {
+  timeout: 30_000,
+}, async () => {
+  const control = await listen()
+  const { key } = await control.admin({ verb: 'apikeys create' })
+  await control.admin({ verb: 'users create', name: 'ann' })
+  const { backup } = await control.admin({ verb: 'backup' })
+  await control.admin({ verb: 'users delete', user: 'ann' })
+  const restore = JSON.stringify({ verb: 'restore', backup })
+  const authorized = { Authorization: `Bearer ${key}` }
+  const [restored, ...strangers] = await Promise.all([
+    dribble(control.url + ADMIN_PATH, authorized, restore),
+    dribble(control.url + ADMIN_PATH, {}, restore),
+    dribble(`${control.url}/verify`, {}, `{"NodePublic":"nodekey:${'1'.repeat(64)}"}`),
+  ])
+  expect(restored).toBe(200)
+  expect((await control.admin({ verb: 'users list' })).map(({ name }) => name)).toEqual(['ann'])
+  for (const status of strangers) expect([0, 401]).toContain(status)
+})
+
 test('a key that was ended at one server does nothing at another, whatever that has heard', async () => {
   const store = new MemoryStore()
   const [one, two] = [await listen(store), await listen(store)]
