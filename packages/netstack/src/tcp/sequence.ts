@@ -9,8 +9,3 @@ export function seqDiff(a: number, b: number): number {
 export function seqAdd(a: number, length: number): number {
   return (a + length) >>> 0
 }
-
-/** Returns the later of two sequence numbers. */
-export function seqMax(a: number, b: number): number {
-  return seqDiff(a, b) > 0 ? a : b
-}
