@@ -10,7 +10,9 @@ type Value = string | number | boolean
 
 /** Something that must hold of a device. */
 export interface Assertion {
+  /** The attribute's name. */
   readonly attribute: string
+  /** Tells whether it holds of a device with this value, or without any. */
   readonly holds: (value: Value | undefined) => boolean
 }
 
