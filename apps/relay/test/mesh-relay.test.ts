@@ -179,6 +179,9 @@ test('S17: beside HTTPS, the plain port answers the captive-portal check and poi
 })
 
 test('--help and --version print and end well', async () => {
-  expect(await run('--version')).toMatchObject({ code: 0, stderr: '' })
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  expect(await run('--version')).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' })
   expect((await run('-help')).stdout).toContain('--stun-port')
 })

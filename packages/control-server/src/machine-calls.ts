@@ -29,6 +29,8 @@ export interface MachineCallContext {
   readonly takesPart: (node: NodeRecord) => boolean
   /** Tells whether a node may have something noted now, and counts it. */
   readonly mayNote: (node: NodeRecord) => boolean
+  /** Tells whether a node may publish a text now, and counts it: notes of other kinds must not stand in its way. */
+  readonly mayPublish: (node: NodeRecord) => boolean
   /** Logs what a client says of its node: a short text, without control characters. */
   readonly log: (node: NodeRecord, text: string) => void
   /** Adds to the audit log what a client wants there. Resolves when it is stored. */
@@ -54,7 +56,7 @@ type Answerer = (
 const MAX_NOTE = 512
 /** What a client is told in its own words, not as a failure of this server. */
 const REFUSALS: ReadonlySet<string> = new Set(['ERR_CONTROL_CHALLENGE', 'ERR_CONTROL_ATTRIBUTE'])
-const TOO_MANY = { status: 429, text: 'too many notes of this node: try again in a minute' } as const
+const TOO_MANY = { status: 429, text: 'too much of this node: try again in a minute' } as const
 const NOT_IN = { status: 403, text: 'this node does not take part in the network' } as const
 
 const CALLS: ReadonlyMap<string, Answerer> = new Map<string, Answerer>([
@@ -92,14 +94,14 @@ export async function answerMachineCall(
 async function setDns(
   fields: Fields,
   node: NodeRecord,
-  { publish, takesPart, mayNote }: MachineCallContext,
+  { publish, takesPart, mayPublish }: MachineCallContext,
 ): Promise<MachineAnswer> {
   if (!publish) return cannot('This control server publishes no DNS records, so there are no certificates.')
   const [name, type, value] = ['Name', 'Type', 'Value'].map((field) => fields.get(field))
   if (typeof name !== 'string' || typeof value !== 'string' || type !== 'TXT')
     return { status: 400, text: 'only TXT records are published, with a name and a value' }
   if (!takesPart(node)) return NOT_IN
-  if (!mayNote(node)) return TOO_MANY
+  if (!mayPublish(node)) return TOO_MANY
   await publish(node, name, value)
   return { status: 200, json: {} }
 }

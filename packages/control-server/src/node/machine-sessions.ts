@@ -61,6 +61,7 @@ export class MachineSessions {
   readonly #exchanges = new Map<number, Open>()
   readonly #strangers = new Strangers()
   readonly #notes = new NoteLimit()
+  readonly #publications = new NoteLimit()
   readonly #bodies = BodyBudget.together()
   readonly #encoder = new MapEncoder()
   readonly #snapshots = new Snapshots({
@@ -206,6 +207,7 @@ export class MachineSessions {
       nodeByKey: (nodeKey) => coordinator.nodes.ofMachine(machineKey, nodeKey),
       takesPart: ({ nodeKey }) => coordinator.nodes.admits(nodeKey),
       mayNote: (node) => this.#notes.allow(node.id, now()),
+      mayPublish: (node) => this.#publications.allow(node.id, now()),
       log: (node, text) => logger.info({ node: node.id, text }, 'a node reports'),
       publish: publish && ((node, name, value) => publish(node.id, name, value)),
       setAttributes: (node, update) =>
