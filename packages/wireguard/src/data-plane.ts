@@ -34,7 +34,7 @@ export interface PeerRoutes {
 }
 
 /**
- * What happened with a peer during one call, as bits of one number, put together by {@link addActivity}.
+ * What happened with a peer during one call, as bits of one number, put together by `addActivity`.
  *
  * `sent` and `received` count keepalives too. `sentData`: data was sent, and nothing received since; `receivedData`: data was
  * received, and nothing sent since. `established`: the peer was heard with the key of a session it began, so that session is
