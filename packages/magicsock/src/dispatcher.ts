@@ -57,11 +57,12 @@ export class Dispatcher {
     const { best } = to
     if (best !== undefined) this.#sender.sendByPath(to, best.endpoint, datagram)
     if (to.isSettled(now)) return SENT.direct
-    this.#search(to, now)
     const way = best?.endpoint.vni === undefined ? SENT.direct : SENT.peerRelay
     const sent = best === undefined ? SENT.nothing : way
-    if (to.isTrusted(now)) return sent
-    if (this.#sender.sendByRelay(to, datagram, now)) return sent | SENT.relay
+    // The packet first: what is looked for takes sealing.
+    const byRelay = !to.isTrusted(now) && this.#sender.sendByRelay(to, datagram, now)
+    this.#search(to, now)
+    if (byRelay) return sent | SENT.relay
     return sent === SENT.nothing ? this.#refuse('send-no-path') : sent
   }
 
