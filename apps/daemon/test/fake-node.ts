@@ -81,7 +81,15 @@ export class FakeNode implements MeshNodeApi {
   }
 
   netcheck() {
-    const found = { UDP: true, IPv4: true, IPv6: false, GlobalV4: '', GlobalV6: '' }
+    const found = {
+      Now: '2026-11-27T12:00:00.000Z',
+      UDP: true,
+      IPv4: true,
+      IPv6: false,
+      OSHasIPv6: false,
+      GlobalV4: '',
+      GlobalV6: '',
+    }
     const latencies = { RegionLatency: {}, RegionV4Latency: {}, RegionV6Latency: {} }
     return Promise.resolve({ ...found, ...latencies, PreferredDERP: 0, Regions: [], Text: 'Report:' })
   }

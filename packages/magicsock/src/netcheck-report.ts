@@ -11,6 +11,8 @@ export interface NetcheckReport {
   readonly ipv4: boolean
   /** A STUN server answered over IPv6. */
   readonly ipv6: boolean
+  /** There is a socket for IPv6, whether anything can be reached by it or not. */
+  readonly osHasIpv6?: boolean
   /** Whether the NAT maps by destination; `undefined` until two (servers, peers) have said where they see us. */
   readonly mappingVariesByDestIp: boolean | undefined
   /** Best round trip of each region, over either family. */

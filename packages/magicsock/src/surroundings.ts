@@ -249,7 +249,8 @@ export class Surroundings {
     const found = findings.finish(choice)
     const [stun] = found.globalV4
     const varies = this.#sightings.conclude(stun, found.mappingVariesByDestIp, now)
-    const report = { ...found, mappingVariesByDestIp: varies }
+    const osHasIpv6 = this.#ports?.v6 !== undefined
+    const report = { ...found, mappingVariesByDestIp: varies, osHasIpv6 }
     return this.#portMap === undefined ? report : { ...report, portMap: this.#portMap }
   }
 

@@ -122,39 +122,62 @@ test('regions better left alone are asked in full checks, and later only as home
   expect(asked(3, last.finish(3))).toEqual([1, 2, 3])
 })
 
+const AT = new Date('2026-11-27T12:34:05.120Z')
+
 describe('the report for people', () => {
   test('says what was found, nearest relay first', () => {
     const found = new ReportBuilder()
-    found.add(2, 81.25, at('203.0.113.9:41641'))
+    found.add(2, 1_081.25, at('203.0.113.9:41641'))
     found.add(1, 12.34, at('203.0.113.9:41641'))
     const report = { ...found.finish(1), portMap: { natPmp: true, pcp: false, upnp: true } }
-    expect(formatNetcheck(report, RELAYS).split('\n')).toEqual([
+    expect(formatNetcheck(report, RELAYS, AT).split('\n')).toEqual([
+      '',
       'Report:',
+      expect.stringMatching(/^\t\* Time: 2026-11-2\d \d\d:\d\d:05\.12(Z|[+-]\d\d:\d\d)$/),
       '\t* UDP: true',
       '\t* IPv4: yes, 203.0.113.9:41641',
-      '\t* IPv6: no',
+      '\t* IPv6: no, unavailable in OS',
       '\t* MappingVariesByDestIP: false',
       '\t* PortMapping: UPnP, NAT-PMP',
       '\t* Nearest DERP: Frankfurt',
       '\t* DERP latency:',
       '\t\t- fra: 12.3ms  (Frankfurt)',
-      '\t\t- nyc: 81.3ms  (New York)',
+      '\t\t- nyc: 1.0813s (New York)',
       '\t\t- old:         (old)',
     ])
   })
 
   test('says so when nothing was', () => {
     const report = { ...new ReportBuilder().finish(0), captivePortal: true }
-    expect(formatNetcheck(report, RELAYS)).toContain('UDP: false')
-    expect(formatNetcheck(report, RELAYS)).toContain('CaptivePortal: true')
-    expect(formatNetcheck(report, RELAYS)).toContain('Nearest DERP: unknown')
+    const text = formatNetcheck(report, RELAYS, AT)
+    for (const line of [
+      'UDP: false',
+      'IPv4: (no addr found)',
+      'IPv6: no, unavailable in OS',
+      'PortMapping: not checked',
+      'CaptivePortal: true',
+      'Nearest DERP: unknown (no response to latency probes)',
+    ])
+      expect(text).toContain(`\t* ${line}`)
+    expect(formatNetcheck({ ...report, osHasIpv6: true }, RELAYS, AT)).toContain(
+      'IPv6: no, but OS has support',
+    )
+    expect(formatNetcheck({ ...report, ipv6: true }, RELAYS, AT)).toContain('IPv6: (no addr found)')
+  })
+
+  test('says which region is home, if any, and short times in small units', () => {
+    const found = new ReportBuilder()
+    found.add(1, 0.34, at('203.0.113.9:41641'))
+    expect(formatNetcheck(found.finish(0), RELAYS, AT)).toContain('Nearest DERP: [none]')
+    expect(formatNetcheck(found.finish(9), RELAYS, AT)).toContain('Nearest DERP: 9 (region not found in map)')
+    expect(formatNetcheck(found.finish(1), RELAYS, AT)).toContain('- fra: 300µs   (Frankfurt)')
   })
 
   test("control's names cannot steer a terminal", () => {
     const found = new ReportBuilder()
     found.add(1, 1, at('203.0.113.9:41641'))
     const relays: RelayMap = new Map([[1, region(1, 'a\x1b[2J', { name: 'b\nc' })]])
-    const text = formatNetcheck(found.finish(1), relays)
+    const text = formatNetcheck(found.finish(1), relays, AT)
     expect(text).not.toContain('\x1b')
     expect(text).not.toContain('b\n')
   })

@@ -30,6 +30,8 @@ export interface NetcheckSources {
   readonly homeRelay?: number
   readonly portMapping?: Endpoint | undefined
   readonly derpMap: DERPMap | undefined
+  /** When the report was made. Default: now. */
+  readonly at?: Date
 }
 
 /** Returns what people are to read. */
@@ -38,13 +40,16 @@ export function describeNetcheck({
   homeRelay = 0,
   portMapping,
   derpMap,
+  at = new Date(),
 }: NetcheckSources): NetcheckReport {
   const [v4] = report?.globalV4 ?? []
   const [v6] = report?.globalV6 ?? []
   return {
+    Now: at.toISOString(),
     UDP: report?.udp ?? false,
     IPv4: report?.ipv4 ?? false,
     IPv6: report?.ipv6 ?? false,
+    OSHasIPv6: report?.osHasIpv6 ?? false,
     GlobalV4: v4 ? formatEndpoint(v4) : '',
     GlobalV6: v6 ? formatEndpoint(v6) : '',
     ...known('MappingVariesByDestIP', report?.mappingVariesByDestIp),
@@ -67,7 +72,7 @@ export function describeNetcheck({
         ...(latency === undefined ? {} : { LatencySeconds: latency / 1000 }),
       }
     }),
-    Text: formatNetcheck(report ?? NO_REPORT, relayMapOf(derpMap ?? {})),
+    Text: formatNetcheck(report ?? NO_REPORT, relayMapOf(derpMap ?? {}), at),
   }
 }
 

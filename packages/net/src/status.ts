@@ -235,12 +235,16 @@ export interface PathReport {
 
 /** What the node found out about the network it sits in; what `mesh netcheck` prints. */
 export interface NetcheckReport {
+  /** When it was made, as RFC 3339 has it. */
+  readonly Now: string
   /** True when UDP reached a relay's STUN server. */
   readonly UDP: boolean
   /** True when that was over IPv4. */
   readonly IPv4: boolean
   /** True when that was over IPv6. */
   readonly IPv6: boolean
+  /** True when this machine has IPv6 at all, whether anything is reached by it or not. */
+  readonly OSHasIPv6: boolean
   /** This node's IPv4 endpoint as others see it; empty when unknown. */
   readonly GlobalV4: string
   /** This node's IPv6 endpoint as others see it; empty when unknown. */
