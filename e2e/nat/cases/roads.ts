@@ -1,5 +1,6 @@
 // Roads that are bad, closed, or of the other family.
 import type { Quirks } from '../nat-rules.ts'
+import { RELAYS } from '../programs/site.ts'
 import { type Host, NAT64_PREFIX, type Town } from '../town.ts'
 import { home, outsideOf } from './homes.ts'
 import { BOTH_FAMILIES, type LabCase, type Verdict } from './lab-case.ts'
@@ -12,6 +13,13 @@ export const roads: readonly LabCase[] = [
   road('30 % of the datagrams are lost', { loss: 30 }, 'lossy'),
   road('no datagram over 1 200 bytes passes', { maxLength: 1_200 }, 'direct'),
   road('whatever looks like WireGuard or disco is dropped', { dropsWireGuard: true }, 'relayed'),
+  {
+    name: 'one STUN server alone, so that nobody but a peer sees that a NAT maps per destination',
+    build: async (town) => {
+      const [one, two] = [await town.home(home('a', 1, 'sym')), await town.home(home('b', 2, 'portcone'))]
+      return [{ name: 'a ~ b', one, two, expected: 'direct', relays: RELAYS.slice(0, 1) }]
+    },
+  },
   {
     name: 'nothing leaves but TCP to a proxy',
     build: async (town) => {
