@@ -1,6 +1,6 @@
 // Keeps one UDP port mapped at the gateway: finds out what the gateway speaks, asks, renews at half the lifetime,
 // notices when the gateway has forgotten, and takes the mapping back in the end (data-plane.md section 6).
-import type { Machine, RandomSource } from '@mesh/sansio'
+import { type Machine, type RandomSource, TokenBucket } from '@mesh/sansio'
 import { type Endpoint, endpointsEqual, formatAddress, isPrivate } from '@mesh/wire/ip'
 import { askNatPmp, RESPONSE_WAIT } from './ask-nat-pmp.ts'
 import { askPcp } from './ask-pcp.ts'
@@ -23,6 +23,8 @@ export const RETRY_INTERVAL = 5 * 60_000
 export const EPOCH_CHECK_INTERVAL = 60_000
 /** However short the lifetimes it gives, a gateway is not asked more often. */
 export const MIN_RENEW_INTERVAL = 30_000
+/** So often in a row a gateway is believed at once that it has forgotten; after that once in {@link MIN_RENEW_INTERVAL}. */
+const LOSSES_AT_ONCE = 3
 
 /** What a {@link PortMapper} asks of its owner. */
 export type PortMapperOutput =
@@ -53,6 +55,8 @@ export class PortMapper implements Machine<PortMapperOutput> {
   #checkAt = Infinity
   /** How soon the epoch is asked for again unless there is an answer; each time twice as long. */
   #recheckAfter = RESPONSE_WAIT
+  /** Whoever speaks in the gateway's name could have it asked as fast as it answers (threat 13). */
+  readonly #losses = new TokenBucket(LOSSES_AT_ONCE, MIN_RENEW_INTERVAL, 0)
   #retryAfter = FIRST_RETRY_INTERVAL
   #now = 0
 
@@ -239,7 +243,9 @@ export class PortMapper implements Machine<PortMapperOutput> {
     const lost = watch.note(happening.response.epoch, now)
     if (this.#mapping?.service !== happening.kind || this.#dialogue !== undefined) return
     this.#planCheck(now)
-    if (lost) this.#askAt = now
+    if (!lost) return
+    const next = this.#losses.take(now) ? now : now + MIN_RENEW_INTERVAL
+    this.#askAt = Math.min(this.#askAt, next)
   }
 
   #planCheck(now: number): void {

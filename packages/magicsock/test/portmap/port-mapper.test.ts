@@ -1,7 +1,7 @@
 import { parseAddress } from '@mesh/wire/ip'
 import { describe, expect, test } from 'vitest'
 import { ATTEMPT_TIMEOUT, RETRY_INTERVAL } from '../../src/portmap/port-mapper.ts'
-import { DESCRIPTION, GATEWAY, Home, kindUpnp, PORT, SELF } from './fake-gateway.ts'
+import { DESCRIPTION, GATEWAY, Home, kindUpnp, OUTSIDE, PORT, SELF } from './fake-gateway.ts'
 
 const HALF_LIFE = 3_600_000
 
@@ -143,6 +143,22 @@ describe('the life of a mapping', () => {
       expect(mapRequests()).toBe(before + 1)
     },
   )
+
+  test('threat 13: a gateway whose epoch falls back all the time is not asked all the time', () => {
+    const home = new Home({ natPmp: {} })
+    home.run(5 * 60_000)
+    const mapRequests = (): number => home.asked.filter((request) => request.includes('map 7200')).length
+    const before = mapRequests()
+    for (let second = 0; second < 60; second += 1) {
+      home.reboot()
+      home.hear(encodeAddressAnswer(0))
+      home.run(500)
+      home.hear(encodeAddressAnswer(1_000_000))
+      home.run(500)
+    }
+    expect(mapRequests() - before).toBeGreaterThan(0)
+    expect(mapRequests() - before).toBeLessThanOrEqual(6)
+  })
 
   test('a gateway that says its epoch no more is asked for it once a minute in the end', () => {
     const home = new Home({ natPmp: {} })
@@ -338,3 +354,12 @@ describe('a malicious gateway gets nowhere', () => {
     expect(home.asked.filter((request) => request.startsWith('pmp map')).length).toBeLessThanOrEqual(21)
   })
 })
+
+/** An answer of NAT-PMP that says how long the gateway has run, and where it is. */
+function encodeAddressAnswer(epoch: number): Uint8Array {
+  const bytes = new Uint8Array(12)
+  bytes[1] = 0x80
+  new DataView(bytes.buffer).setUint32(4, epoch)
+  bytes.set(OUTSIDE, 8)
+  return bytes
+}
