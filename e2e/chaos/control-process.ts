@@ -51,7 +51,12 @@ export class ControlProcess {
   admin(command: object): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const socketPath = join(this.#folder, 'control.sock')
-      const call = request({ socketPath, method: 'POST', headers: { Host: 'mesh-control.local' } })
+      const call = request({
+        socketPath,
+        path: '/api/v1/command',
+        method: 'POST',
+        headers: { Host: 'mesh-control.local' },
+      })
       call.on('error', reject)
       call.on('response', (response) => {
         let text = ''
