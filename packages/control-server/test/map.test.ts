@@ -283,6 +283,23 @@ test('a change taken back within a batch is not told at all', () => {
   expect(world.mapsOf(watcher)).toHaveLength(before)
 })
 
+test('control 45: nodes are told the search domains and extra records, and nothing takes the name of the server from them', () => {
+  const extraRecords = [{ Name: 'printer.corp.example', Type: 'A', Value: '100.64.0.99' }]
+  const serverUrl = 'https://control.example.com'
+  const searchDomains = ['corp.example', 'example.com']
+  const world = new World({ serverUrl, searchDomains, extraRecords })
+  const dns = world.mapsOf(joined(world, 1).stream())[0]?.DNSConfig
+  expect(dns).toEqual({
+    Domains: ['mesh.internal', 'corp.example', 'example.com'],
+    Proxied: true,
+    ExtraRecords: extraRecords,
+  })
+  // A suffix that the node answers itself, or asks others about, would hide the server's own name (control 56).
+  const suffixes = ['mesh.internal', ...Object.keys(dns?.Routes ?? {})]
+  for (const suffix of suffixes) expect(new URL(serverUrl).hostname.endsWith(suffix)).toBe(false)
+  expect(() => new World({ serverUrl, baseDomain: 'example.com' })).toThrow(/clients could then not resolve/)
+})
+
 test('resolvers take the place of the nodes own, or stand behind them when told so', () => {
   const dns = (options: object): unknown => {
     const world = new World(options)

@@ -5,7 +5,7 @@ import { generatePrivateKey } from '@mesh/keys'
 import { systemRandom } from '@mesh/sansio/node'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { MemoryStore, relayMap } from '../../src/index.ts'
-import { type ControlListener, listenControl } from '../../src/node/index.ts'
+import { ADMIN_PATH, type ControlListener, listenControl } from '../../src/node/index.ts'
 import { type MapStream, post, RawMachine, type Reply, until } from './raw-client.ts'
 
 /** A machine with a connection, and the stream of its map once it has one. */
@@ -239,27 +239,12 @@ test('invariant 10: capabilities of the system are not granted by name, and thos
   const attributes = '{"target":["eve@"],"attr":["is-admin","is-owner"]}'
   await control.admin({ verb: 'policy set', policy: `{"acls":[${EVERYBODY}],"nodeAttrs":[${attributes}]}` })
   const before = nodesAsStored()
-  for (const path of ['/machine/admin', '/api/v1/admin', '/admin'])
-    for (const method of ['GET', 'POST'])
+  for (const path of ['/machine/admin', '/machine/nodes/delete', ADMIN_PATH, '/api/v1/node/1', '/admin'])
+    for (const method of ['GET', 'POST', 'DELETE'])
       expect(
         (await post(eve.session, path, { verb: 'nodes delete', node: '1' }, method)).status,
       ).toBeGreaterThan(400)
   expect(nodesAsStored()).toBe(before)
-})
-
-test('invariant 11: headers in which proxies name a client are not believed', async () => {
-  const forged = { 'X-Forwarded-For': '198.51.100.9', 'X-Forwarded-Host': 'evil.example', 'Ts-Lb': '1' }
-  const eve = await stranger()
-  const stream = eve.session.request({ ':method': 'POST', ':path': '/machine/register', ...forged })
-  stream.end(JSON.stringify({ Version: 138, NodeKey: eve.machine.nodeKey, Hostinfo: { Hostname: 'x' } }))
-  let text = ''
-  for await (const chunk of stream) text += String(chunk)
-  // The address of the page is that of the server, whatever the request said.
-  expect((JSON.parse(text) as { AuthURL: string }).AuthURL).toMatch(new RegExp(`^${control.url}/register/`))
-  const page = await fetch(`${control.url}/health`, { headers: forged })
-  expect(await page.text()).not.toContain('evil')
-  const log = await control.admin({ verb: 'users list' })
-  expect(JSON.stringify(log)).not.toContain('198.51.100.9')
 })
 
 /** Returns the one message of an answer that is not packed. */

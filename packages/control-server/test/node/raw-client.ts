@@ -70,8 +70,8 @@ export class RawMachine {
   socket: Socket | undefined
 
   /** Shakes hands; returns HTTP/2 inside Noise. */
-  async connect(url: string): Promise<ClientHttp2Session> {
-    const { socket, transport, rest } = await this.handshake(url)
+  async connect(url: string, headers: Record<string, string> = {}): Promise<ClientHttp2Session> {
+    const { socket, transport, rest } = await this.handshake(url, undefined, headers)
     this.socket = socket
     const duplex = new Plain(socket, transport, rest)
     return connectHttp2('http://unused', { createConnection: () => duplex })
@@ -80,6 +80,7 @@ export class RawMachine {
   async handshake(
     url: string,
     controlPublic?: Uint8Array,
+    headers: Record<string, string> = {},
   ): Promise<{ socket: Socket; transport: RecordTransport; rest: Uint8Array }> {
     const initiation = controlInitiate({
       crypto: nodeCrypto,
@@ -90,6 +91,7 @@ export class RawMachine {
     })
     if (!initiation) throw new Error('no initiation')
     const { socket, head } = await upgrade(url, {
+      ...headers,
       Upgrade: 'tailscale-control-protocol',
       'X-Tailscale-Handshake': Buffer.from(encodeInitiation(CAPABILITY_VERSION, initiation.message)).toString(
         'base64',
