@@ -5,6 +5,7 @@
  */
 export {
   ACTIVITY,
+  addActivity,
   type DataPlane,
   type DataPlaneCounters,
   type DataPlaneOutputs,

@@ -1,5 +1,6 @@
 // Where the packet thread begins. It never returns to its event loop until it is told to stop: messages are taken out of
 // the port whenever the shared count has moved.
+import { setFlagsFromString } from 'node:v8'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { PacketJudge } from '../linux/packet-judge.ts'
 import { CORE_PACKET_BYTES } from '../linux/plane-core.ts'
@@ -25,6 +26,9 @@ const BATCH = 256
 type Port = NonNullable<typeof parentPort>
 
 async function run(port: Port, start: PlaneStart): Promise<void> {
+  // A packet now and then is not often enough for V8 to compile its way, and to interpret it cold is what makes it late:
+  // functions are compiled when they are first called. It is the process's flag, and costs it 3 MB.
+  setFlagsFromString('--always-sparkplug')
   const loaded = loadWasmAead({
     packetBytes: CORE_PACKET_BYTES,
     batch: BATCH,
