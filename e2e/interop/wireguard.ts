@@ -195,6 +195,7 @@ async function cookies(
   const program = new URL('../netns/programs/initiation-flood.ts', import.meta.url)
   const [address = '', port = ''] = endpoint.split(':')
   const flood = other.namespace.startNode(program, address, port, victim.publicKey, '60', `${FLOOD[flooded]}`)
+  await flood.waitFor(/flooding/)
   await sleep(1_500)
   await trail('a handshake through the flood', async () => {
     await other.setPeer(victim, endpoint)

@@ -118,3 +118,56 @@ test.for(['linux', 'portable'] as const)(
     expect(ours.process.output).not.toMatch(/restarted|failed"/)
   },
 )
+
+test('a host with several addresses answers from the one that was asked, and from another when that is gone', async ({
+  lab,
+}) => {
+  const [here, there] = await cabled(lab)
+  const [ours, theirs] = [
+    await WgSide.start(here, OURS, { port: 1_000, number: 1 }),
+    await WgSide.start(there, OURS, { port: 2_000, number: 2 }),
+  ]
+  await here.run('sysctl', '-qw', 'net.ipv4.conf.all.promote_secondaries=1')
+  await here.run('ip', 'address', 'add', '192.0.2.7/24', 'dev', 'eth1')
+  await here.run('ip', 'address', 'add', '2001:db8::7/64', 'dev', 'eth1', 'nodad')
+  await ours.setPeer(theirs)
+  // What went out from another address would move the peer there.
+  for (const endpoint of ['192.0.2.7:1000', '[2001:db8::7]:1000', '192.0.2.1:1000', '[2001:db8::1]:1000']) {
+    await theirs.setPeer(ours, endpoint)
+    expect(await theirs.ping(ours.overlay, 3)).toBe(3)
+    expect(await theirs.show('endpoints')).toBe(endpoint)
+  }
+  await theirs.setPeer(ours, '192.0.2.7:1000')
+  expect(await theirs.ping(ours.overlay, 1)).toBe(1)
+  await here.run('ip', 'address', 'delete', '192.0.2.7/24', 'dev', 'eth1')
+  expect(await ours.ping(theirs.overlay, 3)).toBe(3)
+  expect(await theirs.show('endpoints')).toBe('192.0.2.1:1000')
+})
+
+test('a hundred thousand routes are set and shown, and an interface made again at once has its name', async ({
+  lab,
+}) => {
+  const [here] = await cabled(lab)
+  const ours = await WgSide.start(here, OURS, { port: 1_000, number: 1 })
+  const folder = mkdtempSync(join(tmpdir(), 'mesh-routes-'))
+  try {
+    const routes = Array.from(
+      { length: 100_000 },
+      (_, i) => `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}/32`,
+    )
+    const { publicKey } = generateKeys()
+    writeFileSync(
+      join(folder, 'routes'),
+      `[Peer]\nPublicKey = ${publicKey}\nAllowedIPs = ${routes.join(', ')}\n`,
+    )
+    await here.run('wg', 'addconf', ours.name, join(folder, 'routes'))
+    const { stdout } = await here.run('wg', 'show', ours.name, 'allowed-ips')
+    expect(stdout.trim().split(/\s/).length).toBe(1 + routes.length)
+    await here.run('ip', 'link', 'delete', ours.name)
+    const again = here.start(OURS, '-f', ours.name)
+    await again.waitFor(/serving/)
+    expect(ours.process.output).not.toContain('restarted')
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})

@@ -1,5 +1,6 @@
 // Floods a WireGuard with initiations whose MAC1 is right, so that each costs it work, from one port:
-// `initiation-flood ADDRESS PORT PUBLIC_KEY SECONDS RATE`, the rate a second. Says `sent N` at the end.
+// `initiation-flood ADDRESS PORT PUBLIC_KEY SECONDS RATE`, the rate a second. Says `flooding` once the first are out, and
+// `sent N` at the end.
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { macKeysOf, nobleCrypto, writeMac1 } from '@mesh/noise'
@@ -19,6 +20,8 @@ for (let i = 0; i < COUNT; i += 1) {
   sender.bytes.set(message, i * LENGTH)
 }
 let sent = 0
+sender.send(COUNT * LENGTH, LENGTH)
+console.log('flooding')
 const began = Date.now()
 for (let spent = 0; spent < Number(seconds) * 1_000; spent = Date.now() - began) {
   for (const due = (spent / 1_000) * Number(rate); sent < due; sent += COUNT)

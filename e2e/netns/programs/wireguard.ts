@@ -44,13 +44,20 @@ async function serve(): Promise<void> {
       })
   })
   say({ event: 'serving', name })
+  if (!process.connected) return
+  process.send?.('serving')
+  process.disconnect?.()
 }
 
 /** Starts the same in the background, and ends once it serves. */
 function detach(): void {
   const flags = [...process.execArgv, fileURLToPath(import.meta.url), '-f', name]
-  const child = spawn(process.execPath, flags, { detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
-  child.stdout.once('data', () => process.exit(0))
+  // Its lines go nowhere: a pipe would end with this process, and the next line would end that one.
+  const child = spawn(process.execPath, flags, {
+    detached: true,
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
+  child.once('message', () => process.exit(0))
   child.once('exit', (code) => process.exit(code ?? 1))
 }
 

@@ -38,6 +38,12 @@ export const EINVAL = 22
 export const EMSGSIZE = 90
 /** The address is in use. */
 export const EADDRINUSE = 98
+/** The machine has no such address. */
+export const EADDRNOTAVAIL = 99
+/** No way to the network. */
+export const ENETUNREACH = 101
+/** No way to the host. */
+export const EHOSTUNREACH = 113
 
 /** TUN: gives a file descriptor its interface. */
 export const TUNSETIFF = 0x400454ca
@@ -86,6 +92,8 @@ export const SOCK_DGRAM = 2
 export const SOL_SOCKET = 1
 /** Level of options: UDP. */
 export const SOL_UDP = 17
+/** Level of options: IPv4. */
+export const IPPROTO_IP = 0
 /** Level of options: IPv6. */
 export const IPPROTO_IPV6 = 41
 /** Size of the send buffer. */
@@ -102,6 +110,12 @@ export const SO_REUSEPORT = 15
 export const SO_ATTACH_REUSEPORT_CBPF = 51
 /** IPv6 alone, so that IPv4 can have the same port. */
 export const IPV6_V6ONLY = 26
+/** Which address a datagram came to, or goes out from: option and control message. */
+export const IP_PKTINFO = 8
+/** The same for IPv6: the option. */
+export const IPV6_RECVPKTINFO = 49
+/** The same for IPv6: the control message. */
+export const IPV6_PKTINFO = 50
 /** Length of the segments of one sendmsg(2) (Linux 4.18). */
 export const UDP_SEGMENT = 103
 /** Several datagrams of one source in one recvmsg(2) (Linux 5.0). */

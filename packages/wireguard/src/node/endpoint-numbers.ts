@@ -1,6 +1,6 @@
 // Numbers for endpoints, for what passes on a source as a number: strangers choose how many endpoints there are, so only the
 // latest are remembered.
-import type { Endpoint } from '@mesh/wire/ip'
+import type { UnderlayEndpoint } from '../underlay-endpoint.ts'
 import { FOREIGN_SOURCE } from './plane-messages.ts'
 import { endpointKey } from './socket-address.ts'
 
@@ -10,7 +10,7 @@ const REMEMBERED = 4_096
 interface Place {
   readonly number: number
   readonly key: string
-  readonly endpoint: Endpoint
+  readonly endpoint: UnderlayEndpoint
 }
 
 /** Gives endpoints numbers from 0 to 2^30 - 1, each good until 4096 other endpoints have got one, and then nobody's. */
@@ -20,7 +20,7 @@ export class EndpointNumbers {
   #next = 0
 
   /** Returns the number of an endpoint (kept), the one it has or a new one. */
-  numberOf(endpoint: Endpoint): number {
+  numberOf(endpoint: UnderlayEndpoint): number {
     const key = endpointKey(endpoint)
     const known = this.#byKey.get(key)
     if (known !== undefined) return known.number
@@ -35,7 +35,7 @@ export class EndpointNumbers {
   }
 
   /** Returns the endpoint that has this number, the same object each time; `undefined` for a number that is nobody's. */
-  endpointOf(number: number): Endpoint | undefined {
+  endpointOf(number: number): UnderlayEndpoint | undefined {
     const place = this.#places[number % REMEMBERED]
     return place?.number === number ? place.endpoint : undefined
   }

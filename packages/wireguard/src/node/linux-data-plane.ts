@@ -131,8 +131,11 @@ export class LinuxDataPlane implements DataPlane {
     const { queues = [] } = options.tun
     const pairs = 1 + queues.length
     const split = (options.threads ?? (availableParallelism() > 2 ? 2 : 1)) === 2
-    this.sockets = new PlaneSockets(options.port ?? 0, options.address, pairs, (groups) =>
-      this.#moveSockets(groups),
+    this.sockets = new PlaneSockets(
+      options.port ?? 0,
+      { address: options.address, tellsLocal: options.roams === true },
+      pairs,
+      (groups) => this.#moveSockets(groups),
     )
     const lanes: PlaneLane[] = []
     this.#lanes = lanes

@@ -1,6 +1,8 @@
-// sendmsg and recvmsg over an arena: where their headers lie, and what travels beside the bytes (the length of segments).
+// sendmsg and recvmsg over an arena: where their headers lie, and what travels beside the bytes: the length of segments,
+// and the address of ours at this end.
 import { EAGAIN, EINTR, MSG_DONTWAIT, SOL_UDP, UDP_GRO, UDP_SEGMENT } from '@mesh/linux'
 import type { Arena, LinuxCalls } from '@mesh/linux/node'
+import { localAtIn, localLengthIn } from './packet-info.ts'
 import { MAX_SOCKET_ADDRESS } from './socket-address.ts'
 
 /** Bytes of an arena that one {@link MessageIo} needs; a multiple of 64. */
@@ -10,6 +12,7 @@ const HEADER = 0
 const IOVEC = 64
 const NAME = 128
 const CONTROL = 192
+/** Room for the length of segments and an IPv6 address of ours. */
 const CONTROL_ROOM = 64
 /** struct cmsghdr, and a message of one number in it, as sent and as received. */
 const CMSG_LENGTH = 0
@@ -29,6 +32,9 @@ export class MessageIo {
   readonly nameAt: number
   /** How many bytes of it there are. */
   nameLength = 0
+  /** Where the address of ours lies that it came to, and how many bytes that has: 0 when the socket does not tell. */
+  localAt = 0
+  localLength = 0
   readonly #calls: LinuxCalls
   readonly #arena: Arena
   readonly #at: number
@@ -36,9 +42,9 @@ export class MessageIo {
   readonly #wakeUp: number
   // Made once: they would be two objects for every call.
   readonly #name: { offset: number; length: number }
+  readonly #control: { offset: number; length: number }
   readonly #nameRoom: { readonly offset: number; readonly length: number }
   readonly #controlRoom: { readonly offset: number; readonly length: number }
-  readonly #segmentRoom: { readonly offset: number; readonly length: number }
 
   constructor(calls: LinuxCalls, arena: Arena, at: number, wakeUp: number) {
     this.#calls = calls
@@ -50,23 +56,34 @@ export class MessageIo {
     this.#name = { offset: at + NAME, length: 0 }
     this.#nameRoom = { offset: at + NAME, length: MAX_SOCKET_ADDRESS }
     this.#controlRoom = { offset: at + CONTROL, length: CONTROL_ROOM }
-    this.#segmentRoom = { offset: at + CONTROL, length: SEGMENT_SPACE }
+    this.#control = { offset: at + CONTROL, length: 0 }
   }
 
-  /** Sends `length` bytes, cut into segments unless `segment` is 0, and returns what sendmsg(2) returns. */
-  send(fd: number, to: Uint8Array, offset: number, length: number, segment: number): number {
+  /**
+   * Sends `length` bytes, cut into segments unless `segment` is 0, and returns what sendmsg(2) returns.
+   *
+   * @param from - What `encodePacketInfo` made of the address of ours to send from; the routes choose when left out.
+   */
+  send(
+    fd: number,
+    to: Uint8Array,
+    offset: number,
+    length: number,
+    segment: number,
+    from: Uint8Array | undefined,
+  ): number {
     const at = this.#at
     this.#arena.bytes.set(to, at + NAME)
     this.#arena.setIovec(at + IOVEC, offset, length)
     if (segment > 0) this.#setSegment(segment)
     this.#name.length = to.length
-    this.#arena.setMessage(
-      at + HEADER,
-      at + IOVEC,
-      1,
-      this.#name,
-      segment > 0 ? this.#segmentRoom : undefined,
-    )
+    const control = this.#control
+    control.length = segment > 0 ? SEGMENT_SPACE : 0
+    if (from !== undefined) {
+      this.#arena.bytes.set(from, at + CONTROL + control.length)
+      control.length += from.length
+    }
+    this.#arena.setMessage(at + HEADER, at + IOVEC, 1, this.#name, control.length > 0 ? control : undefined)
     const sent = this.#calls.sendmsg(fd, this.#arena, at + HEADER, MSG_DONTWAIT)
     if (sent !== -EAGAIN && sent !== -EINTR) return sent
     this.#waitWritable(fd)
@@ -81,7 +98,7 @@ export class MessageIo {
     const received = this.#calls.recvmsg(fd, this.#arena, at + HEADER, MSG_DONTWAIT)
     if (received < 0) return received
     this.nameLength = Math.min(this.#arena.messageNameLength(at + HEADER), MAX_SOCKET_ADDRESS)
-    this.segment = this.#readSegment()
+    this.#readControl()
     return received
   }
 
@@ -94,12 +111,29 @@ export class MessageIo {
     this.#view.setUint16(at + CMSG_DATA, segment, true)
   }
 
-  #readSegment(): number {
-    const at = this.#at + CONTROL
-    if (this.#arena.messageControlLength(this.#at + HEADER) < CMSG_DATA + 4) return 0
-    if (this.#view.getInt32(at + CMSG_LEVEL, true) !== SOL_UDP) return 0
-    if (this.#view.getInt32(at + CMSG_TYPE, true) !== UDP_GRO) return 0
-    return Math.max(this.#view.getInt32(at + CMSG_DATA, true), 0)
+  #readControl(): void {
+    this.segment = 0
+    this.localLength = 0
+    const end =
+      this.#at + CONTROL + Math.min(this.#arena.messageControlLength(this.#at + HEADER), CONTROL_ROOM)
+    for (let at = this.#at + CONTROL; at + CMSG_DATA < end; ) {
+      const length = this.#view.getUint32(at + CMSG_LENGTH, true)
+      if (length <= CMSG_DATA || at + length > end) return
+      this.#readControlMessage(at, length)
+      at += (length + 7) & ~7
+    }
+  }
+
+  #readControlMessage(at: number, length: number): void {
+    const level = this.#view.getInt32(at + CMSG_LEVEL, true)
+    const type = this.#view.getInt32(at + CMSG_TYPE, true)
+    if (level === SOL_UDP && type === UDP_GRO && length >= CMSG_DATA + 4) {
+      this.segment = Math.max(this.#view.getInt32(at + CMSG_DATA, true), 0)
+    }
+    const local = localLengthIn(level, type, length)
+    if (local === 0) return
+    this.localAt = at + localAtIn(local)
+    this.localLength = local
   }
 
   /** The network card is behind. Waits a little, and not when somebody wants the thread. */

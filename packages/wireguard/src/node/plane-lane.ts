@@ -23,8 +23,11 @@ const WORKER = new URL(
   import.meta.url,
 )
 
-/** Megabytes of heap for a thread that keeps its packets elsewhere: a small one is collected often, and soon. */
-const HEAP = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64 }
+/**
+ * Megabytes of heap for a thread that keeps its packets elsewhere: what is young is little, and collected often. What is old is
+ * as much as the routes are: a hundred thousand of them, as they come, take more than a hundred.
+ */
+const HEAP = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 1_024 }
 
 /** Who hears of a lane. */
 export interface LaneListener {

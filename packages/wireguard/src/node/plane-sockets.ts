@@ -2,10 +2,12 @@
 // thread hands up comes in. The shape is that of magicsock's DatagramSocket seat, so that paths can be found over them.
 import { MSG_DONTWAIT } from '@mesh/linux'
 import { Arena, describeErrno, linuxCalls, unsupportedReason } from '@mesh/linux/node'
-import type { Endpoint, IpAddress } from '@mesh/wire/ip'
+import type { Endpoint } from '@mesh/wire/ip'
+import { fromAnyAddress, type UnderlayEndpoint } from '../underlay-endpoint.ts'
+import { encodePacketInfo, mayBlameLocal } from './packet-info.ts'
 import type { PlaneSocketNumbers } from './plane-messages.ts'
 import { encodeSocketAddress, endpointKey } from './socket-address.ts'
-import { openUdpPort, openUdpPorts, type UdpPort } from './udp-port.ts'
+import { openUdpPort, openUdpPorts, type UdpPort, type UdpPortOptions } from './udp-port.ts'
 
 /** Who listens to {@link PlaneSockets}. */
 export interface PlaneSocketsListener {
@@ -20,17 +22,18 @@ const MAX_DATAGRAM = 65_507
 const MAX_SOURCES = 4_096
 /** How many port numbers are tried until both families have the same. */
 const MAX_PAIRS = 8
-/** Where things lie in the arena: message header, iovec, name, datagram. */
+/** Where things lie in the arena: message header, iovec, name, control data, datagram. */
 const HEADER = 0
 const IOVEC = 64
 const NAME = 128
-const DATAGRAM = 192
+const CONTROL = 192
+const DATAGRAM = 256
 
 /** UDP of both families on one port. */
 export class PlaneSockets {
   readonly #calls = linuxCalls()
   readonly #arena = new Arena(new SharedArrayBuffer(DATAGRAM + MAX_DATAGRAM))
-  readonly #address: IpAddress | undefined
+  readonly #options: UdpPortOptions
   readonly #threads: number
   readonly #use: (groups: readonly PlaneSocketNumbers[]) => Promise<void>
   readonly #sources = new Map<string, Endpoint>()
@@ -51,11 +54,11 @@ export class PlaneSockets {
    */
   constructor(
     port: number,
-    address: IpAddress | undefined,
+    options: UdpPortOptions,
     threads: number,
     use: (groups: readonly PlaneSocketNumbers[]) => Promise<void>,
   ) {
-    this.#address = address
+    this.#options = options
     this.#threads = threads
     this.#use = use
     this.#open(port)
@@ -87,7 +90,7 @@ export class PlaneSockets {
   }
 
   /** Sends a datagram (lent) at once, or drops it. */
-  send(bytes: Uint8Array, to: Endpoint): void {
+  send(bytes: Uint8Array, to: UnderlayEndpoint): void {
     const socket = (to.address.length === 4 ? this.#v4 : this.#v6)[0]
     if (socket === undefined || bytes.length > MAX_DATAGRAM) return
     const arena = this.#arena
@@ -95,8 +98,12 @@ export class PlaneSockets {
     arena.bytes.set(name, NAME)
     arena.bytes.set(bytes, DATAGRAM)
     arena.setIovec(IOVEC, DATAGRAM, bytes.length)
-    arena.setMessage(HEADER, IOVEC, 1, { offset: NAME, length: name.length })
+    const from = to.local === undefined ? new Uint8Array(0) : encodePacketInfo(to.local)
+    arena.bytes.set(from, CONTROL)
+    const control = { offset: CONTROL, length: from.length }
+    arena.setMessage(HEADER, IOVEC, 1, { offset: NAME, length: name.length }, control)
     const sent = this.#calls.sendmsg(socket.fd, arena, HEADER, MSG_DONTWAIT)
+    if (to.local !== undefined && mayBlameLocal(sent)) return this.send(bytes, fromAnyAddress(to))
     if (sent < 0) this.fail(sent, to)
   }
 
@@ -168,10 +175,11 @@ export class PlaneSockets {
     const reason = unsupportedReason()
     if (reason !== undefined) throw new Error(`no Linux data plane: ${reason}`)
     for (let attempt = 1; ; attempt += 1) {
-      const v4 = openUdpPorts('v4', port, this.#threads, this.#address)
+      const v4 = openUdpPorts('v4', port, this.#threads, this.#options)
       if (typeof v4 === 'number') throw bindError(port, v4)
       const bound = v4[0]?.port ?? 0
-      const v6 = this.#address === undefined ? openUdpPorts('v6', bound, this.#threads) : []
+      const v6 =
+        this.#options.address === undefined ? openUdpPorts('v6', bound, this.#threads, this.#options) : []
       if (typeof v6 === 'number' && port === 0 && attempt < MAX_PAIRS && hasIpv6()) {
         for (const { fd } of v4) this.#calls.close(fd)
         continue

@@ -14,6 +14,7 @@ import type { PeerRoutes } from '../data-plane.ts'
 import type { PeerId } from '../packet-batch.ts'
 import type { PlanePeer } from '../plane-peer.ts'
 import type { WasmAead } from '../wasm/index.ts'
+import { sameWay, type UnderlayEndpoint } from '../underlay-endpoint.ts'
 import { type FlowListener, FlowReader, FlowWriter } from './flow-ring.ts'
 import { MESSAGE_IO_BYTES, MessageIo } from './message-io.ts'
 import { type ChosenAead, OPENSSL_SCRATCH } from './openssl-aead.ts'
@@ -25,6 +26,7 @@ import {
   type PlaneSocketNumbers,
   type PlaneStart,
 } from './plane-messages.ts'
+import { encodePacketInfo, mayBlameLocal } from './packet-info.ts'
 import { ReportWriter } from './report-writer.ts'
 import { encodeSocketAddress } from './socket-address.ts'
 import { SourceNames } from './source-names.ts'
@@ -48,9 +50,13 @@ const BUSY = 64
 const QUIET = 2
 
 interface Path {
-  readonly endpoint: Endpoint
+  readonly endpoint: UnderlayEndpoint
+  /** The source it was last heard from; -1 for a path that the control thread has set. */
+  source: number
   readonly isV4: boolean
   readonly name: Uint8Array
+  /** The control message that says which address of ours it goes out from. */
+  from: Uint8Array | undefined
 }
 
 /** One thread's TUN, sockets and core. */
@@ -220,7 +226,7 @@ export class PlaneThread implements PlaneCoreOutputs {
 
   onSource(peer: PeerId, source: number): void {
     const from = this.#sourceOf(source)
-    if (this.#start.roams && typeof from === 'object') this.#roam(peer, from)
+    if (this.#start.roams && typeof from === 'object') this.#roam(peer, source)
     this.#report.source(peer, from, this.#now)
   }
 
@@ -298,9 +304,8 @@ export class PlaneThread implements PlaneCoreOutputs {
     const bytes = trains.bytes[train] ?? 0
     const datagrams = trains.datagrams[train] ?? 0
     const segment = trains.segments[train] ?? 0
-    const fd = path.isV4 ? this.#sockets.v4 : this.#sockets.v6
     if (datagrams > 1 && this.#segments) {
-      const result = this.#sending.send(fd, path.name, at, bytes, segment)
+      const result = this.#sendTo(path, at, bytes, segment)
       if (result >= 0) return this.#countSent(trains, train, datagrams, bytes)
       // The card or the kernel cannot: one by one they may go, and too long ones be cut up on the way.
       if (result === -EIO) this.#loseSegments()
@@ -308,10 +313,18 @@ export class PlaneThread implements PlaneCoreOutputs {
     }
     for (let from = 0; from < bytes; from += segment) {
       const length = Math.min(segment, bytes - from)
-      const result = this.#sending.send(fd, path.name, at + from, length, 0)
+      const result = this.#sendTo(path, at + from, length, 0)
       if (result < 0) this.#failSend(path, result, 1)
       else this.#countSent(trains, train, 1, length)
     }
+  }
+
+  #sendTo(path: Path, offset: number, length: number, segment: number): number {
+    const fd = path.isV4 ? this.#sockets.v4 : this.#sockets.v6
+    const sent = this.#sending.send(fd, path.name, offset, length, segment, path.from)
+    if (path.from === undefined || !mayBlameLocal(sent)) return sent
+    path.from = undefined
+    return this.#sending.send(fd, path.name, offset, length, segment, undefined)
   }
 
   #loseSegments(): void {
@@ -351,8 +364,8 @@ export class PlaneThread implements PlaneCoreOutputs {
     // Anything else that fails is an error that a datagram sent before came back with.
     if (length > 0) {
       for (const flows of this.#flowReaders) flows.drain(this.#showFlow)
-      const { segment, nameAt, nameLength } = this.#receiving
-      const source = this.#sources.numberAt(this.#arena.bytes, nameAt, nameLength)
+      const { segment, nameAt, nameLength, localAt, localLength } = this.#receiving
+      const source = this.#sources.numberAt(this.#arena.bytes, nameAt, nameLength, localAt, localLength)
       core.takeUnderlay(length, segment, source, this.#now)
       core.flush()
     }
@@ -410,17 +423,28 @@ export class PlaneThread implements PlaneCoreOutputs {
     for (const copy of [keys, sendKey, receiveKey]) copy.fill(0)
   }
 
-  #roam(peer: PeerId, endpoint: Endpoint): void {
-    // The same endpoint is the same object, mostly: see SourceNames.
-    if (this.#paths.get(peer)?.endpoint !== endpoint) this.#setPath(peer, endpoint)
+  #roam(peer: PeerId, source: number): void {
+    const path = this.#paths.get(peer)
+    if (path?.source === source) return
+    const endpoint = this.#sources.endpointOf(source)
+    if (endpoint === undefined) return
+    if (!sameWay(path?.endpoint, endpoint)) this.#setPath(peer, endpoint, source)
+    else if (path !== undefined) path.source = source
   }
 
-  #setPath(peer: PeerId, endpoint: Endpoint | undefined): void {
-    if (endpoint === undefined) this.#paths.delete(peer)
-    else {
-      const isV4 = endpoint.address.length === 4
-      this.#paths.set(peer, { endpoint, isV4, name: encodeSocketAddress(endpoint) })
+  #setPath(peer: PeerId, endpoint: UnderlayEndpoint | undefined, source = -1): void {
+    if (endpoint === undefined) {
+      this.#paths.delete(peer)
+      return
     }
+    const { address, local } = endpoint
+    this.#paths.set(peer, {
+      endpoint,
+      source,
+      isV4: address.length === 4,
+      name: encodeSocketAddress(endpoint),
+      from: local === undefined ? undefined : encodePacketInfo(local),
+    })
   }
 
   #setSockets(sockets: PlaneSocketNumbers): void {

@@ -1,6 +1,6 @@
 // Socket addresses as the kernel lays them out: struct sockaddr_in and sockaddr_in6, in memory of ours.
 import { AF_INET, AF_INET6 } from '@mesh/linux'
-import type { Endpoint } from '@mesh/wire/ip'
+import type { UnderlayEndpoint } from '../underlay-endpoint.ts'
 
 /** Bytes of the longer one. */
 export const MAX_SOCKET_ADDRESS = 28
@@ -10,14 +10,8 @@ const ADDRESS_V4 = 4
 const ADDRESS_V6 = 8
 const SCOPE = 24
 
-/** An endpoint, and for a link-local one the number of the interface that its address belongs to. */
-export interface ScopedEndpoint extends Endpoint {
-  /** sin6_scope_id; none when left out. */
-  readonly scope?: number
-}
-
 /** Returns the bytes of an endpoint's socket address: 16 for IPv4, 28 for IPv6. */
-export function encodeSocketAddress({ address, port, scope = 0 }: ScopedEndpoint): Uint8Array {
+export function encodeSocketAddress({ address, port, scope = 0 }: UnderlayEndpoint): Uint8Array {
   const isV4 = address.length === 4
   const bytes = new Uint8Array(isV4 ? LENGTH_V4 : MAX_SOCKET_ADDRESS)
   const view = new DataView(bytes.buffer)
@@ -29,7 +23,7 @@ export function encodeSocketAddress({ address, port, scope = 0 }: ScopedEndpoint
 }
 
 /** Reads a socket address, or returns `undefined` for another family. The address is a copy. */
-export function decodeSocketAddress(bytes: Uint8Array, length: number): ScopedEndpoint | undefined {
+export function decodeSocketAddress(bytes: Uint8Array, length: number): UnderlayEndpoint | undefined {
   const family = (bytes[0] ?? 0) | ((bytes[1] ?? 0) << 8)
   const port = ((bytes[PORT] ?? 0) << 8) | (bytes[PORT + 1] ?? 0)
   if (family === AF_INET && length >= LENGTH_V4) {
@@ -43,7 +37,7 @@ export function decodeSocketAddress(bytes: Uint8Array, length: number): ScopedEn
   return undefined
 }
 
-/** Returns a text that is the same for the same endpoint, scope included. */
-export function endpointKey({ address, port, scope = 0 }: ScopedEndpoint): string {
-  return `${address.join('.')} ${port} ${scope}`
+/** Returns a text that is the same for the same endpoint, scope and own address included. */
+export function endpointKey({ address, port, scope = 0, local }: UnderlayEndpoint): string {
+  return `${address.join('.')} ${port} ${scope} ${local?.join('.') ?? ''}`
 }

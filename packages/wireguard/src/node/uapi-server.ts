@@ -3,6 +3,7 @@ import { chmod, mkdir, rm } from 'node:fs/promises'
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isMainThread } from 'node:worker_threads'
 import { formatUapiErrno, formatUapiStatus, UAPI_ERRNO, UapiReader, type UapiRequest } from '../plain/uapi.ts'
 import type { WireGuardNode } from './wireguard-node.ts'
@@ -23,6 +24,9 @@ const FOLDER = '/var/run/wireguard'
 /** Programs that steer at one time, and how long one may keep silent, in milliseconds. */
 const MAX_CONVERSATIONS = 32
 const SILENCE = 30_000
+/** How long a program may take to go with its interface, and how often that is looked at, in milliseconds. */
+const PATIENCE = 2_000
+const MOMENT = 50
 
 /**
  * Lets `wg` steer an interface: `wg show NAME`, `wg set NAME …`. Only the socket's owner, root, may connect, for the answers
@@ -60,17 +64,28 @@ function listenAlone(server: Server, path: string): void {
   process.umask(mask)
 }
 
-/** A socket that nobody answers at was left behind by a program that was killed. */
+/**
+ * A socket that nobody answers at was left behind by a program that was killed. One that somebody answers at may be that of an
+ * interface that was just deleted: its program is given a moment to go.
+ */
 async function removeStale(path: string, name: string): Promise<void> {
+  for (let waited = 0; await answers(path); waited += MOMENT) {
+    if (waited >= PATIENCE) throw new Error(`the interface ${name} is served by another program already`)
+    await sleep(MOMENT)
+  }
+  await rm(path, { force: true })
+}
+
+async function answers(path: string): Promise<boolean> {
   const probe = connect(path)
   try {
     await once(probe, 'connect')
+    return true
   } catch {
-    return await rm(path, { force: true })
+    return false
   } finally {
     probe.destroy()
   }
-  throw new Error(`the interface ${name} is served by another program already`)
 }
 
 function converse(node: UapiTarget, socket: Socket): void {

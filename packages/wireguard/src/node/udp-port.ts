@@ -2,7 +2,10 @@
 import {
   AF_INET,
   AF_INET6,
+  IP_PKTINFO,
+  IPPROTO_IP,
   IPPROTO_IPV6,
+  IPV6_RECVPKTINFO,
   IPV6_V6ONLY,
   O_CLOEXEC,
   O_NONBLOCK,
@@ -34,6 +37,14 @@ export interface UdpPort {
   readonly joins: boolean
 }
 
+/** How sockets are opened. */
+export interface UdpPortOptions {
+  /** The address to bind to; all of the family when left out. */
+  readonly address?: IpAddress | undefined
+  /** Whether each datagram says which address of ours it came to (IP_PKTINFO). */
+  readonly tellsLocal?: boolean
+}
+
 /** Bytes of socket buffer asked for in each direction. */
 const BUFFER_SIZE = 7 * 1024 * 1024
 const ANY = { 4: new Uint8Array(4), 16: new Uint8Array(16) } as const
@@ -46,17 +57,17 @@ export function openUdpPorts(
   family: 'v4' | 'v6',
   port: number,
   count: number,
-  address?: IpAddress,
+  options: UdpPortOptions,
 ): readonly UdpPort[] | number {
   // Alone first: sockets that share a port would share it with another process's that do.
-  const first = openUdpPort(family, port, address)
+  const first = openUdpPort(family, port, options)
   if (typeof first === 'number' || count === 1) return typeof first === 'number' ? first : [first]
   const calls = linuxCalls()
   calls.close(first.fd)
   const opened: UdpPort[] = []
   let failed = 0
   while (opened.length < count && failed === 0) {
-    const next = openUdpPort(family, first.port, address, true)
+    const next = openUdpPort(family, first.port, options, true)
     if (typeof next === 'number') failed = next
     else opened.push(next)
   }
@@ -93,7 +104,7 @@ function steer(calls: LinuxCalls, fd: number, sockets: number): number {
 export function openUdpPort(
   family: 'v4' | 'v6',
   port: number,
-  address?: IpAddress,
+  { address, tellsLocal = false }: UdpPortOptions = {},
   shares = false,
 ): UdpPort | number {
   const calls = linuxCalls()
@@ -106,6 +117,8 @@ export function openUdpPort(
   if (family === 'v6') set(IPPROTO_IPV6, IPV6_V6ONLY, 1)
   if (!set(SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_SIZE)) set(SOL_SOCKET, SO_RCVBUF, BUFFER_SIZE)
   if (!set(SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_SIZE)) set(SOL_SOCKET, SO_SNDBUF, BUFFER_SIZE)
+  if (tellsLocal && family === 'v4') set(IPPROTO_IP, IP_PKTINFO, 1)
+  if (tellsLocal && family === 'v6') set(IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
   const name = encodeSocketAddress({ address: address ?? ANY[family === 'v4' ? 4 : 16], port })
   arena.bytes.set(name)
   const bound = calls.bind(fd, arena, 0, name.length)

@@ -2,8 +2,8 @@
 // settings that change while it runs. It is a device with a little bookkeeping around it, and owns no socket either.
 import type { Crypto, RandomSource } from '@mesh/noise'
 import type { Machine } from '@mesh/sansio'
-import { type Endpoint, endpointsEqual, formatPrefix, maskPrefix, type Prefix } from '@mesh/wire/ip'
-import { MESSAGE_RESPONSE, messageType } from '@mesh/wire/wireguard'
+import { type Endpoint, formatPrefix, maskPrefix, type Prefix } from '@mesh/wire/ip'
+import { MESSAGE_INITIATION, MESSAGE_RESPONSE, messageType } from '@mesh/wire/wireguard'
 import type { DataPlane, DataPlaneOutputs } from '../data-plane.ts'
 import { WireGuardDevice } from '../device.ts'
 import {
@@ -14,6 +14,7 @@ import {
   packetOf,
 } from '../packet-batch.ts'
 import type { PeerConfig } from '../peer-config.ts'
+import { fromAnyAddress, sameWay, type UnderlayEndpoint } from '../underlay-endpoint.ts'
 import type { InterfaceChange, InterfaceStatus, PeerChange, PeerStatus } from './interface-change.ts'
 import { formatKey } from './key-text.ts'
 import { foreignPrefixes } from './source-owners.ts'
@@ -57,7 +58,9 @@ interface PlainPeer {
   readonly name: string
   readonly publicKey: Uint8Array
   presharedKey: Uint8Array | undefined
-  endpoint: Endpoint | undefined
+  endpoint: UnderlayEndpoint | undefined
+  /** Whether a handshake was begun and nothing authentic has come since. */
+  asked: boolean
   keepalive: number
   readonly allowedIps: Map<string, Prefix>
 }
@@ -214,6 +217,7 @@ export class PlainWireGuard implements Machine<PlainEvent> {
       publicKey: Uint8Array.from(publicKey),
       presharedKey: undefined,
       endpoint: before?.endpoint,
+      asked: false,
       keepalive: 0,
       allowedIps: new Map(),
     }
@@ -294,7 +298,18 @@ export class PlainWireGuard implements Machine<PlainEvent> {
     const answering = this.#answering
     const answers = answering?.peer === id && messageType(packetOf(batch, 0)) === MESSAGE_RESPONSE
     if (answers) this.#answering = undefined
-    this.#sendTo(answers ? answering.endpoint : this.#byId.get(id)?.endpoint, batch)
+    const peer = this.#byId.get(id)
+    if (messageType(packetOf(batch, 0)) === MESSAGE_INITIATION) this.#ask(peer)
+    this.#sendTo(answers ? answering.endpoint : peer?.endpoint, batch)
+  }
+
+  /** Who does not answer may not be within reach from the address of ours that was right before. */
+  #ask(peer: PlainPeer | undefined): void {
+    if (peer?.asked === true && peer.endpoint?.local !== undefined) {
+      peer.endpoint = fromAnyAddress(peer.endpoint)
+      this.#outputs.onPath?.(peer.id, peer.endpoint)
+    }
+    if (peer !== undefined) peer.asked = true
   }
 
   #sendTo(endpoint: Endpoint | undefined, batch: PacketBatch): void {
@@ -311,7 +326,8 @@ export class PlainWireGuard implements Machine<PlainEvent> {
     if (peer === undefined || endpoint === undefined) return
     if (proof === 'handshake') this.#answering = { peer: id, endpoint }
     if (proof === 'handshake' && peer.endpoint !== undefined) return
-    if (peer.endpoint !== undefined && endpointsEqual(peer.endpoint, endpoint)) return
+    peer.asked = false
+    if (sameWay(peer.endpoint, endpoint)) return
     peer.endpoint = endpoint
     this.#outputs.onPath?.(id, endpoint)
   }

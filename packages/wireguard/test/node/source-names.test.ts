@@ -41,3 +41,18 @@ test('what is no socket address has no number, also where one was before', () =>
   expect(names.numberAt(Uint8Array.of(...name, 0), 0, 29)).toBe(-1)
   expect(names.numberAt(new Uint8Array(16), 0, 16)).toBe(-1)
 })
+
+test('the same address is another source where it spoke to another address of ours', () => {
+  const names = new SourceNames()
+  const locals = [undefined, Uint8Array.of(192, 0, 2, 1), Uint8Array.of(192, 0, 2, 2), new Uint8Array(16)]
+  for (let round = 0; round < 2; round += 1) {
+    const numbers = locals.map((local = new Uint8Array(0)) => {
+      const name = encodeSocketAddress(v4(1))
+      const bytes = Uint8Array.of(...name, ...local)
+      const number = names.numberAt(bytes, 0, name.length, name.length, local.length)
+      expect(names.endpointOf(number)).toEqual(local.length === 0 ? v4(1) : { ...v4(1), local })
+      return number
+    })
+    expect(numbers).toEqual([0, 1, 2, 3])
+  }
+})

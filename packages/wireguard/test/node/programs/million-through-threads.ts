@@ -32,7 +32,7 @@ class End {
   constructor() {
     const pair = new Arena(new SharedArrayBuffer(8))
     const made = calls.socketpair(SOCK_DGRAM | O_NONBLOCK | O_CLOEXEC, pair, 0)
-    const socket = openUdpPort('v4', 0, LOOPBACK)
+    const socket = openUdpPort('v4', 0, { address: LOOPBACK })
     if (made < 0 || typeof socket === 'number') throw new Error('no sockets')
     const [host = -1, tun = -1] = new Int32Array(pair.bytes.buffer)
     this.#host = host
