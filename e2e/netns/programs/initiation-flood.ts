@@ -24,8 +24,13 @@ sender.send(COUNT * LENGTH, LENGTH)
 console.log('flooding')
 const began = Date.now()
 for (let spent = 0; spent < Number(seconds) * 1_000; spent = Date.now() - began) {
-  for (const due = (spent / 1_000) * Number(rate); sent < due; sent += COUNT)
-    sender.send(COUNT * LENGTH, LENGTH)
+  const due = Math.ceil((spent / 1_000) * Number(rate))
+  // Evenly: between long trains the victim's limit would let another's initiation through.
+  while (sent < due) {
+    const count = Math.min(COUNT, due - sent)
+    sender.send(count * LENGTH, LENGTH)
+    sent += count
+  }
   await sleep(2)
 }
 console.log(`sent ${sent}`)
