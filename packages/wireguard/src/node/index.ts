@@ -7,10 +7,9 @@
  */
 export {
   LinuxDataPlane,
-  type LinuxDataPlaneEvent,
-  type LinuxDataPlaneOptions,
   linuxDataPlaneUnsupportedReason,
 } from './linux-data-plane.ts'
+export type { LinuxDataPlaneEvent, LinuxDataPlaneOptions } from './linux-data-plane-options.ts'
 export { parseConfig } from '../plain/config-file.ts'
 export type { Losses, Underlay } from './underlay.ts'
 export { serveUapi, type UapiServer, type UapiTarget } from './uapi-server.ts'

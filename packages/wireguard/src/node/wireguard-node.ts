@@ -12,7 +12,8 @@ import { formatKey } from '../plain/key-text.ts'
 import { type PlainEvent, PlainWireGuard } from '../plain/plain-wireguard.ts'
 import { changeFor, type InterfaceSettings, type PeerSettings, readKey } from '../plain/settings.ts'
 import { loadWasmCrypto } from '../wasm/index.ts'
-import { LinuxDataPlane, type LinuxDataPlaneEvent } from './linux-data-plane.ts'
+import { LinuxDataPlane } from './linux-data-plane.ts'
+import type { LinuxDataPlaneEvent } from './linux-data-plane-options.ts'
 import { type DatagramSink, type Losses, openUdpUnderlay, type Underlay, unsupported } from './underlay.ts'
 
 /** A TUN with virtio headers, such as `openOffloadTun` of `@mesh/tun/node` opens: the Linux data plane moves its packets. */
