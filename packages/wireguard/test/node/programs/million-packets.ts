@@ -8,10 +8,9 @@ import type { PlaneCoreOutputs } from '../../../src/linux/plane-outputs.ts'
 import { borrowedOpenSsl, chooseAead, OPENSSL_SCRATCH } from '../../../src/node/openssl-aead.ts'
 import { loadWasmAead } from '../../../src/wasm/index.ts'
 import { bytesEach } from './allocation.ts'
-import { tcpPacket, udpPacket } from '../../linux/packets.ts'
+import { udpPacket } from '../../linux/packets.ts'
+import { SEGMENTS, superPacket } from './super-packet.ts'
 
-const SEGMENT = 1_368
-const SEGMENTS = 44
 const PEER = 1
 const TCP = 6
 const UDP = 17
@@ -107,27 +106,6 @@ function run(packets: number): void {
 function datagram(): Uint8Array {
   const bytes = udpPacket({ v6: false, length: DATAGRAM - 38, gso: 0 })
   bytes.fill(0, 0, 10)
-  return bytes
-}
-
-/** One super-packet with its virtio header, as a TUN hands it over. */
-function superPacket(): Uint8Array {
-  const whole = tcpPacket({
-    v6: false,
-    options: 12,
-    length: SEGMENT * SEGMENTS,
-    sequence: 1,
-    id: 1,
-    flags: 0x10,
-  })
-  const bytes = new Uint8Array(10 + whole.length)
-  bytes.set(whole, 10)
-  const view = new DataView(bytes.buffer)
-  bytes.set([1, 1], 0)
-  view.setUint16(2, 52, true)
-  view.setUint16(4, SEGMENT, true)
-  view.setUint16(6, 20, true)
-  view.setUint16(8, 16, true)
   return bytes
 }
 

@@ -12,11 +12,10 @@ import { PlaneThread, THREAD_SCRATCH } from '../../../src/node/plane-thread.ts'
 import { openUdpPort } from '../../../src/node/udp-port.ts'
 import { loadWasmAead } from '../../../src/wasm/index.ts'
 import { bytesEach } from './allocation.ts'
-import { tcpPacket, udpPacket } from '../../linux/packets.ts'
+import { udpPacket } from '../../linux/packets.ts'
+import { SEGMENT, superPacket } from './super-packet.ts'
 
 const LOOPBACK = Uint8Array.of(127, 0, 0, 1)
-const SEGMENT = 1_368
-const SEGMENTS = 44
 const [kind = 'tcp', wanted = '1000000'] = process.argv.slice(2)
 const calls = linuxCalls()
 
@@ -125,20 +124,6 @@ function packetFrom(source: number, destination: number): Uint8Array {
   if (kind === 'udp') bytes.fill(0, 0, 10)
   bytes[10 + 15] = source
   bytes[10 + 19] = destination
-  return bytes
-}
-
-function superPacket(): Uint8Array {
-  const tcp = { v6: false, options: 12, length: SEGMENT * SEGMENTS, sequence: 1, id: 1, flags: 0x10 }
-  const whole = tcpPacket(tcp)
-  const bytes = new Uint8Array(10 + whole.length)
-  bytes.set(whole, 10)
-  const view = new DataView(bytes.buffer)
-  bytes.set([1, 1], 0)
-  view.setUint16(2, 52, true)
-  view.setUint16(4, SEGMENT, true)
-  view.setUint16(6, 20, true)
-  view.setUint16(8, 16, true)
   return bytes
 }
 
