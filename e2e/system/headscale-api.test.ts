@@ -2,10 +2,10 @@
 // for the one finds the same fields, of the same kinds, at the other. Ours may say more.
 import { execFile, spawn } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '@mesh/acme/contract'
 import { connectControl } from '@mesh/control-client/node'
 import { MemoryStore, relayMap } from '@mesh/control-server'
 import { listenControl } from '@mesh/control-server/node'
@@ -277,12 +277,4 @@ function run(
       resolve({ code, out: out.trim(), err: err.trim() })
     })
   })
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

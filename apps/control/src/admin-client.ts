@@ -4,7 +4,8 @@
 import { type IncomingMessage, request as httpRequest, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { AdminAnswer, AdminCommand, AdminQuestion, AdminResult } from '@mesh/control-server/node'
-import { CommandError, reasonOf, systemCodeOf } from './command-error.ts'
+import { reasonOf, systemCodeOf } from '@mesh/sansio/node'
+import { CommandError } from './command-error.ts'
 
 /** A name no web page can have: a browser that is led to the socket does not get through. */
 export const ADMIN_HOST = 'mesh-control.local'

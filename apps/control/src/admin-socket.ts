@@ -5,8 +5,9 @@
 import { chmodSync, unlinkSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { type AdminSeat, serveAdmin } from '@mesh/control-server/node'
+import { reasonOf, systemCodeOf } from '@mesh/sansio/node'
 import { ADMIN_HOST } from './admin-client.ts'
-import { CommandError, reasonOf, systemCodeOf } from './command-error.ts'
+import { CommandError } from './command-error.ts'
 
 /** Names that no web page has: ours, and the one that Headscale's command line uses. */
 const HOSTS: ReadonlySet<string | undefined> = new Set([ADMIN_HOST, 'local'])

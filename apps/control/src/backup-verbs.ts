@@ -1,8 +1,9 @@
 // `backup` and `restore`, of the running server, whatever its database is.
 
 import { readFileSync } from 'node:fs'
+import { reasonOf } from '@mesh/sansio/node'
 import type { Command } from 'commander'
-import { CommandError, reasonOf } from './command-error.ts'
+import { CommandError } from './command-error.ts'
 import { show } from './output.ts'
 import { admin, type AdminFlags, ask } from './verbs.ts'
 import { writeNewFile } from './whole-file.ts'

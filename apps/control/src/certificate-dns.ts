@@ -4,7 +4,8 @@
 import type { ControlListener } from '@mesh/control-server/node'
 import { TxtZone } from '@mesh/dns'
 import { type DnsListener, listenDns } from '@mesh/dns/node'
-import { CommandError, reasonOf } from './command-error.ts'
+import { reasonOf } from '@mesh/sansio/node'
+import { CommandError } from './command-error.ts'
 import { type ServeFlags, serverUrlOf } from './serve-flags.ts'
 
 /** Starts it when it is wanted. */

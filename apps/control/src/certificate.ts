@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { type CertificateOrder, DIRECTORIES, keepCertificate, keptCertificate } from '@mesh/acme/node'
 import type { ControlListener, ServerCertificate } from '@mesh/control-server/node'
 import { selfSignedCertificate } from '@mesh/derp-server/node'
-import { CommandError, reasonOf } from './command-error.ts'
+import { reasonOf } from '@mesh/sansio/node'
+import { CommandError } from './command-error.ts'
 
 /** What the flags say. */
 export interface CertificateFlags {

@@ -1,8 +1,9 @@
 // Which server a verb asks: the one on this machine, by its socket, or one elsewhere, by its address and an API key.
 
 import { readFileSync } from 'node:fs'
+import { reasonOf } from '@mesh/sansio/node'
 import type { Server } from './admin-client.ts'
-import { CommandError, reasonOf } from './command-error.ts'
+import { CommandError } from './command-error.ts'
 import { stateDirectory } from './state-directory.ts'
 
 /** Flags that say which. */

@@ -4,8 +4,9 @@ import { type RelayEntry, relayMap } from '@mesh/control-server'
 import type { Guest } from '@mesh/control-server/node'
 import { createRelay, listenStun, STUN_PORT } from '@mesh/derp-server/node'
 import { formatNodeKey } from '@mesh/keys'
+import { reasonOf } from '@mesh/sansio/node'
 import type { DERPMap } from '@mesh/wire/control'
-import { CommandError, reasonOf } from './command-error.ts'
+import { CommandError } from './command-error.ts'
 import type { ListenAddress } from './flag-values.ts'
 
 /** The region of the embedded relay, as Headscale numbers its own. */

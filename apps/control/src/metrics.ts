@@ -3,7 +3,8 @@
 import type { Server } from 'node:http'
 import { type ControlListener, formatStats, METRICS_TYPE } from '@mesh/control-server/node'
 import { createPageServer, isLoopback, type PageAnswer, type PageRequest } from '@mesh/derp-server/node'
-import { CommandError, reasonOf } from './command-error.ts'
+import { reasonOf } from '@mesh/sansio/node'
+import { CommandError } from './command-error.ts'
 import type { ListenAddress } from './flag-values.ts'
 
 const PAGE = `<!doctype html>

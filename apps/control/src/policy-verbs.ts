@@ -1,8 +1,9 @@
 // `policy`: what the network allows.
 
 import { readFileSync, writeFileSync } from 'node:fs'
+import { reasonOf } from '@mesh/sansio/node'
 import type { Command } from 'commander'
-import { CommandError, reasonOf } from './command-error.ts'
+import { CommandError } from './command-error.ts'
 import { formatOf, print, show } from './output.ts'
 import { admin, type AdminFlags, ask } from './verbs.ts'
 

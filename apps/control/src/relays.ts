@@ -2,8 +2,9 @@
 
 import { readFileSync } from 'node:fs'
 import { relayMap, type RelayEntry } from '@mesh/control-server'
+import { reasonOf } from '@mesh/sansio/node'
 import { decodeDERPMap, decodeJson, type DERPMap } from '@mesh/wire/control'
-import { CommandError, reasonOf } from './command-error.ts'
+import { CommandError } from './command-error.ts'
 
 /** What `--relay` and `--derp-map` say together. */
 export interface RelayFlags {

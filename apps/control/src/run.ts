@@ -1,7 +1,7 @@
 // Running a command line. Every failure is one sentence on stderr and exit code 1.
 
+import { reasonOf } from '@mesh/sansio/node'
 import { CommanderError } from 'commander'
-import { reasonOf } from './command-error.ts'
 import { formatOf, inFormat, type OutputFlags, printable } from './output.ts'
 import { program } from './program.ts'
 

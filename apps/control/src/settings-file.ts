@@ -2,9 +2,10 @@
 // line.
 
 import { readFileSync } from 'node:fs'
+import { reasonOf, systemCodeOf } from '@mesh/sansio/node'
 import { stripComments } from 'jsonc-parser'
 import { isMap, isScalar, isSeq, LineCounter, type Pair, parseDocument, type ParsedNode } from 'yaml'
-import { CommandError, reasonOf, systemCodeOf } from './command-error.ts'
+import { CommandError } from './command-error.ts'
 
 /** Read when no file is named and this one is there. */
 export const DEFAULT_FILE = '/etc/mesh-control.yaml'

@@ -4,7 +4,8 @@ import { chmodSync, mkdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { CommandError, reasonOf } from './command-error.ts'
+import { reasonOf } from '@mesh/sansio/node'
+import { CommandError } from './command-error.ts'
 
 /** The longest path a unix socket can have on every system. */
 const MAX_SOCKET_PATH = 103

@@ -2,9 +2,9 @@ import { request } from 'node:http'
 import { X509Certificate } from 'node:crypto'
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { request as httpsRequest } from 'node:https'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
+import { freePort } from '@mesh/acme/contract'
 import type { NodeRecord } from '@mesh/control-server'
 import { openSqliteStore } from '@mesh/control-server/node'
 import { selfSignedCertificate } from '@mesh/derp-server/node'
@@ -41,17 +41,6 @@ const lab = new Lab()
 let { folder, state } = lab
 
 const { run, ask, serve } = lab
-
-/** Returns a port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 beforeEach(() => {
   lab.open()

@@ -13,8 +13,9 @@ import {
   readIfThere,
 } from '@mesh/acme/node'
 import { type CertificatePair, certificatePin, selfSignedCertificate } from '@mesh/derp-server/node'
+import { reasonOf } from '@mesh/sansio/node'
 import { authorityOf } from './authority.ts'
-import { Failure, reasonOf, USAGE } from './failure.ts'
+import { Failure, USAGE } from './failure.ts'
 import type { Settings } from './settings.ts'
 
 /** A certificate in use. */

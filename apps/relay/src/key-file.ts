@@ -1,8 +1,8 @@
 // The relay's key, in the JSON file that derper uses too, so that either program can go on with the other's.
 import { createPrivateFile, type MakeFile, readIfThere } from '@mesh/acme/node'
 import { generatePrivateKey, formatPrivateKey, parsePrivateKey } from '@mesh/keys'
-import { systemRandom } from '@mesh/sansio/node'
-import { Failure, reasonOf } from './failure.ts'
+import { reasonOf, systemRandom } from '@mesh/sansio/node'
+import { Failure } from './failure.ts'
 
 /**
  * Returns the private key kept in a file, which is made with a fresh key when missing, by `make`.

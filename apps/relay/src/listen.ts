@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { listenStun, type StunListener } from '@mesh/derp-server/node'
-import { Failure, reasonOf, systemCodeOf } from './failure.ts'
+import { reasonOf, systemCodeOf } from '@mesh/sansio/node'
+import { Failure } from './failure.ts'
 
 /** Slow requests are given up after so long; upgraded connections are not concerned. */
 const REQUEST_TIMEOUT = 30_000

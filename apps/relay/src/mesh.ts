@@ -6,7 +6,8 @@ import { connectDerp } from '@mesh/derp-client/node'
 import type { RelayServer, Sibling } from '@mesh/derp-server/node'
 import { parseHexKey } from '@mesh/keys'
 import { nodeCrypto } from '@mesh/noise/node'
-import { Failure, reasonOf } from './failure.ts'
+import { reasonOf } from '@mesh/sansio/node'
+import { Failure } from './failure.ts'
 
 /** One sibling, as `--mesh-with` names it. */
 export interface SiblingAddress {

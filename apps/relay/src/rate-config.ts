@@ -1,7 +1,8 @@
 // The file that says how much one client may send, in derper's words; read at the start and on SIGHUP.
 import { readFileSync } from 'node:fs'
 import type { ReceiveLimit } from '@mesh/derp-server'
-import { Failure, reasonOf } from './failure.ts'
+import { reasonOf } from '@mesh/sansio/node'
+import { Failure } from './failure.ts'
 import type { Settings } from './settings.ts'
 
 /**

@@ -1,9 +1,10 @@
 // The file that `--config` names: YAML, or JSON, which is YAML too. Its keys are the flags without dashes; lists may be
 // lists. Each complaint says in which line.
 import { readFileSync } from 'node:fs'
+import { reasonOf } from '@mesh/sansio/node'
 import { type Command, InvalidArgumentError, type Option } from 'commander'
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type ParsedNode } from 'yaml'
-import { Failure, reasonOf, USAGE } from './failure.ts'
+import { Failure, USAGE } from './failure.ts'
 
 /** Flags that make no sense in a file. */
 const NOT_IN_FILES = new Set(['--config', '--configtest', '--version', '--help'])

@@ -1,23 +1,10 @@
 // What a node answers when control asks its own handlers, and what it says of its health.
 import type { CallAnswer, ControlCall } from '@mesh/control-client'
-import { formatNodeKey } from '@mesh/keys'
 import { applyMapResponse, type NetworkMap } from '@mesh/netmap'
-import type { MapResponse, Node } from '@mesh/wire/control'
+import type { MapResponse } from '@mesh/wire/control'
 import { expect, test } from 'vitest'
 import { answerControlCall, describeStatus, type StatusSources } from '../src/index.ts'
-
-function node(id: number): Node {
-  return {
-    ID: id,
-    StableID: `n${id}`,
-    Name: `host${id}.mesh.test.`,
-    User: 1,
-    Key: formatNodeKey(new Uint8Array(32).fill(id)),
-    Addresses: [`100.64.0.${id}/32`],
-    AllowedIPs: [`100.64.0.${id}/32`],
-    MachineAuthorized: true,
-  }
-}
+import { node } from './map-node.ts'
 
 function mapOf(more: MapResponse): NetworkMap {
   const response = { Node: node(1), Peers: [node(2)], Domain: 'mesh.test', ...more }

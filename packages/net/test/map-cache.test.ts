@@ -1,35 +1,20 @@
-import { formatNodeKey } from '@mesh/keys'
 import { applyMapResponse, type NetworkMap } from '@mesh/netmap'
 import type { Node } from '@mesh/wire/control'
 import { describe, expect, test } from 'vitest'
 import { decodeMap, encodeMap } from '../src/index.ts'
+import { node } from './map-node.ts'
 
 const NOW = Date.UTC(2026, 10, 1)
+const PLACED: Partial<Node> = { Endpoints: ['192.0.2.1:1'], HomeDERP: 900 }
 const OWNER = { controlUrl: 'http://control', nodeKey: new Uint8Array(32).fill(1) }
-
-function node(id: number, more: Partial<Node> = {}): Node {
-  return {
-    ID: id,
-    StableID: `n${id}`,
-    Name: `host${id}.mesh.test.`,
-    User: 1,
-    Key: formatNodeKey(new Uint8Array(32).fill(id)),
-    Addresses: [`100.64.0.${id}/32`],
-    AllowedIPs: [`100.64.0.${id}/32`],
-    Endpoints: ['192.0.2.1:1'],
-    HomeDERP: 900,
-    MachineAuthorized: true,
-    ...more,
-  }
-}
 
 function mapOf(peer: Partial<Node> = {}): NetworkMap {
   const region = { RegionID: 900, RegionCode: 'mesh', RegionName: 'Mesh', Nodes: [] }
   const update = applyMapResponse(
     undefined,
     {
-      Node: node(1),
-      Peers: [node(2, peer)],
+      Node: node(1, PLACED),
+      Peers: [node(2, { ...PLACED, ...peer })],
       DERPMap: { Regions: { 900: region } },
       DNSConfig: { Proxied: true },
       Domain: 'mesh.test',

@@ -1,17 +1,10 @@
 // What control grants, in the words of the path finder.
-import { formatNodeKey } from '@mesh/keys'
 import { applyMapResponse } from '@mesh/netmap'
-import type { FilterRule, MapResponse, Node } from '@mesh/wire/control'
+import type { FilterRule, MapResponse } from '@mesh/wire/control'
 import { expect, test } from 'vitest'
 import { PeerTable } from '../src/index.ts'
 import { magicsockPeer } from '../src/peer-settings.ts'
-
-function node(id: number, cap: number): Node {
-  const addresses = [`100.64.0.${id}/32`]
-  const key = formatNodeKey(new Uint8Array(32).fill(id))
-  const known = { Addresses: addresses, AllowedIPs: addresses, Cap: cap, MachineAuthorized: true }
-  return { ID: id, StableID: `n${id}`, Name: `n${id}.mesh.test.`, User: 1, Key: key, ...known }
-}
+import { node } from './map-node.ts'
 
 function grant(source: number, capability: string): FilterRule {
   const CapGrant = [{ Dsts: ['100.64.0.1/32'], CapMap: { [capability]: null } }]
@@ -20,8 +13,8 @@ function grant(source: number, capability: string): FilterRule {
 
 test('D18: who may relay for us, and who may have us relay, is what the filter grants by capability', () => {
   const response: MapResponse = {
-    Node: node(1, 138),
-    Peers: [node(2, 138), node(3, 138), node(4, 120), node(5, 138)],
+    Node: node(1, { Cap: 138 }),
+    Peers: [node(2, { Cap: 138 }), node(3, { Cap: 138 }), node(4, { Cap: 120 }), node(5, { Cap: 138 })],
     PacketFilter: [
       grant(2, 'tailscale.com/cap/relay'),
       grant(3, 'tailscale.com/cap/relay-target'),

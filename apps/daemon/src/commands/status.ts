@@ -79,7 +79,7 @@ export function whyNotRunning(known: Status): string | undefined {
       ? `This machine waits for a login at ${known.AuthURL}`
       : 'This machine is logged out: use mesh up.'
   }
-  if (known.BackendState === 'NeedsMachineAuth') return "This machine waits for an admin's approval."
+  if (known.BackendState === 'NeedsMachineAuth') return "This machine waits for an administrator's approval."
   return 'The mesh is stopped on this machine: use mesh up.'
 }
 

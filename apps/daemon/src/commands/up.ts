@@ -33,7 +33,7 @@ export async function up(client: LocalClient, flags: UpFlags): Promise<void> {
   const abort = new AbortController()
   const onNotify = (notify: Notify): boolean => {
     // The first message tells of what was before: a login that was begun then counts no more.
-    if (started) return isUp(notify, wishes.ControlURL ?? before.ControlURL, !authKey)
+    if (started) return isUp(notify, !authKey)
     started = client.start({ UpdatePrefs: wishes, ...(authKey ? { AuthKey: authKey } : {}) })
     started.catch((error: unknown) => {
       failed = error
@@ -89,13 +89,12 @@ function readPort(text: string): number | null {
   throw new CommandError(`--relay-server-port must be a port, 0 for any, or empty for none, not "${text}".`)
 }
 
-function isUp(notify: Notify, server: string, showsUrl: boolean): boolean {
+function isUp(notify: Notify, showsUrl: boolean): boolean {
   if (notify.ErrMessage) throw new CommandError(notify.ErrMessage)
   if (notify.BrowseToURL && showsUrl)
     process.stderr.write(`\nTo log this machine in, visit:\n\n\t${notify.BrowseToURL}\n\n`)
-  if (notify.State === NEEDS_MACHINE_AUTH) {
-    process.stderr.write(`\nThis machine waits for an admin's approval at:\n\n\t${server}/admin\n\n`)
-  }
+  if (notify.State === NEEDS_MACHINE_AUTH)
+    process.stderr.write("\nThis machine waits for an administrator's approval.\n\n")
   return notify.State === RUNNING
 }
 

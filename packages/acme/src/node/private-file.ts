@@ -15,7 +15,6 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
-import { systemCodeOf } from './reason.ts'
 
 /** How the file aside is written: new, for nobody else, all of it, and down to the disk. */
 const ASIDE = { flag: 'wx', mode: 0o600, flush: true } as const
@@ -25,7 +24,7 @@ export function readIfThere(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    if (systemCodeOf(error) === 'ENOENT') return undefined
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
   }
 }
@@ -37,7 +36,7 @@ export function createPrivateFile(path: string, contents: string): boolean {
     writeAside(path, contents, linkSync)
     return true
   } catch (error) {
-    if (systemCodeOf(error) === 'EEXIST') return false
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
     throw error
   }
 }

@@ -1,4 +1,4 @@
-// What of an error goes into a sentence.
+// What of an error, which may be somebody else's, goes into a sentence.
 
 /** How much of what somebody else wrote is repeated. */
 const MAX_LENGTH = 500
@@ -10,9 +10,4 @@ export function reasonOf(error: unknown): string {
     .replaceAll(/\p{Cc}+/gu, ' ')
     .slice(0, MAX_LENGTH)
     .replace(/\.$/, '')
-}
-
-/** Returns the system's code of an error, such as `ENOENT`, or `''`. */
-export function systemCodeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
 }

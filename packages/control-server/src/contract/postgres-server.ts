@@ -125,7 +125,8 @@ function whoRunsIt(): Runner | string {
   return { uid: Number(uid.stdout), gid: Number(gid.stdout) }
 }
 
-async function freePort(): Promise<number> {
+/** Returns a port of this machine that was free a moment ago. */
+export async function freePort(): Promise<number> {
   const holder = createServer()
   await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve))
   const { port } = holder.address() as AddressInfo

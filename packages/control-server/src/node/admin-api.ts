@@ -2,6 +2,7 @@
 // line, and the paths of Headscale's API for programs written for that. Who has no key is told so before anything of the
 // request is read.
 
+import { reasonOf } from '@mesh/sansio/node'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { parseJson } from '@mesh/wire/control'
 import type { Coordinator } from '../coordinator.ts'
@@ -16,7 +17,6 @@ import { requestTarget } from './request-target.ts'
 import { limitBody, piecesOf } from './body-time.ts'
 import { problem, refusalOf, REST_PREFIX, serveRest } from './rest-api.ts'
 import type { RestReply } from './rest-api.ts'
-import { reasonOf } from './sql-store.ts'
 
 /** Where commands go to. */
 export const ADMIN_PATH = `${REST_PREFIX}/command`

@@ -3,6 +3,7 @@
 // between, and what it is given holds no character that a shell would take for more than a letter.
 
 import { spawn } from 'node:child_process'
+import { reasonOf, systemCodeOf } from '@mesh/sansio/node'
 import type { DnsProvider, TxtRecord } from '../certificates.ts'
 
 /** How long one call may take, milliseconds: about as long as a client waits for its answer. */
@@ -60,7 +61,7 @@ function call(program: string, args: readonly string[], timeout: number): Promis
       said += text.toString()
     }
     for (const stream of [child.stdout, child.stderr]) stream.on('data', hear)
-    child.on('error', (error) => end(`it cannot be run (${systemCodeOf(error)})`))
+    child.on('error', (error) => end(`it cannot be run (${systemCodeOf(error) || reasonOf(error)})`))
     child.on('close', (code, signal) => {
       clearTimeout(timer)
       if (code === 0 && why === undefined) return resolve()
@@ -77,10 +78,6 @@ function kill(group: number): void {
   } catch {
     // It has ended meanwhile, all of it.
   }
-}
-
-function systemCodeOf(error: Error): string {
-  return 'code' in error ? String(error.code) : error.message
 }
 
 function shown(said: string): string {

@@ -3,7 +3,7 @@
 
 import { closeSync, fsyncSync, linkSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
 import { formatPrivateKey, generatePrivateKey, parsePrivateKey } from '@mesh/keys'
-import { systemRandom } from '@mesh/sansio/node'
+import { reasonOf, systemRandom } from '@mesh/sansio/node'
 import { ControlError } from '../errors.ts'
 
 /**
@@ -27,7 +27,7 @@ function readKey(path: string): Uint8Array | undefined {
     text = readFileSync(path, 'utf8')
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new ControlError('ERR_CONTROL_STORE', `The key file ${path} cannot be read: ${messageOf(cause)}.`, {
+    throw new ControlError('ERR_CONTROL_STORE', `The key file ${path} cannot be read: ${reasonOf(cause)}.`, {
       cause,
     })
   }
@@ -49,7 +49,7 @@ function writeNew(path: string, text: string): void {
     if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return
     throw new ControlError(
       'ERR_CONTROL_STORE',
-      `The key file ${path} cannot be written: ${messageOf(cause)}.`,
+      `The key file ${path} cannot be written: ${reasonOf(cause)}.`,
       { cause },
     )
   } finally {
@@ -59,8 +59,4 @@ function writeNew(path: string, text: string): void {
       // It was never made.
     }
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

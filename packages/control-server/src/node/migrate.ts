@@ -2,10 +2,10 @@
 // remembers by name which ran. A database with steps that this version does not know was written by a later one, and is
 // left alone.
 
+import { reasonOf } from '@mesh/sansio/node'
 import type { Kysely } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import { ControlError } from '../errors.ts'
-import { reasonOf } from './sql-store.ts'
 import { MIGRATIONS } from './sql-tables.ts'
 import type { Tables } from './sql-tables.ts'
 

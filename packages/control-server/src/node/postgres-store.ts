@@ -2,12 +2,13 @@
 // by NOTIFY, sent in the transaction and so delivered when it commits. A notification may be missed while the
 // connection that listens is down: it is made anew, and then everybody looks.
 
+import { reasonOf } from '@mesh/sansio/node'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { ControlError } from '../errors.ts'
 import type { Store } from '../store.ts'
 import { migrate, missingSteps } from './migrate.ts'
-import { reasonOf, SqlStore } from './sql-store.ts'
+import { SqlStore } from './sql-store.ts'
 import type { SqlEngine } from './sql-store.ts'
 import { DEFAULT_NETWORK } from './sqlite-store.ts'
 import { TABLE_NAMES } from './sql-tables.ts'

@@ -1,13 +1,13 @@
 // Publishing the texts by which nodes get certificates: first in the node's record, then, where somebody else answers for
 // the domain, there too.
 
+import { reasonOf } from '@mesh/sansio/node'
 import type { DnsProvider, TxtRecord } from '../certificates.ts'
 import { CHALLENGE_LIFETIME } from '../certificates.ts'
 import type { CommandQueue } from '../command-queue.ts'
 import type { Coordinator } from '../coordinator.ts'
 import { ControlError } from '../errors.ts'
 import type { ControlLogger } from './logger.ts'
-import { reasonOf } from './sql-store.ts'
 
 /** What publishing works with. */
 export interface PublishOptions {

@@ -2,6 +2,7 @@
 // gets that row has the network to itself until it commits, so what it then reads is the newest, and what it decides
 // holds.
 
+import { reasonOf } from '@mesh/sansio/node'
 import type { Kysely, Transaction } from 'kysely'
 import { sql } from 'kysely'
 import { ControlError } from '../errors.ts'
@@ -314,10 +315,4 @@ function toNetwork(row: {
 
 function* inTurns<T>(all: readonly T[]): Iterable<readonly T[]> {
   for (let i = 0; i < all.length; i += ROWS_TOGETHER) yield all.slice(i, i + ROWS_TOGETHER)
-}
-
-/** Returns why something failed, as the end of a sentence. */
-export function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0])
-  return (error instanceof Error ? error.message : String(error)).replace(/\.$/, '')
 }

@@ -4,11 +4,12 @@
 import { chmodSync, closeSync, existsSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import type { SQLInputValue, StatementSync } from 'node:sqlite'
+import { reasonOf } from '@mesh/sansio/node'
 import { Kysely, sql, SqliteDialect } from 'kysely'
 import { ControlError } from '../errors.ts'
 import type { Store } from '../store.ts'
 import { migrate, missingSteps } from './migrate.ts'
-import { reasonOf, SqlStore } from './sql-store.ts'
+import { SqlStore } from './sql-store.ts'
 import type { SqlEngine } from './sql-store.ts'
 import type { Tables } from './sql-tables.ts'
 

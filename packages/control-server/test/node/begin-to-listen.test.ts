@@ -1,8 +1,7 @@
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { formatMachineKey, generatePrivateKey, publicKeyOf } from '@mesh/keys'
 import { systemRandom } from '@mesh/sansio/node'
 import { expect, test } from 'vitest'
+import { freePort } from '../../src/contract/postgres-server.ts'
 import type { News } from '../../src/index.ts'
 import { MemoryStore, relayMap } from '../../src/index.ts'
 import { claimNetwork, type ControlListener, listenControl } from '../../src/node/index.ts'
@@ -13,14 +12,6 @@ class SlowStore extends MemoryStore {
     await new Promise((resolve) => setTimeout(resolve, 300))
     return super.since(version)
   }
-}
-
-async function freePort(): Promise<number> {
-  const holder = createServer()
-  await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve))
-  const { port } = holder.address() as AddressInfo
-  await new Promise((resolve) => holder.close(resolve))
-  return port
 }
 
 test('a second server of a network does not begin with another private key, and says what to do', async () => {

@@ -8,6 +8,7 @@ import {
   type SecureContext,
   type TLSSocket,
 } from 'node:tls'
+import { systemCodeOf } from '@mesh/sansio/node'
 import { DerpError } from '../errors.ts'
 import type { RelayNode } from '../region.ts'
 import { checkPin, verification } from './certificate.ts'
@@ -59,8 +60,4 @@ function tlsError(node: RelayNode, cause: unknown): DerpError {
   const code = /^(E[A-Z]+|ERR_SSL_\w+)$/.test(systemCodeOf(cause)) ? 'ERR_DERP_TLS' : 'ERR_DERP_CERTIFICATE'
   const why = cause instanceof Error ? cause.message : String(cause)
   return new DerpError(code, `TLS with ${node.HostName} failed: ${why}`, { cause })
-}
-
-function systemCodeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
 }

@@ -1,7 +1,8 @@
 /**
- * The system's clock and random source, for shells that run under Node.
+ * The system's clock and random source, and what its errors say, for shells that run under Node.
  *
  * @packageDocumentation
  */
+export { reasonOf, systemCodeOf } from './reason.ts'
 export { systemClock } from './system-clock.ts'
 export { systemRandom } from './system-random.ts'
