@@ -11,6 +11,7 @@ const testPeer = netnsTest('wireguard-go', 'wg', 'ping', 'iperf3')
 const STATEFUL_JUDGE = new URL('programs/stateful-judge.ts', import.meta.url).href
 const UDP_ECHO = new URL('programs/udp-echo.ts', import.meta.url)
 const TRAIN = new URL('programs/train.ts', import.meta.url)
+const MASQUERADING_JUDGE = new URL('programs/masquerading-judge.ts', import.meta.url).href
 const JUDGE = new URL('programs/crashing-judge.ts', import.meta.url).href
 
 interface Status {
@@ -47,6 +48,32 @@ testPeer(
     expect({ ...drops, 'no-route': 0 }).toEqual(
       Object.fromEntries(Object.keys(drops).map((name) => [name, 0])),
     )
+  },
+)
+
+testPeer(
+  'D20: wireguard-go knows the Linux data plane by other addresses, and is talked to from there and reaches it there',
+  async ({ lab }) => {
+    const options = { judge: MASQUERADING_JUDGE, knownAs: 101 }
+    const [ours, theirs] = await openTunnel(lab, ['linux', { program: 'wireguard-go' }], options)
+    const shown = { ...ours, overlay: '10.9.0.101', overlay6: 'fd00:9::101' }
+    for (const size of ['16', '1392', '20000']) {
+      expect(await pingTimes(ours, theirs.overlay, 5, '-s', size)).toHaveLength(5)
+      expect(await pingTimes(ours, theirs.overlay6, 5, '-s', size)).toHaveLength(5)
+      expect(await pingTimes(theirs, shown.overlay, 5, '-s', size)).toHaveLength(5)
+      expect(await pingTimes(theirs, shown.overlay6, 5, '-s', size)).toHaveLength(5)
+    }
+    for (const [from, to] of [
+      [ours, theirs],
+      [theirs, shown],
+    ] as const) {
+      expect((await iperf(from, to, 1)).gbits).toBeGreaterThan(0.05)
+      expect((await iperf(from, to, 1, '-6', '-R')).gbits).toBeGreaterThan(0.05)
+    }
+    expect((await iperf(ours, theirs, 1, '-u', '-b', '20M', '-l', '1200')).gbits).toBeGreaterThan(0.015)
+    expect((await iperf(theirs, shown, 1, '-u', '-b', '20M', '-l', '1200')).gbits).toBeGreaterThan(0.015)
+    const { drops } = await statusOf(ours)
+    expect(drops).toMatchObject({ 'bad-inner': 0, 'wrong-source': 0 })
   },
 )
 

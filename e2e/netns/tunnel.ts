@@ -17,6 +17,8 @@ export interface TunnelOptions {
   /** A module with a packet filter for the ends that have a packet thread, and what its judge is told. */
   readonly judge?: string
   readonly judgeMessage?: unknown
+  /** What the second end knows the first by in place of 1, the last number of its addresses; then only the first has the judge. */
+  readonly knownAs?: number
   /** How many threads move the packets of a queue of such an end, and how many queues its TUN has. */
   readonly threads?: 1 | 2
   readonly queues?: number
@@ -53,9 +55,12 @@ export async function openTunnel(
   const namespaces = [await lab.namespace(`t${opened}a`), await lab.namespace(`t${opened}b`)] as const
   await lab.cable(namespaces[0], '192.0.2.1/24', namespaces[1], '192.0.2.2/24')
   const keys = [generateKeys(), generateKeys()] as const
+  const { knownAs, ...first } = options
+  const { judge: _, ...unjudged } = first
+  const second = knownAs === undefined ? first : unjudged
   const ends = [
-    await openEnd(namespaces[0], fillings[0], 1, keys[0], keys[1].publicKey, options),
-    await openEnd(namespaces[1], fillings[1], 2, keys[1], keys[0].publicKey, options),
+    await openEnd(namespaces[0], fillings[0], [1, 2], keys[0], keys[1].publicKey, first),
+    await openEnd(namespaces[1], fillings[1], [2, knownAs ?? 1], keys[1], keys[0].publicKey, second),
   ] as const
   await eventually('a ping through the tunnel', async () => {
     const args = ['-c', '1', '-W', '1', ends[1].overlay]
@@ -67,16 +72,16 @@ export async function openTunnel(
 async function openEnd(
   namespace: Namespace,
   filling: TunnelFilling,
-  side: 1 | 2,
+  [side, far]: readonly [own: 1 | 2, other: number],
   keys: Keys,
   theirKey: string,
-  { mtu = 1_420, judge, judgeMessage, threads, queues, programs }: TunnelOptions,
+  { mtu = 1_420, judge, judgeMessage, threads, queues, programs }: Omit<TunnelOptions, 'knownAs'>,
 ): Promise<TunnelEnd> {
   const name = `tun${process.pid % 10_000}x${opened}${side}`
   const end = { namespace, name, overlay: `10.9.0.${side}`, overlay6: `fd00:9::${side}` }
-  const far = 3 - side
+  const underlay = `192.0.2.${3 - side}`
   if (typeof filling === 'object') {
-    const started = await startPeer(end, filling.program, keys, theirKey, far, mtu)
+    const started = await startPeer(end, filling.program, keys, theirKey, far, underlay, mtu)
     return { ...end, process: started }
   }
   const settings: FastNodeSettings = {
@@ -89,7 +94,7 @@ async function openEnd(
     peer: {
       publicKey: theirKey,
       allowedIps: [`10.9.0.${far}/32`, `fd00:9::${far}/128`],
-      endpoint: { address: `192.0.2.${far}`, port: PORT },
+      endpoint: { address: underlay, port: PORT },
     },
     ...(filling === 'linux-wasm' ? { aead: 'wasm' } : {}),
     ...(judge === undefined ? {} : { judge, judgeMessage }),
@@ -114,6 +119,7 @@ async function startPeer(
   keys: Keys,
   theirKey: string,
   far: number,
+  underlay: string,
   mtu: number,
 ): Promise<Started> {
   const started = namespace.start(program, '-f', name)
@@ -126,7 +132,7 @@ async function startPeer(
     writeFileSync(join(folder, 'key'), `${keys.privateKey}\n`, { mode: 0o600 })
     const own = ['listen-port', `${PORT}`, 'private-key', join(folder, 'key')]
     const allowed = ['allowed-ips', `10.9.0.${far}/32,fd00:9::${far}/128`]
-    const peer = ['peer', theirKey, 'endpoint', `192.0.2.${far}:${PORT}`, ...allowed]
+    const peer = ['peer', theirKey, 'endpoint', `${underlay}:${PORT}`, ...allowed]
     await namespace.run('wg', 'set', name, ...own, ...peer)
   } finally {
     rmSync(folder, { recursive: true })

@@ -21,6 +21,7 @@ import {
 import { ACCEPT, UP } from '@mesh/wireguard/arena'
 import type { GateDrop } from './gate-drops.ts'
 import { PacketGate, type GateSettings } from './packet-gate.ts'
+import type { Terms } from './peer-terms.ts'
 import { SelectionPool } from './packet-selection.ts'
 import { type ForwardQuery, ServiceAddress } from './service-address.ts'
 import { TunnelPings } from './tunnel-pings.ts'
@@ -82,7 +83,7 @@ export class Engine {
   /** The WireGuard device; its peers are set by the reconciler. */
   readonly wireguard: WireGuardDevice
   readonly #gate = new PacketGate()
-  readonly #tellGate: (change: GateSettings) => void
+  readonly #tellFarGate: ((change: GateSettings) => void) | undefined
   readonly #drops = { 'no-host': 0, 'no-path': 0 }
   readonly #underlay: EngineUnderlay
   readonly #clock: Clock
@@ -120,7 +121,7 @@ export class Engine {
       },
     })
     this.#driver = drive(this.wireguard, clock, (event) => options.onEvent?.(event))
-    this.#tellGate = options.tellGate ?? ((change) => this.#gate.configure(change))
+    this.#tellFarGate = options.tellGate
     this.setOwnAddresses([])
   }
 
@@ -144,7 +145,14 @@ export class Engine {
     this.#tellGate(settings)
   }
 
-  /** Takes packets that the host sends. */
+  /** Sets the peers that know this node by another address, or may only answer: the reconciler's. */
+  setTerms(terms: Terms): void {
+    // What is made here passes no gate, and keeps to them all the same.
+    this.#gate.configure({ terms })
+    this.#tellFarGate?.({ terms })
+  }
+
+  /** Takes packets that the host sends. Their headers may be changed where they lie. */
   fromOverlay(batch: PacketBatch): void {
     const chosen = this.#selections.take(batch)
     this.#looking = true
@@ -152,7 +160,10 @@ export class Engine {
       const at = batch.offsets[index] ?? 0
       const length = batch.lengths[index] ?? 0
       const verdict = this.#gate.fromOverlay(batch.bytes, at, length)
-      if (verdict === ACCEPT) chosen.pick(at, length)
+      if (verdict === ACCEPT) {
+        this.#gate.leave(batch.bytes, at, length)
+        chosen.pick(at, length)
+      }
       if (verdict === UP) this.#answerHost(packetOf(batch, index))
     }
     this.#looking = false
@@ -297,7 +308,13 @@ export class Engine {
     this.#sendPacket(encodeIpPacket(header, encodeTsmp(message)))
   }
 
+  #tellGate(change: GateSettings): void {
+    if (this.#tellFarGate) this.#tellFarGate(change)
+    else this.#gate.configure(change)
+  }
+
   #sendPacket(packet: Uint8Array): void {
+    this.#gate.leave(packet, 0, packet.length)
     this.wireguard.handlePacket(packet, this.#clock.now())
     this.#driver.wake()
   }

@@ -22,6 +22,7 @@ export type {
 } from './node-api.ts'
 export { type GateSettings, PacketGate } from './packet-gate.ts'
 export { type NumberedPeer, PeerTable } from './peer-table.ts'
+export type { PeerTerms, Terms } from './peer-terms.ts'
 export { type PathsRoom, reconcile, type Rooms, type WireGuardRoom } from './reconcile.ts'
 export type { ControlQuestion } from '@mesh/control-client'
 export { MAX_PING_SIZE } from '@mesh/magicsock'

@@ -6,6 +6,7 @@ import { ACCEPT, DROP, type PacketJudge, UP, type Verdict } from '@mesh/wireguar
 import type { FilterRule } from '@mesh/wire/control'
 import { type IpAddress, IpPacket, PROTOCOL_TCP, PROTOCOL_TSMP, TCP_ACK, TCP_SYN } from '@mesh/wire/ip'
 import { type GateDrop, GateDrops } from './gate-drops.ts'
+import { type Terms, TermsTable } from './peer-terms.ts'
 
 /** What the gate goes by; only what is named changes. Fit to be sent to another thread. */
 export interface GateSettings {
@@ -17,6 +18,8 @@ export interface GateSettings {
   readonly ownAddresses?: readonly IpAddress[]
   /** Whether the control side waits for an echo reply. */
   readonly expectsEchoes?: boolean
+  /** The peers that know this node by another address, or may only answer. */
+  readonly terms?: Terms
 }
 
 const ECHO_REPLY = 0
@@ -30,17 +33,19 @@ export class PacketGate implements PacketJudge {
   readonly #packet = new IpPacket()
   #own: readonly IpAddress[] = []
   #expectsEchoes = false
+  #terms: TermsTable | undefined
 
   constructor(drops: GateDrops = new GateDrops()) {
     this.drops = drops
   }
 
   /** Takes new settings. */
-  configure({ rules, localPrefixes, ownAddresses, expectsEchoes }: GateSettings): void {
+  configure({ rules, localPrefixes, ownAddresses, expectsEchoes, terms }: GateSettings): void {
     if (localPrefixes) this.#filter.setLocalPrefixes(localPrefixes)
     if (rules) this.#filter.setRules(rules)
     if (ownAddresses) this.#own = ownAddresses
     if (expectsEchoes !== undefined) this.#expectsEchoes = expectsEchoes
+    if (terms) this.#terms = TermsTable.of(terms)
   }
 
   /** Takes {@link GateSettings} from another thread. */
@@ -59,15 +64,22 @@ export class PacketGate implements PacketJudge {
     return verdict === 'accept' ? ACCEPT : this.#drop(verdict)
   }
 
+  /** Readies a packet, to be sealed, for a peer that knows this node by another address. */
+  leave(bytes: Uint8Array, at: number, length: number): void {
+    if (this.#terms && this.#packet.read(bytes, at, length)) this.#terms.leave(this.#packet)
+  }
+
   /**
-   * Judges what a peer sends. What goes up is TSMP; an echo reply that may be for us, and else the host's; and a TCP
+   * Judges what a peer sends, first giving it this node's own address where the peer knows another. What goes up is TSMP; an echo reply that may be for us, and else the host's; and a TCP
    * connection that was refused and is to be told so, instead of being left to time out (checklist F4).
    */
   toOverlay(bytes: Uint8Array, at: number, length: number): Verdict {
     const packet = this.#packet
+    const terms = this.#terms
     if (!packet.read(bytes, at, length)) return this.#drop('malformed')
+    terms?.arrive(packet)
     if (packet.protocol === PROTOCOL_TSMP && packet.known) return UP
-    const verdict = this.#filter.toOverlay(packet)
+    const verdict = this.#filter.toOverlay(packet, terms?.isJailed(packet))
     if (verdict === 'accept') return this.#expectsEchoes && isEchoReply(packet) ? UP : ACCEPT
     this.drops.add(verdict)
     return verdict === 'no-rule' && opensTcp(packet) ? UP : DROP

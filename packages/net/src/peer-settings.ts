@@ -3,8 +3,10 @@ import type { DnsRecords } from '@mesh/dns'
 import type { PeerConfig } from '@mesh/magicsock'
 import { magicDnsSuffix, type MapNode, type NetworkMap } from '@mesh/netmap'
 import { capabilitiesBetween } from '@mesh/policy'
-import { encodeIpPacket, formatPrefix, parseAddress, PROTOCOL_TSMP } from '@mesh/wire/ip'
+import { encodeIpPacket, formatPrefix, type IpAddress, parseAddress, PROTOCOL_TSMP } from '@mesh/wire/ip'
 import { encodeTsmp } from '@mesh/wire/tsmp'
+import { eligiblePrefixes } from './eligible-routes.ts'
+import { NO_TERMS, type Terms } from './peer-terms.ts'
 import type { NumberedPeer } from './peer-table.ts'
 
 /** Who has it toward us may have our peer relay serve it; who has the other toward us may be asked to serve. */
@@ -50,10 +52,33 @@ const NO_GRANTS: ReadonlySet<string> = new Set()
  */
 export function openingPacket(node: MapNode, map: NetworkMap, discoKey: Uint8Array): Uint8Array | undefined {
   const destination = node.addresses[0]?.address
-  const own = map.self.addresses.find((prefix) => prefix.address.length === destination?.length)
+  const isOfFamily = (address: IpAddress): boolean => address.length === destination?.length
+  const own = ownAddresses(map).find(isOfFamily)
   if (destination === undefined || own === undefined || node.source.IsWireGuardOnly === true) return undefined
-  const header = { source: own.address, destination, protocol: PROTOCOL_TSMP }
+  const source = shownAddresses(node).find(isOfFamily) ?? own
+  const header = { source, destination, protocol: PROTOCOL_TSMP }
   return encodeIpPacket(header, encodeTsmp({ kind: 'disco-key', discoKey }))
+}
+
+/** Returns the terms of all peers, if there is one of whom they say anything. */
+export function termsOf(peers: readonly NumberedPeer[], map: NetworkMap): Terms {
+  const terms = peers.map(({ node }) => ({
+    prefixes: eligiblePrefixes(node),
+    shown: shownAddresses(node),
+    isJailed: node.source.IsJailed === true,
+  }))
+  const anySpecial = terms.some(({ shown, isJailed }) => shown.length > 0 || isJailed)
+  return anySpecial ? { own: ownAddresses(map), peers: terms } : NO_TERMS
+}
+
+function ownAddresses(map: NetworkMap): readonly IpAddress[] {
+  return map.self.addresses.map(({ address }) => address)
+}
+
+/** The addresses by which a peer knows this node in the place of its own. */
+function shownAddresses({ source }: MapNode): readonly IpAddress[] {
+  const { SelfNodeV4MasqAddrForThisPeer: v4 = '', SelfNodeV6MasqAddrForThisPeer: v6 = '' } = source
+  return [v4, v6].flatMap((text) => parseAddress(text) ?? [])
 }
 
 /** Returns the prefixes that count as this node: the filter lets nothing in for any other destination. */

@@ -5,7 +5,15 @@ import type { MapChanges, NetworkMap } from '@mesh/netmap'
 import type { PeerConfig as WireGuardPeer } from '@mesh/wireguard'
 import { eligiblePrefixes, type HostRoutes, hostRoutes } from './eligible-routes.ts'
 import type { GateSettings } from './packet-gate.ts'
-import { dnsRecords, hasCapability, localPrefixes, magicsockPeer, openingPacket } from './peer-settings.ts'
+import {
+  dnsRecords,
+  hasCapability,
+  localPrefixes,
+  magicsockPeer,
+  openingPacket,
+  termsOf,
+} from './peer-settings.ts'
+import type { Terms } from './peer-terms.ts'
 import type { NumberedPeer, PeerTable } from './peer-table.ts'
 
 /** Node attributes that say how paths are kept (data-plane.md section 5.6). */
@@ -42,6 +50,8 @@ export interface Rooms {
   readonly paths: PathsRoom
   /** Takes the rules, and what counts as this node. */
   readonly setFilter: (settings: Pick<GateSettings, 'rules' | 'localPrefixes'>) => void
+  /** Takes the peers that know this node by another address, or may only answer. */
+  readonly setTerms: (terms: Terms) => void
   /** Takes the names. */
   readonly dns: Pick<DnsResolver, 'setRecords'>
   /** Takes what the host's own network is to be told. */
@@ -77,8 +87,11 @@ export function reconcile(map: NetworkMap, changes: MapChanges, rooms: Rooms): v
     rooms.paths.setSilentDisco(hasCapability(map.self, ATTRIBUTE_SILENT_DISCO))
     rooms.paths.setProbeUdpLifetime(hasCapability(map.self, ATTRIBUTE_PROBE_UDP_LIFETIME))
   }
-  if (changes.wireguard)
+  if (changes.wireguard) {
+    // Terms before keys: no packet of a peer comes or goes without them.
+    rooms.setTerms(termsOf(peers, map))
     rooms.wireguard.setPeers(peers.flatMap((peer) => wireguardPeer(peer, map, rooms.discoKey)))
+  }
   if (changes.filter) rooms.setFilter({ localPrefixes: localPrefixes(map), rules: map.packetFilter })
   if (changes.dns) rooms.dns.setRecords(dnsRecords(map))
   if (changes.routes || changes.self) rooms.onHostRoutes(hostRoutes(map))

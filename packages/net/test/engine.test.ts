@@ -9,6 +9,7 @@ import {
   encodeTcpPacket,
   encodeUdpPacket,
   parseAddress,
+  parsePrefix,
   PROTOCOL_ICMP,
   PROTOCOL_TSMP,
   TCP_ACK,
@@ -167,6 +168,34 @@ describe('the engine', () => {
     carry()
     expect(a.engine.drops['tsmp-from-host']).toBe(1)
     expect(a.sent).toEqual([])
+  })
+
+  test('D20: a peer that knows this node by another address is talked to from that one, and reaches it there', async () => {
+    const { a, b, carry } = makeWire()
+    const shown = parsePrefix('100.99.0.7/32')!
+    a.engine.setTerms({
+      own: [A],
+      peers: [{ prefixes: a.peers[0]!.allowedIps, shown: [shown.address], isJailed: false }],
+    })
+    b.engine.wireguard.setPeers([{ ...b.peers[0]!, allowedIps: [shown] }], 1_000)
+    const heard: string[] = []
+    const server = a.host.listenUdp(7, ({ data, address, port }) => {
+      heard.push(`a hears ${address}`)
+      server.send(data, address, port)
+    })
+    const client = b.host.listenUdp(0, ({ address }) => heard.push(`b hears ${address}`))
+    client.send(Uint8Array.of(1), '100.99.0.7', 7)
+    carry()
+    expect(heard).toEqual(['a hears 100.64.0.2', 'b hears 100.99.0.7'])
+    // What the engine makes by itself comes from there too: pings, and answers to those of the peer.
+    for (const type of ['ICMP', 'TSMP'] as const) {
+      for (const latency of [a.engine.ping(type, A, B, 5000), b.engine.ping(type, B, shown.address, 5000)]) {
+        carry()
+        await expect(latency).resolves.toBe(0)
+      }
+    }
+    const drops = [a, b].map(({ engine }) => engine.wireguard.counters().drops['wrong-source'])
+    expect(drops).toEqual([0, 0])
   })
 
   test('turns packets for its own address around, without the network', () => {

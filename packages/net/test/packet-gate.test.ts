@@ -5,6 +5,8 @@ import {
   encodeTcpPacket,
   encodeUdpPacket,
   parseAddress,
+  parsePrefix,
+  type Prefix,
   PROTOCOL_TSMP,
   TCP_ACK,
   TCP_SYN,
@@ -113,6 +115,24 @@ describe('what a peer sends', () => {
     expect(fromPeer(echo('request', B, A))).toBe(DROP)
     gate.configure({ expectsEchoes: false })
     expect(fromPeer(echo('reply', B, A))).toBe(ACCEPT)
+  })
+
+  test('F5: a jailed peer gets in with answers alone, whatever the rules, and its neighbour by the rules', () => {
+    const prefixes = (text: string): readonly Prefix[] => [parsePrefix(text)!]
+    const jailed = { prefixes: prefixes('100.64.0.2/32'), shown: [], isJailed: true }
+    const free = { prefixes: prefixes('100.64.0.3/32'), shown: [], isJailed: false }
+    gate.configure({ rules: ALL, terms: { own: [A], peers: [jailed, free] } })
+    expect(fromPeer(udp(Uint8Array.of(100, 64, 0, 3), 2, A, 1))).toBe(ACCEPT)
+    expect([udp(B, 2, A, 1), echo('request', B, A), tcp(TCP_SYN)].map(fromPeer)).toEqual([DROP, DROP, UP])
+    expect(gate.drops.snapshot()['no-rule']).toBe(3)
+    fromHost(udp(A, 1, B, 2))
+    expect([udp(B, 2, A, 1), echo('reply', B, A), tcp(TCP_ACK)].map(fromPeer)).toEqual([
+      ACCEPT,
+      ACCEPT,
+      ACCEPT,
+    ])
+    gate.configure({ terms: { own: [], peers: [] } })
+    expect(fromPeer(udp(B, 2, A, 99))).toBe(ACCEPT)
   })
 
   test('threat 18: is dropped when it is for an address that is not this node’s', () => {

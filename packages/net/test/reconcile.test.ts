@@ -7,7 +7,7 @@ import { decodeIpPacket, formatAddress, formatPrefix } from '@mesh/wire/ip'
 import { decodeTsmp } from '@mesh/wire/tsmp'
 import type { PeerConfig as WireGuardPeer } from '@mesh/wireguard'
 import { describe, expect, test } from 'vitest'
-import { describeStatus, PeerTable, reconcile, type Rooms } from '../src/index.ts'
+import { describeStatus, PeerTable, reconcile, type Rooms, type Terms } from '../src/index.ts'
 
 const key = (n: number): Uint8Array => new Uint8Array(32).fill(n)
 
@@ -67,6 +67,7 @@ function makeRooms(): { rooms: Rooms; told: string[] } {
     },
     setFilter: ({ rules, localPrefixes }) =>
       told.push(`filter ${rules?.length} for ${localPrefixes?.join(' ')}`),
+    setTerms: ({ peers }) => peers.length > 0 && told.push(`terms of ${peers.length}`),
     dns: {
       setRecords: (records) => {
         told.push(`dns ${records.suffix} ${records.nodes?.length} ${records.extra?.length}`)
@@ -115,6 +116,53 @@ describe('reconcile', () => {
       packet?.protocol,
     ]).toEqual(['100.64.0.1', '100.64.0.2', 99])
     expect(decodeTsmp(packet?.payload ?? key(0))).toEqual({ kind: 'disco-key', discoKey: key(99) })
+  })
+
+  test('D20 a peer that knows this node by another address hears the disco key from there, and the gate of its terms before', () => {
+    const { rooms, told } = makeRooms()
+    const sources: string[] = []
+    const wireguard = {
+      setPeers: (peers: readonly WireGuardPeer[]) => {
+        told.push('wireguard')
+        for (const { priorityPacket = key(0) } of peers)
+          sources.push(formatAddress(decodeIpPacket(priorityPacket)!.source))
+      },
+    }
+    const terms: Terms[] = []
+    const setTerms = (of: Terms): void => {
+      told.push('terms')
+      terms.push(of)
+    }
+    const special = { SelfNodeV4MasqAddrForThisPeer: '100.99.0.7', SelfNodeV6MasqAddrForThisPeer: 'fd00::7' }
+    const first = apply(undefined, { ...SNAPSHOT, Peers: [node(2, special), node(3)] })
+    reconcile(first.map, first.changes, { ...rooms, wireguard, setTerms })
+    expect(sources).toEqual(['100.99.0.7', '100.64.0.1'])
+    expect(told.filter((line) => line === 'terms' || line === 'wireguard')).toEqual(['terms', 'wireguard'])
+    expect(terms[0]?.own.map(formatAddress)).toEqual(['100.64.0.1', 'fd7a:115c:a1e0::1'])
+    expect(terms[0]?.peers.map(({ shown }) => shown.map(formatAddress))).toEqual([
+      ['100.99.0.7', 'fd00::7'],
+      [],
+    ])
+    for (const PeersChanged of [[node(2)], [node(2, { IsJailed: true })], [node(2)], [node(3, special)]]) {
+      const { map, changes } = apply(first, { PeersChanged })
+      reconcile(map, changes, { ...rooms, wireguard, setTerms })
+    }
+    expect(terms.map(({ peers }) => peers.length)).toEqual([2, 0, 2, 0, 2])
+    expect(terms[2]?.peers.map(({ isJailed }) => isJailed)).toEqual([true, false])
+  })
+
+  test('the opening packets come from another address once this node has one', () => {
+    const { rooms } = makeRooms()
+    const sources: string[] = []
+    const wireguard = {
+      setPeers: ([first]: readonly WireGuardPeer[]) =>
+        void sources.push(formatAddress(decodeIpPacket(first?.priorityPacket ?? key(0))!.source)),
+    }
+    const before = apply(undefined, SNAPSHOT)
+    reconcile(before.map, before.changes, { ...rooms, wireguard })
+    const after = apply(before, { Node: node(1, { Addresses: ['100.64.0.77/32'] }) })
+    reconcile(after.map, after.changes, { ...rooms, wireguard })
+    expect(sources).toEqual(['100.64.0.1', '100.64.0.77'])
   })
 
   test('keeps paths as the node attributes say', () => {

@@ -12,7 +12,7 @@ export interface MapChanges {
   readonly changed: readonly number[]
   /** This node changed: its addresses, key, name, capabilities, or whether it is let in. */
   readonly self: boolean
-  /** WireGuard: the set of peers, a node key, allowed IPs, or whether a key has ended. */
+  /** WireGuard: the set of peers, a node key, allowed IPs, whether a key has ended, a peer's terms, or this node's addresses. */
   readonly wireguard: boolean
   /** Magicsock: the set of peers, a key, endpoints, a home relay, or whether a key has ended. */
   readonly paths: boolean
@@ -60,7 +60,7 @@ export function compareMaps(before: NetworkMap | undefined, after: NetworkMap): 
     removed: peers.removed,
     changed: peers.changed,
     self,
-    wireguard: first || setChanged || peers.wireguard,
+    wireguard: first || setChanged || peers.wireguard || ownAddresses,
     paths: first || setChanged || peers.paths,
     relays: first || before.derpMap !== after.derpMap,
     filter: first || before.packetFilter !== after.packetFilter || ownAddresses,
@@ -120,10 +120,19 @@ function comparePeer(old: MapNode, now: MapNode, found: PeerDifferences): void {
   const allowed = old.allowedIps !== now.allowedIps
   const reach =
     old.discoKey !== now.discoKey || old.endpoints !== now.endpoints || old.homeRelay !== now.homeRelay
-  if (key || expired || allowed) found.wireguard = true
+  if (key || expired || allowed || haveOtherTerms(old, now)) found.wireguard = true
   if (key || expired || reach) found.paths = true
   if (allowed || expired) found.routes = true
   if (old.name !== now.name || old.addresses !== now.addresses) found.names = true
+}
+
+/** Whether a peer knows this node by another address than before, or may do more or less than answer. */
+function haveOtherTerms({ source: old }: MapNode, { source: now }: MapNode): boolean {
+  return (
+    old.IsJailed !== now.IsJailed ||
+    old.SelfNodeV4MasqAddrForThisPeer !== now.SelfNodeV4MasqAddrForThisPeer ||
+    old.SelfNodeV6MasqAddrForThisPeer !== now.SelfNodeV6MasqAddrForThisPeer
+  )
 }
 
 function statusDiffers(before: NetworkMap, after: NetworkMap): boolean {

@@ -113,6 +113,19 @@ describe('peers', () => {
     expect(changes).toMatchObject({ changed: [8], status: true, wireguard: false, paths: false })
   })
 
+  test('D20: by which address a peer knows this node, and whether it may only answer, concerns WireGuard', () => {
+    for (const terms of [
+      { SelfNodeV4MasqAddrForThisPeer: '100.99.0.7' },
+      { SelfNodeV6MasqAddrForThisPeer: 'fd00::7' },
+      { IsJailed: true },
+    ]) {
+      const { map, changes } = apply(snapshot(), { PeersChanged: [peer(8, terms)] })
+      expect(changes).toMatchObject({ changed: [8], wireguard: true, paths: false, routes: false })
+      expect(apply(map, { PeersChanged: [peer(8, terms)] }).changes.wireguard).toBe(false)
+      expect(apply(map, { PeersChanged: [peer(8)] }).changes.wireguard).toBe(true)
+    }
+  })
+
   test('being online, and when a peer was seen, may come by number', () => {
     const { map } = apply(snapshot(), { OnlineChange: { 8: false, 4711: true }, PeerSeenChange: { 8: true } })
     expect(peerById(map, 8)).toMatchObject({ online: false, lastSeen: NOW })
@@ -260,14 +273,14 @@ describe('everything else', () => {
     })
   })
 
-  test('this node moving to another address concerns filter, DNS and routes', () => {
+  test('this node moving to another address concerns filter, DNS and routes, and what opens its sessions', () => {
     const { changes } = apply(snapshot(), { Node: peer(7, { Addresses: ['100.64.0.99/32'] }) })
     expect(changes).toMatchObject({
       self: true,
       filter: true,
       dns: true,
       routes: true,
-      wireguard: false,
+      wireguard: true,
       paths: false,
     })
   })

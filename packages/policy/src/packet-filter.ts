@@ -81,23 +81,26 @@ export class PacketFilter {
     return 'accept'
   }
 
-  /** Decides a packet (as read, with or without success) that came out of the tunnel for this node. */
-  toOverlay(packet: IpPacket): FilterVerdict {
+  /**
+   * Decides a packet (as read, with or without success) that came out of the tunnel for this node; `answersOnly` when it is of
+   * a peer that may only answer.
+   */
+  toOverlay(packet: IpPacket, answersOnly = false): FilterVerdict {
     const refused = preCheck(packet)
     if (refused) return this.#drop(refused)
     if (packet.fragmentOffset > 0) return 'accept'
     if (!inRanges(this.#local, packet.bytes, packet.destinationOffset, packet.addressLength))
       return this.#drop('not-local')
-    return this.#admits(packet) ? 'accept' : this.#drop('no-rule')
+    return this.#admits(packet, answersOnly || this.#shieldsUp) ? 'accept' : this.#drop('no-rule')
   }
 
-  #admits(packet: IpPacket): boolean {
+  #admits(packet: IpPacket, answersOnly: boolean): boolean {
     const { protocol } = packet
-    if (isIcmp(protocol)) return isIcmpAnswer(packet) || (!this.#shieldsUp && rulesJoin(this.#rules, packet))
+    if (isIcmp(protocol)) return isIcmpAnswer(packet) || (!answersOnly && rulesJoin(this.#rules, packet))
     if (protocol === PROTOCOL_TSMP) return true
     if (protocol === PROTOCOL_TCP && (!opensTcp(packet) || this.#isPeerApi(packet))) return true
     if (isTracked(protocol) && this.#flows.knowsAnswer(packet)) return true
-    return !this.#shieldsUp && rulesAcceptPacket(this.#rules, packet)
+    return !answersOnly && rulesAcceptPacket(this.#rules, packet)
   }
 
   #isPeerApi({ version, destinationPort }: IpPacket): boolean {

@@ -194,18 +194,19 @@ describe('with rules', () => {
     }
   })
 
-  test('F5: with shields up only answers come in', () => {
+  test.each(['shields are up', 'the peer is jailed'])('F5: only answers come in when %s', (why) => {
     const filter = filterWith(ALLOW_ALL_RULES)
-    filter.setShieldsUp(true)
+    const answersOnly = why === 'the peer is jailed'
+    if (!answersOnly) filter.setShieldsUp(true)
     filter.fromOverlay(read(udp(`${ME}:999`, `${PEER}:53`)))
-    expect(filter.toOverlay(read(udp(`${PEER}:53`, `${ME}:999`)))).toBe('accept')
-    expect(filter.toOverlay(read(ip(PEER, ME, TSMP)))).toBe('accept')
+    expect(filter.toOverlay(read(udp(`${PEER}:53`, `${ME}:999`)), answersOnly)).toBe('accept')
+    expect(filter.toOverlay(read(ip(PEER, ME, TSMP)), answersOnly)).toBe('accept')
     for (const packet of [
       udp(`${PEER}:1`, `${ME}:1`),
       echo(PEER, ME),
       tcp(`${PEER}:1`, `${ME}:1`, TCP_SYN),
     ]) {
-      expect(filter.toOverlay(read(packet))).toBe('no-rule')
+      expect(filter.toOverlay(read(packet), answersOnly)).toBe('no-rule')
     }
   })
 })

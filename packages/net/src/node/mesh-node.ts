@@ -378,6 +378,7 @@ export class MeshNode implements MeshNodeApi {
       discoKey: data.sock.discoKey,
       paths: data.paths,
       setFilter: (settings) => data.engine.setFilter(settings),
+      setTerms: (terms) => data.engine.setTerms(terms),
       dns: this.#dns,
       onHostRoutes: (routes) => this.#setHost(routes),
     })

@@ -1,5 +1,6 @@
 // The Internet checksum (RFC 1071): the ones' complement of the ones' complement sum of 16-bit words. Sums run over
 // ranges of a buffer, so that nothing is copied to be summed.
+import { readU16 } from '../big-endian.ts'
 import type { IpAddress } from './address.ts'
 
 /**
@@ -32,6 +33,18 @@ export function internetChecksum(
   initial = 0,
 ): number {
   return foldChecksum(sumWords(bytes, start, end, initial))
+}
+
+/**
+ * Corrects the checksum at `bytes[at]` for words under it that have become others, without looking at the rest
+ * (RFC 1624, equation 3). A checksum that was right is right again, and one that was wrong stays wrong.
+ *
+ * @param difference - The ones' complements of the old words and the new words, summed; below 2^17.
+ */
+export function correctChecksum(bytes: Uint8Array, at: number, difference: number): void {
+  const checksum = foldChecksum((~readU16(bytes, at) & 0xffff) + difference)
+  bytes[at] = checksum >> 8
+  bytes[at + 1] = checksum & 0xff
 }
 
 /**

@@ -19,7 +19,9 @@ export type Verdict = typeof ACCEPT | typeof DROP | typeof UP
 export interface PacketJudge {
   /** Judges what the host sends. */
   fromOverlay(bytes: Uint8Array, at: number, length: number): Verdict
-  /** Judges what a peer sends; its source is one of that peer's. */
+  /** May change the headers of what the host sends and was let through, but not where it goes: checksums are its to keep right. */
+  leave?(bytes: Uint8Array, at: number, length: number): void
+  /** Judges what a peer sends, and may change its headers likewise; its source is one of that peer's. */
   toOverlay(bytes: Uint8Array, at: number, length: number, peer: PeerId): Verdict
   /** Hears what the control side has to say to it. */
   handleMessage?(message: unknown): void

@@ -204,6 +204,7 @@ export class PlaneCore {
       if (verdict === UP) return segmenter.emit(this.#upward)
       if (verdict !== ACCEPT) return
       this.#outputs.onFlow?.(this.#bytes, at, whole)
+      judge.leave?.(this.#bytes, at, whole)
     }
     const peer = this.#peerFor(this.#bytes, at, whole)
     if (peer === undefined) return

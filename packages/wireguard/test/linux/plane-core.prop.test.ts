@@ -1,8 +1,9 @@
 // Two cores back to back, and somebody hostile on the wire between them.
-import { parsePrefix, type Prefix } from '@mesh/wire/ip'
+import { checksumsOk, correctChecksum, decodeIpPacket, parsePrefix, type Prefix } from '@mesh/wire/ip'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type Coalescer, MAX_PIECES } from '../../src/linux/coalescer.ts'
+import { ACCEPT, type PacketJudge } from '../../src/linux/packet-judge.ts'
 import { CORE_PACKET_BYTES, PlaneCore } from '../../src/linux/plane-core.ts'
 import { Segmenter } from '../../src/linux/segmenter.ts'
 import type { Trains } from '../../src/linux/trains.ts'
@@ -153,6 +154,38 @@ test('what goes in at one end comes out at the other: all of it, once, in order 
       expect(new Set(packets).size).toBe(packets.length)
     }),
     { numRuns: 60 },
+  )
+})
+
+/** Counts the last bit of the source up, and keeps the checksums right. */
+const RENAMING: PacketJudge = {
+  fromOverlay: () => ACCEPT,
+  toOverlay: () => ACCEPT,
+  leave: (bytes, at) => {
+    const isV4 = (bytes[at] ?? 0) >> 4 === 4
+    const end = at + (isV4 ? 16 : 24)
+    bytes[end - 1] = (bytes[end - 1] ?? 0) + 1
+    if (isV4) correctChecksum(bytes, at + 10, 1)
+    const protocol = bytes[at + (isV4 ? 9 : 6)]
+    correctChecksum(bytes, at + (isV4 ? 20 : 40) + (protocol === 6 ? 16 : 6), 1)
+  },
+}
+
+test('D20: what the judge changes in the headers of a packet or a super-packet is in every piece, with a checksum that holds', () => {
+  fc.assert(
+    fc.property(flows, (shape) => {
+      const { inputs, packets } = traffic(shape)
+      const [sender, receiver] = [new Side(1, 2), new Side(2, 1)]
+      sender.core.judge = RENAMING
+      for (const input of inputs) sender.send(input)
+      sender.core.flush()
+      for (const train of sender.trains) receiver.receive(train)
+      const views = receiver.packets.map((packet) => decodeIpPacket(Buffer.from(packet, 'hex'))!)
+      expect(views.length).toBe(packets.length)
+      expect(views.map((view) => view.source.at(-1))).toEqual(views.map(() => 3))
+      expect(views.every((view) => checksumsOk(view))).toBe(true)
+    }),
+    { numRuns: 40 },
   )
 })
 

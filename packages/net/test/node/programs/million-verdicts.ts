@@ -7,9 +7,11 @@ import {
   encodeUdpPacket,
   type IpAddress,
   parseAddress,
+  parsePrefix,
   TCP_ACK,
   TCP_SYN,
 } from '@mesh/wire/ip'
+import { ACCEPT } from '@mesh/wireguard/arena'
 import { GateDrops, PacketGate } from '../../../src/index.ts'
 
 const MILLION = 1_000_000
@@ -39,6 +41,15 @@ gate.configure({
   ],
 })
 
+/** One peer of each family, in the place of another of whom there is nothing to say, that knows this node by another address. */
+const SHOWN = [addressOf('198.51.100.9'), addressOf('fd7a:115c:a1e0:ffff::9')]
+const prefixes = ['240.0.0.2/32', 'fd7a:115c:a1e0:ffff:ffff:ffff:ffff:2/128'].flatMap(
+  (text) => parsePrefix(text) ?? [],
+)
+const PEERS = { masquerade: [{ prefixes, shown: SHOWN, isJailed: false }], plain: [] }
+const kind = process.argv[2] === 'masquerade' ? 'masquerade' : 'plain'
+gate.configure({ terms: { own: OWN, peers: PEERS[kind] } })
+
 /** Packets of both families, that a host (`out`) or its peers (`in`) send. */
 const out: Uint8Array[] = []
 const into: Uint8Array[] = []
@@ -63,6 +74,8 @@ for (const [family, own] of OWN.entries()) {
     ] as const
     out.push(encodeTcpPacket(here, there, flags(TCP_ACK)))
     into.push(encodeTcpPacket(there, here, flags(TCP_ACK)), encodeTcpPacket(there, here, flags(TCP_SYN)))
+    const shown = { address: SHOWN[family] ?? own, port }
+    into.push(encodeTcpPacket(there, shown, flags(TCP_ACK)))
   }
   for (let flow = 0; flow < FLOWS; flow += 1) {
     const [here, there] = [
@@ -74,10 +87,11 @@ for (const [family, own] of OWN.entries()) {
   }
 }
 
-/** The packets one after the other in one memory. */
+/** The packets one after the other in one memory, and behind them once more. */
 function layOut(packets: readonly Uint8Array[]): { bytes: Uint8Array; lengths: Int32Array } {
-  const bytes = new Uint8Array(packets.length * ROOM)
+  const bytes = new Uint8Array(2 * packets.length * ROOM)
   packets.forEach((packet, i) => bytes.set(packet, i * ROOM))
+  bytes.copyWithin(bytes.length / 2, 0, bytes.length / 2)
   return { bytes, lengths: Int32Array.from(packets, ({ length }) => length) }
 }
 const sent = layOut(out)
@@ -85,10 +99,18 @@ const received = layOut(into)
 const verdicts = [0, 0, 0]
 let seen = 0
 
+/** What was rewritten is put back, or the next time round there would be nothing to do. */
+function restore(): void {
+  sent.bytes.copyWithin(0, sent.bytes.length / 2)
+  received.bytes.copyWithin(0, received.bytes.length / 2)
+}
+
 function run(packets: number): void {
   for (let i = 0; i < packets; i += 2) {
     const o = (i >> 1) % sent.lengths.length
+    if (o === 0) restore()
     const to = gate.fromOverlay(sent.bytes, o * ROOM, sent.lengths[o] ?? 0)
+    if (to === ACCEPT) gate.leave(sent.bytes, o * ROOM, sent.lengths[o] ?? 0)
     verdicts[to] = (verdicts[to] ?? 0) + 1
     const r = (i >> 1) % received.lengths.length
     const from = gate.toOverlay(received.bytes, r * ROOM, received.lengths[r] ?? 0)
