@@ -8,31 +8,17 @@ import type {
   FilterRule,
   MapResponse,
   Node,
-  PeerChange,
   SSHPolicy,
   UserProfile,
 } from '@mesh/wire/control'
 import type { DisplayMessages } from './display-messages.ts'
-import type { MapView, PeerUpdate, PeerView } from './map-views.ts'
-import { patchBetween } from './node-view.ts'
+import type { MapView, MapViews, PeerUpdate, PeerView } from './map-views.ts'
+import { type Batch, partOf, type PeersPart } from './peers-part.ts'
+import type { SeenPeers } from './seen-peers.ts'
 
 type Delta = { -readonly [K in keyof MapResponse]: MapResponse[K] }
 
-/** What changed between two moments, and the response of all who see every bit of it: made once for all of them. */
-export class Batch {
-  readonly updates: readonly PeerUpdate[]
-  #shared: MapResponse | undefined
-
-  constructor(updates: readonly PeerUpdate[]) {
-    this.updates = updates
-  }
-
-  /** Returns the response that `make` makes, the first time it is asked. */
-  share(make: () => MapResponse): MapResponse {
-    this.#shared ??= make()
-    return this.#shared
-  }
-}
+const NO_OWNERS: ReadonlyMap<number, UserProfile> = new Map()
 
 /** Remembers how one stream was told the world. */
 export class MapSession {
@@ -44,7 +30,9 @@ export class MapSession {
   readonly patience: number
   /** When it last heard something. */
   toldAt = 0
-  readonly #profiles = new Map<number, UserProfile>()
+  /** The owners it was told of in the beginning, one map for all who were told the same; and those since. */
+  #owners = NO_OWNERS
+  readonly #learned = new Map<number, UserProfile>()
   #isOpen = false
   #blind = false
   #self: Node | undefined
@@ -66,19 +54,13 @@ export class MapSession {
   }
 
   /** Returns the complete snapshot that opens a stream (control §3.4): the world as it was told. */
-  first(view: MapView, told: ReadonlyMap<number, PeerView>): MapResponse {
-    const peers: Node[] = []
+  first(view: MapView, seen: SeenPeers): MapResponse {
     const profiles = [view.selfProfile]
-    this.#profiles.set(view.selfProfile.ID, view.selfProfile)
-    let owner = view.selfProfile
-    for (const [id, peer] of view.blind ? [] : told) {
-      if (id === this.nodeId || !view.saw(id)) continue
-      peers.push(view.showed(peer))
-      // The next one is mostly of the same owner.
-      if (peer.profile === owner) continue
-      owner = peer.profile
-      if (this.#learnsProfile(owner)) profiles.push(owner)
+    if (!view.blind) {
+      for (const owner of seen.owners.values()) if (owner.ID !== view.selfProfile.ID) profiles.push(owner)
+      this.#owners = seen.owners
     }
+    this.#learns(view.selfProfile)
     this.#isOpen = true
     this.#blind = view.blind
     this.#self = view.self
@@ -90,7 +72,7 @@ export class MapSession {
     return {
       Node: view.self,
       DERPMap: view.derpMap,
-      Peers: peers,
+      Peers: view.blind ? [] : seen.without(view),
       DNSConfig: view.dnsConfig,
       Domain: view.domain,
       CollectServices: false,
@@ -105,19 +87,22 @@ export class MapSession {
     }
   }
 
-  /**
-   * Returns what changed for this viewer, or `undefined` when nothing did.
-   *
-   * @param told - The world as it is after the batch.
-   */
-  next(view: MapView, batch: Batch, told: ReadonlyMap<number, PeerView>): MapResponse | undefined {
-    const delta: Delta = {}
-    const sight = new Sight(view, this.#blind)
-    const seesAll = this.#addPeers(sight, this.#pairs(view, batch, told), delta)
+  /** Returns what changed for this viewer, or `undefined` when nothing did. */
+  next(views: MapViews, batch: Batch): MapResponse | undefined {
+    if (batch.concerns(this.nodeId)) return this.#lookAgain(views, batch)
+    if (this.#blind) return undefined
+    const part = batch.knownPart(views.kindOf(this.nodeId))
+    if (!part || part.owners.some((owner) => !this.#knows(owner))) return this.#lookAgain(views, batch)
+    return part.response(views.controlTime)
+  }
+
+  #lookAgain(views: MapViews, batch: Batch): MapResponse | undefined {
+    const view = views.viewFor(this.nodeId)
+    const part = this.#partOf(view, batch, views.told)
     this.#blind = view.blind
-    if (this.#learnsProfile(view.selfProfile))
-      delta.UserProfiles = [view.selfProfile, ...(delta.UserProfiles ?? [])]
-    const justPeers = !delta.UserProfiles
+    const delta: Delta = {}
+    const profiles = [view.selfProfile, ...part.owners].filter((profile) => this.#learns(profile))
+    if (profiles.length > 0) delta.UserProfiles = profiles
     // Clients of 2026 show a profile that comes in a delta only after they worked out the whole map anew, which a self
     // node makes them do. New profiles are rare.
     if (view.self !== this.#self || delta.UserProfiles) delta.Node = this.#self = view.self
@@ -132,63 +117,35 @@ export class MapSession {
     }
     if (view.derpMap !== this.#derpMap) delta.DERPMap = this.#derpMap = view.derpMap
     if (view.dnsConfig !== this.#dnsConfig) delta.DNSConfig = this.#dnsConfig = view.dnsConfig
-    if (Object.keys(delta).length === 0) return undefined
-    const response = (): MapResponse => ({ ...delta, ControlTime: view.controlTime })
-    const isShared =
-      seesAll &&
-      justPeers &&
-      !delta.Node &&
-      !delta.PacketFilters &&
-      !delta.SSHPolicy &&
-      !delta.DERPMap &&
-      !delta.DisplayMessages
-    return isShared && !delta.DNSConfig ? batch.share(response) : response()
+    if (Object.keys(delta).length === 0) return part.response(views.controlTime)
+    return { ...delta, ...part.fields, ControlTime: view.controlTime }
   }
 
   /** What to look at: what changed; or everything, when the viewer itself is judged by something else now. */
-  #pairs(view: MapView, batch: Batch, told: ReadonlyMap<number, PeerView>): Iterable<PeerUpdate> {
-    if (!view.reshaped && view.blind === this.#blind) return batch.updates
+  #partOf(view: MapView, batch: Batch, told: ReadonlyMap<number, PeerView>): PeersPart {
+    const wasBlind = this.#blind
+    if (!view.reshaped && !view.blind && !wasBlind) return batch.partFor(view)
     const pairs = new Map<number, PeerUpdate>()
-    for (const [id, peer] of told) pairs.set(id, { id, before: peer, after: peer, patch: undefined })
+    if (view.reshaped || view.blind !== wasBlind)
+      for (const [id, peer] of told) pairs.set(id, { id, before: peer, after: peer, patch: undefined })
     for (const update of batch.updates) pairs.set(update.id, update)
-    return pairs.values()
+    const nobody = (): boolean => false
+    return partOf(pairs.values(), {
+      ...view,
+      ...(view.blind ? { sees: nobody } : {}),
+      ...(wasBlind ? { saw: nobody } : {}),
+    })
   }
 
-  /** Adds the peers' part. Returns whether every update is in it, as anybody would be told it. */
-  #addPeers(sight: Sight, pairs: Iterable<PeerUpdate>, delta: Delta): boolean {
-    const changed: Node[] = []
-    const removed: number[] = []
-    const patches: PeerChange[] = []
-    const profiles: UserProfile[] = []
-    let seesAll = true
-    for (const { id, before, after, patch } of pairs) {
-      const saw = id !== this.nodeId && before !== undefined && sight.saw(id)
-      const sees = id !== this.nodeId && after !== undefined && sight.sees(id)
-      if (saw !== (before !== undefined) || sees !== (after !== undefined)) seesAll = false
-      if (saw && !sees) removed.push(id)
-      if (!sees || !after) continue
-      if (this.#learnsProfile(after.profile)) profiles.push(after.profile)
-      const node = sight.shows(after)
-      const shown = saw ? sight.showed(before) : undefined
-      const isCut = node !== after.node || (shown !== undefined && shown !== before?.node)
-      if (isCut) seesAll = false
-      const change = isCut && shown ? patchBetween(shown, node) : patch
-      if (!shown || (shown !== node && !change)) changed.push(node)
-      // One that looks the same has a new owner; one that is cut may differ in what this viewer is not told.
-      else if (change && shown !== node && (!isCut || Object.keys(change).length > 1)) patches.push(change)
-    }
-    if (changed.length > 0) delta.PeersChanged = changed
-    if (removed.length > 0) delta.PeersRemoved = removed
-    if (patches.length > 0) delta.PeersChangedPatch = patches
-    if (profiles.length > 0) delta.UserProfiles = profiles
-    return seesAll
+  #knows({ ID, LoginName, DisplayName }: UserProfile): boolean {
+    const known = this.#learned.get(ID) ?? this.#owners.get(ID)
+    return known?.LoginName === LoginName && known.DisplayName === DisplayName
   }
 
-  #learnsProfile(profile: UserProfile): boolean {
-    const known = this.#profiles.get(profile.ID)
-    if (known === profile) return false
-    this.#profiles.set(profile.ID, profile)
-    return known?.LoginName !== profile.LoginName || known.DisplayName !== profile.DisplayName
+  #learns(profile: UserProfile): boolean {
+    if (this.#knows(profile)) return false
+    this.#learned.set(profile.ID, profile)
+    return true
   }
 }
 
@@ -196,31 +153,4 @@ export class MapSession {
 function gone(before: DisplayMessages | undefined, after: DisplayMessages): Record<string, null> {
   const ids = Object.keys(before ?? {}).filter((id) => !(id in after))
   return Object.fromEntries(ids.map((id) => [id, null]))
-}
-
-/** Whom a viewer sees and saw: an expired one nobody. */
-class Sight {
-  readonly #view: MapView
-  readonly #wasBlind: boolean
-
-  constructor(view: MapView, wasBlind: boolean) {
-    this.#view = view
-    this.#wasBlind = wasBlind
-  }
-
-  shows(peer: PeerView): Node {
-    return this.#view.shows(peer)
-  }
-
-  showed(peer: PeerView): Node {
-    return this.#view.showed(peer)
-  }
-
-  sees(id: number): boolean {
-    return !this.#view.blind && this.#view.sees(id)
-  }
-
-  saw(id: number): boolean {
-    return !this.#wasBlind && this.#view.saw(id)
-  }
 }

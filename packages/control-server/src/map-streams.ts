@@ -16,7 +16,7 @@ import {
 } from './coordinator-limits.ts'
 import type { StreamOutput } from './coordinator-output.ts'
 import { Deadlines } from './deadlines.ts'
-import { Batch, MapSession } from './map-session.ts'
+import { MapSession } from './map-session.ts'
 import type { MapViews } from './map-views.ts'
 import type { Network } from './network.ts'
 
@@ -86,7 +86,7 @@ export class MapStreams implements Machine<StreamOutput> {
       this.#open += 1
       session.toldAt = now
     }
-    return session.first(views.viewFor(session.nodeId), views.told)
+    return session.first(views.viewFor(session.nodeId), views.seenBy(session.nodeId))
   }
 
   /** Forgets a stream whose client is gone. */
@@ -159,10 +159,10 @@ export class MapStreams implements Machine<StreamOutput> {
     const { views } = this.#options
     this.#flushAt = Infinity
     this.#notBefore = now + Math.min(this.#open * FLUSH_SPACING, MAX_FLUSH_SPACING)
-    const batch = new Batch(views.advance())
+    const batch = views.advance()
     for (const [exchange, session] of this.#sessions) {
       if (!session.isOpen) continue
-      const response = session.next(views.viewFor(session.nodeId), batch, views.told)
+      const response = session.next(views, batch)
       if (response) this.#send(exchange, response, now)
     }
     views.settle()

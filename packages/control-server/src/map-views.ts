@@ -16,16 +16,19 @@ import type {
   UserProfile,
 } from '@mesh/wire/control'
 import { formatTime } from '@mesh/wire/control'
+import { Likeness } from './alike.ts'
 import type { ClientRelease } from './client-notices.ts'
 import { clientVersion } from './client-notices.ts'
 import type { DisplayMessages } from './display-messages.ts'
 import { displayMessages } from './display-messages.ts'
 import type { Network } from './network.ts'
 import { isExpired, ownerProfile, patchBetween, peerNode, selfNode, selfProfile } from './node-view.ts'
+import { Batch } from './peers-part.ts'
 import type { Policies } from './policies.ts'
 import type { NodeRecord, UserRecord } from './records.ts'
 import { RoutedNodes } from './routed-nodes.ts'
 import { routesOf, servableRoutes } from './routes.ts'
+import { SeenPeers } from './seen-peers.ts'
 
 /** What views are made from. */
 export interface MapViewsOptions {
@@ -60,8 +63,12 @@ export interface PeerUpdate {
 export interface MapView {
   /** Its number. */
   readonly id: number
+  /** The kind of viewer it is and was: those of a kind are told the same of others, see {@link NodePolicy.kind}. */
+  readonly kind: string | number
   /** The node itself. Equal content is the same object. */
   readonly self: Node
+  /** The node as others of its kind saw it when sessions were last told. */
+  readonly itself: Node | undefined
   /** The profile of its owner. */
   readonly selfProfile: UserProfile
   /** Whether it sees no peers at all, because its own key has expired. */
@@ -96,6 +103,11 @@ export interface MapView {
   readonly controlTime: string
 }
 
+/** Of a node that is judged by nothing. */
+const NO_KIND = -1
+/** So many kinds of viewers are remembered with whom they see. */
+const MAX_KINDS = 256
+
 /** Lets clients ask for certificates, beside the names in their DNS (control §4.13). */
 const HTTPS = { https: [] } as const
 
@@ -113,6 +125,8 @@ export class MapViews {
   readonly #ssh = new Map<number, SSHPolicy>()
   readonly #dnsConfigs = new Map<number, DNSConfig>()
   readonly #messages = new Map<number, DisplayMessages>()
+  readonly #likeness = new Likeness()
+  readonly #seen = new Map<number, SeenPeers>()
   #reshaped = new Set<number>()
   #judgedBy: Policy | undefined
   #policy: CompiledPolicy | undefined
@@ -137,8 +151,9 @@ export class MapViews {
   }
 
   /** Goes from the world as it was told to the world as it is. Returns what differs. */
-  advance(): readonly PeerUpdate[] {
+  advance(): Batch {
     const updates: PeerUpdate[] = []
+    const touched = new Set(this.#changed)
     for (const id of this.#changed) {
       const before = this.#told.get(id)
       const after = this.#look(id, before)
@@ -150,7 +165,9 @@ export class MapViews {
       updates.push({ id, before, after, patch: before && after && patchBetween(before.node, after.node) })
     }
     this.#changed.clear()
-    return updates
+    const judgedAnew = this.#isJudgedAnew()
+    if (updates.length > 0 || judgedAnew) this.#seen.clear()
+    return new Batch(updates, touched, judgedAnew)
   }
 
   /** Notes that every session was told of the last advance. */
@@ -163,6 +180,29 @@ export class MapViews {
   knows(id: number): boolean {
     return this.#toldPolicy?.forNode(id) !== undefined
   }
+
+  /** Returns the kind of viewer that a node is, where nobody was judged anew since sessions were last told. */
+  kindOf(id: number): number {
+    return this.#toldPolicy?.forNode(id)?.kind ?? NO_KIND
+  }
+
+  /** Returns whom a node saw, and itself where others of its kind did, when sessions were last told. */
+  seenBy(id: number): SeenPeers {
+    const policy = this.#toldPolicy?.forNode(id)
+    const kind = this.kindOf(id)
+    const known = this.#seen.get(kind)
+    if (known) return known
+    const peers: PeerView[] = []
+    for (const [peer, view] of this.#told)
+      if (peer === id ? policy?.seesAlike : policy?.sees(peer)) peers.push(view)
+    const seen = new SeenPeers(peers, ({ node }) => this.#routed.shown(node, policy))
+    if (this.#seen.size >= MAX_KINDS) this.#seen.clear()
+    this.#seen.set(kind, seen)
+    return seen
+  }
+
+  /** Returns the wall clock as a Go time. */
+  readonly controlTime = (): string => formatTime(this.#options.wallClock())
 
   /** Returns what the policy means for a node now. */
   policyOf(id: number): NodePolicy | undefined {
@@ -177,8 +217,11 @@ export class MapViews {
     if (!record) throw new RangeError(`id ${id} is no node`)
     const policy = this.#compiled().forNode(id)
     const toldPolicy = this.#toldPolicy?.forNode(id)
+    const itself = this.#told.get(id)?.node
     return {
       id,
+      kind: this.#isJudgedAnew() ? `${this.kindOf(id)} ${policy?.kind}` : this.kindOf(id),
+      itself: itself && this.#routed.shown(itself, toldPolicy),
       self: this.#self(record, policy),
       selfProfile: selfProfile(record, network.user(record.user), baseDomain),
       blind: isExpired(record, wallClock()),
@@ -187,9 +230,9 @@ export class MapViews {
       saw: (peer) => toldPolicy?.sees(peer) ?? false,
       shows: (peer) => this.#routed.shown(peer.node, policy),
       showed: (peer) => this.#routed.shown(peer.node, toldPolicy),
-      packetFilter: kept(this.#filters, id, policy?.packetFilter ?? []),
-      sshPolicy: kept(this.#ssh, id, policy?.sshPolicy ?? { rules: [] }),
-      displayMessages: kept(this.#messages, id, displayMessages(record, wallClock())),
+      packetFilter: this.#kept(this.#filters, id, policy?.packetFilter ?? []),
+      sshPolicy: this.#kept(this.#ssh, id, policy?.sshPolicy ?? { rules: [] }),
+      displayMessages: this.#kept(this.#messages, id, displayMessages(record, wallClock())),
       clientVersion: clientVersion(clientRelease, record.hostinfo.IPNVersion),
       dialPlan,
       derpMap,
@@ -206,7 +249,7 @@ export class MapViews {
     const record = network.node(id)
     if (!record) return undefined
     const made = peerNode(record, { baseDomain, routes: routesOf(record), wall: wallClock() })
-    const node = before ? sameOr(before.node, made) : made
+    const node = before ? this.#sameOr(before.node, made) : made
     const profile = this.#profile(record.user, network.user(record.user), record)
     return before?.node === node && before.profile === profile ? before : { node, profile }
   }
@@ -234,7 +277,7 @@ export class MapViews {
     const context = { baseDomain, routes: routesOf(record), wall: wallClock() }
     const attributes = { ...(certificates ? HTTPS : {}), ...policy?.attributes }
     const made = selfNode(record, context, attributes)
-    const self = before ? sameOr(before, made) : made
+    const self = before ? this.#sameOr(before, made) : made
     this.#selves.set(record.id, self)
     return self
   }
@@ -275,20 +318,24 @@ export class MapViews {
     this.#policy = undefined
   }
 
+  /** Equal content is the same object, however often the policy is compiled anew. */
+  #kept<T extends object>(all: Map<number, T>, id: number, made: T): T {
+    const before = all.get(id)
+    const value = before === undefined ? made : this.#sameOr(before, made)
+    if (value !== before) all.set(id, value)
+    return value
+  }
+
+  #sameOr<T extends object>(before: T, made: T): T {
+    return this.#likeness.is(before, made) ? before : made
+  }
+
+  #isJudgedAnew(): boolean {
+    return this.#toldPolicy !== this.#compiled()
+  }
+
   #compiled(): CompiledPolicy {
     this.#policy ??= this.#options.policies.compile()
     return this.#policy
   }
-}
-
-/** Equal content is the same object, however often the policy is compiled anew. */
-function kept<T extends object>(all: Map<number, T>, id: number, made: T): T {
-  const before = all.get(id)
-  const value = before === undefined ? made : sameOr(before, made)
-  if (value !== before) all.set(id, value)
-  return value
-}
-
-function sameOr<T extends object>(before: T, made: T): T {
-  return before === made || JSON.stringify(before) === JSON.stringify(made) ? before : made
 }

@@ -22,6 +22,8 @@ const ALONE: NodePolicy = {
   approved: () => [],
   uses: () => [],
   sees: () => false,
+  kind: -1,
+  seesAlike: false,
   verdict: () => ({ allowed: false, reason: 'The node waits for approval.' }),
 }
 

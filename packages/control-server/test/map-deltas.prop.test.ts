@@ -54,12 +54,14 @@ const step: fc.Arbitrary<Step> = fc.record({
   value: fc.integer({ min: 0, max: 3 }),
 })
 
-/** All, what hides nodes, and what leaves some of their routes to some. */
+/** All, what hides nodes, what leaves some of their routes to some, and what goes by owners and tags. */
 const POLICIES = [
   '{}',
   '{"acls":[{"action":"accept","src":["ann@"],"dst":["bob@:*"]}]}',
   '{"acls":[{"action":"accept","src":["*"],"dst":["100.64.0.0/10:*"]},{"action":"accept","src":["ann@"],"dst":["10.1.0.0/16:*"]}]}',
   '{"acls":[{"action":"accept","src":["bob@"],"dst":["10.0.0.0/8:*","autogroup:internet:*"]}]}',
+  '{"acls":[{"action":"accept","src":["autogroup:member"],"dst":["autogroup:self:*"]}]}',
+  '{"tagOwners":{"tag:t0":["ann@"],"tag:t1":[]},"acls":[{"action":"accept","src":["tag:t0","bob@"],"dst":["tag:t1:*","ann@:22"]},{"action":"accept","src":["ann@"],"dst":["autogroup:self:*"]}]}',
 ] as const
 
 /** A stream that somebody listens to. */
@@ -170,7 +172,7 @@ class Play {
         coordinator.accounts.renameUser('1', { name: 'ann', displayName: `Ann ${value}` }, world.now)
         break
       case 'write a policy':
-        coordinator.policies.set(POLICIES[value] as string, world.now)
+        coordinator.policies.set(POLICIES[(value * MACHINES + who) % POLICIES.length] as string, world.now)
         break
       case 'wait a moment':
         for (const each of this.worlds) each.advance(BATCH_INTERVAL / 2)

@@ -26,6 +26,7 @@ export const ALLOW_ALL_RULES: readonly FilterRule[] = [
   { SrcIPs: ['*'], DstPorts: [{ IP: '*', Ports: { First: 0, Last: 65535 } }] },
 ]
 
+const OPEN_RULES: RuleSet = parseRules(ALLOW_ALL_RULES)
 /** Nobody logs in by SSH unless a policy says so. */
 const NO_SSH: SSHPolicy = { rules: [] }
 const NO_ATTRIBUTES: Capabilities = {}
@@ -48,22 +49,45 @@ export function compile(
 }
 
 function compileAllowAll(nodes: readonly PolicyNode[]): CompiledPolicy {
-  const ids = new Set(nodes.map((node) => node.id))
-  const rules = parseRules(ALLOW_ALL_RULES)
   const answers = new Map<number, NodePolicy>()
-  for (const { id } of nodes) {
-    answers.set(id, {
-      packetFilter: ALLOW_ALL_RULES,
-      sshPolicy: NO_SSH,
-      sshCheckPeriod: () => undefined,
-      attributes: NO_ATTRIBUTES,
-      approved: () => [],
-      uses: (_, routes) => routes,
-      sees: (peer) => peer !== id && ids.has(peer),
-      verdict: (flow) => judge(rules, flow),
-    })
-  }
+  for (const { id } of nodes) answers.set(id, new OpenNodePolicy(id, answers))
   return { forNode: (id) => answers.get(id) }
+}
+
+/** What a node may do where there is no policy; all of them are of one kind. */
+class OpenNodePolicy implements NodePolicy {
+  readonly kind = 0
+  readonly seesAlike = true
+  readonly packetFilter = ALLOW_ALL_RULES
+  readonly sshPolicy = NO_SSH
+  readonly attributes = NO_ATTRIBUTES
+  readonly #id: number
+  readonly #all: ReadonlyMap<number, NodePolicy>
+
+  constructor(id: number, all: ReadonlyMap<number, NodePolicy>) {
+    this.#id = id
+    this.#all = all
+  }
+
+  sshCheckPeriod(): undefined {
+    return undefined
+  }
+
+  approved(): readonly string[] {
+    return []
+  }
+
+  uses(_peer: number, routes: readonly string[]): readonly string[] {
+    return routes
+  }
+
+  sees(peer: number): boolean {
+    return peer !== this.#id && this.#all.has(peer)
+  }
+
+  verdict(flow: FlowQuestion): Verdict {
+    return judge(OPEN_RULES, flow)
+  }
 }
 
 function judge(rules: RuleSet, flow: FlowQuestion): Verdict {

@@ -3,18 +3,21 @@ import type { FilterRule, SSHPolicy } from '@mesh/wire/control'
 import { filterRulesFor, type PreparedRule, prepareRule } from './filter-rules.ts'
 import { type Member, Network, type PolicyNode, type PolicyUser } from './network.ts'
 import { type FlowQuestion, NOT_A_FLOW, type NodePolicy, readFlow, type Verdict } from './node-policy.ts'
-import { parsePrefix, type Prefix } from '@mesh/wire/ip'
 import { parseRules, rulesAccept } from './rules.ts'
 import type { Capabilities } from './language/access-rules.ts'
-import { attributesFor } from './node-attributes.ts'
+import { attributesFor, type PreparedAttributes, prepareAttributes } from './node-attributes.ts'
+import { Reach } from './reach.ts'
 import { approvedByPolicy } from './route-approval.ts'
-import { sshCheckPeriod, sshPolicyFor } from './ssh-policy.ts'
+import { type PreparedSshRule, prepareSshRule, sshCheckPeriod, sshPolicyFor } from './ssh-policy.ts'
 import type { WrittenPolicy } from './written-policy.ts'
 
 /** What is the same for all nodes of one compilation. */
 interface Compilation {
   readonly network: Network
   readonly rules: readonly PreparedRule[]
+  readonly ssh: readonly PreparedSshRule[]
+  readonly attributes: readonly PreparedAttributes[]
+  readonly reach: Reach
   readonly policy: WrittenPolicy
 }
 
@@ -26,7 +29,14 @@ export function compileWritten(
 ): (id: number) => NodePolicy | undefined {
   const network = new Network(nodes, users)
   const rules = policy.rules.map((rule) => prepareRule(rule, network))
-  const compilation = { network, rules, policy }
+  const compilation = {
+    network,
+    rules,
+    ssh: policy.ssh.map((rule) => prepareSshRule(rule, network)),
+    attributes: policy.attributes.map((rule) => prepareAttributes(rule, network)),
+    reach: new Reach(rules, network),
+    policy,
+  }
   const answers = new Map<number, NodePolicy>()
   return (id) => {
     const member = network.members.get(id)
@@ -40,6 +50,7 @@ export function compileWritten(
 class WrittenNodePolicy implements NodePolicy {
   readonly #member: Member
   readonly #compilation: Compilation
+  #kind: number | undefined
   #packetFilter: readonly FilterRule[] | undefined
   #sshPolicy: SSHPolicy | undefined
   #attributes: Capabilities | undefined
@@ -50,20 +61,17 @@ class WrittenNodePolicy implements NodePolicy {
   }
 
   get packetFilter(): readonly FilterRule[] {
-    const { rules, network } = this.#compilation
-    this.#packetFilter ??= filterRulesFor(this.#member, rules, network)
+    this.#packetFilter ??= filterRulesFor(this.#member, this.#compilation.rules)
     return this.#packetFilter
   }
 
   get sshPolicy(): SSHPolicy {
-    const { policy, network } = this.#compilation
-    this.#sshPolicy ??= sshPolicyFor(this.#member, policy.ssh, network)
+    this.#sshPolicy ??= sshPolicyFor(this.#member, this.#compilation.ssh)
     return this.#sshPolicy
   }
 
   get attributes(): Capabilities {
-    const { policy, network } = this.#compilation
-    this.#attributes ??= attributesFor(this.#member, policy.attributes, network)
+    this.#attributes ??= attributesFor(this.#member, this.#compilation.attributes)
     return this.#attributes
   }
 
@@ -72,67 +80,41 @@ class WrittenNodePolicy implements NodePolicy {
     return approvedByPolicy(this.#member, offered, policy.approvers, network)
   }
 
+  get kind(): number {
+    this.#kind ??= this.#compilation.reach.kindOf(this.#member.node.id)
+    return this.#kind
+  }
+
+  get seesAlike(): boolean {
+    return this.#compilation.reach.seesAlike(this.#member.node.id)
+  }
+
   uses(peer: number, routes: readonly string[]): readonly string[] {
-    const { network, rules } = this.#compilation
-    const other = network.members.get(peer)
-    if (!other) return []
-    return routes.filter((text) => {
-      const route = parsePrefix(text)
-      return route !== undefined && rules.some((rule) => leadsOver(rule, this.#member, other, route))
-    })
+    const { reach } = this.#compilation
+    return routes.filter((route) => reach.leadsOver(this.#member.node.id, peer, route))
   }
 
   sees(peer: number): boolean {
-    const { network, rules } = this.#compilation
-    const other = network.members.get(peer)
-    if (!other || other === this.#member) return false
-    return rules.some((rule) => joins(rule, this.#member, other) || joins(rule, other, this.#member))
+    const { id } = this.#member.node
+    return peer !== id && this.#compilation.reach.joins(id, peer)
   }
 
   sshCheckPeriod(source: number, localUser: string): number | undefined {
-    const { network, policy } = this.#compilation
+    const { network, ssh } = this.#compilation
     const from = network.members.get(source)
-    return from && sshCheckPeriod(this.#member, from, localUser, policy.ssh, network)
+    return from && sshCheckPeriod(this.#member, from, localUser, ssh, network)
   }
 
   verdict(flow: FlowQuestion): Verdict {
-    const { network, rules } = this.#compilation
+    const { rules } = this.#compilation
     const read = readFlow(flow)
     if (!read) return { allowed: false, reason: NOT_A_FLOW }
     const { source, destination } = read
     const decides = rules.find((rule) => {
-      const set = parseRules(filterRulesFor(this.#member, [rule], network))
+      const set = parseRules(filterRulesFor(this.#member, [rule]))
       return rulesAccept(set, source, destination, flow.protocol, flow.port)
     })
     if (!decides) return { allowed: false, reason: 'No rule of the policy allows it.' }
     return { allowed: true, reason: `It is allowed by ${decides.rule.name}.` }
   }
-}
-
-/** Tells whether a rule lets one node reach another, or have a capability there. */
-function joins({ rule, sources, targets }: PreparedRule, from: Member, to: Member): boolean {
-  if (!sources.has(from)) return false
-  return targets.some((target) => {
-    if (target.isSelf) return isSameOwner(from, to)
-    if (rule.via.length > 0 && !rule.via.some((tag) => to.node.tags.includes(tag))) return false
-    return target.has(to)
-  })
-}
-
-/** Tells whether a rule lets packets go between a node and what lies behind a router. */
-function leadsOver(
-  { rule, sources, targets }: PreparedRule,
-  member: Member,
-  router: Member,
-  route: Prefix,
-): boolean {
-  // Such a rule is about what applications let each other do, not about packets.
-  if (rule.capabilities) return false
-  const isVia = rule.via.length === 0 || rule.via.some((tag) => router.node.tags.includes(tag))
-  if (isVia && sources.has(member) && targets.some((target) => target.covers(route))) return true
-  return route.bits > 0 && sources.covers(route) && targets.some((target) => target.has(member))
-}
-
-function isSameOwner({ node: a }: Member, { node: b }: Member): boolean {
-  return a.user !== undefined && a.user === b.user && a.tags.length === 0 && b.tags.length === 0
 }

@@ -18,30 +18,53 @@ export interface PreparedRule {
   readonly rule: AccessRule
   readonly sources: Sources
   readonly targets: readonly Target[]
+  /** Whether it lets people reach their own devices. */
+  readonly isSelf: boolean
+  /** The sources of `autogroup:self` at a node: the devices of its owner. */
+  readonly ownSources: (member: Member) => readonly string[]
+  /** What the destinations would be as sources. */
+  readonly turned: () => readonly string[]
 }
+
+const NOBODY: readonly string[] = []
 
 /** Works out what is the same for every node. */
 export function prepareRule(rule: AccessRule, network: Network): PreparedRule {
+  const sources = sourcesOf(rule.sources, network, rule.required)
+  const targets = rule.destinations.map((destination) => targetOf(destination, network))
+  const isSelf = targets.some((target) => target.isSelf)
+  const own = new Map<number, readonly string[]>()
+  let turned: readonly string[] | undefined
   return {
     rule,
-    sources: sourcesOf(rule.sources, network, rule.required),
-    targets: rule.destinations.map((destination) => targetOf(destination, network)),
+    sources,
+    targets,
+    isSelf,
+    ownSources: ({ node: { user, tags } }) => {
+      if (!isSelf || user === undefined || tags.length > 0) return NOBODY
+      const known = own.get(user) ?? devicesOf(user, sources, network)
+      own.set(user, known)
+      return known
+    },
+    turned: () => (turned ??= sourcesOf(rule.destinations.map(({ selector }) => selector), network).texts),
   }
 }
 
+function devicesOf(user: number, sources: Sources, network: Network): readonly string[] {
+  const devices = network.ownedBy(user).filter((each) => sources.has(each))
+  const texts = devices.flatMap(({ addresses }) => addresses.map((each) => addressText(each)))
+  return network.oneList(texts.toSorted())
+}
+
 /** Returns the rules that a node enforces on what comes in. */
-export function filterRulesFor(
-  member: Member,
-  rules: readonly PreparedRule[],
-  network: Network,
-): readonly FilterRule[] {
+export function filterRulesFor(member: Member, rules: readonly PreparedRule[]): readonly FilterRule[] {
   const collected = new CollectedRules()
   for (const prepared of rules) {
     const { rule, sources, targets } = prepared
     if (rule.via.length > 0 && !isRouterFor(member, rule)) continue
-    const own = ownSources(member, sources, network)
+    const own = prepared.ownSources(member)
     if (rule.capabilities) {
-      collected.add(capabilityRules(member, prepared, rule.capabilities, own, network))
+      collected.add(capabilityRules(member, prepared, rule.capabilities, own))
       continue
     }
     collected.allow(
@@ -49,6 +72,7 @@ export function filterRulesFor(
       rule.protocol,
       targets.flatMap((target) => target.ranges(member)),
     )
+    if (!prepared.isSelf) continue
     collected.allow(
       own,
       rule.protocol,
@@ -64,18 +88,20 @@ export function filterRulesFor(
  */
 class CollectedRules {
   readonly #rules: FilterRule[] = []
-  readonly #byKey = new Map<string, NetPortRange[]>()
+  readonly #ranges = new Map<number | undefined, Map<readonly string[], NetPortRange[]>>()
 
   get rules(): readonly FilterRule[] {
     return this.#rules.filter((rule) => rule.SrcIPs.length > 0 && rule.DstPorts?.length !== 0)
   }
 
+  /** Equal sources are one list, which may be long: see {@link Network.oneList}. */
   allow(SrcIPs: readonly string[], protocol: number | undefined, ranges: readonly NetPortRange[]): void {
-    const key = `${protocol ?? ''} ${SrcIPs.join()}`
-    const known = this.#byKey.get(key)
+    const bySources = this.#ranges.get(protocol) ?? new Map<readonly string[], NetPortRange[]>()
+    this.#ranges.set(protocol, bySources)
+    const known = bySources.get(SrcIPs)
     if (known) return void known.push(...ranges)
     const DstPorts = [...ranges]
-    this.#byKey.set(key, DstPorts)
+    bySources.set(SrcIPs, DstPorts)
     this.#rules.push({ SrcIPs, DstPorts, ...(protocol === undefined ? {} : { IPProto: [protocol] }) })
   }
 
@@ -94,19 +120,11 @@ function isRouterFor(member: Member, { via, destinations }: AccessRule): boolean
   })
 }
 
-/** The sources of `autogroup:self` at a node: the devices of its owner. */
-function ownSources({ node }: Member, sources: Sources, network: Network): readonly string[] {
-  if (node.user === undefined || node.tags.length > 0) return []
-  const devices = network.ownedBy(node.user).filter((each) => sources.has(each))
-  return devices.flatMap(({ addresses }) => addresses.map((each) => addressText(each))).toSorted()
-}
-
 function capabilityRules(
   member: Member,
-  { rule, sources, targets }: PreparedRule,
+  { sources, targets, isSelf, turned }: PreparedRule,
   capabilities: Capabilities,
   own: readonly string[],
-  network: Network,
 ): readonly FilterRule[] {
   const grant = (SrcIPs: readonly string[], Dsts: readonly string[], CapMap: Capabilities): FilterRule => ({
     SrcIPs,
@@ -114,17 +132,13 @@ function capabilityRules(
   })
   const itself = member.addresses.map((address) => formatPrefix(address))
   const granted = targets.flatMap((target) => target.prefixes(member))
-  const isOwn = targets.some((target) => target.isSelf) && own.length > 0
+  const isOwn = isSelf && own.length > 0
   const rules: FilterRule[] = []
   if (granted.length > 0) rules.push(grant(sources.texts, granted, capabilities))
   if (isOwn) rules.push(grant(own, itself, capabilities))
-  const destinations = sourcesOf(
-    rule.destinations.map(({ selector }) => selector),
-    network,
-  )
   for (const [name, companion] of COMPANIONS) {
     if (!(name in capabilities)) continue
-    if (sources.has(member)) rules.push(grant(destinations.texts, itself, { [companion]: null }))
+    if (sources.has(member)) rules.push(grant(turned(), itself, { [companion]: null }))
     if (isOwn) rules.push(grant(own, itself, { [companion]: null }))
   }
   return rules

@@ -48,9 +48,16 @@ export class Network {
   readonly #byTag = new Map<string, Member[]>()
   readonly #untagged: Member[] = []
   readonly #tagged: Member[] = []
+  readonly #byId = new Map<number, PolicyUser>()
+  readonly #logins = new Map<string, PolicyUser>()
+  readonly #lists = new Map<string, readonly string[]>()
 
   constructor(nodes: readonly PolicyNode[], users: readonly PolicyUser[]) {
     this.#users = users
+    for (const user of users) {
+      this.#byId.set(user.id, user)
+      for (const login of loginsOf(user)) if (!this.#logins.has(login)) this.#logins.set(login, user)
+    }
     this.members = new Map(nodes.map((node) => [node.id, memberOf(node)]))
     for (const member of this.members.values()) this.#index(member)
   }
@@ -62,12 +69,12 @@ export class Network {
 
   /** Returns the user of a login name or a mail address. */
   userNamed(login: string): PolicyUser | undefined {
-    return this.#users.find((user) => isLoginOf(user, login))
+    return this.#logins.get(login)
   }
 
   /** Returns the user with a number. */
   userById(id: number): PolicyUser | undefined {
-    return this.#users.find((user) => user.id === id)
+    return this.#byId.get(id)
   }
 
   /** Returns the nodes that a selector means by who they are; `undefined` for one that means addresses. */
@@ -89,6 +96,14 @@ export class Network {
     }
   }
 
+  /** Returns the one list of all that have these texts: long lists are told apart by what they are, not by what they say. */
+  oneList(texts: readonly string[]): readonly string[] {
+    const key = texts.join()
+    const known = this.#lists.get(key) ?? texts
+    this.#lists.set(key, known)
+    return known
+  }
+
   #nodesOf(user: PolicyUser | undefined): readonly Member[] {
     return user ? this.ownedBy(user.id) : []
   }
@@ -103,8 +118,13 @@ export class Network {
 }
 
 /** Tells whether a login, as a policy writes it, is a user's. */
-export function isLoginOf({ name, email }: PolicyUser, login: string): boolean {
-  return login === email || login === name || login === `${name}@`
+export function isLoginOf(user: PolicyUser, login: string): boolean {
+  return loginsOf(user).includes(login)
+}
+
+/** Returns how a policy may write a user. */
+function loginsOf({ name, email }: PolicyUser): readonly string[] {
+  return email === undefined ? [name, `${name}@`] : [email, name, `${name}@`]
 }
 
 /** Tells whether two blocks of addresses have any in common. */

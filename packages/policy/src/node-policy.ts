@@ -44,6 +44,13 @@ export interface NodePolicy {
   /** Tells whether this node sees the given peer in its map. Seeing is mutual. */
   sees(peer: number): boolean
   /**
+   * The number of its kind, of one compilation. Two nodes of a kind see the same others and the same of their routes, so what
+   * one of them is to be told of others the other is, too.
+   */
+  readonly kind: number
+  /** Whether it sees the other nodes of its kind. */
+  readonly seesAlike: boolean
+  /**
    * Returns how long a person's confirmation counts, milliseconds, where the policy lets a node log in at this one by SSH as
    * this local user only when a person confirms it; 0 for each time anew, `undefined` where it does not ask.
    */

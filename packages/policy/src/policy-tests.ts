@@ -5,10 +5,9 @@ import { filterRulesFor, type PreparedRule, prepareRule } from './filter-rules.t
 import type { SshTestText, TestText } from './language/document.ts'
 import { meaningless } from './language/meaning.ts'
 import { parsePorts, parseProtocol } from './language/ports.ts'
-import type { SshRule } from './language/ssh-rules.ts'
 import type { Member, PolicyNode, PolicyUser } from './network.ts'
 import { allowedPorts, parseRules } from './rules.ts'
-import { mayBecome, sshSourcesAt } from './ssh-policy.ts'
+import { mayBecome, type PreparedSshRule, prepareSshRule } from './ssh-policy.ts'
 import { Stage } from './stage.ts'
 import type { WrittenPolicy } from './written-policy.ts'
 
@@ -26,6 +25,7 @@ export function testPolicy(
 ): void {
   const stage = new Stage(policy.names, nodes, users)
   const rules = preparedOn(stage, policy)
+  const ssh = policy.ssh.map((rule) => prepareSshRule(rule, stage.network))
   const failures = [
     ...policy.tests.flatMap((test) => {
       const { srcPostureAttrs } = test
@@ -33,7 +33,7 @@ export function testPolicy(
       const own = new Stage(policy.names, nodes, users, Object.fromEntries(srcPostureAttrs))
       return failuresOf(test, preparedOn(own, policy), own)
     }),
-    ...policy.sshTests.flatMap((test) => sshFailuresOf(test, policy.ssh, stage)),
+    ...policy.sshTests.flatMap((test) => sshFailuresOf(test, ssh, stage)),
   ]
   if (failures.length > 0) throw new PolicyError('ERR_POLICY_TEST', 'test(s) failed', { details: failures })
 }
@@ -84,7 +84,7 @@ function reaches(
   const targets = isSelf ? [stage.twin(source)].filter((each) => each !== undefined) : stage.actors(selector)
   if (targets.length === 0) return undefined
   const asked = targets.flatMap((target) => {
-    const open = openPorts(source, target, protocol, rules, stage)
+    const open = openPorts(source, target, protocol, rules)
     return ports.map((range) => (what === 'deny' ? touches(open, range) : covers(open, range)))
   })
   return what === 'deny' ? asked.some(Boolean) : asked.every(Boolean)
@@ -97,9 +97,8 @@ function openPorts(
   target: Member,
   protocol: number,
   rules: readonly PreparedRule[],
-  stage: Stage,
 ): OpenPorts {
-  const set = parseRules(filterRulesFor(target, rules, stage.network))
+  const set = parseRules(filterRulesFor(target, rules))
   const pairs = source.addresses.flatMap(({ address: from }) =>
     target.addresses
       .filter(({ address: to }) => to.length === from.length)
@@ -116,7 +115,7 @@ function touches(open: OpenPorts, { First, Last }: PortRange): boolean {
   return open.some(({ first, last }) => first <= Last && First <= last)
 }
 
-function sshFailuresOf(test: SshTestText, rules: readonly SshRule[], stage: Stage): readonly string[] {
+function sshFailuresOf(test: SshTestText, rules: readonly PreparedSshRule[], stage: Stage): readonly string[] {
   const { src = '', dst = [], accept = [], deny = [], check = [] } = test
   const targets = dst.flatMap((word) => sshTargets(word, stage))
   const selector = stage.selector(src)
@@ -159,12 +158,11 @@ function actionsFor(
   user: string,
   source: Member,
   target: Member,
-  rules: readonly SshRule[],
-  stage: Stage,
+  rules: readonly PreparedSshRule[],
+  { network }: Stage,
 ): readonly string[] {
-  const { network } = stage
   return rules
-    .filter((rule) => sshSourcesAt(target, rule, network).includes(source))
-    .filter((rule) => mayBecome(source, user, rule, network))
-    .map(({ action }) => action)
+    .filter(({ sourcesAt }) => sourcesAt(target).includes(source))
+    .filter(({ rule }) => mayBecome(source, user, rule, network))
+    .map(({ rule }) => rule.action)
 }

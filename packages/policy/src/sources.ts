@@ -13,7 +13,7 @@ const EVERY_NODE = [
 
 /** The sources of one rule. */
 export interface Sources {
-  /** Sorted as text, each once. */
+  /** Sorted as text, each once. Equal texts are the same list, see {@link Network.oneList}. */
   readonly texts: readonly string[]
   /** Tells whether a node is meant, by its address or by what is behind it. */
   has(member: Member): boolean
@@ -36,7 +36,7 @@ export function sourcesOf(
   const compliant = new Set(members)
   const texts = members.flatMap(({ addresses }) => addresses.map((address) => addressText(address)))
   return {
-    texts: [...new Set(texts)].toSorted(),
+    texts: network.oneList([...new Set(texts)].toSorted()),
     covers: () => false,
     has: (member) => compliant.has(member),
   }
@@ -69,7 +69,7 @@ function allSourcesOf(
   }
   return {
     members,
-    texts: [...texts].toSorted(),
+    texts: network.oneList([...texts].toSorted()),
     covers: (subnet) => isAny || prefixes.some((prefix) => overlap(prefix, subnet)),
     has: (member) =>
       isAny ||

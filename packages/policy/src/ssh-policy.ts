@@ -17,15 +17,57 @@ const ASK: SSHAction = {
   holdAndDelegate: 'https://unused/machine/ssh/action/$SRC_NODE_ID/to/$DST_NODE_ID?local_user=$LOCAL_USER',
 }
 
+/** A rule with what is the same for every node worked out. */
+export interface PreparedSshRule {
+  readonly rule: SshRule
+  /** Returns who may log in by it at a node. */
+  readonly sourcesAt: (member: Member) => readonly Member[]
+  /** Returns it as the SSH server of a node is told it. */
+  readonly toldAt: (member: Member) => readonly SSHRule[]
+}
+
+const NOBODY: readonly Member[] = []
+
+/** Works out what is the same for every node. */
+export function prepareSshRule(rule: SshRule, network: Network): PreparedSshRule {
+  const meant = rule.sources.flatMap((selector) => network.identified(selector) ?? [])
+  const all = new Set(meant.filter(({ node }) => complies(node.posture, rule.required)))
+  const sources = [...all]
+  const places = new Set(rule.destinations.flatMap((selector) => network.identified(selector) ?? []))
+  const isSelf = rule.destinations.some(
+    (selector) => selector.kind === 'autogroup' && selector.name === 'self',
+  )
+  // The devices of one owner have one list of sources.
+  const owned = new Map<number, readonly Member[]>()
+  const sourcesAt = (member: Member): readonly Member[] => {
+    if (places.has(member)) return sources
+    // Whoever may log in under a name of their own may do so at their own devices too, as with the original.
+    if (!isSelf && rule.localparts.length === 0) return NOBODY
+    const { user, tags } = member.node
+    if (tags.length > 0) return !isSelf && all.has(member) ? [member] : NOBODY
+    if (user === undefined) return NOBODY
+    const own = owned.get(user) ?? network.ownedBy(user).filter((each) => all.has(each))
+    owned.set(user, own)
+    return own
+  }
+  const told = new Map<readonly Member[], readonly SSHRule[]>()
+  const toldAt = (member: Member): readonly SSHRule[] => {
+    const own = sourcesAt(member)
+    const known = told.get(own) ?? toldOf(rule, own, network)
+    told.set(own, known)
+    return known
+  }
+  return { rule, sourcesAt, toldAt }
+}
+
 /**
  * Returns what a node's SSH server goes by; no rule lets nobody in. Rules that ask come first: a client takes the first that
  * fits.
  */
-export function sshPolicyFor(member: Member, rules: readonly SshRule[], network: Network): SSHPolicy {
-  const all = rules.flatMap((rule) => rulesAt(member, rule, network).map((made) => ({ rule, made })))
-  const checks = all.filter(({ rule }) => rule.action === 'check')
-  const accepts = all.filter(({ rule }) => rule.action === 'accept')
-  return { rules: [...checks, ...accepts].map(({ made }) => made) }
+export function sshPolicyFor(member: Member, rules: readonly PreparedSshRule[]): SSHPolicy {
+  const toldBy = (action: SshRule['action']): readonly SSHRule[] =>
+    rules.filter(({ rule }) => rule.action === action).flatMap(({ toldAt }) => toldAt(member))
+  return { rules: [...toldBy('check'), ...toldBy('accept')] }
 }
 
 /**
@@ -36,13 +78,13 @@ export function sshCheckPeriod(
   member: Member,
   source: Member,
   localUser: string,
-  rules: readonly SshRule[],
+  rules: readonly PreparedSshRule[],
   network: Network,
 ): number | undefined {
   return rules
-    .filter(({ action }) => action === 'check')
-    .filter((rule) => sshSourcesAt(member, rule, network).includes(source))
-    .find((rule) => mayBecome(source, localUser, rule, network))?.checkPeriod
+    .filter(({ rule }) => rule.action === 'check')
+    .filter(({ sourcesAt }) => sourcesAt(member).includes(source))
+    .find(({ rule }) => mayBecome(source, localUser, rule, network))?.rule.checkPeriod
 }
 
 /** Tells whether a rule lets a source become a local user. */
@@ -52,30 +94,13 @@ export function mayBecome({ node }: Member, localUser: string, rule: SshRule, ne
   return localpartOf(owner, rule) === localUser
 }
 
-/** Returns who may log in at a node by a rule. */
-export function sshSourcesAt(member: Member, rule: SshRule, network: Network): readonly Member[] {
-  const meant = rule.sources.flatMap((selector) => network.identified(selector) ?? [])
-  const sources = new Set(meant.filter(({ node }) => complies(node.posture, rule.required)))
-  const isMeant = rule.destinations.some((selector) => network.identified(selector)?.includes(member))
-  if (isMeant) return [...sources]
-  const isSelf = rule.destinations.some(
-    (selector) => selector.kind === 'autogroup' && selector.name === 'self',
-  )
-  // Whoever may log in under a name of their own may do so at their own devices too, as with the original.
-  if (!isSelf && rule.localparts.length === 0) return []
-  const { user, tags } = member.node
-  if (tags.length > 0) return !isSelf && sources.has(member) ? [member] : []
-  return user === undefined ? [] : network.ownedBy(user).filter((each) => sources.has(each))
-}
-
 /** Returns the local users that somebody may become, as the wire has them: `=` for the same name, empty for nobody. */
 export function localUsers({ users, nonroot }: SshRule): Readonly<Record<string, string>> {
   const named = users.map((user) => [user, user] as const)
   return Object.fromEntries([['root', ''], ...(nonroot ? [['*', '='] as const] : []), ...named])
 }
 
-function rulesAt(member: Member, rule: SshRule, network: Network): readonly SSHRule[] {
-  const sources = sshSourcesAt(member, rule, network)
+function toldOf(rule: SshRule, sources: readonly Member[], network: Network): readonly SSHRule[] {
   if (sources.length === 0) return []
   const common = localUsers(rule)
   if (rule.localparts.length === 0) return [ruleOf(rule, sources, common)]

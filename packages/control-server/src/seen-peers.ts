@@ -1,0 +1,23 @@
+// Whom viewers see, as a list: made once for all of a kind, because when a server starts thousands ask for it at once.
+
+import type { Node, UserProfile } from '@mesh/wire/control'
+import type { MapView, PeerView } from './map-views.ts'
+
+/** Whom all of a kind of viewers saw when sessions were last told. */
+export class SeenPeers {
+  /** Their owners, by number. */
+  readonly owners: ReadonlyMap<number, UserProfile>
+  readonly #nodes: readonly Node[]
+
+  /** @param shown - Returns a peer as those viewers are to see it. */
+  constructor(peers: readonly PeerView[], shown: (peer: PeerView) => Node) {
+    this.#nodes = peers.map((peer) => shown(peer))
+    this.owners = new Map(peers.map(({ profile }) => [profile.ID, profile]))
+  }
+
+  /** Returns them without the viewer, who is among them where those of its kind see each other. */
+  without({ itself }: MapView): readonly Node[] {
+    const at = itself ? this.#nodes.indexOf(itself) : -1
+    return at === -1 ? this.#nodes : this.#nodes.toSpliced(at, 1)
+  }
+}
