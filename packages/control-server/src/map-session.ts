@@ -57,8 +57,8 @@ export class MapSession {
   first(view: MapView, seen: SeenPeers): MapResponse {
     const profiles = [view.selfProfile]
     if (!view.blind) {
-      for (const owner of seen.owners.values()) if (owner.ID !== view.selfProfile.ID) profiles.push(owner)
-      this.#owners = seen.owners
+      this.#owners = seen.ownersFor(view)
+      for (const owner of this.#owners.values()) if (owner.ID !== view.selfProfile.ID) profiles.push(owner)
     }
     this.#learns(view.selfProfile)
     this.#isOpen = true

@@ -106,7 +106,7 @@ export interface MapView {
 /** Of a node that is judged by nothing. */
 const NO_KIND = -1
 /** So many kinds of viewers are remembered with whom they see. */
-const MAX_KINDS = 256
+const MAX_KINDS = 4096
 
 /** Lets clients ask for certificates, beside the names in their DNS (control §4.13). */
 const HTTPS = { https: [] } as const

@@ -133,6 +133,7 @@ class Telling {
     const change = isCut && shown ? patchBetween(shown, node) : patch
     if (!shown || (shown !== node && !change)) this.#changed.push(node)
     // One that looks the same has a new owner; one that is cut may differ in what this viewer is not told.
-    else if (change && shown !== node && (!isCut || Object.keys(change).length > 1)) this.#patches.push(change)
+    else if (change && shown !== node && (!isCut || Object.keys(change).length > 1))
+      this.#patches.push(change)
   }
 }

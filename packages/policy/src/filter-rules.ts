@@ -46,7 +46,11 @@ export function prepareRule(rule: AccessRule, network: Network): PreparedRule {
       own.set(user, known)
       return known
     },
-    turned: () => (turned ??= sourcesOf(rule.destinations.map(({ selector }) => selector), network).texts),
+    turned: () =>
+      (turned ??= sourcesOf(
+        rule.destinations.map(({ selector }) => selector),
+        network,
+      ).texts),
   }
 }
 

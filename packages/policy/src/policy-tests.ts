@@ -115,7 +115,11 @@ function touches(open: OpenPorts, { First, Last }: PortRange): boolean {
   return open.some(({ first, last }) => first <= Last && First <= last)
 }
 
-function sshFailuresOf(test: SshTestText, rules: readonly PreparedSshRule[], stage: Stage): readonly string[] {
+function sshFailuresOf(
+  test: SshTestText,
+  rules: readonly PreparedSshRule[],
+  stage: Stage,
+): readonly string[] {
   const { src = '', dst = [], accept = [], deny = [], check = [] } = test
   const targets = dst.flatMap((word) => sshTargets(word, stage))
   const selector = stage.selector(src)

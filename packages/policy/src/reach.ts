@@ -51,9 +51,7 @@ export class Reach {
     const [one, other] = [this.#standing(a), this.#standing(b)]
     if (!one || !other) return false
     if (meet(one.from, other.to) || meet(other.from, one.to)) return true
-    return (
-      (one.reachesOwn || other.reachesOwn) && one.owner !== undefined && one.owner === other.owner
-    )
+    return (one.reachesOwn || other.reachesOwn) && one.owner !== undefined && one.owner === other.owner
   }
 
   /** Tells whether packets may go between a node and what lies behind a router, by a route in CIDR text. */
@@ -122,7 +120,10 @@ export class Reach {
         this.#rules,
         (each) => isForPackets(each) && each.targets.some((target) => target.covers(route)),
       ),
-      from: bitsWhere(this.#rules, (each) => route.bits > 0 && isForPackets(each) && each.sources.covers(route)),
+      from: bitsWhere(
+        this.#rules,
+        (each) => route.bits > 0 && isForPackets(each) && each.sources.covers(route),
+      ),
     }
     this.#routes.set(text, made)
     return made

@@ -7,7 +7,8 @@ export type RuleBits = Uint32Array
 /** Returns the rules for which something holds. */
 export function bitsWhere<T>(rules: readonly T[], holds: (rule: T) => boolean): RuleBits {
   const bits = new Uint32Array(Math.ceil(rules.length / 32))
-  for (const [i, rule] of rules.entries()) if (holds(rule)) bits[i >> 5] = (bits[i >> 5] ?? 0) | (1 << (i & 31))
+  for (const [i, rule] of rules.entries())
+    if (holds(rule)) bits[i >> 5] = (bits[i >> 5] ?? 0) | (1 << (i & 31))
   return bits
 }
 

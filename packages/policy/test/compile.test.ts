@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { ALLOW_ALL_RULES, compile, PacketFilter } from '../src/index.ts'
+import { ALLOW_ALL_RULES, compile, PacketFilter, readPolicy } from '../src/index.ts'
 import type { PolicyNode } from '../src/index.ts'
 import { echo, read, tcp, udp } from './packets.ts'
 import { TCP_SYN } from '@mesh/wire/ip'
@@ -66,4 +66,24 @@ test('the verdict and the filter agree about every flow that opens', () => {
       },
     ),
   )
+})
+
+test('the hundredth rule counts as the first does', () => {
+  const owned = (id: number): PolicyNode => ({ ...node(id), user: id })
+  const users = Array.from({ length: 100 }, (_, i) => ({ id: i + 1, name: `user${i + 1}` }))
+  const acls = users.map(({ name, id }) => ({
+    action: 'accept',
+    src: [`${name}@`],
+    dst: [`user${101 - id}@:22`],
+  }))
+  const policy = readPolicy(JSON.stringify({ acls }))
+  const compiled = compile(
+    policy,
+    Array.from(users, ({ id }) => owned(id)),
+    users,
+  )
+  for (const { id } of users) {
+    const seen = users.filter((other) => compiled.forNode(id)?.sees(other.id)).map((other) => other.id)
+    expect(seen).toEqual([101 - id])
+  }
 })

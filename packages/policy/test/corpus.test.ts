@@ -64,6 +64,27 @@ test('control 37: who sees whom is as captured, in every network', () => {
   }
 })
 
+test('control 37: nodes of one kind see the same others and the same of their routes, in every network', () => {
+  let alike = 0
+  for (const one of taken) {
+    const compiled = compileCase(one)
+    const look = (viewer: number, but: number): unknown =>
+      one.nodes.map(({ id, routes }) => {
+        const answer = compiled.forNode(viewer)
+        return [id !== but && id !== viewer && answer?.sees(id), answer?.uses(id, routes)]
+      })
+    const pairs = one.nodes.flatMap((a) => one.nodes.filter((b) => a !== b).map((b) => [a.id, b.id] as const))
+    for (const [a, b] of pairs) {
+      const [first, second] = [compiled.forNode(a), compiled.forNode(b)]
+      if (first?.kind !== second?.kind) continue
+      alike += 1
+      expect([first?.sees(b), second?.seesAlike]).toEqual([first?.seesAlike, first?.seesAlike])
+      expect(look(a, b)).toEqual(look(b, a))
+    }
+  }
+  expect(alike).toBeGreaterThan(1000)
+})
+
 test('every node’s SSH server goes by the rules that were captured', () => {
   for (const one of taken) {
     const compiled = compileCase(one)

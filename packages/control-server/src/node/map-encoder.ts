@@ -5,7 +5,9 @@
 import { zstdCompressSync, constants as zlib } from 'node:zlib'
 import type { MapResponse, Node } from '@mesh/wire/control'
 import { encodeMapLength } from '@mesh/wire/control'
+import { jsonPieces } from './json-pieces.ts'
 import { MapSlices } from './map-slices.ts'
+import { MAX_RAW, rawFrame } from './zstd-raw.ts'
 
 /** Most of a map is keys, which do not pack; the levels above take twice as long for 5 % more bytes. */
 const PACKING = { params: { [zlib.ZSTD_c_compressionLevel]: 1 } }
@@ -21,6 +23,8 @@ type Message = readonly Uint8Array[]
 interface Form {
   readonly messages: WeakMap<MapResponse, Message>
   readonly slices: MapSlices
+  /** Long lists that stand in the rules of many. */
+  readonly lists: WeakMap<readonly unknown[], Uint8Array>
   readonly pack: (text: string) => Uint8Array
   /** What every snapshot ends with. */
   readonly end: Uint8Array
@@ -29,7 +33,7 @@ interface Form {
 /** Encodes responses, remembering those that come again. */
 export class MapEncoder {
   readonly #plain = formOf((text) => Buffer.from(text))
-  readonly #packed = formOf((text) => zstdCompressSync(text, PACKING))
+  readonly #packed = formOf(packWithZstd)
   readonly #nodes = new WeakMap<Node, string>()
 
   /** How many bytes of slices are kept. */
@@ -55,20 +59,28 @@ export class MapEncoder {
   /** A snapshot is `{…rest,"Peers":[`, slices of peers, and `]}`. */
   #parts(response: MapResponse, form: Form): Uint8Array[] {
     const { Peers, ...rest } = response
-    const { pack } = form
-    if (!Peers || Peers.length < MIN_SLICED) return [pack(JSON.stringify(response))]
+    if (!Peers || Peers.length < MIN_SLICED) return this.#pieces(response, '', form)
     const viewer = placeOf(rest.Node?.ID ?? 0)
-    const parts = [pack(`${JSON.stringify(rest).slice(0, -1)},"Peers":[`)]
+    const parts = this.#pieces(rest, ',"Peers":[', form)
     for (let start = 0, end = 0; start < Peers.length; start = end) {
       const place = placeOf((Peers[start] as Node).ID)
       end = start + 1
       while (end < Peers.length && placeOf((Peers[end] as Node).ID) === place) end += 1
       // Nobody else lacks the viewer.
-      if (place === viewer) parts.push(pack(this.#text(Peers.slice(start, end), start === 0)))
+      if (place === viewer) parts.push(form.pack(this.#text(Peers.slice(start, end), start === 0)))
       else parts.push(this.#slice(place, Peers, start, end, form))
     }
     parts.push(form.end)
     return parts
+  }
+
+  /** Packs a response, whose end is taken off for what goes on with `tail`. */
+  #pieces(response: MapResponse, tail: string, form: Form): Uint8Array[] {
+    const pieces = jsonPieces(response)
+    return pieces.map((piece, i) => {
+      if (typeof piece !== 'string') return listOf(piece, form)
+      return form.pack(tail !== '' && i === pieces.length - 1 ? piece.slice(0, -1) + tail : piece)
+    })
   }
 
   #slice(place: number, peers: readonly Node[], start: number, end: number, form: Form): Uint8Array {
@@ -94,8 +106,19 @@ export class MapEncoder {
   }
 }
 
+function packWithZstd(text: string): Uint8Array {
+  const bytes = text.length > MAX_RAW ? text : Buffer.from(text)
+  return bytes.length > MAX_RAW ? zstdCompressSync(bytes, PACKING) : rawFrame(bytes as Uint8Array)
+}
+
 function formOf(pack: Form['pack']): Form {
-  return { messages: new WeakMap(), slices: new MapSlices(), pack, end: pack(']}') }
+  return { messages: new WeakMap(), slices: new MapSlices(), lists: new WeakMap(), pack, end: pack(']}') }
+}
+
+function listOf(list: readonly unknown[], { lists, pack }: Form): Uint8Array {
+  const bytes = lists.get(list) ?? pack(JSON.stringify(list))
+  lists.set(list, bytes)
+  return bytes
 }
 
 function placeOf(id: number): number {

@@ -5,9 +5,9 @@
 import type { Node } from '@mesh/wire/control'
 
 /** Slices are forgotten when so many bytes of others were used since. */
-const MAX_YOUNG = 16 << 20
+const MAX_YOUNG = 32 << 20
 /** Of one place in the network, so many are kept apart: beyond that, they are hardly the same for two viewers. */
-const MAX_ALIKE = 16
+const MAX_ALIKE = 64
 
 interface Slice {
   readonly nodes: readonly Node[]

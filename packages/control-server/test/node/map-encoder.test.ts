@@ -6,6 +6,7 @@ import type { MapResponse, Node } from '@mesh/wire/control'
 import { describe, expect, test } from 'vitest'
 import { MapEncoder } from '../../src/node/map-encoder.ts'
 import { MapSlices } from '../../src/node/map-slices.ts'
+import { MAX_RAW, rawFrame } from '../../src/node/zstd-raw.ts'
 import { hexOf } from '../support.ts'
 
 const NODES = 1000
@@ -72,13 +73,38 @@ describe.each([true, false])('packed: %s', (packed) => {
     expect(shared).toHaveLength(8 - 2 + 1)
   })
 
+  test('long lists of rules are encoded once for all who have the rule, and stand where they belong', () => {
+    const encoder = new MapEncoder()
+    const SrcIPs = Array.from({ length: 500 }, (_, i) => `100.64.${i >> 8}.${i & 255}`)
+    const principals = SrcIPs.map((nodeIP) => ({ nodeIP }))
+    const responses = ['1.1.1.1', 'ü"\n'.repeat(200), ''].map(
+      (IP): MapResponse => ({
+        PacketFilters: {
+          base: [{ SrcIPs, DstPorts: [{ IP, Ports: { First: 22, Last: 22 } }] }, { SrcIPs: [IP] }],
+        },
+        SSHPolicy: { rules: [{ principals, action: {}, sshUsers: { root: IP } }] },
+      }),
+    )
+    const whole = [
+      ...responses,
+      ...responses.map((each) => ({ ...each, ControlTime: '2026-01-01T00:00:00Z' })),
+    ]
+    const messages = whole.map((each) => encoder.encode(each, packed))
+    for (const [i, message] of messages.entries()) expect(decode(message)).toEqual(whole[i])
+    const [first = [], ...others] = messages
+    for (const message of others) expect(message.filter((part) => first.includes(part))).toHaveLength(2)
+    const snapshotOf = { ...snapshot(nodes[5] as Node, nodes), ...responses[0] }
+    expect(decode(encoder.encode(snapshotOf, packed))).toEqual(snapshotOf)
+    expect(decode(encoder.encode(KEEP_ALIVE_RESPONSE, packed))).toEqual(KEEP_ALIVE_RESPONSE)
+  })
+
   test('what is kept does not grow with how often the nodes change', () => {
     const encoder = new MapEncoder()
     let kept = 0
-    for (let round = 0; round < 60; round += 1) {
+    for (let round = 0; round < 180; round += 1) {
       const changed = nodes.map((each) => ({ ...each, Name: `${'x'.repeat(40)}${100 + round}.` }))
       encoder.encode(snapshot(changed[0] as Node, changed), packed)
-      if (round === 20) kept = encoder.kept
+      if (round === 80) kept = encoder.kept
     }
     expect(kept).toBeGreaterThan(0)
     expect(encoder.kept).toBeLessThan(1.05 * kept)
@@ -96,4 +122,12 @@ test('slices that nobody asks for are forgotten for those that are used', () => 
   expect(slices.find(1, nodes, 10, 20)).toBeUndefined()
   expect(slices.find(100, nodes, 10, 20)).toHaveLength(1 << 20)
   expect(slices.size).toBeLessThan(40 << 20)
+})
+
+test('a few bytes are a zstd frame without being packed', () => {
+  for (let length = 0; length <= MAX_RAW; length += 1) {
+    const bytes = Uint8Array.from({ length }, (_, i) => i * 37)
+    expect(new Uint8Array(zstdDecompressSync(rawFrame(bytes)))).toEqual(bytes)
+  }
+  expect(() => rawFrame(new Uint8Array(MAX_RAW + 1))).toThrow(RangeError)
 })
