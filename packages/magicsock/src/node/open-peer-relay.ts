@@ -7,6 +7,7 @@ import { type Endpoint, formatAddress, type IpAddress } from '@mesh/wire/ip'
 import type { RelayEndpoint } from '@mesh/wire/disco'
 import type { DatagramSocket, SocketPorts } from '../datagram-socket.ts'
 import type { LocalEndpoint } from '../endpoints.ts'
+import type { PeerId } from '../peer-config.ts'
 import type { TunnelGrantor } from '../peer-relay/grantor.ts'
 import {
   PeerRelay,
@@ -120,8 +121,12 @@ class RunningPeerRelay implements PeerRelayHandle {
     return this.#machine.drops
   }
 
-  grant(clientDisco: readonly [Uint8Array, Uint8Array], now: number): RelayEndpoint | undefined {
-    const allocation = this.#closed ? undefined : this.#machine.grant(clientDisco, now)
+  grant(
+    clientDisco: readonly [Uint8Array, Uint8Array],
+    asker: PeerId | undefined,
+    now: number,
+  ): RelayEndpoint | undefined {
+    const allocation = this.#closed ? undefined : this.#machine.grant(clientDisco, asker, now)
     this.#driver.wake()
     return allocation
   }

@@ -26,9 +26,13 @@ export interface HandshakeHost {
   pingThrough(peer: Peer, to: Hop, now: number): void
 }
 
+/** Who told of a tunnel: the peer relay that was asked, the peer at the other end, or we ourselves, being the relay. */
+export type Teller = Peer | 'peer' | 'us'
+
 /** What a handshake is about. */
 export interface HandshakeSubject {
   readonly peer: Peer
+  readonly toldBy: Teller
   /** The peer relay's server. */
   readonly server: DiscoIdentity
   readonly allocation: RelayEndpoint
@@ -62,14 +66,15 @@ export class Handshake {
     return this.#bound?.at
   }
 
-  /** Takes the relay's challenge; the first one counts. */
-  handleChallenge(message: RelayChallenge, from: Hop, now: number): void {
+  /** Takes the relay's challenge; the first one counts. Returns false when it is meant for another handshake. */
+  handleChallenge(message: RelayChallenge, from: Hop, now: number): boolean {
     const { allocation, generation, peer } = this.subject
-    if (this.#bound !== undefined || message.vni !== allocation.vni || message.generation !== generation)
-      return
-    if (peer.disco === undefined || !sameKey(message.remoteDisco, peer.disco.key)) return
+    if (message.vni !== allocation.vni || message.generation !== generation) return false
+    if (peer.disco === undefined || !sameKey(message.remoteDisco, peer.disco.key)) return false
+    if (this.#bound !== undefined) return true
     this.#bound = { at: from, challenge: message.challenge }
     this.#answer(now)
+    return true
   }
 
   /** Hears that a ping has come out of the tunnel: the other end is there, and our own ping may have been too early. */

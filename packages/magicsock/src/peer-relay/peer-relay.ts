@@ -18,6 +18,8 @@ import type { SocketPorts } from '../datagram-socket.ts'
 import { DiscoDirectory } from '../disco-directory.ts'
 import type { LocalEndpoint } from '../endpoints.ts'
 import { sameKey } from '../key-table.ts'
+import type { PeerId } from '../peer-config.ts'
+import { mayProbe } from '../probe-rules.ts'
 import type { RelayMap } from '../relay-map.ts'
 import { Surroundings } from '../surroundings.ts'
 import type { Underlay } from '../underlay.ts'
@@ -28,8 +30,8 @@ import { BIND_LIFETIME, type EndTraffic, STEADY_STATE_LIFETIME, TunnelSession } 
 export const SESSION_SWEEP_INTERVAL = 30_000
 /** How many tunnels a relay has at most. */
 export const MAX_SESSIONS = 4_096
-/** How many of them one client is in at most. */
-export const MAX_SESSIONS_PER_CLIENT = 512
+/** How many of them one peer may have asked for: whatever keys it names, so that nobody is crowded out by being named. */
+export const MAX_SESSIONS_PER_ASKER = 512
 /** Tunnel numbers have 24 bits and begin at 1. */
 const MAX_VNI = 0xff_ffff
 
@@ -135,10 +137,14 @@ export class PeerRelay implements Machine<PeerRelayOutput>, TunnelGrantor {
     this.#surroundings.setLocal(addresses, ports, now)
   }
 
-  grant(clientDisco: readonly [Uint8Array, Uint8Array], now: number): RelayEndpoint | undefined {
+  grant(
+    clientDisco: readonly [Uint8Array, Uint8Array],
+    asker: PeerId | undefined,
+    now: number,
+  ): RelayEndpoint | undefined {
     const endpoints = [...this.#static, ...this.#surroundings.endpoints.map((local) => local.endpoint)]
     if (endpoints.length === 0) return undefined
-    const session = this.#find(clientDisco, now) ?? this.#allocate(clientDisco, now)
+    const session = this.#find(clientDisco, now) ?? this.#allocate(clientDisco, asker, now)
     if (session === undefined) return undefined
     return {
       serverDisco: this.#directory.ownKey,
@@ -168,7 +174,7 @@ export class PeerRelay implements Machine<PeerRelayOutput>, TunnelGrantor {
   handleTimeout(now: number): void {
     this.#surroundings.handleTimeout(now)
     if (now < this.#sweepAt) return
-    for (const session of this.#byVni.values()) if (session.isExpired(now)) this.#byVni.delete(session.vni)
+    this.#sweep(now)
     this.#sweepAt = this.#byVni.size === 0 ? Infinity : now + SESSION_SWEEP_INTERVAL
   }
 
@@ -190,7 +196,8 @@ export class PeerRelay implements Machine<PeerRelayOutput>, TunnelGrantor {
     const envelope = decodeDiscoEnvelope(packet)
     const client = envelope && session.clientOf(envelope.senderDisco)
     const message = client && this.#directory.openFrom(client, packet)
-    if (client === undefined || message === undefined) {
+    // A client that came by the overlay would have its packets sent around in it.
+    if (client === undefined || message === undefined || !mayProbe(from, this.#surroundings.loopback)) {
       this.drops.badControl += 1
       return
     }
@@ -210,23 +217,34 @@ export class PeerRelay implements Machine<PeerRelayOutput>, TunnelGrantor {
     return undefined
   }
 
-  #allocate([a, b]: readonly [Uint8Array, Uint8Array], now: number): TunnelSession | undefined {
-    if (sameKey(a, b) || this.#byVni.size >= MAX_SESSIONS || this.#isGreedy(a) || this.#isGreedy(b))
-      return undefined
+  #allocate(
+    [a, b]: readonly [Uint8Array, Uint8Array],
+    asker: PeerId | undefined,
+    now: number,
+  ): TunnelSession | undefined {
+    if (sameKey(a, b)) return undefined
+    if (this.#isFullFor(asker)) this.#sweep(now)
+    if (this.#isFullFor(asker)) return undefined
     do this.#lastVni = this.#lastVni === MAX_VNI ? 1 : this.#lastVni + 1
     while (this.#byVni.has(this.#lastVni))
     this.#lamportId += 1n
     const clients = [this.#directory.guest(a), this.#directory.guest(b)] as const
-    const named = { vni: this.#lastVni, lamportId: this.#lamportId }
+    const named = { vni: this.#lastVni, lamportId: this.#lamportId, asker }
     const session = new TunnelSession(named, clients, this.#random, now)
     this.#byVni.set(session.vni, session)
     this.#sweepAt = Math.min(this.#sweepAt, now + SESSION_SWEEP_INTERVAL)
     return session
   }
 
-  #isGreedy(client: Uint8Array): boolean {
+  #isFullFor(asker: PeerId | undefined): boolean {
+    if (this.#byVni.size >= MAX_SESSIONS) return true
+    if (asker === undefined) return false
     let count = 0
-    for (const session of this.#byVni.values()) if (session.clientOf(client) !== undefined) count += 1
-    return count >= MAX_SESSIONS_PER_CLIENT
+    for (const session of this.#byVni.values()) if (session.asker === asker) count += 1
+    return count >= MAX_SESSIONS_PER_ASKER
+  }
+
+  #sweep(now: number): void {
+    for (const session of this.#byVni.values()) if (session.isExpired(now)) this.#byVni.delete(session.vni)
   }
 }

@@ -4,30 +4,26 @@ import { constantTimeEqual } from '@mesh/keys'
 import type { RandomSource } from '@mesh/sansio'
 import type { DiscoMessage, RelayAnswer, RelayBind, RelayChallenge } from '@mesh/wire/disco'
 import { type Endpoint, endpointsEqual } from '@mesh/wire/ip'
+import { blake2s } from '@noble/hashes/blake2.js'
 import type { DiscoIdentity } from '../disco-directory.ts'
 import { sameKey } from '../key-table.ts'
+import type { PeerId } from '../peer-config.ts'
 
 /** How long both clients have to bind. */
 export const BIND_LIFETIME = 30_000
 /** How long a bound tunnel lives in which one side is silent. */
 export const STEADY_STATE_LIFETIME = 5 * 60_000
-/** Addresses from which one client may be binding at the same time; the oldest go. */
-const MAX_CHALLENGES = 8
 const CHALLENGE_LENGTH = 32
-
-interface Challenge {
-  readonly from: Endpoint
-  readonly secret: Uint8Array
-}
+const GENERATION_LENGTH = 4
+const PORT_LENGTH = 2
 
 /** One side of a tunnel. */
 interface End {
   readonly client: DiscoIdentity
   /** Where the client is, once it has shown so. */
   boundTo: Endpoint | undefined
-  /** The handshake under way; 0 for none. */
-  generation: number
-  challenges: Challenge[]
+  /** What its challenges are made with: another once it has bound, so that no answer counts twice. */
+  challengeKey: Uint8Array
   heardAt: number
   packets: number
   bytes: number
@@ -50,20 +46,31 @@ export class TunnelSession {
   readonly vni: number
   /** Orders it among this relay's tunnels. */
   readonly lamportId: bigint
+  /** Who asked for it; `undefined` for this node itself. */
+  readonly asker: PeerId | undefined
   readonly #ends: readonly [End, End]
   readonly #random: RandomSource
   readonly #allocatedAt: number
 
   constructor(
-    named: { readonly vni: number; readonly lamportId: bigint },
+    named: Pick<TunnelSession, 'vni' | 'lamportId' | 'asker'>,
     clients: readonly [DiscoIdentity, DiscoIdentity],
     random: RandomSource,
     now: number,
   ) {
     this.vni = named.vni
     this.lamportId = named.lamportId
+    this.asker = named.asker
     this.#random = random
     this.#allocatedAt = now
+    const begin = (client: DiscoIdentity): End => ({
+      client,
+      boundTo: undefined,
+      challengeKey: random(CHALLENGE_LENGTH),
+      heardAt: 0,
+      packets: 0,
+      bytes: 0,
+    })
     this.#ends = [begin(clients[0]), begin(clients[1])]
   }
 
@@ -121,41 +128,43 @@ export class TunnelSession {
     return now - Math.min(a.heardAt, b.heardAt) > STEADY_STATE_LIFETIME
   }
 
-  /** Remembered, not computed: only a client of this tunnel can make us remember one. */
-  #challenge(end: End, bind: RelayBind, from: Endpoint): RelayChallenge | undefined {
-    const { vni, generation, remoteDisco } = bind
+  /** Computed, not remembered: old binds that somebody plays back push nothing out. */
+  #challenge(
+    end: End,
+    { vni, generation, remoteDisco }: RelayBind,
+    from: Endpoint,
+  ): RelayChallenge | undefined {
     if (generation === 0) return undefined
-    if (generation !== end.generation) {
-      end.generation = generation
-      end.challenges = []
+    return {
+      kind: 'relay-challenge',
+      vni,
+      generation,
+      remoteDisco,
+      challenge: challengeOf(end, generation, from),
     }
-    let challenge = end.challenges.find((each) => endpointsEqual(each.from, from))
-    if (challenge === undefined) {
-      challenge = { from, secret: this.#random(CHALLENGE_LENGTH) }
-      end.challenges.push(challenge)
-      if (end.challenges.length > MAX_CHALLENGES) end.challenges.shift()
-    }
-    return { kind: 'relay-challenge', vni, generation, remoteDisco, challenge: challenge.secret }
   }
 
-  #bind(end: End, answer: RelayAnswer, from: Endpoint, now: number): void {
-    if (answer.generation === 0 || answer.generation !== end.generation) return
-    const challenge = end.challenges.find((each) => endpointsEqual(each.from, from))
-    if (challenge === undefined || !constantTimeEqual(challenge.secret, answer.challenge)) return
+  #bind(end: End, { generation, challenge }: RelayAnswer, from: Endpoint, now: number): void {
+    if (generation === 0 || !constantTimeEqual(challengeOf(end, generation, from), challenge)) return
     end.boundTo = from
     end.heardAt = now
-    end.generation = 0
-    end.challenges = []
+    end.challengeKey = this.#random(CHALLENGE_LENGTH)
   }
+}
+
+/** Only who receives at `from` learns it, sealed for this client; it is good for one handshake (its generation). */
+function challengeOf({ challengeKey }: End, generation: number, { address, port }: Endpoint): Uint8Array {
+  const about = new Uint8Array(GENERATION_LENGTH + PORT_LENGTH + address.length)
+  const view = new DataView(about.buffer)
+  view.setUint32(0, generation)
+  view.setUint16(GENERATION_LENGTH, port)
+  about.set(address, GENERATION_LENGTH + PORT_LENGTH)
+  return blake2s(about, { key: challengeKey, dkLen: CHALLENGE_LENGTH })
 }
 
 /** The source of a bound client is the same object, nearly always. */
 function isAt({ boundTo }: End, from: Endpoint): boolean {
   return boundTo === from || (boundTo !== undefined && endpointsEqual(boundTo, from))
-}
-
-function begin(client: DiscoIdentity): End {
-  return { client, boundTo: undefined, generation: 0, challenges: [], heardAt: 0, packets: 0, bytes: 0 }
 }
 
 function trafficOf({ client, boundTo, packets, bytes }: End): EndTraffic {

@@ -8,15 +8,17 @@ import type {
   DiscoMessage,
   RelayEndpoint,
 } from '@mesh/wire/disco'
+import { endpointsEqual } from '@mesh/wire/ip'
 import type { DiscoIdentity } from '../disco-directory.ts'
 import { type Hop, sameHop } from '../hop.ts'
 import { sameKey } from '../key-table.ts'
-import { type Path, UNPROBED_MTU } from '../path.ts'
+import type { Path } from '../path.ts'
+import { UNPROBED_MTU } from '../path-mtu.ts'
 import type { Peer } from '../peer.ts'
 import type { SentPing } from '../pings.ts'
 import { mayProbe } from '../probe-rules.ts'
 import type { TunnelGrantor } from './grantor.ts'
-import { Handshake, type HandshakeHost } from './handshake.ts'
+import { Handshake, type HandshakeHost, type HandshakeSubject, type Teller } from './handshake.ts'
 import { sortedPair, TunnelRequest } from './tunnel-request.ts'
 
 /** The shortest time between two searches for tunnels to one peer. */
@@ -79,8 +81,8 @@ export class TunnelSeeker {
     if (!this.#isWanted(peer, now) || peer.disco === undefined) return
     this.#soughtAt.set(peer, now)
     const pair = sortedPair(this.#host.ownDisco, peer.disco.key)
-    const own = this.#grantor?.grant(pair, now)
-    if (own !== undefined) this.#handleAllocation(peer, own, true, now)
+    const own = this.#grantor?.grant(pair, undefined, now)
+    if (own !== undefined) this.#handleAllocation(peer, own, 'us', now)
     for (const server of this.#servers) this.#request(peer, server, pair, now)
   }
 
@@ -93,7 +95,7 @@ export class TunnelSeeker {
         for (const request of this.#requests) {
           if (!request.isAnsweredBy(message, from)) continue
           this.#requests.delete(request)
-          this.#handleAllocation(request.peer, message, true, now)
+          this.#handleAllocation(request.peer, message, from, now)
         }
         return
       case 'call-me-maybe-via':
@@ -103,13 +105,13 @@ export class TunnelSeeker {
 
   /** Takes a disco packet with the control bit. Returns false when it is no challenge of a relay we have bound at. */
   handleControl(packet: Uint8Array, from: Hop, now: number): boolean {
+    // What is answered here is then pinged, too (threat 32).
+    if (!mayProbe(from, this.#host.loopback)) return false
     for (const handshake of this.#handshakes) {
       const { server, allocation } = handshake.subject
       if (allocation.vni !== from.vni) continue
       const message = this.#host.openFrom(server, packet)
-      if (message?.kind !== 'relay-challenge') continue
-      handshake.handleChallenge(message, from, now)
-      return true
+      if (message?.kind === 'relay-challenge' && handshake.handleChallenge(message, from, now)) return true
     }
     return false
   }
@@ -179,7 +181,7 @@ export class TunnelSeeker {
     if (from.config.mayUseOurRelay !== true || from.disco === undefined) return
     const { key } = from.disco
     if (!pair.some((client) => sameKey(client, key))) return
-    const allocation = this.#grantor?.grant(sortedPair(...pair), now)
+    const allocation = this.#grantor?.grant(sortedPair(...pair), from.id, now)
     if (allocation !== undefined) {
       this.#host.tell(from, { ...allocation, kind: 'allocate-response', generation }, now)
     }
@@ -190,24 +192,21 @@ export class TunnelSeeker {
     const [a, b] = sortedPair(this.#host.ownDisco, from.disco.key)
     if (!sameKey(a, message.clientDisco[0]) || !sameKey(b, message.clientDisco[1])) return
     if (!from.mayObeyCall(now)) return
-    this.#handleAllocation(from, message, false, now)
+    this.#handleAllocation(from, message, 'peer', now)
   }
 
-  /** What is older than a handshake under way, by the relay's own count, is old news. */
-  #handleAllocation(peer: Peer, allocation: RelayEndpoint, isOurs: boolean, now: number): void {
+  #handleAllocation(peer: Peer, allocation: RelayEndpoint, toldBy: Teller, now: number): void {
     for (const handshake of this.#handshakes) {
-      const { subject } = handshake
-      if (!sameKey(subject.server.key, allocation.serverDisco)) continue
-      if (subject.peer !== peer && subject.allocation.vni !== allocation.vni) continue
-      if (allocation.lamportId <= subject.allocation.lamportId) return
-      this.#handshakes.delete(handshake)
+      if (handshake.subject.peer !== peer) continue
+      if (isOldNews(allocation, toldBy, handshake.subject)) return
+      if (isReplaced(allocation, toldBy, handshake.subject)) this.#handshakes.delete(handshake)
     }
-    if (isOurs) this.#host.tell(peer, { ...allocation, kind: 'call-me-maybe-via' }, now)
+    if (toldBy !== 'peer') this.#host.tell(peer, { ...allocation, kind: 'call-me-maybe-via' }, now)
     if (isPathOf(peer, allocation) && peer.isTrusted(now)) return
-    this.#shake(peer, allocation, now)
+    this.#shake(peer, allocation, toldBy, now)
   }
 
-  #shake(peer: Peer, allocation: RelayEndpoint, now: number): void {
+  #shake(peer: Peer, allocation: RelayEndpoint, toldBy: Teller, now: number): void {
     const { vni } = allocation
     const endpoints = allocation.endpoints
       .filter((endpoint) => mayProbe(endpoint, this.#host.loopback))
@@ -216,7 +215,7 @@ export class TunnelSeeker {
     const others = [...this.#handshakes].filter(({ subject }) => subject.peer === peer)
     if (endpoints.length === 0 || others.length >= MAX_HANDSHAKES_PER_PEER) return
     const server = this.#host.guest(allocation.serverDisco)
-    const subject = { peer, server, allocation, endpoints, generation: this.#nextGeneration() }
+    const subject = { peer, toldBy, server, allocation, endpoints, generation: this.#nextGeneration() }
     this.#handshakes.add(new Handshake(subject, this.#host, now))
   }
 
@@ -225,6 +224,25 @@ export class TunnelSeeker {
     this.#generation = this.#generation === 0xffff_ffff ? 1 : this.#generation + 1
     return this.#generation
   }
+}
+
+/** The same tunnel again, or, by the relay's own count, an older one of the same teller's. */
+function isOldNews(told: RelayEndpoint, toldBy: Teller, { allocation, ...known }: HandshakeSubject): boolean {
+  if (!sameKey(told.serverDisco, allocation.serverDisco)) return false
+  if (known.toldBy === toldBy) return told.lamportId <= allocation.lamportId
+  const { vni, lamportId, endpoints } = allocation
+  if (told.vni !== vni || told.lamportId !== lamportId || told.endpoints.length !== endpoints.length)
+    return false
+  return told.endpoints.every((endpoint, i) => endpointsEqual(endpoint, endpoints[i]!))
+}
+
+/** Anybody may claim a greater count in a relay's name: it ends what the same one has told, and nobody else's. */
+function isReplaced(
+  told: RelayEndpoint,
+  toldBy: Teller,
+  { allocation, ...known }: HandshakeSubject,
+): boolean {
+  return known.toldBy === toldBy && sameKey(told.serverDisco, allocation.serverDisco)
 }
 
 function isPathOf(peer: Peer, { serverDisco, vni }: RelayEndpoint): boolean {

@@ -1,11 +1,12 @@
 // Two nodes that UDP cannot bring together, and a third of their network that forwards between them.
+import { drain } from '@mesh/sansio'
 import { decodeGeneve, GENEVE_WIREGUARD } from '@mesh/wire/geneve'
 import { formatEndpoint } from '@mesh/wire/ip'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { PeerRelay } from '../../src/index.ts'
 import { SENT } from '../../src/index.ts'
 import { ALLOCATE_RETRY, sortedPair } from '../../src/peer-relay/tunnel-request.ts'
-import { sealed, wireguard, World, type WorldNode } from '../support.ts'
+import { at, sealed, wireguard, World, type WorldNode } from '../support.ts'
 
 const RELAY_AT = '192.0.2.50:7777'
 
@@ -160,6 +161,64 @@ describe('who may', () => {
     }
     expect(a.log.slice(before).filter(({ what }) => what === 'geneve').length).toBeLessThanOrEqual(8 * 16)
   })
+})
+
+describe('somebody who lies in the name of the peer relay', () => {
+  const timing = { bindLifetime: 30_000, steadyStateLifetime: 300_000 }
+  let liar: WorldNode
+
+  beforeEach(() => {
+    liar = world.add({ id: 4, addresses: ['192.0.2.60'] })
+    world.clock.advanceBy(1_000)
+  })
+
+  /** A tunnel of the relay's that it never made, newer than all that it has. */
+  function madeUp(vni: number, other: WorldNode) {
+    const clientDisco = sortedPair(a.sock.discoKey, other.sock.discoKey)
+    const made = { lamportId: 2n ** 63n, vni, serverDisco: relay.discoKey, clientDisco, ...timing }
+    return { ...made, endpoints: [at(RELAY_AT)] }
+  }
+
+  test('being a peer: ends no handshake for the sake of another peer', () => {
+    a.meet(b.config(), c.config({ servesAsRelay: true }), liar.config())
+    a.send(2)
+    world.clock.advanceBy(62)
+    const via = { kind: 'call-me-maybe-via', ...madeUp(1, liar) } as const
+    a.receiveRelayed(1, liar.nodeKey, sealed(liar, a, via))
+    world.clock.advanceBy(1_000)
+    expect([pathOf(a, 2), pathOf(b, 1)]).toEqual([RELAY_AT, RELAY_AT])
+  })
+
+  test.each([1, 9])(
+    'being a peer relay too: keeps nobody from the tunnel of the true one (number %d)',
+    (vni) => {
+      const server = { servesAsRelay: true }
+      a.meet(b.config(), c.config(server), liar.config(server))
+      a.send(2)
+      const requests = a.log.filter(({ what }) => what === 'allocate-request')
+      const last = requests.at(-1)?.message
+      if (last?.kind !== 'allocate-request') throw new Error('no request')
+      const { generation } = last
+      const response = { kind: 'allocate-response', generation, ...madeUp(vni, b) } as const
+      a.receiveRelayed(1, liar.nodeKey, sealed(liar, a, response))
+      world.clock.advanceBy(1_000)
+      expect([pathOf(a, 2), pathOf(b, 1)]).toEqual([RELAY_AT, RELAY_AT])
+    },
+  )
+})
+
+test('threat 32: a challenge that seems to come from the overlay is not answered', () => {
+  world.others.set(RELAY_AT, (bytes, from) => {
+    relay.handleDatagram(bytes, from, world.clock.now())
+    for (const challenge of drain(relay)) {
+      if (formatEndpoint(challenge.to) === '198.51.100.1:41641')
+        a.receive(challenge.bytes, at('100.64.0.9:7'))
+    }
+  })
+  a.send(2)
+  world.clock.advanceBy(1_000)
+  expect(a.sock.drops['geneve-unexpected']).toBeGreaterThan(0)
+  expect(a.log.filter(({ to }) => to === '100.64.0.9:7')).toEqual([])
 })
 
 test('a request that is lost is sent once more, and the answer to either is good', () => {

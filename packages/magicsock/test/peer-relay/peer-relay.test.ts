@@ -14,13 +14,15 @@ import { type Endpoint, formatEndpoint } from '@mesh/wire/ip'
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { PeerRelay } from '../../src/index.ts'
-import { MAX_SESSIONS_PER_CLIENT } from '../../src/peer-relay/peer-relay.ts'
+import { MAX_SESSIONS, MAX_SESSIONS_PER_ASKER } from '../../src/peer-relay/peer-relay.ts'
 import { sortedPair } from '../../src/peer-relay/tunnel-request.ts'
 import { at, wireguard } from '../support.ts'
 
 const A_AT = at('198.51.100.1:1000')
 const B_AT = at('203.0.113.2:2000')
 const ZERO = new Uint8Array(32)
+/** Who asks for tunnels. */
+const ASKER = 7
 
 class Client {
   readonly #private: Uint8Array
@@ -65,7 +67,7 @@ beforeEach(() => {
   })
   a = new Client(1, A_AT)
   b = new Client(2, B_AT)
-  tunnel = relay.grant(sortedPair(a.disco, b.disco), now)!
+  tunnel = relay.grant(sortedPair(a.disco, b.disco), ASKER, now)!
 })
 
 function tell(
@@ -105,14 +107,14 @@ function data(...bytes: number[]): Uint8Array {
 
 describe('a tunnel', () => {
   test('D19: of the same two disco keys is the same again, in either order; of two others another', () => {
-    expect(relay.grant(sortedPair(b.disco, a.disco), now)).toEqual(tunnel)
+    expect(relay.grant(sortedPair(b.disco, a.disco), ASKER, now)).toEqual(tunnel)
     expect(tunnel).toMatchObject({
       vni: 1,
       lamportId: 1n,
       bindLifetime: 30_000,
       steadyStateLifetime: 300_000,
     })
-    const other = relay.grant(sortedPair(a.disco, new Client(3, A_AT).disco), now)
+    const other = relay.grant(sortedPair(a.disco, new Client(3, A_AT).disco), ASKER, now)
     expect(other).toMatchObject({ vni: 2, lamportId: 2n })
   })
 
@@ -150,7 +152,7 @@ describe('a tunnel', () => {
     expect(relay.sessions).toEqual([])
     relay.handleDatagram(data(2), A_AT, now)
     expect(relay.drops.unknownTunnel).toBe(1)
-    expect(relay.grant(sortedPair(a.disco, b.disco), now)).toMatchObject({ vni: 2, lamportId: 2n })
+    expect(relay.grant(sortedPair(a.disco, b.disco), ASKER, now)).toMatchObject({ vni: 2, lamportId: 2n })
   })
 
   test('lives on while both sides are heard', () => {
@@ -219,6 +221,14 @@ describe('D19: silence answers', () => {
     expect(sent).toMatchObject([{ to: '198.51.100.1:1000' }])
   })
 
+  test.each(['100.64.0.9:7', '127.0.0.1:7', '[fd7a:115c:a1e0::9]:7'])(
+    'threat 32: a client at %s, through which packets would run in circles',
+    (source) => {
+      expect(tell(a, at(source))).toBeUndefined()
+      expect(relay.drops.badControl).toBe(1)
+    },
+  )
+
   test('a stranger, and a client of another tunnel', () => {
     const stranger = new Client(9, A_AT)
     expect(tell(stranger, A_AT)).toBeUndefined()
@@ -226,18 +236,66 @@ describe('D19: silence answers', () => {
   })
 })
 
-test('a relay that does not know where it is grants nothing', () => {
-  const lost = new PeerRelay({ underlay: { sendDatagram: () => undefined }, random: seededRandom(1), now })
-  expect(lost.grant(sortedPair(a.disco, b.disco), now)).toBeUndefined()
+describe('D19: played back', () => {
+  test('binds from anywhere end no handshake under way', () => {
+    bindClient(b)
+    const question = { kind: 'relay-bind', vni: tunnel.vni, remoteDisco: b.disco, challenge: ZERO } as const
+    const challenge = tell(a, A_AT, { generation: 6 })
+    if (challenge?.kind !== 'relay-challenge') throw new Error('no challenge')
+    for (let i = 1; i <= 100; i += 1) {
+      const old = a.control({ ...question, generation: 5 }, tunnel.vni)
+      relay.handleDatagram(old, at(`192.0.2.66:${i}`), now)
+    }
+    drain(relay)
+    answer(a, A_AT, challenge.challenge, 6)
+    relay.handleDatagram(data(1), B_AT, now)
+    expect(sent).toMatchObject([{ to: '198.51.100.1:1000' }])
+  })
+
+  test('an answer does not fetch back a client that has gone elsewhere, not even with the bind before it', () => {
+    bindClient(b)
+    const challenge = tell(a, A_AT)
+    if (challenge?.kind !== 'relay-challenge') throw new Error('no challenge')
+    answer(a, A_AT, challenge.challenge)
+    bindClient(a, at('198.51.100.99:9'), 6)
+    expect(tell(a, A_AT)).not.toEqual(challenge)
+    answer(a, A_AT, challenge.challenge)
+    relay.handleDatagram(data(1), B_AT, now)
+    expect(sent).toMatchObject([{ to: '198.51.100.99:9' }])
+  })
 })
 
-test('one client is in so many tunnels at most, others get theirs', () => {
-  for (let i = 0; i < 2 * MAX_SESSIONS_PER_CLIENT; i += 1) {
-    relay.grant(sortedPair(a.disco, seededRandom(i + 100)(32)), now)
-  }
-  expect(relay.sessions).toHaveLength(MAX_SESSIONS_PER_CLIENT)
-  const [c, d] = [seededRandom(1)(32), seededRandom(2)(32)]
-  expect(relay.grant(sortedPair(c, d), now)).toBeDefined()
+test('a relay that does not know where it is grants nothing', () => {
+  const lost = new PeerRelay({ underlay: { sendDatagram: () => undefined }, random: seededRandom(1), now })
+  expect(lost.grant(sortedPair(a.disco, b.disco), ASKER, now)).toBeUndefined()
+})
+
+describe('a relay that is asked for more and more', () => {
+  test('gives one peer so many tunnels at most, whatever keys it calls its own, and others theirs', () => {
+    for (let i = 0; i < 2 * MAX_SESSIONS_PER_ASKER; i += 1) {
+      relay.grant(sortedPair(seededRandom(2 * i + 100)(32), seededRandom(2 * i + 101)(32)), ASKER, now)
+    }
+    expect(relay.sessions).toHaveLength(MAX_SESSIONS_PER_ASKER)
+    expect(relay.grant(sortedPair(ZERO, b.disco), ASKER + 1, now)).toBeDefined()
+    expect(relay.grant(sortedPair(ZERO, a.disco), undefined, now)).toBeDefined()
+  })
+
+  test('does not let a peer crowd another out by naming its key', () => {
+    for (let i = 0; i < MAX_SESSIONS_PER_ASKER; i += 1) {
+      relay.grant(sortedPair(a.disco, seededRandom(i + 100)(32)), ASKER, now)
+    }
+    expect(relay.grant(sortedPair(a.disco, ZERO), ASKER + 1, now)).toBeDefined()
+  })
+
+  test('has room again as soon as tunnels that nobody has bound are over', () => {
+    for (let i = 0; i < MAX_SESSIONS; i += 1) {
+      relay.grant(sortedPair(b.disco, seededRandom(i + 100)(32)), undefined, now)
+    }
+    expect(relay.grant(sortedPair(a.disco, ZERO), ASKER, now)).toBeUndefined()
+    now += 30_001
+    expect(relay.grant(sortedPair(a.disco, ZERO), ASKER, now)).toBeDefined()
+    expect(relay.sessions).toHaveLength(1)
+  })
 })
 
 test('threat 32: damaged packets never throw, and no answer is larger than the question', () => {
