@@ -1,7 +1,13 @@
 // A mapping by NAT-PMP.
 import type { IpAddress } from '@mesh/wire/ip'
 import { answerUntil, type Dialogue, type Setting } from './dialogue.ts'
-import { believedLifetime, isUsableExternal, MAPPING_LIFETIME, type PortMapping } from './mapping.ts'
+import {
+  believedLifetime,
+  isUsableExternal,
+  MAPPING_LIFETIME,
+  MIN_LIFETIME,
+  type PortMapping,
+} from './mapping.ts'
 import { encodePmpAddressRequest, encodePmpMapRequest, NAT_PMP_PORT } from './nat-pmp.ts'
 
 /** The first answer may take this long, the next twice as long (RFC 6886 section 3.1). */
@@ -18,7 +24,7 @@ export function* askNatPmp(
   const suggested = setting.previous?.external.port ?? 0
   const answer = yield* ask(setting, encodePmpMapRequest(setting.port, suggested, MAPPING_LIFETIME), 'map')
   if (answer?.kind !== 'map' || answer.result !== 0) return undefined
-  if (answer.externalPort === 0 || answer.lifetime === 0) return undefined
+  if (answer.externalPort === 0 || answer.lifetime < MIN_LIFETIME) return undefined
   return {
     service: 'nat-pmp',
     external: { address, port: answer.externalPort },

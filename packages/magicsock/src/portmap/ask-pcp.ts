@@ -2,7 +2,13 @@
 import { constantTimeEqual } from '@mesh/keys'
 import { RESPONSE_WAIT } from './ask-nat-pmp.ts'
 import { answerUntil, type Dialogue, type Setting } from './dialogue.ts'
-import { believedLifetime, isUsableExternal, MAPPING_LIFETIME, type PortMapping } from './mapping.ts'
+import {
+  believedLifetime,
+  isUsableExternal,
+  MAPPING_LIFETIME,
+  MIN_LIFETIME,
+  type PortMapping,
+} from './mapping.ts'
 import { NAT_PMP_PORT } from './nat-pmp.ts'
 import { encodePcpMapRequest, PCP_RESULT_OK } from './pcp.ts'
 
@@ -30,7 +36,7 @@ export function* askPcp(setting: Setting): Dialogue<PortMapping | undefined> {
     if (answer === undefined) continue
     const { externalAddress: address, externalPort, lifetime, result } = answer
     if (result !== PCP_RESULT_OK || address === undefined || !isUsableExternal(address)) return undefined
-    if (externalPort === 0 || lifetime === 0) return undefined
+    if (externalPort === 0 || lifetime < MIN_LIFETIME) return undefined
     const expiresAt = setting.now() + believedLifetime(lifetime)
     return { service: 'pcp', external: { address, port: externalPort }, expiresAt }
   }

@@ -41,6 +41,9 @@ export const MAPPING_LIFETIME = 7_200
 /** Seconds for which a mapping is believed at most, whatever the gateway says. */
 export const MAX_LIFETIME = 24 * 3_600
 
+/** Seconds: one that is given for less ends before it may be renewed, and would be news again and again. */
+export const MIN_LIFETIME = 60
+
 /** Returns how long, in milliseconds, a mapping is believed that a gateway gave for so many seconds. */
 export function believedLifetime(seconds: number): number {
   return Math.min(seconds, MAX_LIFETIME) * 1_000
@@ -51,27 +54,4 @@ export function isUsableExternal(address: IpAddress): boolean {
   if (address.length !== 4 || isUnspecified(address) || isLoopback(address)) return false
   if (isMulticast(address) || isLinkLocal(address)) return false
   return address[0] !== 0 && (address[0] ?? 0) < 240
-}
-
-/**
- * The clock of a gateway that answers NAT-PMP or PCP: seconds since it last knew nothing. When it runs slower than
- * ours, the gateway has forgotten (RFC 6886 section 3.6).
- */
-export class EpochWatch {
-  #epoch = 0
-  #at = -Infinity
-
-  /** Takes the epoch of an answer. Returns whether the gateway has lost its state since the one before. */
-  note(epoch: number, now: number): boolean {
-    const expected = this.#epoch + ((now - this.#at) / 1_000) * (7 / 8) - 2
-    const lost = this.#at !== -Infinity && epoch < expected
-    this.#epoch = epoch
-    this.#at = now
-    return lost
-  }
-
-  /** Forgets: it is another gateway. */
-  forget(): void {
-    this.#at = -Infinity
-  }
 }

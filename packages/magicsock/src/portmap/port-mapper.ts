@@ -7,8 +7,9 @@ import { askPcp } from './ask-pcp.ts'
 import { askUpnp, type UpnpMapping, upnpRelease } from './ask-upnp.ts'
 import type { Dialogue, Happening, Setting, Wanted } from './dialogue.ts'
 import { discover } from './discover.ts'
+import { EpochWatch, NAT_PMP_EPOCH, PCP_EPOCH } from './epoch-watch.ts'
 import type { GatewayRequest, GatewayResponse } from './http-request.ts'
-import { EpochWatch, type Gateway, type PortMapping, type PortMapServices } from './mapping.ts'
+import type { Gateway, PortMapping, PortMapServices } from './mapping.ts'
 import { decodePmpResponse, encodePmpAddressRequest, encodePmpMapRequest, NAT_PMP_PORT } from './nat-pmp.ts'
 import { decodePcpResponse, encodePcpAnnounce, encodePcpMapRequest, PCP_NONCE_LENGTH } from './pcp.ts'
 import { decodeSsdpAnswer } from './ssdp.ts'
@@ -39,8 +40,8 @@ export type PortMapperOutput =
 export class PortMapper implements Machine<PortMapperOutput> {
   readonly #random: RandomSource
   readonly #out: PortMapperOutput[] = []
-  readonly #pmpEpoch = new EpochWatch()
-  readonly #pcpEpoch = new EpochWatch()
+  readonly #pmpEpoch = new EpochWatch(NAT_PMP_EPOCH)
+  readonly #pcpEpoch = new EpochWatch(PCP_EPOCH)
   #gateway: Gateway | undefined
   #port = 0
   #mapping: PortMapping | UpnpMapping | undefined

@@ -144,6 +144,18 @@ describe('the life of a mapping', () => {
     },
   )
 
+  test('a PCP gateway whose time leaps forward is another one, and is asked again', () => {
+    const home = new Home({ pcp: {} })
+    home.run(5 * 60_000)
+    const mapRequests = (): number => home.asked.filter((request) => request === 'pcp map 7200').length
+    const before = mapRequests()
+    home.epochFrom -= 3_600_000
+    home.run(61_000)
+    expect(mapRequests()).toBe(before + 1)
+    home.run(5 * 60_000)
+    expect(mapRequests()).toBe(before + 1)
+  })
+
   test('threat 13: a gateway whose epoch falls back all the time is not asked all the time', () => {
     const home = new Home({ natPmp: {} })
     home.run(5 * 60_000)
@@ -348,10 +360,17 @@ describe('a malicious gateway gets nowhere', () => {
     }
   })
 
-  test('lifetimes of a second do not make us ask more than twice a minute', () => {
+  test('threat 13: lifetimes of a second are no mapping, no news, and no reason to ask all the time', () => {
     const home = new Home({ natPmp: { lifetime: 1 } })
     home.run(10 * 60_000)
     expect(home.asked.filter((request) => request.startsWith('pmp map')).length).toBeLessThanOrEqual(21)
+    expect(home.events).toEqual([])
+  })
+
+  test('threat 13: a mapping for ever is believed in for a day', () => {
+    const home = new Home({ natPmp: { lifetime: 0xffff_ffff } })
+    home.run(1_000)
+    expect(home.mapper.mapping?.expiresAt).toBeLessThanOrEqual(home.now + 24 * 3_600_000)
   })
 })
 
