@@ -13,7 +13,7 @@ export interface NetcheckReport {
   readonly ipv6: boolean
   /** There is a socket for IPv6, whether anything can be reached by it or not. */
   readonly osHasIpv6?: boolean
-  /** Whether the NAT maps by destination; `undefined` until two (servers, peers) have said where they see us. */
+  /** Whether the NAT maps by destination; `undefined` until two STUN servers, or one and two peers, have said where they see us. */
   readonly mappingVariesByDestIp: boolean | undefined
   /** Best round trip of each region, over either family. */
   readonly regionLatency: ReadonlyMap<number, number>

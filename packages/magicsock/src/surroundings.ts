@@ -7,6 +7,7 @@ import { HomeChoice } from './home-choice.ts'
 import { Netcheck, type NetcheckOrders } from './netcheck.ts'
 import type { NetcheckReport, ReportBuilder } from './netcheck-report.ts'
 import { MappingSightings } from './mapping-sightings.ts'
+import type { PeerId } from './peer-config.ts'
 import type { PortMapServices } from './portmap/mapping.ts'
 import type { RelayMap } from './relay-map.ts'
 
@@ -167,15 +168,20 @@ export class Surroundings {
   }
 
   /**
-   * Hears that a peer at this address has seen our pings come from `seen`. When that is news of our NAT (nobody could tell
+   * Hears that a peer, at this address, says that our pings come from `seen`. When that is news of our NAT (nobody could tell
    * how it maps, or it maps as it did not before) it is time for another look, for the two to be compared.
    */
-  noteSeen(observer: IpAddress, seen: Endpoint, now: number): void {
-    if (!this.#sightings.note(observer, seen, now)) return
+  noteSeen(peer: PeerId, observer: IpAddress, seen: Endpoint, now: number): void {
+    if (!this.#sightings.note(peer, observer, seen, now)) return
     const { globalV4, mappingVariesByDestIp } = this.#report ?? NOTHING_SEEN
     if (globalV4.length === 0 || mappingVariesByDestIp === true) return
     const isAsExpected = globalV4.some((endpoint) => endpointsEqual(endpoint, seen))
     if (mappingVariesByDestIp === undefined || !isAsExpected) this.noteTrouble(now)
+  }
+
+  /** Forgets what a peer has said. */
+  forgetPeer(peer: PeerId): void {
+    this.#sightings.forgetPeer(peer)
   }
 
   /** Takes a STUN datagram. Returns false when it answers nothing that was asked. */
