@@ -116,6 +116,14 @@ export const IP_PKTINFO = 8
 export const IPV6_RECVPKTINFO = 49
 /** The same for IPv6: the control message. */
 export const IPV6_PKTINFO = 50
+/** Whether the kernel cuts up what is too large for the path: option of IPv4. */
+export const IP_MTU_DISCOVER = 10
+/** The same: option of IPv6. */
+export const IPV6_MTU_DISCOVER = 23
+/** It does, once it has heard that it must. Of both families. */
+export const PMTUDISC_WANT = 1
+/** It never does, nor believes anybody what the path's MTU is: what is larger than the link's is refused. */
+export const PMTUDISC_PROBE = 3
 /** Length of the segments of one sendmsg(2) (Linux 4.18). */
 export const UDP_SEGMENT = 103
 /** Several datagrams of one source in one recvmsg(2) (Linux 5.0). */

@@ -41,11 +41,16 @@ export class BestPath {
     return this.#path !== undefined && sameHop(this.#path.endpoint, hop)
   }
 
-  /** Takes a pong that came by the path itself. */
-  confirm(latency: number, mtu: number, now: number): void {
+  /** Takes a pong that came by the path itself; `undefined` for a latency that says nothing of others'. */
+  confirm(latency: number | undefined, mtu: number, now: number): void {
     const path = this.#path
     if (path === undefined) return
-    this.#path = { ...path, latency, mtu: this.isTrusted(now) ? Math.max(mtu, path.mtu) : mtu }
+    const isTrusted = this.isTrusted(now)
+    this.#path = {
+      ...path,
+      latency: latency ?? path.latency,
+      mtu: isTrusted ? Math.max(mtu, path.mtu) : mtu,
+    }
     this.#trust.prove(now)
   }
 

@@ -20,6 +20,7 @@ import type { PingResult } from './output.ts'
 import type { PeerId } from './peer-config.ts'
 import type { Peer } from './peer.ts'
 import {
+  isGuess,
   PING_PACKET_LENGTH,
   type PingErrand,
   type SentPing,
@@ -62,8 +63,8 @@ export interface ConversationHost {
   noteTunnelPong(ping: SentPing, now: number): void
   /** Hears how a ping that somebody asked for ended; perhaps more than once. */
   noteResult(asked: number, result: PingResult): void
-  /** Hears where somebody at this address saw a ping come from that left by our usual socket. */
-  noteSeen(observer: IpAddress, seen: Endpoint, now: number): void
+  /** Hears where a peer, at this address, says that a ping came from that left by our usual socket. */
+  noteSeen(peer: PeerId, observer: IpAddress, seen: Endpoint, now: number): void
   /** Counts a dropped packet. */
   drop(reason: DropReason): void
 }
@@ -96,7 +97,7 @@ export class Conversation {
     const packet = this.#directory.seal(peer.disco, { kind: 'ping', txId, nodeKey: this.#nodeKey, padding })
     if (packet === undefined) return
     this.#pings.add(txIdText(txId), { ...errand, peer, to, at: now })
-    if (errand.purpose !== 'search') peer.ledger.note('ping-sent', to, now)
+    if (!isGuess(errand)) peer.ledger.note('ping-sent', to, now)
     if (typeof to === 'number') this.#host.transmitRelay(to, peer, packet, now)
     else this.#host.transmit(to, packet)
   }
@@ -150,7 +151,7 @@ export class Conversation {
   /** Gives up the pings whose time is over. */
   handleTimeout(now: number): void {
     for (let ping = this.#pings.takeExpired(now); ping !== undefined; ping = this.#pings.takeExpired(now)) {
-      if (ping.purpose === 'search') continue
+      if (isGuess(ping)) continue
       ping.peer.ledger.note('ping-unanswered', ping.to, now)
       ping.peer.handlePingTimeout(ping, now)
       if (ping.asked !== 0) this.#host.noteResult(ping.asked, { ok: false, reason: 'timeout' })
@@ -221,7 +222,7 @@ export class Conversation {
     ping.peer.ledger.note('pong-heard', ping.to, now)
     if (origin.vni === undefined) this.#host.noteSource(origin, ping.peer.id)
     if (origin.vni === undefined && origin.door === undefined)
-      this.#host.noteSeen(origin.address, pong.source, now)
+      this.#host.noteSeen(ping.peer.id, origin.address, pong.source, now)
     const { vni } = ping.to
     const through = vni === undefined ? {} : { vni }
     this.#answer(ping, { ok: true, latency: now - ping.at, endpoint: ping.to, ...through })

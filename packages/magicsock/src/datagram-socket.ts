@@ -33,6 +33,11 @@ export interface DatagramSocket {
   listen(listener: DatagramListener): void
   /** Sends one datagram, or drops it: UDP promises nothing. `bytes` may be reused after the call. */
   send(bytes: Uint8Array, to: Endpoint): void
+  /**
+   * Has datagrams sent whole or not at all, whatever the path's MTU, or (initially) cut up where that must be. Returns whether
+   * that is so from now on; absent where nobody can say so.
+   */
+  setDontFragment?(whole: boolean): boolean
   /** Closes both sockets and opens them again, on the same ports where possible. */
   rebind(): Promise<void>
   /** Closes both. Idempotent. */

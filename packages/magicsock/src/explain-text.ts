@@ -7,7 +7,7 @@ import type { PeerPath } from './output.ts'
 
 /** Returns a verdict as text for people, without a line end at the last line. */
 export function formatExplanation(
-  { path, causes, remedies, lifetime, ledger }: PathExplanation,
+  { path, causes, remedies, lifetime, mtu, ledger }: PathExplanation,
   now: number,
 ): string {
   return [
@@ -15,6 +15,7 @@ export function formatExplanation(
     'Why:',
     ...causes.map(({ certainty, text }) => `  - ${text}${certainty === 'certain' ? '' : ` (${certainty})`}`),
     ...(remedies.length === 0 ? [] : ['What would help:', ...remedies.map(({ text }) => `  - ${text}`)]),
+    ...(mtu === undefined ? [] : [`Packets of ${mtu} bytes have passed by it.`]),
     ...(lifetime === undefined ? [] : [formatLifetime(lifetime)]),
     ...(ledger.length === 0 ? [] : ['Seen:', ...ledger.map((entry) => `  - ${formatEntry(entry, now)}`)]),
   ].join('\n')

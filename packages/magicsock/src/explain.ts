@@ -6,6 +6,7 @@ import type { UdpLifetime } from './lifetime-probe.ts'
 import type { Ledger, LedgerEntry } from './ledger.ts'
 import type { NetcheckReport } from './netcheck-report.ts'
 import type { PeerPath } from './output.ts'
+import { UNPROBED_MTU } from './path-mtu.ts'
 import type { PeerId } from './peer-config.ts'
 import { isPublic } from './probe-rules.ts'
 import { REMEDIES, remediesFor } from './remedies.ts'
@@ -70,6 +71,8 @@ export interface PathExplanation {
   readonly remedies: readonly PathRemedy[]
   /** How long a path to the peer lives while nobody uses it, where that has been found out. */
   readonly lifetime?: UdpLifetime
+  /** The largest IP packet that has been seen to pass by the path in use, where larger ones than usual have been tried. */
+  readonly mtu?: number
   /** What was tried and seen, longest ago first. */
   readonly ledger: readonly LedgerEntry[]
 }
@@ -92,6 +95,7 @@ export interface PathFacts {
   /** How many peer relays may be used toward the peer. */
   readonly peerRelays: number
   readonly lifetime: UdpLifetime | undefined
+  readonly mtu: number | undefined
   readonly ledger: Ledger
 }
 
@@ -108,6 +112,7 @@ export function explain(facts: PathFacts, now: number): PathExplanation {
     causes,
     remedies: remedies.map((code) => ({ code, text: REMEDIES[code] })),
     ...(facts.lifetime === undefined ? {} : { lifetime: facts.lifetime }),
+    ...(facts.mtu === undefined || facts.mtu <= UNPROBED_MTU ? {} : { mtu: facts.mtu }),
     ledger: facts.ledger.entries,
   }
 }
@@ -161,7 +166,7 @@ function inVain({ path, report, peerRelays, ledger, tryingSince = 0 }: PathFacts
 }
 
 const MAPPING_UNKNOWN =
-  'Our NAT may give each destination another port: with one STUN server, and no answer of a peer, nobody can tell.'
+  'Our NAT may give each destination another port: with one STUN server, and fewer than two peers that answer, nobody can tell.'
 
 const NO_PUBLIC = likely(
   'their-udp-blocked',

@@ -69,7 +69,11 @@ export class MagicSock implements Machine<MagicSockOutput> {
   readonly #asked = new AskedPings((ping, peer, result) => {
     this.#out.push({ kind: 'event', event: 'ping', peer, ping, result })
   })
-  readonly #habits: Habits = { silentDisco: false, probeUdpLifetime: false }
+  readonly #habits: Habits = {
+    silentDisco: false,
+    probeUdpLifetime: false,
+    probePathMtu: false,
+  }
   readonly #drops = noDrops()
   readonly #out: MagicSockOutput[] = []
   #rebindAt = -Infinity
@@ -214,6 +218,14 @@ export class MagicSock implements Machine<MagicSockOutput> {
    */
   setProbeUdpLifetime(probe: boolean): void {
     this.#habits.probeUdpLifetime = probe
+  }
+
+  /**
+   * Says whether to find out how large the packets are that paths carry, by pings of up to 9,000 bytes once a minute for each
+   * path in use (section 4.5); the status of the peer tells. Sockets must not cut them up then. Initially not.
+   */
+  setProbePathMtu(probe: boolean): void {
+    this.#habits.probePathMtu = probe
   }
 
   /** Takes a disco key that a peer has told inside its own tunnel (section 4.9); the session goes on. */
@@ -475,6 +487,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
     this.#timed.delete(peer)
     this.#otherWays.forgetPeer(peer)
     this.#calls.forgetPeer(peer)
+    this.#surroundings.forgetPeer(peer.id)
     this.#asked.endAll(peer.id, { ok: false, reason: 'unknown-peer' })
   }
 

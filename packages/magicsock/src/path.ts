@@ -1,14 +1,10 @@
 // A path that has answered a ping, and which of two such paths is better. The rules and their order are those
 // of data-plane.md section 5.5: two nodes that judged differently would still meet, but flap more.
-import { GENEVE_HEADER_LENGTH } from '@mesh/wire/geneve'
 import { isLinkLocal, isLoopback, isPrivate } from '@mesh/wire/ip'
 import { type Hop, sameHop } from './hop.ts'
-import { PING_PACKET_LENGTH } from './pings.ts'
 
 /** A path this fast is not worth improving. */
 export const GOOD_ENOUGH_LATENCY = 5
-/** A path's MTU when no sized ping has measured it (section 4.5). */
-export const UNPROBED_MTU = 1_360
 
 /** A UDP path to a peer, measured. */
 export interface Path {
@@ -21,17 +17,6 @@ export interface Path {
   /** The disco key of the peer relay this path goes through; absent for a direct path. */
   readonly server?: Uint8Array
 }
-
-/** Returns the MTU that the answer to a ping of this size, sent to this hop, gives proof of. */
-export function provenMtu(size: number, { address, vni }: Hop): number {
-  if (size === 0) return UNPROBED_MTU
-  const ip = address.length === 4 ? IPV4_HEADER : IPV6_HEADER
-  return ip + UDP_HEADER + (vni === undefined ? 0 : GENEVE_HEADER_LENGTH) + Math.max(size, PING_PACKET_LENGTH)
-}
-
-const IPV4_HEADER = 20
-const IPV6_HEADER = 40
-const UDP_HEADER = 8
 
 /** Tells whether a path leads to the peer itself. */
 export function isDirect(path: Path): boolean {

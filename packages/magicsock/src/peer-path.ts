@@ -60,6 +60,7 @@ export function explainPeer(
       report,
       peerRelays: peer.config.understandsPeerRelays === false ? 0 : peerRelays,
       lifetime: peer.lifetime,
+      mtu: peer.best?.mtu,
       ledger: peer.ledger,
     },
     now,

@@ -8,7 +8,8 @@ import type { DiscoIdentity } from './disco-directory.ts'
 import type { Hop } from './hop.ts'
 import { Ledger } from './ledger.ts'
 import { LifetimeProbe, type UdpLifetime } from './lifetime-probe.ts'
-import { GOOD_ENOUGH_LATENCY, isDirect, type Path, provenMtu } from './path.ts'
+import { GOOD_ENOUGH_LATENCY, isDirect, type Path } from './path.ts'
+import { MtuProbe, provenMtu } from './path-mtu.ts'
 import type { PeerConfig, PeerId } from './peer-config.ts'
 import { type PingErrand, type SentPing, unasked } from './pings.ts'
 import { PlainPaths } from './plain-paths.ts'
@@ -43,6 +44,8 @@ export interface PeerHost {
   readonly isSilent: boolean
   /** Source of choices between equals. */
   readonly random: RandomSource
+  /** Whether to find out how large the packets are that a path carries. */
+  readonly probesMtu: boolean
   /** Whether it is for this side to find out how long a resting path to the peer lives. */
   probesLifetime(peer: Peer): boolean
   /** Sends a disco ping to an address, through a tunnel, or through a relay region. */
@@ -76,6 +79,7 @@ export class Peer extends PeerRow {
   readonly #host: PeerHost
   readonly #best: BestPath
   readonly #lifetime = new LifetimeProbe()
+  readonly #mtu = new MtuProbe()
   readonly #rounds = new Rounds(this.candidates)
   readonly #callLimit = new TokenBucket(CALL_BURST, CALL_INTERVAL, 0)
   /** When the path was last asked for a sign of life. */
@@ -92,6 +96,7 @@ export class Peer extends PeerRow {
     this.#best = new BestPath(this, () => {
       this.#aim()
       this.#lifetime.reset()
+      this.#mtu.reset()
       host.notePathChange(this)
     })
     this.plain = new PlainPaths(host.random)
@@ -233,8 +238,10 @@ export class Peer extends PeerRow {
     const mtu = provenMtu(ping.size, to)
     this.noteTraffic(now)
     if (this.#best.isBy(to)) {
-      this.#best.confirm(latency, mtu, now)
+      // Large pings come several at once, and wait for each other.
+      this.#best.confirm(ping.purpose === 'mtu' ? undefined : latency, mtu, now)
       if (ping.purpose === 'lifetime') this.#handleLifetimePong(now)
+      this.#probeMtu(now)
       return true
     }
     const isFound = ping.purpose === 'search'
@@ -310,6 +317,13 @@ export class Peer extends PeerRow {
     if (inUse !== undefined) inUse.pingedAt = now
     this.noteTraffic(now)
     this.#host.sendPing(this, path.endpoint, HEARTBEAT, now)
+  }
+
+  #probeMtu(now: number): void {
+    const { path } = this.#best
+    if (path === undefined || !this.#host.probesMtu) return
+    for (const size of this.#mtu.take(path.endpoint, path.mtu, now))
+      this.#host.sendPing(this, path.endpoint, { purpose: 'mtu', asked: 0, size }, now)
   }
 
   /** Nobody sends any more: the path is left alone, and that is a chance to see for how long it may be. */

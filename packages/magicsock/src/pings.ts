@@ -14,9 +14,15 @@ export const MAX_PING_SIZE = 65_475
 
 /**
  * Why a ping was sent. `asked` is for somebody who waits for the result, `tunnel` to see whether a peer relay's new
- * tunnel carries; `search` is one of many by which a port is looked for; `lifetime` comes after a silence of chosen length.
+ * tunnel carries; `search` is one of many by which a port is looked for; `lifetime` comes after a silence of chosen length;
+ * `mtu` is as large as a packet that may not pass.
  */
-export type PingPurpose = 'discovery' | 'heartbeat' | 'asked' | 'tunnel' | 'search' | 'lifetime'
+export type PingPurpose = 'discovery' | 'heartbeat' | 'asked' | 'tunnel' | 'search' | 'lifetime' | 'mtu'
+
+/** Tells whether a ping is a guess, whose failing says nothing of the peer or its path. */
+export function isGuess({ purpose }: Pick<PingErrand, 'purpose'>): boolean {
+  return purpose === 'search' || purpose === 'mtu'
+}
 
 /** What a ping is sent for. */
 export interface PingErrand {

@@ -57,6 +57,8 @@ export interface Habits {
   silentDisco: boolean
   /** It is found out how long paths live that nobody uses. */
   probeUdpLifetime: boolean
+  /** It is found out how large the packets are that paths carry. */
+  probePathMtu: boolean
 }
 
 const SEARCH = unasked('search')
@@ -119,7 +121,7 @@ export function openConversation(
     noteTunnelPing: (from, now) => ground.otherWays().handleTunnelPing(from, now),
     noteTunnelPong: (ping, now) => ground.otherWays().handleTunnelPong(ping, now),
     noteResult: (ping, result) => asked.end(ping, result),
-    noteSeen: (observer, seen, now) => surroundings.noteSeen(observer, seen, now),
+    noteSeen: (peer, observer, seen, now) => surroundings.noteSeen(peer, observer, seen, now),
     drop: (reason) => ground.drop(reason),
   })
 }
@@ -135,6 +137,9 @@ export function hostForPeers(rooms: Rooms, calls: Calls, timed: Set<Peer>, habit
     random,
     get isSilent() {
       return habits.silentDisco
+    },
+    get probesMtu() {
+      return habits.probePathMtu
     },
     probesLifetime: ({ disco }) =>
       habits.probeUdpLifetime && disco !== undefined && isFirst(rooms.directory.ownKey, disco.key),

@@ -36,6 +36,7 @@ function facts(changes: Partial<PathFacts>): PathFacts {
     report: STUN_WORKED,
     peerRelays: 0,
     lifetime: undefined,
+    mtu: undefined,
     ledger: new Ledger(),
     ...changes,
   }

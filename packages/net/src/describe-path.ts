@@ -30,7 +30,7 @@ export function describePath(
   derpMap: DERPMap | undefined,
   now: number,
 ): PathReport {
-  const { path, causes, remedies, lifetime, ledger } = explanation
+  const { path, causes, remedies, lifetime, mtu, ledger } = explanation
   const regionOf = (id: number): string => derpMap?.Regions?.[String(id)]?.RegionCode ?? String(id)
   return {
     NodeName: owner.name,
@@ -44,6 +44,7 @@ export function describePath(
     },
     Causes: causes.map(({ code, certainty, text }) => ({ Code: code, Certainty: certainty, Text: text })),
     Remedies: remedies.map(({ code, text }) => ({ Code: code, Text: text })),
+    ...(mtu === undefined ? {} : { MTU: mtu }),
     ...(lifetime === undefined ? {} : { UDPLifetime: describeLifetime(lifetime) }),
     Seen: ledger.map(({ event, place, times, lastAt }) => ({
       Event: event,

@@ -19,6 +19,7 @@ import type { NumberedPeer, PeerTable } from './peer-table.ts'
 /** Node attributes that say how paths are kept (data-plane.md section 5.6). */
 const ATTRIBUTE_SILENT_DISCO = 'silent-disco'
 const ATTRIBUTE_PROBE_UDP_LIFETIME = 'probe-udp-lifetime'
+const ATTRIBUTE_PROBE_PATH_MTU = 'peer-mtu-enable'
 
 /** The room of keys and allowed IPs. */
 export interface WireGuardRoom {
@@ -36,6 +37,8 @@ export interface PathsRoom {
   setSilentDisco(silent: boolean): void
   /** Says whether to find out how long paths live that nobody uses. */
   setProbeUdpLifetime(probe: boolean): void
+  /** Says whether to find out how large the packets are that paths carry. */
+  setProbePathMtu(probe: boolean): void
 }
 
 /** The rooms that act on a map. */
@@ -86,6 +89,7 @@ export function reconcile(map: NetworkMap, changes: MapChanges, rooms: Rooms): v
   if (changes.self) {
     rooms.paths.setSilentDisco(hasCapability(map.self, ATTRIBUTE_SILENT_DISCO))
     rooms.paths.setProbeUdpLifetime(hasCapability(map.self, ATTRIBUTE_PROBE_UDP_LIFETIME))
+    rooms.paths.setProbePathMtu(hasCapability(map.self, ATTRIBUTE_PROBE_PATH_MTU))
   }
   if (changes.wireguard) {
     // Terms before keys: no packet of a peer comes or goes without them.

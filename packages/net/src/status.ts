@@ -213,6 +213,8 @@ export interface PathReport {
   }[]
   /** What would help, the most useful first; none for a direct path. */
   readonly Remedies: readonly { readonly Code: string; readonly Text: string }[]
+  /** The largest IP packet that has been seen to pass by the path in use, where larger ones than usual have been tried. */
+  readonly MTU?: number
   /** How long a path to the peer lives while nobody uses it, where that has been found out. */
   readonly UDPLifetime?: {
     /** The path it was tried on. */

@@ -64,6 +64,7 @@ function makeRooms(): { rooms: Rooms; told: string[] } {
       },
       setSilentDisco: (silent) => silent && told.push('silent'),
       setProbeUdpLifetime: (probe) => probe && told.push('probe lifetime'),
+      setProbePathMtu: (probe) => probe && told.push('probe MTU'),
     },
     setFilter: ({ rules, localPrefixes }) =>
       told.push(`filter ${rules?.length} for ${localPrefixes?.join(' ')}`),
@@ -167,10 +168,10 @@ describe('reconcile', () => {
 
   test('keeps paths as the node attributes say', () => {
     const { rooms, told } = makeRooms()
-    const CapMap = { 'silent-disco': null, 'probe-udp-lifetime': null }
+    const CapMap = { 'silent-disco': null, 'probe-udp-lifetime': null, 'peer-mtu-enable': null }
     const { map, changes } = apply(undefined, { ...SNAPSHOT, Node: node(1, { CapMap }) })
     reconcile(map, changes, rooms)
-    expect(told).toEqual(expect.arrayContaining(['silent', 'probe lifetime']))
+    expect(told).toEqual(expect.arrayContaining(['silent', 'probe lifetime', 'probe MTU']))
   })
 
   test('leaves a relay that has only a DNS name to be looked up, so that STUN can find it', () => {

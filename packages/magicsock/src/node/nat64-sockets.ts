@@ -45,6 +45,10 @@ export class Nat64Sockets implements DatagramSocket {
     this.#sockets.send(bytes, this.toOuter(to))
   }
 
+  setDontFragment(whole: boolean): boolean {
+    return this.#sockets.setDontFragment?.(whole) ?? !whole
+  }
+
   rebind(): Promise<void> {
     return this.#sockets.rebind()
   }

@@ -149,6 +149,12 @@ export interface MagicSockHandle {
   setSilentDisco(silent: boolean): void
   /** Says whether to find out how long paths live that nobody uses (`MagicSock.setProbeUdpLifetime`). Default: no. */
   setProbeUdpLifetime(probe: boolean): void
+  /**
+   * Says whether to find out how large the packets are that paths carry (`MagicSock.setProbePathMtu`). Default: no. Returns
+   * false where the sockets cannot send a datagram whole or not at all: nothing is found out then. The system's own through
+   * `node:dgram` cannot; those of a Linux data plane can.
+   */
+  setProbePathMtu(probe: boolean): boolean
   /** Takes a disco key that a peer has told inside its own tunnel. */
   learnDiscoKey(peer: PeerId, discoKey: Uint8Array): void
   /**

@@ -157,6 +157,13 @@ export class RunningMagicSock implements MagicSockHandle {
     this.#machine.setProbeUdpLifetime(probe)
   }
 
+  setProbePathMtu(probe: boolean): boolean {
+    const isWhole = this.#sockets.setDontFragment(probe)
+    // What the system has cut up would seem to have passed.
+    this.#machine.setProbePathMtu(probe && isWhole)
+    return isWhole
+  }
+
   learnDiscoKey(peer: PeerId, discoKey: Uint8Array): void {
     this.#machine.learnDiscoKey(peer, discoKey)
     this.#wake()

@@ -143,6 +143,7 @@ export class DataSide {
       setPeers: (peers) => this.sock.setPeers(peers),
       setSilentDisco: (silent) => this.sock.setSilentDisco(silent),
       setProbeUdpLifetime: (probe) => this.sock.setProbeUdpLifetime(probe),
+      setProbePathMtu: (probe) => void this.sock.setProbePathMtu(probe),
       setRelays: (relays) => {
         this.sock.setRelays(relays)
         this.peerRelay.setRelays(relays)

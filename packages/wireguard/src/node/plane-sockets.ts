@@ -7,7 +7,7 @@ import { fromAnyAddress, type UnderlayEndpoint } from '../underlay-endpoint.ts'
 import { encodePacketInfo, mayBlameLocal } from './packet-info.ts'
 import type { PlaneSocketNumbers } from './plane-messages.ts'
 import { encodeSocketAddress, endpointKey } from './socket-address.ts'
-import { openUdpPort, openUdpPorts, type UdpPort, type UdpPortOptions } from './udp-port.ts'
+import { openUdpPort, openUdpPorts, setDontFragment, type UdpPort, type UdpPortOptions } from './udp-port.ts'
 
 /** Who listens to {@link PlaneSockets}. */
 export interface PlaneSocketsListener {
@@ -43,6 +43,7 @@ export class PlaneSockets {
   #listener: PlaneSocketsListener | undefined
   /** The port of the sockets opened last. */
   #port = 0
+  #isWhole = false
   #closed = false
   /** Closing takes time: what was asked for later begins when that is done. */
   #changing: Promise<unknown> = Promise.resolve()
@@ -105,6 +106,12 @@ export class PlaneSockets {
     const sent = this.#calls.sendmsg(socket.fd, arena, HEADER, MSG_DONTWAIT)
     if (to.local !== undefined && mayBlameLocal(sent)) return this.send(bytes, fromAnyAddress(to))
     if (sent < 0) this.fail(sent, to)
+  }
+
+  /** Has datagrams sent whole or not at all, or (initially) cut up where that must be. Returns whether that is so now. */
+  setDontFragment(whole: boolean): boolean {
+    this.#isWhole = whole
+    return this.#keepWhole()
   }
 
   /** Tells the listener of a send that failed with a negative error number. */
@@ -187,8 +194,15 @@ export class PlaneSockets {
       this.#v4 = v4
       this.#v6 = typeof v6 === 'number' ? [] : v6
       this.#port = bound
+      this.#keepWhole()
       return
     }
+  }
+
+  #keepWhole(): boolean {
+    const v4 = this.#v4.map(({ fd }) => setDontFragment('v4', fd, this.#isWhole))
+    const v6 = this.#v6.map(({ fd }) => setDontFragment('v6', fd, this.#isWhole))
+    return [...v4, ...v6].every(Boolean)
   }
 
   #sameObject(endpoint: Endpoint): Endpoint {

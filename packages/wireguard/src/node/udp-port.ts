@@ -2,13 +2,17 @@
 import {
   AF_INET,
   AF_INET6,
+  IP_MTU_DISCOVER,
   IP_PKTINFO,
   IPPROTO_IP,
   IPPROTO_IPV6,
+  IPV6_MTU_DISCOVER,
   IPV6_RECVPKTINFO,
   IPV6_V6ONLY,
   O_CLOEXEC,
   O_NONBLOCK,
+  PMTUDISC_PROBE,
+  PMTUDISC_WANT,
   SO_ATTACH_REUSEPORT_CBPF,
   SO_RCVBUF,
   SO_RCVBUFFORCE,
@@ -130,6 +134,18 @@ export function openUdpPort(
   const segments = set(SOL_UDP, UDP_SEGMENT, 0)
   const joins = set(SOL_UDP, UDP_GRO, 1)
   return { fd, port: boundPort(calls, arena, fd), segments, joins }
+}
+
+/**
+ * Has a socket send its datagrams whole or not at all, whatever the kernel believes of the path's MTU, or cut up where that
+ * must be. Returns false when the kernel refuses.
+ */
+export function setDontFragment(family: 'v4' | 'v6', fd: number, whole: boolean): boolean {
+  const arena = new Arena(new SharedArrayBuffer(128))
+  const how = whole ? PMTUDISC_PROBE : PMTUDISC_WANT
+  return family === 'v4'
+    ? setOption(linuxCalls(), arena, fd, IPPROTO_IP, IP_MTU_DISCOVER, how)
+    : setOption(linuxCalls(), arena, fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, how)
 }
 
 function setOption(
