@@ -87,7 +87,9 @@ describe('a peer relay', () => {
     a.keepSending(2, 500, 25_000)
     expect(pathOf(a, 2)).toBe(RELAY_AT)
     expect(a.send(2)).toBe(SENT.peerRelay)
-    const through = a.log.filter(({ what, to, at }) => what === 'geneve' && to === RELAY_AT && at > 1_004_000)
+    const through = a.log.filter(
+      (sent) => sent.what === 'geneve' && sent.to === RELAY_AT && sent.at > 1_004_000,
+    )
     expect(through.length).toBeGreaterThan(6)
   })
 
