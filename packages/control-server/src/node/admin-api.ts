@@ -17,14 +17,19 @@ import { requestTarget } from './request-target.ts'
 import { limitBody, piecesOf } from './body-time.ts'
 import { problem, refusalOf, REST_PREFIX, serveRest } from './rest-api.ts'
 import type { RestReply } from './rest-api.ts'
+import { BodyBudget, BodyRoom } from './request-body.ts'
 
 /** Where commands go to. */
 export const ADMIN_PATH = `${REST_PREFIX}/command`
 
-/** The longest command, bytes: a restored backup is one. Only administrators send any. */
-const MAX_COMMAND = 256 << 20
-/** The longest body under any other path, bytes: a policy is one. */
+/** The longest body, bytes: a policy is one. */
 const MAX_BODY = 4 << 20
+/** The longest that restores a backup, bytes: it holds a whole network. */
+const MAX_RESTORE = 256 << 20
+/** How such a command begins. */
+const RESTORE = Buffer.from('{"verb":"restore",')
+/** All bodies under way in this process: two restores at once find no room. */
+const BODIES = BodyBudget.together()
 
 /** Does what administrators ask. */
 export interface AdminSeat {
@@ -43,12 +48,16 @@ export async function serveAdmin(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const isCommand = requestTarget(request.url ?? '').path === ADMIN_PATH
-  const body = await readWhole(request, isCommand ? MAX_COMMAND : MAX_BODY)
-  if (body === 'broken') return void request.destroy()
-  if (body !== 'too-long') return send(response, await answer(seat, request, body).catch(failure))
-  response.on('finish', () => request.destroy())
-  send(response, TOO_LONG)
+  const room = new BodyRoom(BODIES, MAX_RESTORE)
+  try {
+    const body = await readWhole(request, room)
+    if (body === 'broken') return void request.destroy()
+    if (body !== 'too-long') return send(response, await answer(seat, request, body).catch(failure))
+    response.on('finish', () => request.destroy())
+    send(response, TOO_LONG)
+  } finally {
+    room.abandon()
+  }
 }
 
 async function answer(seat: AdminSeat, request: IncomingMessage, body: Uint8Array): Promise<RestReply> {
@@ -119,24 +128,27 @@ async function serve(
   await serveAdmin(seat, request, response)
 }
 
-/** Returns a body of at most so many bytes. One that says beforehand that it is longer is not read at all. */
+/** Returns a body, if it may be so long. One that says beforehand that it is longer than any is not read at all. */
 async function readWhole(
   request: IncomingMessage,
-  most: number,
+  room: BodyRoom,
 ): Promise<Uint8Array | 'too-long' | 'broken'> {
-  if (Number(request.headers['content-length'] ?? 0) > most) return 'too-long'
-  const chunks: Uint8Array[] = []
-  let length = 0
+  if (Number(request.headers['content-length'] ?? 0) > MAX_RESTORE) return 'too-long'
+  const isCommand = requestTarget(request.url ?? '').path === ADMIN_PATH
   try {
     for await (const chunk of piecesOf(request)) {
-      length += chunk.length
-      if (length > most) return 'too-long'
-      chunks.push(chunk)
+      if (!room.add(chunk)) return 'too-long'
+      const { bytes } = room
+      if (bytes.length > MAX_BODY && !(isCommand && isRestore(bytes))) return 'too-long'
     }
   } catch {
     return 'broken'
   }
-  return Buffer.concat(chunks)
+  return room.bytes
+}
+
+function isRestore(command: Uint8Array): boolean {
+  return RESTORE.equals(command.subarray(0, RESTORE.length))
 }
 
 function send(response: ServerResponse, { status, body }: RestReply): void {

@@ -53,24 +53,24 @@ const MIN_ROOM = 4096
 const NOTHING = new Uint8Array(0)
 
 /** Gathers one body. The bytes are copied together: a client may cut them into pieces that are dearer to keep than they. */
-export class RequestBody {
+export class BodyRoom {
   readonly #budget: BodyBudget
-  readonly #timer: ReturnType<typeof setTimeout>
   readonly #most: number
   #bytes: Uint8Array = NOTHING
   #length = 0
 
-  /**
-   * @param onSlow - Called when it takes too long.
-   * @param most - The most bytes it may have.
-   */
-  constructor(budget: BodyBudget, onSlow: () => void, most = MAX_REQUEST_LENGTH) {
+  /** @param most - The most bytes it may have. */
+  constructor(budget: BodyBudget, most: number) {
     this.#budget = budget
     this.#most = most
-    this.#timer = setTimeout(onSlow, BODY_TIMEOUT).unref()
   }
 
-  /** Adds bytes. Returns false when there are too many. */
+  /** What is there of it: a view, good until more is added. */
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length)
+  }
+
+  /** Adds bytes. Returns false when there are too many, or no room for them. */
   add(bytes: Uint8Array): boolean {
     const length = this.#length + bytes.length
     if (length > this.#most || !this.#makeRoom(length)) return false
@@ -79,16 +79,8 @@ export class RequestBody {
     return true
   }
 
-  /** Returns all of it, and lets go of it. */
-  finish(): Uint8Array {
-    const whole = this.#bytes.subarray(0, this.#length)
-    this.abandon()
-    return whole
-  }
-
   /** Lets go of it. */
   abandon(): void {
-    clearTimeout(this.#timer)
     this.#budget.release(this.#bytes.length)
     this.#bytes = NOTHING
     this.#length = 0
@@ -103,5 +95,38 @@ export class RequestBody {
     bytes.set(this.#bytes)
     this.#bytes = bytes
     return true
+  }
+}
+
+/** The body of a machine's request, which must be whole in time. */
+export class RequestBody {
+  readonly #room: BodyRoom
+  readonly #timer: ReturnType<typeof setTimeout>
+
+  /**
+   * @param onSlow - Called when it takes too long.
+   * @param most - The most bytes it may have.
+   */
+  constructor(budget: BodyBudget, onSlow: () => void, most = MAX_REQUEST_LENGTH) {
+    this.#room = new BodyRoom(budget, most)
+    this.#timer = setTimeout(onSlow, BODY_TIMEOUT).unref()
+  }
+
+  /** Adds bytes. Returns false when there are too many. */
+  add(bytes: Uint8Array): boolean {
+    return this.#room.add(bytes)
+  }
+
+  /** Returns all of it, and lets go of it. */
+  finish(): Uint8Array {
+    const whole = this.#room.bytes
+    this.abandon()
+    return whole
+  }
+
+  /** Lets go of it. */
+  abandon(): void {
+    clearTimeout(this.#timer)
+    this.#room.abandon()
   }
 }

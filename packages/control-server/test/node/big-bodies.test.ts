@@ -111,6 +111,22 @@ test('threat 26: a command that says that it has 1 GiB is refused before any of 
   expect(sent).toBeLessThan(HELD)
 })
 
+test('threat 26: a command that never ends is cut off, unless it is a backup to restore, though its key is good', async () => {
+  const head = [`POST ${ADMIN_PATH} HTTP/1.1`, `Authorization: Bearer ${apiKey}`]
+  const { sent, answer } = await pour(head, true)
+  expect(sent).toBeLessThan(HELD)
+  expect(answer).toMatch(/^(HTTP\/1\.1 413 .*)?$/s)
+  const send = async (command: object): Promise<number> => {
+    const headers = { Authorization: `Bearer ${apiKey}` }
+    const body = JSON.stringify(command)
+    return (await fetch(control.url + ADMIN_PATH, { method: 'POST', headers, body })).status
+  }
+  const long = 'x'.repeat(5 << 20)
+  expect(await send({ verb: 'policy set', policy: long })).toBe(413)
+  // It is no backup, but it was read.
+  expect(await send({ verb: 'restore', backup: long })).toBe(400)
+})
+
 /** Sends a body that never ends inside Noise, until the stream is over. */
 function pourInside(session: ClientHttp2Session, method: string, path: string): Promise<Outcome> {
   return new Promise((resolve) => {

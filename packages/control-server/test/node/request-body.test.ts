@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { BodyBudget, RequestBody } from '../../src/node/request-body.ts'
+import { BodyBudget, BodyRoom, RequestBody } from '../../src/node/request-body.ts'
 
 test('threat 26: a body in pieces of one byte keeps no piece, and its room is what counts', () => {
   const budget = BodyBudget.together().connection()
@@ -22,4 +22,14 @@ test('threat 26: a body has its bound', () => {
   expect(body.add(new Uint8Array(1 << 20))).toBe(true)
   expect(body.add(new Uint8Array(1))).toBe(false)
   body.abandon()
+})
+
+test('threat 26: bodies that may each be long have no more room together than one of them', () => {
+  const all = BodyBudget.together()
+  const [one, two] = [new BodyRoom(all, 256 << 20), new BodyRoom(all, 256 << 20)]
+  expect(all.take(255 << 20)).toBe(true)
+  expect(one.add(new Uint8Array(1 << 20))).toBe(true)
+  expect(two.add(new Uint8Array(1))).toBe(false)
+  one.abandon()
+  expect(two.add(new Uint8Array(1))).toBe(true)
 })
