@@ -1,17 +1,6 @@
-// `mesh-control` on a disk that gets full while it serves, and has room again: a small tmpfs, which only root can mount.
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import {
-  closeSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  rmSync,
-  rmdirSync,
-  statSync,
-  writeSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+// `mesh-control` on a disk that gets full while it serves, and has room again.
+import { spawn, type ChildProcess } from 'node:child_process'
+import { closeSync, openSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ControlEvent } from '@mesh/control-client'
@@ -19,32 +8,20 @@ import { type ControlConnection, connectControl } from '@mesh/control-client/nod
 import { generatePrivateKey, publicKeyOf } from '@mesh/keys'
 import { systemRandom } from '@mesh/sansio/node'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { SmallDisk } from './small-disk.ts'
 
 const PROGRAM = fileURLToPath(new URL('../../apps/control/src/mesh-control.ts', import.meta.url))
 const FLAGS = ['--conditions=@mesh/source', '--disable-warning=ExperimentalWarning']
 const SIZE = '4m'
 
-const folder = mkdtempSync(join(tmpdir(), 'mesh-disk-'))
-const disk = join(folder, 'disk')
+const small = new SmallDisk()
+const disk = small.path
 const state = join(disk, 'state')
-const reason = mount()
+const reason = small.mount(SIZE)
 if (reason !== undefined) console.warn(`skipped: the full disk, ${reason}`)
 const connections: ControlConnection[] = []
 let server: ChildProcess
 let url = ''
-
-/** Mounts the disk. Returns why that cannot be, if so. */
-function mount(): string | undefined {
-  mkdirSync(disk)
-  if (process.platform !== 'linux') return 'a small disk needs Linux'
-  if (process.getuid?.() !== 0) return 'a small disk needs root'
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${SIZE}`, 'mesh-disk', disk], { stdio: 'pipe' })
-    return undefined
-  } catch (error) {
-    return `this machine mounts no disk: ${error instanceof Error ? error.message.trim().replaceAll('\n', ': ') : ''}`
-  }
-}
 
 interface Result {
   readonly code: number | null
@@ -83,22 +60,6 @@ async function kill(): Promise<void> {
   const ended = new Promise((resolve) => server.on('close', resolve))
   server.kill('SIGKILL')
   await ended
-}
-
-/** Writes until there is no room, not even for a byte. Returns the way to make room again. */
-function fill(): () => void {
-  const path = join(disk, 'ballast')
-  const file = openSync(path, 'w')
-  for (const piece of [1 << 16, 4096, 1]) {
-    const bytes = new Uint8Array(piece)
-    try {
-      for (;;) writeSync(file, bytes)
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
-    }
-  }
-  closeSync(file)
-  return () => rmSync(path)
 }
 
 interface Node {
@@ -158,7 +119,7 @@ describe.skipIf(reason !== undefined)('a server whose disk is full', () => {
     const first = joined('first', key)
     await until(() => first.connection.map !== undefined, 'the first map')
 
-    const makeRoom = fill()
+    const makeRoom = small.fill()
     let refusal: Result | undefined
     for (let i = 0; !refusal; i += 1) {
       const attempt = await run('users', 'create', `user-${i}`)
@@ -212,7 +173,7 @@ describe.skipIf(reason !== undefined)('a server whose disk is full', () => {
 
   test('does not begin on a full disk, and says why', { timeout: 60_000 }, async () => {
     await kill()
-    const makeRoom = fill()
+    const makeRoom = small.fill()
     const { code, err } = await run('serve', '--listen', '127.0.0.1:0', '--metrics-listen', 'off')
     expect([code, err]).toEqual([
       1,
@@ -224,8 +185,4 @@ describe.skipIf(reason !== undefined)('a server whose disk is full', () => {
   })
 })
 
-afterAll(() => {
-  if (reason === undefined) execFileSync('umount', [disk])
-  rmdirSync(disk)
-  rmdirSync(folder)
-})
+afterAll(() => small.remove())
