@@ -225,14 +225,20 @@ test('control 42: the map of a node that is not there is refused with a text', (
 })
 
 test('control 20: a rotated key is told to peers as a patch within one batch, with when it expires', () => {
-  const world = new World()
+  const world = new World({ nodeKeyLifetime: 7 * 24 * 3600_000 })
   const watcher = joined(world, 1).stream()
   const machine = joined(world, 2)
   const stream = machine.stream()
   settle(world)
   machine.nodeKey = `nodekey:${hexOf(77)}`
   machine.login(world.key({ user: 'ann' }))
-  expect(last(world, watcher)?.PeersChangedPatch).toMatchObject([{ NodeID: 2, Key: machine.nodeKey }])
+  const KeyExpiry = new Date(world.wall + 7 * 24 * 3600_000).toISOString()
+  expect(heard(world, watcher).slice(-1)).toEqual([
+    {
+      PeersChangedPatch: [expect.objectContaining({ NodeID: 2, Key: machine.nodeKey, KeyExpiry })],
+      ControlTime: expect.anything() as unknown,
+    },
+  ])
   expect(world.said(stream).at(-1)).toMatchObject({ kind: 'end' })
 })
 

@@ -1,7 +1,8 @@
 // What a written policy does to the maps of a network, and when.
 import type { MapResponse } from '@mesh/wire/control'
+import { encodeMapResponse } from '@mesh/wire/control'
 import { expect, test } from 'vitest'
-import { BATCH_INTERVAL, MemoryStore } from '../src/index.ts'
+import { BATCH_INTERVAL, MemoryStore, OFFLINE_GRACE } from '../src/index.ts'
 import { joined, World } from './support.ts'
 
 const ALLOW_ALL = '{"acls":[{"action":"accept","src":["*"],"dst":["*:*"]}]}'
@@ -24,7 +25,7 @@ test('control 37: a policy that hides two nodes from each other removes them, an
   const world = new World()
   const [ann, bob, cat] = ['ann', 'bob', 'cat'].map((user, index) => joined(world, index + 1, user))
   const [toAnn, toCat] = [listener(world, ann!.stream()), listener(world, cat!.stream())]
-  bob!.stream()
+  const bobs = bob!.stream()
   toCat()
   toAnn()
   world.coordinator.policies.set(ANN_TO_BOB, world.now)
@@ -33,10 +34,44 @@ test('control 37: a policy that hides two nodes from each other removes them, an
   bob!.tell({ Endpoints: ['198.51.100.9:9'] })
   expect(toCat()).toEqual([])
   expect(toAnn()).toMatchObject([{ PeersChangedPatch: [{ NodeID: 2 }] }])
+  cat!.tell({ Endpoints: ['198.51.100.8:8'] })
+  expect([toAnn(), toCat()]).toEqual([[], []])
+  bob!.gone(bobs)
+  world.advance(OFFLINE_GRACE)
+  expect(toAnn()).toMatchObject([{ PeersChangedPatch: [{ NodeID: 2, Online: false }] }])
+  expect(toCat()).toEqual([])
   world.coordinator.policies.set(ALLOW_ALL, world.now)
   const [back] = toCat()
   expect(back?.PeersChanged?.map(({ ID }) => ID)).toEqual([1, 2])
   expect(back?.PeersRemoved).toBeUndefined()
+})
+
+test('control 37: whom a policy brings into sight comes with the profile of their owner', () => {
+  const world = new World()
+  const [, cat] = ['ann', 'cat'].map((user, index) => joined(world, index + 1, user))
+  world.coordinator.policies.set('{"acls":[]}', world.now)
+  const stream = cat!.stream()
+  const toCat = listener(world, stream)
+  expect(JSON.stringify(world.mapsOf(stream))).not.toContain('"ann"')
+  world.coordinator.policies.set(ALLOW_ALL, world.now)
+  expect(toCat()).toMatchObject([
+    { PeersChanged: [{ ID: 1, User: 1 }], UserProfiles: [{ ID: 1, LoginName: 'ann' }] },
+  ])
+})
+
+test('control 39: where nothing is let in a node is told so by a part that is there and empty', () => {
+  const world = new World()
+  const ann = joined(world, 1)
+  world.coordinator.policies.set('{"acls":[]}', world.now)
+  const stream = ann.stream()
+  const toAnn = listener(world, stream)
+  const written = (map: MapResponse | undefined): string =>
+    map === undefined ? '' : new TextDecoder().decode(encodeMapResponse(map))
+  expect(written(world.mapsOf(stream)[0])).toContain('"PacketFilters":{"base":[]}')
+  world.coordinator.policies.set(ALLOW_ALL, world.now)
+  expect(toAnn().at(-1)?.PacketFilters?.['base']).toHaveLength(1)
+  world.coordinator.policies.set('{"acls":[]}', world.now)
+  expect(written(toAnn().at(-1))).toContain('"PacketFilters":{"base":[]}')
 })
 
 test('a device that becomes unfit is kept out at once, and let in again when it is fit', () => {

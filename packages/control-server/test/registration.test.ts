@@ -1,6 +1,6 @@
 import { drain } from '@mesh/sansio'
 import { expect, test } from 'vitest'
-import type { PreAuthKeyRecord } from '../src/index.ts'
+import { BATCH_INTERVAL, type PreAuthKeyRecord } from '../src/index.ts'
 import { encodeRecord } from '../src/record-json.ts'
 import { hexOf, joined, World } from './support.ts'
 
@@ -28,9 +28,12 @@ test('control 14: answers a bad auth key with an Error text, not a status', () =
 
 test('control 15: refuses a client below the floor with a 400 text', () => {
   const world = new World()
-  expect(world.said(world.machine(1).register({ Version: 112 }))).toMatchObject([
-    { kind: 'refuse', status: 400 },
-  ])
+  const machine = joined(world, 1)
+  const text = expect.stringMatching(/client version 112.*113 or later/) as unknown
+  for (const asked of [world.machine(2).register({ Version: 112 }), machine.map({ Version: 112 })])
+    expect(world.said(asked)).toEqual([{ kind: 'refuse', exchange: asked, status: 400, text }])
+  expect(machine.login(undefined, { Version: 113 }).MachineAuthorized).toBe(true)
+  expect(world.mapsOf(machine.stream({ Version: 113 }))).toHaveLength(1)
 })
 
 test('threat 1: of 50 registrations with one single-use key exactly one succeeds', () => {
@@ -278,11 +281,8 @@ test('control 20: a rotated key keeps the node, and the old key is nobody', () =
   expect(machine.login(world.key({ user: 'ann' }), { OldNodeKey: oldKey }).MachineAuthorized).toBe(true)
   const [after, ...more] = world.coordinator.nodes.all()
   expect(more).toEqual([])
-  expect(after?.node).toMatchObject({
-    id: before?.node.id,
-    ipv4: before?.node.ipv4,
-    stableId: before?.node.stableId,
-  })
+  const { id, stableId, givenName, ipv4, ipv6 } = before!.node
+  expect(after?.node).toMatchObject({ id, stableId, givenName, ipv4, ipv6, nodeKey: machine.nodeKey })
   expect(world.said(machine.map({ NodeKey: oldKey }))).toMatchObject([{ kind: 'refuse', status: 404 }])
 })
 
@@ -297,6 +297,7 @@ test('control 21: during an interactive rotation the old key still works', () =>
   expect(world.mapsOf(machine.stream({ NodeKey: oldKey }))).toHaveLength(1)
   world.coordinator.logins.approve(AuthURL.slice(-32), 'ann', world.now)
   expect(world.coordinator.nodes.all().map(({ node }) => node.nodeKey)).toEqual([machine.nodeKey])
+  expect(world.said(machine.map({ NodeKey: oldKey }))).toMatchObject([{ kind: 'refuse', status: 404 }])
 })
 
 test('control 22, threat 4: another machine cannot use a node key, to register, to log out or for its map', () => {
@@ -315,19 +316,31 @@ test('control 22, threat 4: another machine cannot use a node key, to register, 
   expect(world.coordinator.nodes.all()).toEqual(before)
 })
 
-test('control 23: a logout with an auth key is a logout, and no map ever shows 1970', () => {
+test('control 23: a logout with an auth key is a logout, its peers hear of it, and no map ever shows 1970', () => {
   const world = new World()
-  world.user('ann')
-  const machine = world.machine(1)
-  machine.login(world.key({ user: 'ann' }))
+  const watcher = joined(world, 2).stream()
+  const machine = joined(world, 1)
   const stream = machine.stream()
+  world.advance(BATCH_INTERVAL)
   expect(machine.login(world.key({ user: 'ann' }), { Expiry: '1970-01-01T00:02:03Z' })).toMatchObject({
     NodeKeyExpired: true,
     MachineAuthorized: false,
   })
   expect(world.said(stream).at(-1)).toMatchObject({ kind: 'end' })
-  expect(world.coordinator.nodes.all()).toMatchObject([{ expired: true, online: false }])
-  expect(world.coordinator.nodes.all()[0]?.node.expiresAt).toBe(world.wall)
+  const { wall } = world
+  expect(world.coordinator.nodes.status(2)).toMatchObject({
+    expired: true,
+    online: false,
+    node: { expiresAt: wall },
+  })
+  world.advance(BATCH_INTERVAL)
+  const KeyExpiry = new Date(wall).toISOString()
+  expect(world.mapsOf(watcher).at(-1)?.PeersChanged).toMatchObject([
+    { ID: 2, Online: false, Expired: true, KeyExpiry },
+  ])
+  const again = machine.stream()
+  expect(world.mapsOf(again)[0]?.Node).toMatchObject({ Expired: true, KeyExpiry })
+  expect(JSON.stringify([watcher, stream, again].map((each) => world.mapsOf(each)))).not.toContain('1970')
 })
 
 test('control 23: an ephemeral node is gone when it logs out', () => {
@@ -335,8 +348,12 @@ test('control 23: an ephemeral node is gone when it logs out', () => {
   world.user('ann')
   const machine = world.machine(1)
   machine.login(world.key({ user: 'ann', ephemeral: true }))
+  const watcher = joined(world, 2).stream()
+  expect(world.mapsOf(watcher)[0]?.Peers).toMatchObject([{ ID: 1 }])
   machine.logout()
-  expect(world.coordinator.nodes.all()).toEqual([])
+  world.advance(BATCH_INTERVAL)
+  expect(world.mapsOf(watcher).at(-1)?.PeersRemoved).toEqual([1])
+  expect(world.coordinator.nodes.all().map(({ node }) => node.id)).toEqual([2])
 })
 
 test('threat 9: an ephemeral node is not removed before its first map, nor while it is connected', () => {
@@ -440,6 +457,13 @@ test('control 27: a tagged key makes a tagged node without expiry, owned by nobo
   expect(first?.UserProfiles).toEqual([
     { ID: answer.User.ID, LoginName: 'box-1.mesh.internal', DisplayName: 'box-1' },
   ])
+  const stream = joined(world, 2).stream()
+  world.advance(BATCH_INTERVAL)
+  const [seen] = world.mapsOf(stream)
+  const tagged = { ID: 2147455555, LoginName: 'tagged-devices', DisplayName: 'Tagged Devices' }
+  expect(seen?.Peers).toMatchObject([{ ID: 1, User: tagged.ID, Tags: ['tag:web'] }])
+  expect(seen?.Peers?.[0]).not.toHaveProperty('KeyExpiry')
+  expect(seen?.UserProfiles).toContainEqual(tagged)
 })
 
 test('control 28: tags that a client asks for beside an auth key are refused in words', () => {

@@ -51,6 +51,21 @@ test('control 47: one exit route approves both, and every exit node serves both'
   expect(maps.some((node) => node.PrimaryRoutes)).toBe(false)
 })
 
+test('control 47: a client learns of an exit node what it needs to ask names there: its version and its door', () => {
+  const world = new World()
+  const exit = joined(world, 1)
+  const Services = [
+    { Proto: 'peerapi4', Port: 40_001 },
+    { Proto: 'peerapi-dns-proxy', Port: 1 },
+  ]
+  const RoutableIPs = ['0.0.0.0/0', '::/0']
+  exit.tell({ Version: 130, Hostinfo: { Hostname: 'exit', OS: 'linux', RoutableIPs, Services } })
+  world.coordinator.nodes.approveRoutes(1, RoutableIPs, world.now)
+  const [first] = world.mapsOf(joined(world, 2).stream())
+  expect(first?.Peers).toMatchObject([{ ID: 1, Cap: 130, Hostinfo: { Services } }])
+  expect(first?.Peers?.[0]?.AllowedIPs?.slice(2)).toEqual(RoutableIPs)
+})
+
 test('control 46: of two routers one is the primary; the other takes over when it stays away, and keeps it', () => {
   const world = new World()
   const watcher = joined(world, 1).stream()

@@ -34,7 +34,7 @@ function channel(
 }
 
 describe('the control handshake', () => {
-  test('reproduces the vector of control-protocol.md 2.3 byte for byte', () => {
+  test('control 2: reproduces the vector of control-protocol.md 2.3 byte for byte', () => {
     const initiation = controlInitiate({
       version: 145,
       random: () => all(0x11),

@@ -1,4 +1,5 @@
 // The sealed byte stream of the control connection: two ends, bytes cut anywhere between them.
+import { createCipheriv } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { CipherState, nobleCrypto, RecordTransport } from '../src/index.ts'
@@ -41,6 +42,26 @@ test('control 3: the first records are those of the fact sheet, byte by byte', (
   client.feed(Buffer.from('040015aa5e53d1814eaae841ad4f6e5f3d29bf45c7173abe', 'hex'))
   expect(readAll(client).map((plain) => new TextDecoder().decode(plain))).toEqual(['world', 'world'])
 })
+
+test.each([
+  ['up', UP, (ends: Ends) => [ends.client, ends.server]],
+  ['down', DOWN, (ends: Ends) => [ends.server, ends.client]],
+] as const)(
+  'control 3: record 300 on the way %s has its number big-endian in the nonce, and opens',
+  (_, key, way) => {
+    const [from, to] = way(connect())
+    for (let i = 0; i < 300; i += 1) to?.feed(from?.seal(Uint8Array.of(i & 255)) ?? new Uint8Array(0))
+    expect(readAll(to!)).toHaveLength(300)
+    const record = from!.seal(Uint8Array.of(1, 2, 3))!
+    const nonce = Buffer.from('000000000000000000000000', 'hex')
+    nonce.writeBigUInt64BE(300n, 4)
+    const cipher = createCipheriv('chacha20-poly1305', key, nonce, { authTagLength: 16 })
+    const sealed = Buffer.concat([cipher.update(Uint8Array.of(1, 2, 3)), cipher.final(), cipher.getAuthTag()])
+    expect(hex(record.subarray(3))).toBe(sealed.toString('hex'))
+    to!.feed(record)
+    expect(readAll(to!)).toEqual([Uint8Array.of(1, 2, 3)])
+  },
+)
 
 test('control 4: 4077 bytes are one record, 4078 are two', () => {
   const { client } = connect()

@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream'
 import { formatChallengeKey, formatMachineKey } from '@mesh/keys'
 import { controlAccept, RecordTransport } from '@mesh/noise'
 import type { Crypto } from '@mesh/noise'
-import { systemRandom } from '@mesh/sansio/node'
+import type { RandomSource } from '@mesh/sansio'
 import type { Initiation } from '@mesh/wire/control'
 import {
   decodeInitiation,
@@ -29,6 +29,14 @@ export interface NoiseConnection {
   readonly link: MachineLink
 }
 
+/** The server's side of handshakes. */
+export interface NoiseResponder {
+  /** The server's private key, 32 bytes. */
+  readonly privateKey: Uint8Array
+  readonly crypto: Crypto
+  readonly random: RandomSource
+}
+
 /** TCP asks a silent peer after this long whether it is still there, milliseconds. */
 const TCP_KEEP_ALIVE = 60_000
 /** How long a client may take to hang up after it was refused, milliseconds, and how many bytes it may send meanwhile. */
@@ -45,22 +53,20 @@ export function acceptNoise(
   request: IncomingMessage,
   socket: Socket,
   head: Uint8Array,
-  controlPrivate: Uint8Array,
-  crypto: Crypto,
+  responder: NoiseResponder,
   address: string,
 ): NoiseConnection | undefined {
   const initiation = readInitiation(request)
   if (typeof initiation === 'string') return refuse(socket, initiation)
   socket.setNoDelay(true)
   socket.setKeepAlive(true, TCP_KEEP_ALIVE)
-  const { version, message } = initiation
-  const acceptance = controlAccept({ controlPrivate, crypto, version, random: systemRandom }, message)
+  const acceptance = respond(responder, initiation)
   if (!acceptance) return refuseHandshake(socket)
   const transport = new RecordTransport(acceptance.session.send, acceptance.session.receive)
   socket.cork()
   socket.write(SWITCHING)
   socket.write(encodeNoiseFrame(NOISE_FRAME.response, acceptance.message))
-  const early = transport.seal(encodeEarlyPayload({ nodeKeyChallenge: freshChallenge(crypto) }))
+  const early = transport.seal(encodeEarlyPayload({ nodeKeyChallenge: freshChallenge(responder) }))
   if (early) socket.write(early)
   socket.uncork()
   return {
@@ -81,11 +87,9 @@ export function acceptNoiseInside(
   stream: Duplex,
   initiation: Initiation,
   address: string,
-  controlPrivate: Uint8Array,
-  crypto: Crypto,
+  responder: NoiseResponder,
 ): NoiseConnection | undefined {
-  const { version, message } = initiation
-  const acceptance = controlAccept({ controlPrivate, crypto, version, random: systemRandom }, message)
+  const acceptance = respond(responder, initiation)
   if (!acceptance) {
     stream.on('error', () => stream.destroy())
     stream.end(REFUSED_HANDSHAKE)
@@ -98,6 +102,13 @@ export function acceptNoiseInside(
     address,
     link: new MachineLink({ socket: stream, transport, head: new Uint8Array(0) }),
   }
+}
+
+function respond(
+  { privateKey, crypto, random }: NoiseResponder,
+  { version, message }: Initiation,
+): ReturnType<typeof controlAccept> {
+  return controlAccept({ controlPrivate: privateKey, crypto, version, random }, message)
 }
 
 const SWITCHING = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: ${UPGRADE_PROTOCOL}\r\nConnection: upgrade\r\n\r\n`
@@ -154,6 +165,6 @@ function refuseHandshake(socket: Socket): undefined {
 }
 
 /** Nobody asks for the proof yet, so the private half is not kept. */
-function freshChallenge(crypto: Crypto): `chalpub:${string}` {
-  return formatChallengeKey(crypto.x25519Public(systemRandom(32)))
+function freshChallenge({ crypto, random }: NoiseResponder): `chalpub:${string}` {
+  return formatChallengeKey(crypto.x25519Public(random(32)))
 }

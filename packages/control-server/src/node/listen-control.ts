@@ -218,8 +218,7 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
     },
   })
   const door = new NoiseDoor({
-    privateKey,
-    crypto,
+    responder: { privateKey, crypto, random: systemRandom },
     addressOf,
     onConnection: (connection) => sessions.serve(connection),
   })

@@ -3,18 +3,15 @@
 
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Crypto } from '@mesh/noise'
 import type { ClientAddress } from './client-address.ts'
 import { acceptNoise, acceptNoiseInside, queryInitiation, refuse } from './accept-noise.ts'
-import type { NoiseConnection } from './accept-noise.ts'
+import type { NoiseConnection, NoiseResponder } from './accept-noise.ts'
 import { requestTarget } from './request-target.ts'
 import { wantsWebSocket, WebSocketDoor } from './web-socket-door.ts'
 
 /** What the door needs. */
 export interface NoiseDoorOptions {
-  /** The server's private key, 32 bytes. */
-  readonly privateKey: Uint8Array
-  readonly crypto: Crypto
+  readonly responder: NoiseResponder
   readonly addressOf: ClientAddress
   /** Takes a machine that has proven itself. */
   readonly onConnection: (connection: NoiseConnection) => void
@@ -37,8 +34,8 @@ export class NoiseDoor {
   handleUpgrade(request: IncomingMessage, socket: Socket, head: Uint8Array): void {
     socket.on('error', () => socket.destroy())
     if (wantsWebSocket(request)) return this.#openWebSocket(request, socket, head)
-    const { privateKey, crypto, addressOf, onConnection } = this.#options
-    const connection = acceptNoise(request, socket, head, privateKey, crypto, addressOf(request))
+    const { responder, addressOf, onConnection } = this.#options
+    const connection = acceptNoise(request, socket, head, responder, addressOf(request))
     if (connection) onConnection(connection)
   }
 
@@ -52,10 +49,10 @@ export class NoiseDoor {
     if (path !== '/ts2021') return refuse(socket, 'not found', '404 Not Found')
     const initiation = queryInitiation(query)
     if (!initiation) return refuse(socket, 'the query holds no initiation')
-    const { privateKey, crypto, addressOf, onConnection } = this.#options
+    const { responder, addressOf, onConnection } = this.#options
     const address = addressOf(request)
     this.#webSockets.accept(request, socket, head, (stream) => {
-      const connection = acceptNoiseInside(stream, initiation, address, privateKey, crypto)
+      const connection = acceptNoiseInside(stream, initiation, address, responder)
       if (connection) onConnection(connection)
     })
   }

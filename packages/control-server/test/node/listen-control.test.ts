@@ -110,9 +110,34 @@ test('control 16: an interactive login shows a page, waits, and ends within a se
     new Promise((resolve) => setTimeout(resolve, 100, 'held')),
   ])
   expect(stillOpen).toBe('held')
+  const before = performance.now()
   await lab.control.admin({ verb: 'nodes register', key: id, user: 'ann' })
-  expect(JSON.parse((await held).body.toString())).toMatchObject({ MachineAuthorized: true, AuthURL: '' })
+  expect(JSON.parse((await held).body.toString())).toMatchObject({
+    MachineAuthorized: true,
+    AuthURL: '',
+    User: { ID: 1 },
+    Login: { ID: 1, LoginName: 'ann' },
+  })
+  expect(performance.now() - before).toBeLessThan(1000)
   expect((await fetch(AuthURL)).status).toBe(404)
+})
+
+test('control 17: a login goes on over other connections when its own breaks, before and after the approval', async () => {
+  await lab.control.admin({ verb: 'users create', name: 'ann' })
+  const machine = new RawMachine()
+  const first = await lab.open(machine)
+  const { AuthURL } = JSON.parse((await machine.register(first)).body.toString()) as { AuthURL: string }
+  const broken = machine.register(first, { Followup: AuthURL }).catch(() => ({ status: 0 }))
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  machine.socket?.destroy()
+  expect(await broken).toMatchObject({ status: 0 })
+  const held = machine.register(await lab.open(machine), { Followup: AuthURL })
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  await lab.control.admin({ verb: 'nodes register', key: AuthURL.slice(-32), user: 'ann' })
+  const late = machine.register(await lab.open(machine), { Followup: AuthURL })
+  for (const answer of [held, late])
+    expect(JSON.parse((await answer).body.toString())).toMatchObject({ MachineAuthorized: true })
+  expect(await lab.control.admin({ verb: 'nodes list' })).toHaveLength(1)
 })
 
 test('control 11: a hundred held logins on one connection do not hold up the map of a node on it', async () => {
