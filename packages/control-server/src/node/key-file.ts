@@ -2,6 +2,7 @@
 // made once and never replaced by accident: a file that cannot be read is an error, not a reason for a new key.
 
 import { closeSync, fsyncSync, linkSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { formatPrivateKey, generatePrivateKey, parsePrivateKey } from '@mesh/keys'
 import { reasonOf, systemRandom } from '@mesh/sansio/node'
 import { ControlError } from '../errors.ts'
@@ -45,6 +46,10 @@ function writeNew(path: string, text: string): void {
     fsyncSync(file)
     closeSync(file)
     linkSync(temporary, path)
+    // Clients pin the key within moments: the name must outlive a loss of power too.
+    const folder = openSync(dirname(path), 'r')
+    fsyncSync(folder)
+    closeSync(folder)
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return
     throw new ControlError(
