@@ -18,7 +18,7 @@ export type CoordinatorOutput =
   | {
       readonly kind: 'refuse'
       readonly exchange: number
-      readonly status: 400 | 404 | 503
+      readonly status: 400 | 404 | 429 | 503
       readonly text: string
     }
   | ({ readonly kind: 'pong' } & PingOutcome)

@@ -7,6 +7,7 @@ import type { Machine } from '@mesh/sansio'
 import type { MapRequest, RegisterRequest, RegisterResponse } from '@mesh/wire/control'
 import { MINIMUM_CAPABILITY_VERSION } from '@mesh/wire/control'
 import { Accounts } from './accounts.ts'
+import { Allowance } from './allowance.ts'
 import { ApiKeys } from './api-keys.ts'
 import type { Actor } from './audit.ts'
 import { restoreBackup, writeBackup } from './backup.ts'
@@ -48,6 +49,8 @@ import { WallWatch } from './wall-watch.ts'
 
 /** What the person at a machine reads when an administrator said no. */
 const LOGIN_REFUSED = 'an administrator refused this login'
+/** How many logins may begin a minute at one place: each is a record that is written, and pushes out another. */
+const MAX_LOGINS_A_MINUTE = 256
 
 /** Decides who is in the network and tells every node what it needs to know of the others. */
 export class Coordinator implements Machine<CoordinatorOutput> {
@@ -84,6 +87,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   readonly #deadlines: NodeDeadlines
   readonly #wallWatch: WallWatch
   readonly #routes = new RouteTable()
+  readonly #newLogins = new Allowance<string>(MAX_LOGINS_A_MINUTE)
   readonly #out: CoordinatorOutput[] = []
   /** Exchanges that waited for a login which was forgotten: they are sent to a new page. */
   readonly #orphans: (readonly [exchange: number, login: LoginRecord])[] = []
@@ -240,7 +244,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     const before = this.#network.nodeByKey(request.NodeKey)
     this.#actAsMachine(machineKey)
     const decision = this.#registrar.decide(machineKey, request)
-    if (decision.kind === 'ask') this.#ask(exchange, { machineKey, request, place: placeOf(address) })
+    if (decision.kind === 'ask') this.#askFrom(exchange, machineKey, request, placeOf(address), now)
     else this.#answer(exchange, decision.response)
     if (decision.kind === 'answer' && decision.loggedOut !== undefined) this.#leave(decision.loggedOut, now)
     else if (!before) this.#noteRegistered(request.NodeKey)
@@ -343,6 +347,19 @@ export class Coordinator implements Machine<CoordinatorOutput> {
 
   #answer(exchange: number, response: RegisterResponse): void {
     this.#out.push({ kind: 'register-response', exchange, response })
+  }
+
+  #askFrom(
+    exchange: number,
+    machineKey: string,
+    request: RegisterRequest,
+    place: string | undefined,
+    now: number,
+  ): void {
+    if (place === undefined || this.#newLogins.allow(place, now))
+      return this.#ask(exchange, { machineKey, request, place })
+    const text = 'too many logins begin at your address: try again in a minute'
+    this.#out.push({ kind: 'refuse', exchange, status: 429, text })
   }
 
   #ask(

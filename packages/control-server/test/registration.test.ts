@@ -221,6 +221,29 @@ test('invariant 4, threat 26: who makes up ever new machines at one place loses 
   expect(world.coordinator.logins.all().length).toBeLessThanOrEqual(2 + 2 * 128)
 })
 
+test('invariant 4, threat 26: of the logins that begin at one place only so many a minute are remembered, whoever asks', () => {
+  const world = new World()
+  const ask = (number: number, address: string): unknown =>
+    world.said(world.machine(number).register({}, address))[0]
+  for (let i = 1; i <= 256; i += 1) expect(ask(i, '203.0.113.6')).toMatchObject({ kind: 'register-response' })
+  const before = world.store.version
+  for (const number of [1, 257, 258])
+    expect(ask(number, '203.0.113.6')).toMatchObject({
+      kind: 'refuse',
+      status: 429,
+      text: 'too many logins begin at your address: try again in a minute',
+    })
+  expect(world.store.version).toBe(before)
+  // Others are let in as before, and so is whoever has a key.
+  expect(ask(259, '203.0.113.7')).toMatchObject({ kind: 'register-response' })
+  world.user('ann')
+  const AuthKey = world.key({ user: 'ann' })
+  const keyed = world.machine(260).register({ Auth: { AuthKey } }, '203.0.113.6')
+  expect(world.said(keyed)).toMatchObject([{ response: { MachineAuthorized: true } }])
+  world.advance(60_000)
+  expect(ask(257, '203.0.113.6')).toMatchObject({ kind: 'register-response' })
+})
+
 test('threat 26: a machine that asks under ever new node keys loses its own oldest logins, and nobody else does', () => {
   const world = new World()
   const other = world.machine(1)

@@ -9,6 +9,7 @@ import {
   parseJson,
 } from '@mesh/wire/control'
 import type { MapResponse } from '@mesh/wire/control'
+import { Allowance } from '../allowance.ts'
 import { TRY_AGAIN } from '../command-queue.ts'
 import type { CommandQueue } from '../command-queue.ts'
 import type { CoordinatorOutput } from '../coordinator-output.ts'
@@ -27,7 +28,6 @@ import type { MachineLink } from './machine-link.ts'
 import type { IdTokens } from './id-tokens.ts'
 import { idClaims } from './id-tokens.ts'
 import { MapEncoder } from './map-encoder.ts'
-import { NoteLimit } from './note-limit.ts'
 import { BodyBudget, MAX_CLIENT_ANSWER } from './request-body.ts'
 import { Snapshots } from './snapshots.ts'
 import { Strangers } from './strangers.ts'
@@ -48,6 +48,9 @@ export interface MachineSessionsOptions {
   readonly logger: ControlLogger
 }
 
+/** The most lines a minute that a node has written into the log, and texts that it has published. */
+const MAX_NOTES = 10
+
 /** An exchange and the connection it came on. */
 interface Open {
   readonly exchange: Exchange
@@ -60,8 +63,8 @@ export class MachineSessions {
   readonly #links = new Set<MachineLink>()
   readonly #exchanges = new Map<number, Open>()
   readonly #strangers = new Strangers()
-  readonly #notes = new NoteLimit()
-  readonly #publications = new NoteLimit()
+  readonly #notes = new Allowance<number>(MAX_NOTES)
+  readonly #publications = new Allowance<number>(MAX_NOTES)
   readonly #bodies = BodyBudget.together()
   readonly #encoder = new MapEncoder()
   readonly #snapshots = new Snapshots({

@@ -183,3 +183,28 @@ test('control 57, threat 26: a client that never finishes its headers is hung up
   await new Promise((resolve) => socket.on('close', resolve))
   expect(performance.now() - before).toBeLessThan(15_000)
 })
+
+test('threat 26: 2,000 sockets that never finish their headers cost little, are gone in time, and nobody else notices', {
+  timeout: 60_000,
+}, async () => {
+  const { port } = new URL(lab.control.url)
+  const before = process.memoryUsage().rss
+  const gone: Promise<unknown>[] = []
+  for (let i = 0; i < 2000; i += 1) {
+    const socket = connect(Number(port), '127.0.0.1')
+    socket.on('error', () => undefined)
+    gone.push(new Promise((resolve) => socket.on('close', resolve)))
+    socket.resume()
+    socket.write('POST /ts2021 HTTP/1.1\r\nX-Slow: ')
+    await new Promise((resolve) => socket.on('connect', resolve))
+  }
+  // Both ends of every socket live in this process.
+  expect(process.memoryUsage().rss - before).toBeLessThan(2000 * 65_536)
+  const { machine, session } = await lab.joined()
+  const stream = machine.stream(session)
+  await until(() => stream.messages.length === 1, 'the snapshot')
+  const late = new Promise((resolve) => setTimeout(resolve, 20_000, 'still there').unref())
+  expect(await Promise.race([...gone, Promise.resolve('none is gone')])).toBe('none is gone')
+  expect(await Promise.race([Promise.all(gone).then(() => 'gone'), late])).toBe('gone')
+  expect(stream.ended).toBe(false)
+})
