@@ -1,6 +1,6 @@
 import { request } from 'node:http'
 import { X509Certificate } from 'node:crypto'
-import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { request as httpsRequest } from 'node:https'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
@@ -250,22 +250,54 @@ describe('a running server', () => {
   test('threat 8: keeps its files and its socket for its owner', async () => {
     await serve()
     expect(statSync(state).mode & 0o777).toBe(0o700)
-    for (const file of ['private.key', 'control.sqlite', 'control.sqlite-wal', 'control.sock']) {
+    const files = ['private.key', 'control.sqlite', 'control.sqlite-wal', 'control.sock', 'control.lock']
+    for (const file of files) {
       expect([file, statSync(join(state, file)).mode & 0o777]).toEqual([file, 0o600])
     }
     expect(readdirSync(state).filter((file) => file.endsWith('.new'))).toEqual([])
   })
 
+  test('threat 8: keeps of the keys that it gives out nothing by which one could get in', async () => {
+    const { child } = await serve()
+    await ask('users', 'create', 'ann')
+    const verb = async (...args: string[]): Promise<string> => (await run(...args, '--state-dir', state)).out
+    const minted = [await verb('preauthkeys', 'create', '--user', 'ann'), await verb('apikeys', 'create')]
+    const backup = await verb('backup')
+    const closed = new Promise((resolve) => child.on('close', resolve))
+    child.kill('SIGKILL')
+    await closed
+    const kept = readdirSync(state).filter((file) => !file.endsWith('.sock'))
+    const bytes = kept.map((file) => readFileSync(join(state, file), 'latin1')).join('')
+    for (const key of minted) {
+      const [, , prefix = '', secret = ''] = key.split('-')
+      expect([secret.length, bytes.includes(prefix), backup.includes(prefix)]).toEqual([64, true, true])
+      expect(bytes + backup).not.toContain(secret)
+    }
+  })
+
   test('threat 7: never logs a secret', async () => {
-    const { child } = await serve('--verbose')
-    let err = ''
-    child.stderr?.on('data', (chunk) => (err += String(chunk)))
+    const { child, url, log } = await serve('--verbose')
     await ask('users', 'create', 'ann')
     const { key } = (await ask('preauthkeys', 'create', '--user', 'ann')) as { key: string }
+    const { out: apiKey } = await run('apikeys', 'create', '--state-dir', state)
+    const wrong = `${apiKey.slice(0, -64)}${'5ec7e7'.padEnd(64, '0')}`
+    const call = async (bearer: string, command: object): Promise<number> => {
+      const init = { method: 'POST', headers: { Authorization: `Bearer ${bearer}` } }
+      return (await fetch(`${url}/api/v1/command`, { ...init, body: JSON.stringify(command) })).status
+    }
+    expect(await call(apiKey, { verb: 'users list' })).toBe(200)
+    expect(await call(wrong, { verb: 'users list' })).toBe(401)
+    expect(await call(apiKey, { verb: 'preauthkeys expire', which: key })).toBe(200)
+    expect(await call(apiKey, { verb: 'apikeys delete', which: apiKey })).toBe(200)
+    const privateKey = readFileSync(join(state, 'private.key'), 'utf8').trim().slice('privkey:'.length)
     const closed = new Promise((resolve) => child.on('close', resolve))
     child.kill('SIGTERM')
     expect(await closed).toBe(0)
-    expect(err).not.toContain(key.slice(-64))
+    expect(log()).toContain('"msg":"ready"')
+    for (const secret of [key, apiKey, wrong, privateKey].map((text) => text.slice(-64))) {
+      expect(secret).toMatch(/^[0-9a-f]{64}$/)
+      expect(log()).not.toContain(secret)
+    }
   })
 
   test('tells nodes of the relays it was given', async () => {

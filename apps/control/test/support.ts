@@ -22,6 +22,8 @@ export interface Served {
   /** Its URL, as its ready line says it. */
   readonly url: string
   readonly child: ChildProcess
+  /** Returns what it logged so far. */
+  readonly log: () => string
 }
 
 /** Runs the program. */
@@ -72,7 +74,7 @@ export class Lab {
       child.stdout?.on('data', (chunk) => {
         out += String(chunk)
         const url = /^mesh-control listening on (https?:\/\/127\.0\.0\.1:\d+)$/m.exec(out)?.[1]
-        if (url) resolve({ url, child })
+        if (url) resolve({ url, child, log: () => err })
       })
       child.on('close', () => reject(new Error(err)))
     })
