@@ -71,7 +71,13 @@ export class Dispatcher {
     if (to === undefined || to.config.expired === true) return undefined
     this.lastSend = now
     to.noteSend(now)
-    const hop = to.isSettled(now) ? to.best?.endpoint : undefined
+    return this.straightPath(to, now)
+  }
+
+  /** Returns where the owner may send to by itself. */
+  straightPath(to: Peer | undefined, now: number): Endpoint | undefined {
+    if (to === undefined || to.config.expired === true || !to.isSettled(now)) return undefined
+    const hop = to.best?.endpoint
     return hop?.door === undefined ? hop : undefined
   }
 

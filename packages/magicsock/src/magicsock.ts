@@ -253,6 +253,11 @@ export class MagicSock implements Machine<MagicSockOutput> {
     return this.#dispatcher.noteTraffic(this.#peers.get(peer), now)
   }
 
+  /** Returns what {@link MagicSock.noteTraffic} would, and notes nothing. */
+  straightPath(peer: PeerId, now: number): Endpoint | undefined {
+    return this.#dispatcher.straightPath(this.#peers.get(peer), now)
+  }
+
   /**
    * Takes a UDP datagram. `from` is kept; the same source is recognised fastest when it is the same object.
    *

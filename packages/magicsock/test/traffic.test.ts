@@ -32,6 +32,21 @@ describe('traffic that takes a way of the owner’s own', () => {
     expect(carryOn(60_000)).toBe(B)
   })
 
+  test('may be asked about without being noted: an idle path is not kept for it', () => {
+    a.send(2)
+    world.clock.advanceBy(100)
+    const straight = a.sock.noteTraffic(2, world.clock.now())
+    expect(a.sock.straightPath(2, world.clock.now())).toBe(straight)
+    expect(straight).toBeDefined()
+    for (let spent = 0; spent < 60_000; spent += 100) {
+      a.sock.straightPath(2, world.clock.now())
+      a.wake()
+      world.clock.advanceBy(100)
+    }
+    expect(a.sock.straightPath(2, world.clock.now())).toBeUndefined()
+    expect(a.sock.straightPath(9, world.clock.now())).toBeUndefined()
+  })
+
   test('must go by send again when its path is silent for longer than it is trusted (D8)', () => {
     a.send(2)
     world.clock.advanceBy(100)

@@ -171,9 +171,12 @@ export interface MagicSockHandle {
   send(peer: PeerId, datagram: Uint8Array): number
   /**
    * Notes that datagrams went to a peer by a way of the owner's own, such as a packet thread. Returns the endpoint that the
-   * next ones may go straight to; `undefined` when they must go by {@link MagicSockHandle.send}.
+   * next ones may go straight to, as it is on the wire: behind NAT64 another one than {@link MagicSockHandle.status} has;
+   * `undefined` when they must go by {@link MagicSockHandle.send}. As long as it stays the same it is the same object.
    */
   noteTraffic(peer: PeerId): Endpoint | undefined
+  /** Returns what {@link MagicSockHandle.noteTraffic} would, and notes nothing. */
+  straightPath(peer: PeerId): Endpoint | undefined
   /** Says that authentic data of `peer` came to the owner's packet thread from this endpoint. */
   attributeEndpoint(from: Endpoint, peer: PeerId): void
   /** Says that WireGuard has authenticated a packet of `peer` from this source. */

@@ -193,6 +193,11 @@ export class RunningMagicSock implements MagicSockHandle {
     return endpoint && this.#sockets.toOuter(endpoint)
   }
 
+  straightPath(peer: PeerId): Endpoint | undefined {
+    const endpoint = this.#closed ? undefined : this.#machine.straightPath(peer, this.#clock.now())
+    return endpoint && this.#sockets.toOuter(endpoint)
+  }
+
   attributeEndpoint(from: Endpoint, peer: PeerId): void {
     this.#machine.attributeEndpoint(this.#sockets.toInner(from), peer, this.#clock.now())
   }

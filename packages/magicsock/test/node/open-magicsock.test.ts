@@ -3,10 +3,16 @@ import { createSocket, type Socket } from 'node:dgram'
 import { generatePrivateKey, publicKeyOf } from '@mesh/keys'
 import { ManualClock } from '@mesh/sansio'
 import { systemRandom } from '@mesh/sansio/node'
-import { parseAddress } from '@mesh/wire/ip'
+import { type Endpoint, parseAddress } from '@mesh/wire/ip'
 import { decodeBindingRequest, encodeBindingResponse } from '@mesh/wire/stun'
 import { afterEach, expect, test } from 'vitest'
-import { type MagicSockEvent, type RelayMap, SENT } from '../../src/index.ts'
+import {
+  type DatagramListener,
+  type DatagramSocket,
+  type MagicSockEvent,
+  type RelayMap,
+  SENT,
+} from '../../src/index.ts'
 import {
   type MagicSockHandle,
   type MagicSockRelays,
@@ -222,6 +228,45 @@ test('a network that cannot be asked whether it translates ends nothing', async 
   })
   await new Promise((resolve) => setImmediate(resolve))
   expect([asked, sock.ports.v4 === undefined]).toEqual([1, false])
+})
+
+test('a packet thread behind NAT64 is told where a peer is on the wire, the same object for as long as it is there', async () => {
+  const prefix = parseAddress('2001:db8:64::')!.subarray(0, 12)
+  const farHere = { address: Uint8Array.of(...prefix, 203, 0, 113, 2), port: 2 }
+  const translator = { address: Uint8Array.of(203, 0, 113, 1), port: 1 }
+  const listeners: DatagramListener[] = []
+  /** One end of the translated wire: whatever is sent to the other comes from this one. */
+  const socket = (own: number, v4: boolean, fromHere: Endpoint): DatagramSocket => ({
+    ports: { v4: v4 ? 2 : undefined, v6: v4 ? undefined : 1 },
+    listen: (listener) => void (listeners[own] = listener),
+    send: (bytes, to) => {
+      const copy = bytes.slice()
+      const isOther = to.address.join() === (v4 ? translator : farHere).address.join()
+      if (isOther) setImmediate(() => listeners[1 - own]?.onDatagram(copy, fromHere))
+    },
+    rebind: () => Promise.resolve(),
+    close: () => Promise.resolve(),
+  })
+  const relay = new MemoryRelay()
+  const a = await open(relay, {
+    sockets: socket(0, false, translator),
+    readAddresses: () => [parseAddress('2001:db8::1')!],
+    findNat64: () => Promise.resolve(prefix),
+  })
+  const b = await open(relay, {
+    sockets: socket(1, true, farHere),
+    readAddresses: () => [parseAddress('203.0.113.2')!],
+  })
+  const endpoints = [{ address: parseAddress('203.0.113.2')!, port: 2 }]
+  a.sock.setPeers([{ ...configOf(2, b), endpoints }])
+  b.sock.setPeers([{ ...configOf(1, a), endpoints: [translator] }])
+  expect(await a.sock.ping(2)).toMatchObject({ ok: true, endpoint: endpoints[0] })
+  const straight = a.sock.noteTraffic(2)
+  expect(straight).toEqual(farHere)
+  expect(a.sock.status(2)?.endpoint).toEqual(endpoints[0])
+  expect(a.sock.straightPath(2)).toBe(straight)
+  await a.sock.close()
+  expect(a.sock.straightPath(2)).toBeUndefined()
 })
 
 test('a port in use is an error with its code; closing twice is fine, and ends what waits', async () => {

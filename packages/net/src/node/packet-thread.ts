@@ -29,7 +29,7 @@ const PATH_CHECK_INTERVAL = 1_000
 /** The parts of a node that the thread works with. */
 export interface ThreadNeighbours {
   readonly engine: Pick<Engine, 'takeUp' | 'wake'>
-  readonly sock: Pick<MagicSockHandle, 'noteTraffic' | 'attributeEndpoint' | 'status'>
+  readonly sock: Pick<MagicSockHandle, 'noteTraffic' | 'attributeEndpoint' | 'straightPath'>
 }
 
 /** A {@link LinuxDataPlane} in its place. */
@@ -94,7 +94,7 @@ export class PacketThread {
   /** Hears that magicsock has chosen another path, or none. The one before is left at once; traffic brings up the next. */
   notePathChange(peer: PeerId): void {
     const before = this.#paths.get(peer)
-    if (before && this.#neighbours?.sock.status(peer)?.endpoint !== before) this.#setPath(peer, undefined)
+    if (before && this.#neighbours?.sock.straightPath(peer) !== before) this.#setPath(peer, undefined)
   }
 
   /** Packets dropped by the gate, by reason. */
