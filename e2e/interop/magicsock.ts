@@ -91,9 +91,29 @@ function pair(name: string, ours: Standing, theirs: Standing, path: RegExp): Int
       await trail('ping the other way', () => kernelPing(b, a))
       await trail(`path of meshd ${path.source.slice(0, 8)}`, () => pathIs(a, b, path))
       await trail('path of tailscaled too', () => pathIs(b, a, path))
+      if (path === DIRECT) await trail('a large ping, and one of its PeerAPI', () => pingMore(a, b, peer))
       if (path === DERP) await trail('still relayed, still there', () => staysRelayed(a, b))
     },
   }
+}
+
+/** Pings of the family's own command line at our daemon: of a size, and to what only a real tailscaled offers. */
+async function pingMore(a: MeshNode, b: MeshNode, peer: (program: string) => string): Promise<void> {
+  const ping = async (flag: string): Promise<string> => {
+    const socket = `--socket=${a.place.folder}/m.sock`
+    const { stdout } = await a.place.namespace.run(
+      peer('tailscale'),
+      socket,
+      'ping',
+      flag,
+      '--c=1',
+      b.address,
+    )
+    return stdout
+  }
+  if (!DIRECT.test(await ping('--size=1200'))) throw new Error('no answer to a ping of 1,200 bytes')
+  const said = await ping('--peerapi')
+  if (!said.includes(`hit peerapi of ${b.address}`)) throw new Error(`no PeerAPI: ${said}`)
 }
 
 interface Begun {

@@ -20,6 +20,7 @@ interface PingOptions {
   untilDirect: boolean
   tsmp?: boolean
   icmp?: boolean
+  peerapi?: boolean
   json?: boolean
   overRelay?: boolean
   size: number
@@ -100,16 +101,17 @@ function program(): Command {
     .option('--no-until-direct', 'send all pings')
     .option('--tsmp', 'through the tunnel, answered by the daemon')
     .option('--icmp', "through the tunnel, answered by the peer's own stack")
+    .option('--peerapi', 'to the PeerAPI that some peers offer, through the tunnel')
     .option('--over-relay', "through the peer's relay alone")
     .option(
       '--size <bytes>',
-      'size of the packet, to see what passes (not with --tsmp, --icmp); 0 for the least',
+      'size of the packet, to see what passes (not with --tsmp, --icmp, --peerapi); 0 for the least',
       count,
       0,
     )
     .option('--json', 'a JSON object for each answer')
     .action(async (target: string, flags: PingOptions) => {
-      const type = flags.tsmp ? 'TSMP' : flags.icmp ? 'ICMP' : 'disco'
+      const type = flags.tsmp ? 'TSMP' : flags.icmp ? 'ICMP' : flags.peerapi ? 'PeerAPI' : 'disco'
       await ping(
         client(),
         target,

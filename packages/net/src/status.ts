@@ -161,8 +161,11 @@ export interface Status {
   readonly User: Readonly<Record<string, UserStatus>> | null
 }
 
-/** The kinds of ping: over the path finder, through the tunnel, and through the tunnel to the peer's own stack. */
-export type PingType = 'disco' | 'TSMP' | 'ICMP'
+/**
+ * The kinds of ping: over the path finder, through the tunnel, through the tunnel to the peer's own stack, and to the PeerAPI
+ * that some peers offer there.
+ */
+export type PingType = 'disco' | 'TSMP' | 'ICMP' | 'PeerAPI'
 
 /** What came back from one ping. */
 export interface PingResult {
@@ -184,6 +187,8 @@ export interface PingResult {
   readonly DERPRegionID: number
   /** That region's code; empty for a direct answer. */
   readonly DERPRegionCode: string
+  /** Where the PeerAPI is that was asked; absent for the other kinds. */
+  readonly PeerAPIURL?: string
   /** True when the address is this node's own. */
   readonly IsLocalIP: boolean
 }

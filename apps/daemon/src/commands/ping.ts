@@ -60,6 +60,8 @@ async function whyNotDirect(client: LocalClient, address: string): Promise<strin
 function describe(result: PingResult, target: string, type: PingType): string {
   if (result.IsLocalIP) return `${result.IP} is this machine`
   if (result.Err) return `ping "${target}": ${result.Err}`
+  if (result.PeerAPIURL !== undefined)
+    return `hit peerapi of ${result.NodeName} (${result.NodeIP}) at ${result.PeerAPIURL} in ${duration(result.LatencySeconds)}`
   const relayed = result.DERPRegionCode ? `DERP(${result.DERPRegionCode})` : type
   const way = result.Endpoint || (result.PeerRelay ? `peer-relay(${result.PeerRelay})` : relayed)
   return `pong from ${result.NodeName} (${result.NodeIP}) via ${way} in ${duration(result.LatencySeconds)}`

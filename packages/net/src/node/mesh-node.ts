@@ -438,7 +438,7 @@ export class MeshNode implements MeshNodeApi {
   }
 
   get #knowledge(): Knowledge {
-    return { map: this.#map, data: this.#data, peers: this.#peers }
+    return { map: this.#map, data: this.#data, peers: this.#peers, userspace: this.#host.userspace }
   }
 
   #stack(): UserspaceHost {

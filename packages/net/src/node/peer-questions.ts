@@ -1,7 +1,7 @@
 // What an owner asks about one peer: does it answer, and why does its path look as it does?
 import { type MapNode, nodeByAddress, nodeByName, type NetworkMap } from '@mesh/netmap'
 import { systemClock } from '@mesh/sansio/node'
-import { parseAddress } from '@mesh/wire/ip'
+import { formatAddress, parseAddress } from '@mesh/wire/ip'
 import { describePath } from '../describe-path.ts'
 import { addressesOf, nameOf } from '../describe-status.ts'
 import { NetError } from '../errors.ts'
@@ -9,13 +9,18 @@ import type { PingOptions } from '../node-api.ts'
 import type { PeerTable } from '../peer-table.ts'
 import type { PathReport, PingResult } from '../status.ts'
 import { TUNNEL_PING_TIMEOUT } from '../tunnel-pings.ts'
+import type { UserspaceHost } from '../userspace-host.ts'
 import type { DataSide } from './data-side.ts'
+import { dial } from './dial.ts'
+import { peerApiUrl, pingPeerApi } from './peer-api-ping.ts'
 
 /** What the answers come from; a node that has just begun has less. */
 export interface Knowledge {
   readonly map: NetworkMap | undefined
   readonly data: DataSide | undefined
   readonly peers: PeerTable
+  /** Opens connections where the kernel does not. */
+  readonly userspace: UserspaceHost | undefined
 }
 
 const NO_ANSWER: PingResult = {
@@ -35,7 +40,7 @@ const NO_ANSWER: PingResult = {
 export async function pingPeer(
   target: string,
   options: PingOptions,
-  { map, data, peers }: Knowledge,
+  { map, data, peers, userspace }: Knowledge,
 ): Promise<PingResult> {
   const node = map && findNode(map, target)
   if (!map || !data || !node) throw noPeer(target)
@@ -51,6 +56,12 @@ export async function pingPeer(
   const numbered = peers.of(node)
   if (!numbered || !address) return { ...base, Err: 'the peer has no address' }
   const { type = 'disco', over = 'any', size = 0, timeoutMs = TUNNEL_PING_TIMEOUT } = options
+  if (type === 'PeerAPI') {
+    const url = peerApiUrl(node, address)
+    if (url === undefined) return { ...base, Err: 'the peer offers no PeerAPI' }
+    const connect = userspace && ((port: number) => dial(userspace, target, formatAddress(address), port))
+    return { ...base, ...(await pingPeerApi(url, timeoutMs, connect)) }
+  }
   return type === 'disco'
     ? { ...base, ...(await data.pingPath(map, numbered.peer, over, size)) }
     : { ...base, ...(await data.pingThrough(map, type, address, timeoutMs)) }
