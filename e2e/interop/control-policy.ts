@@ -13,6 +13,16 @@ const EVERYBODY = [{ action: 'accept', src: ['*'], dst: ['*:*'] }]
 /** An address that no node has yet. */
 const CHOSEN = '100.64.77.7'
 
+/** Takes connections. */
+const LISTEN = `require('node:net').createServer().listen(7777, () => console.log('listening'))`
+/** Opens a connection, or says why not: an answer that says no is not the same as none. */
+const CONNECT = `
+  const socket = require('node:net').connect(7777, process.argv[1])
+  const end = (word) => { console.log(word); process.exit() }
+  socket.on('connect', () => end('open'))
+  socket.on('error', (error) => end(error.code))
+  setTimeout(end, 3000, 'silence')`
+
 /** The cases. */
 export const controlPolicy: readonly InteropCase[] = [
   {
@@ -56,6 +66,43 @@ export const controlPolicy: readonly InteropCase[] = [
     },
   },
   {
+    name: 'a policy that lets one node open connections to the other, and not the other way',
+    peers: TAILSCALE,
+    run: async (lab, trail, peer) => {
+      const { hub, nodes: places } = await buildSite(lab, ['a', 'b'])
+      const [first, second] = places
+      if (first === undefined || second === undefined) throw new RangeError('no places')
+      const server = await trail('servers up', async () => startControl(hub, await startRelay(hub)))
+      const [a, b] = await trail('both Running', () =>
+        Promise.all([
+          joinTailscaled(first, server, 'ts-a', peer),
+          joinTailscaled(second, server, 'ts-b', peer),
+        ]),
+      )
+      await trail('both ways without a policy', async () => {
+        for (const place of [first, second])
+          await place.namespace.start(process.execPath, '-e', LISTEN).waitFor(/listening/)
+        await kernelPing(a, b)
+        await kernelPing(b, a)
+        for (const [from, to] of [
+          [a, b],
+          [b, a],
+        ] as const)
+          await eventually('a connection', async () => (await connects(from, to)) === 'open' || undefined)
+      })
+      await trail('one way with it: no ping and no SYN comes the other', async () => {
+        await setPolicy(server, hub, {
+          acls: [{ action: 'accept', src: [a.address], dst: [`${b.address}:*`] }],
+        })
+        await eventually('silence', async () => ((await pings(b, a)) ? undefined : true), 20_000)
+        const outcome = await connects(b, a)
+        if (outcome !== 'silence') throw new Error(`b to a: ${outcome}`)
+        if (!(await pings(a, b)) || (await connects(a, b)) !== 'open')
+          throw new Error('a does not reach b any more')
+      })
+    },
+  },
+  {
     name: 'tailscale ssh with a rule that wants each login confirmed',
     peers: TAILSCALE,
     programs: ['ssh'],
@@ -79,21 +126,40 @@ export const controlPolicy: readonly InteropCase[] = [
         await asked.waitFor(/in-one/, 20_000)
       })
       await trail('in again without a question', () => login('two').waitFor(/in-two/, 20_000))
+      await trail('revoked while it lasts', async () => {
+        const held = login('three; exec sleep 60')
+        await held.waitFor(/in-three/, 20_000)
+        await setPolicy(server, hub, { acls: EVERYBODY })
+        await held.waitFor(/Access revoked/, 20_000)
+        await held.stop()
+      })
       await trail('refused', async () => {
         await setPolicy(server, hub, sshPolicy('always'))
         // The node asks anew as soon as it has the new policy.
         const asked = await eventually('a question', async () => {
-          const attempt = login('three')
+          const attempt = login('four')
           const question = await checkOf(attempt).catch(() => undefined)
           return question === undefined ? undefined : { attempt, question }
         })
         await server.admin('auth', 'reject', '--auth-id', asked.question)
         await eventually('the end of the login', async () => asked.attempt.ended || undefined, 20_000)
-        if (asked.attempt.output.includes('in-three')) throw new Error('in although it was refused')
+        if (asked.attempt.output.includes('in-four')) throw new Error('in although it was refused')
       })
     },
   },
 ]
+
+async function pings(from: MeshNode, to: MeshNode): Promise<boolean> {
+  return from.place.namespace.run('ping', '-c', '1', '-W', '2', to.address).then(
+    () => true,
+    () => false,
+  )
+}
+
+async function connects(from: MeshNode, to: MeshNode): Promise<string> {
+  const { stdout } = await from.place.namespace.run(process.execPath, '-e', CONNECT, to.address)
+  return stdout.trim()
+}
 
 function sshPolicy(checkPeriod: string): object {
   const rule = {

@@ -1,17 +1,14 @@
 // `pnpm interop control`: does what an administrator does at our control server happen at real nodes?
-import { eventually, type Lab } from '../netns/lab.ts'
+import { eventually } from '../netns/lab.ts'
 import type { InteropCase } from './case.ts'
 import { joinTailscaled, kernelPing, type MeshNode, pathIs } from './nodes.ts'
 import { type AdminControl, startAskingDerper, startControl, startRelay } from './servers.ts'
-import { buildSite } from './site.ts'
+import { buildSite, OUTSIDE, placeBeyond } from './site.ts'
 
 const TAILSCALE = ['tailscaled', 'tailscale']
 /** A subnet that both routers have, and an address in it that both answer for. */
 const SUBNET = '10.77.0.0/24'
 const HOST = '10.77.0.1'
-
-/** A host somewhere out there: exit nodes let nobody into private ranges. */
-const OUTSIDE = '203.0.113.1'
 
 /** The cases. */
 export const control: readonly InteropCase[] = [
@@ -71,7 +68,7 @@ export const control: readonly InteropCase[] = [
       const { hub, nodes: places } = await buildSite(lab, ['client', 'exit'])
       const server = await trail('servers up', async () => startControl(hub, await startRelay(hub)))
       const [client, exit] = pair(await trail('both Running', () => joinAll(places, server, peer)))
-      await trail('a host beyond it', () => placeBeyond(lab, exit))
+      await trail('a host beyond it', () => placeBeyond(lab, exit.place))
       await trail('approved', async () => {
         await exit.cli('set', '--advertise-exit-node')
         await eventually('the offer', async () => (await offering(server)).length === 1 || undefined)
@@ -154,17 +151,6 @@ interface NodeLine {
   readonly ipAddresses: readonly string[]
   readonly availableRoutes: readonly string[]
   readonly subnetRoutes: readonly string[]
-}
-
-/** Puts a host behind a node. */
-async function placeBeyond(lab: Lab, node: MeshNode): Promise<void> {
-  const gateway = node.place.namespace
-  const outside = await lab.namespace('outside')
-  await lab.cable(gateway, '10.78.0.1/24', outside, '10.78.0.2/24')
-  await outside.run('ip', 'address', 'add', `${OUTSIDE}/32`, 'dev', 'lo')
-  await outside.run('ip', 'route', 'add', 'default', 'via', '10.78.0.1')
-  await gateway.run('ip', 'route', 'add', OUTSIDE, 'via', '10.78.0.2')
-  await gateway.run('sysctl', '-qw', 'net.ipv4.ip_forward=1')
 }
 
 async function joinAll(

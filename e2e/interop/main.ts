@@ -7,6 +7,7 @@ import { isOnPath, Lab } from '../netns/lab.ts'
 import type { InteropCase, Trail } from './case.ts'
 import { control } from './control.ts'
 import { controlCalls } from './control-calls.ts'
+import { controlDns } from './control-dns.ts'
 import { controlNodes } from './control-nodes.ts'
 import { controlPolicy } from './control-policy.ts'
 import { first } from './first.ts'
@@ -18,7 +19,7 @@ import { wireguard } from './wireguard.ts'
 
 const GROUPS: Readonly<Record<string, readonly InteropCase[]>> = {
   first,
-  control: [...control, ...controlNodes, ...controlCalls, ...controlPolicy],
+  control: [...control, ...controlNodes, ...controlCalls, ...controlDns, ...controlPolicy],
   headscale,
   localapi,
   magicsock,

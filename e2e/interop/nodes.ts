@@ -23,10 +23,14 @@ const PLAIN_RELAYS = 'TS_DEBUG_USE_DERP_HTTP'
 
 /** How a node differs from the usual one, with a TUN device and a key. */
 export interface JoinOptions {
-  /** It has no TUN device: its own stack of protocols answers. It takes names from control, which changes nothing here. */
+  /** It has no TUN device: its own stack of protocols answers. */
   readonly userspace?: boolean
+  /** It takes names from control; when left out, so does one without a TUN device, which changes no file for that. */
+  readonly takesNames?: boolean
   /** What its daemon finds in its environment, each as `NAME=value`. */
   readonly environment?: readonly string[]
+  /** A folder that its daemon finds in the place of /etc: it may write there. The machine's own is left alone. */
+  readonly etc?: string
   /** More words of `tailscale up`. */
   readonly flags?: readonly string[]
   /** Is shown the login page's address and lets the node in, in place of a key. */
@@ -39,11 +43,14 @@ export async function joinTailscaled(
   control: Control,
   name: string,
   peer: (program: string) => string,
-  { userspace = false, environment = [], flags = [], approve }: JoinOptions = {},
+  options: JoinOptions = {},
 ): Promise<MeshNode> {
+  const { userspace = false, takesNames = userspace, environment = [], etc, flags = [], approve } = options
   const socket = join(place.folder, 'ts.sock')
+  const [program, ...words] = etc === undefined ? (['env'] as const) : ([...inEtc(etc), 'env'] as const)
   const daemon = place.namespace.start(
-    'env',
+    program,
+    ...words,
     `${PLAIN_RELAYS}=${control.plainRelay}`,
     ...environment,
     peer('tailscaled'),
@@ -55,13 +62,17 @@ export async function joinTailscaled(
   const tailscale = [peer('tailscale'), `--socket=${socket}`] as const
   const cli = (...args: readonly string[]): Promise<RunResult> => place.namespace.run(...tailscale, ...args)
   const up = ['up', `--login-server=${control.url}`, `--hostname=${name}`]
-  // Where there is a TUN device, names from control would be written into this machine's own files.
-  up.push(`--accept-dns=${userspace}`, '--netfilter-mode=off', '--timeout=30s', ...flags)
+  up.push(`--accept-dns=${takesNames}`, '--netfilter-mode=off', '--timeout=30s', ...flags)
   await explained(daemon, async () => {
     if (approve === undefined) return cli(...up, `--auth-key=${control.authKey}`)
     return approveLogin(place.namespace.start(...tailscale, ...up), approve)
   })
   return { place, address: await firstAddress(cli), daemon, cli }
+}
+
+/** Returns the words that run a program with a folder in the place of /etc, for what is started in a namespace. */
+export function inEtc(folder: string): readonly [string, ...string[]] {
+  return ['sh', '-c', 'mount --bind "$0" /etc && exec "$@"', folder]
 }
 
 /** Waits until a login under way shows the address of its page, lets it in there, and waits for its end. */

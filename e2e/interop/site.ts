@@ -45,6 +45,20 @@ export async function buildSite(
   return { hub, nodes }
 }
 
+/** A host somewhere out there: exit nodes let nobody into private ranges. */
+export const OUTSIDE = '203.0.113.1'
+
+/** Puts a host behind a place: it has {@link OUTSIDE} for an address too. */
+export async function placeBeyond(lab: Lab, { namespace: gateway }: Place): Promise<Place> {
+  const outside = place(await lab.namespace('outside'), '10.78.0.2')
+  await lab.cable(gateway, '10.78.0.1/24', outside.namespace, '10.78.0.2/24')
+  await outside.namespace.run('ip', 'address', 'add', `${OUTSIDE}/32`, 'dev', 'lo')
+  await outside.namespace.run('ip', 'route', 'add', 'default', 'via', '10.78.0.1')
+  await gateway.run('ip', 'route', 'add', OUTSIDE, 'via', '10.78.0.2')
+  await gateway.run('sysctl', '-qw', 'net.ipv4.ip_forward=1')
+  return outside
+}
+
 /** Lets no UDP out of a place but into the mesh: what is left is TCP to the relay. */
 export async function blockUdp({ namespace }: Place): Promise<void> {
   await namespace.run('nft', 'add table inet guard')
