@@ -2,7 +2,7 @@
 // the node's key: another login, or another server, begins without it.
 import { formatNodeKey } from '@mesh/keys'
 import { applyMapResponse, expireNodes, type NetworkMap } from '@mesh/netmap'
-import type { MapResponse, Node } from '@mesh/wire/control'
+import { decodeMapResponse, type MapResponse, type Node } from '@mesh/wire/control'
 
 /** Remembers the last map between runs. A seat: a file in the Node shell. */
 export interface MapCache {
@@ -24,7 +24,7 @@ interface Kept {
   readonly controlUrl: string
   readonly nodeKey: string
   readonly clockOffset: number
-  readonly snapshot: MapResponse
+  readonly snapshot: unknown
 }
 
 /** Returns the map as text: what control would send to describe it from the start. */
@@ -56,8 +56,11 @@ export function decodeMap(text: string, owner: MapOwner, wallNow: number): Netwo
     const { controlUrl, nodeKey, clockOffset, snapshot } = JSON.parse(text) as Kept
     const wanted = textOf(owner)
     if (controlUrl !== wanted.controlUrl || nodeKey !== wanted.nodeKey) return undefined
-    const update = applyMapResponse(undefined, snapshot, { wallNow })
-    return update && expireNodes({ ...update.map, clockOffset }, wallNow).map
+    // No more is believed of a file than of control.
+    const response = decodeMapResponse(snapshot)
+    const update = response && applyMapResponse(undefined, response, { wallNow })
+    if (!update || !Number.isFinite(clockOffset)) return undefined
+    return expireNodes({ ...update.map, clockOffset }, wallNow).map
   } catch {
     return undefined
   }

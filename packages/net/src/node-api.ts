@@ -101,7 +101,7 @@ export interface MeshNodeApi {
   /**
    * Opens a UDP port in the user-space stack; port 0 picks one.
    *
-   * @throws NetError `ERR_PORT_IN_USE`; TypeError on a node with a kernel device, where the kernel has the ports.
+   * @throws NetError `ERR_PORT_IN_USE` or `ERR_CLOSED`; TypeError on a node with a kernel device, where the kernel has the ports.
    */
   listenUdp(port: number, onDatagram: (datagram: MeshDatagram) => void): MeshUdpSocket
   /** Calls `listener` for every event; returns the function that ends it. */

@@ -54,5 +54,14 @@ describe('the last map', () => {
     const text = encodeMap(mapOf(), OWNER)
     for (const damaged of ['', 'null', '7', '{}', text.slice(0, -9), text.replace('"Node"', '"Nod"')])
       expect(decodeMap(damaged, OWNER, NOW)).toBeUndefined()
+    for (const [from, to] of [
+      [/"Name":"[^"]*"/, '"Name":7'],
+      [/"Proxied":true/, '"Routes":[1]'],
+      [/"HomeDERP":900/, '"HomeDERP":"x"'],
+      [/"clockOffset":0/, '"clockOffset":null'],
+    ] as const) {
+      expect(text).toMatch(from)
+      expect(decodeMap(text.replace(from, to), OWNER, NOW)).toBeUndefined()
+    }
   })
 })

@@ -117,7 +117,7 @@ describe('what a peer sends', () => {
     expect(fromPeer(echo('reply', B, A))).toBe(ACCEPT)
   })
 
-  test('F5: a jailed peer gets in with answers alone, whatever the rules, and its neighbour by the rules', () => {
+  test('F5, threat 10: a jailed peer gets in with answers alone, whatever the rules, and its neighbour by the rules', () => {
     const prefixes = (text: string): readonly Prefix[] => [parsePrefix(text)!]
     const jailed = { prefixes: prefixes('100.64.0.2/32'), shown: [], isJailed: true }
     const free = { prefixes: prefixes('100.64.0.3/32'), shown: [], isJailed: false }

@@ -41,7 +41,8 @@ export const forwardQuery: ForwardQuery = (query, resolvers) => {
 /** Returns the place of a resolver given as an address, with or without a port; other forms are not spoken. */
 function parseResolver(text: string): Endpoint | undefined {
   const address = parseAddress(text)
-  return address ? { address, port: DNS_PORT } : parseEndpoint(text)
+  const place = address ? { address, port: DNS_PORT } : parseEndpoint(text)
+  return place?.port === 0 ? undefined : place
 }
 
 /** A socket of its own for each query: its random port is one more thing a forger must guess. */
@@ -63,9 +64,10 @@ function askOne(
     answered(answer)
   }
   socket.on('error', () => settle(undefined))
-  // A connected socket hears its resolver alone.
-  socket.connect(place.port, formatAddress(place.address), () => {
-    if (!closed) socket.send(query)
+  // A connected socket hears its resolver alone. Without a route there it does not come to that.
+  socket.connect(place.port, formatAddress(place.address), (failure?: Error) => {
+    if (failure) settle(undefined)
+    else if (!closed) socket.send(query)
   })
   socket.on('message', (answer) => {
     if (answer.length >= HEADER && answer[0] === query[0] && answer[1] === query[1])

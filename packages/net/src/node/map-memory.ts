@@ -36,12 +36,11 @@ export class MapMemory {
   }
 
   /** Removes what is kept. */
-  async forget(): Promise<void> {
+  forget(): Promise<void> {
     this.#latest = undefined
     clearTimeout(this.#timer)
     this.#timer = undefined
-    await this.#writing
-    await this.#cache?.write(undefined)
+    return this.#keep(undefined)
   }
 
   /** Writes what is not written yet. */
@@ -56,7 +55,12 @@ export class MapMemory {
     this.#latest = this.#timer = undefined
     if (!latest) return
     this.#writtenAt = performance.now()
-    const text = encodeMap(latest.map, latest.owner)
+    void this.#keep(encodeMap(latest.map, latest.owner))
+  }
+
+  /** One after the other; what fails is told, and holds up nobody. */
+  #keep(text: string | undefined): Promise<void> {
     this.#writing = this.#writing.then(() => this.#cache?.write(text)).catch(this.#onTrouble)
+    return this.#writing
   }
 }

@@ -194,7 +194,7 @@ export class MeshNode implements MeshNodeApi {
   /**
    * Opens a TCP connection to a port of a peer, named by mesh address or name, from the user-space stack.
    *
-   * @throws NetError `ERR_NO_PEER`, `ERR_REFUSED` or `ERR_NO_ANSWER`; TypeError on a node with a kernel device.
+   * @throws NetError `ERR_NO_PEER`, `ERR_REFUSED`, `ERR_NO_ANSWER` or `ERR_CLOSED`; TypeError on a node with a kernel device.
    */
   async dial(target: string, port: number): Promise<MeshStream> {
     const host = this.#stack()
@@ -206,7 +206,7 @@ export class MeshNode implements MeshNodeApi {
   /**
    * Accepts TCP connections on a port of the user-space stack; port 0 picks one.
    *
-   * @throws NetError `ERR_PORT_IN_USE`; TypeError on a node with a kernel device, where the kernel has the ports.
+   * @throws NetError `ERR_PORT_IN_USE` or `ERR_CLOSED`; TypeError on a node with a kernel device, where the kernel has the ports.
    */
   listen(port: number, onStream: (stream: MeshStream) => void): MeshListener {
     return this.#stack().listenTcp(port, (connection) => {
@@ -442,6 +442,7 @@ export class MeshNode implements MeshNodeApi {
   }
 
   #stack(): UserspaceHost {
+    if (this.#closing) throw closedError()
     if (this.#host.userspace) return this.#host.userspace
     throw new TypeError(
       'a node with a kernel device has no ports of its own: use the address of its interface',
@@ -489,6 +490,10 @@ export class MeshNode implements MeshNodeApi {
     await this.#data?.close()
     this.#data = undefined
     await this.#host.close()
-    this.#settle.reject(new NetError('ERR_CLOSED', 'The node was closed.'))
+    this.#settle.reject(closedError())
   }
+}
+
+function closedError(): NetError {
+  return new NetError('ERR_CLOSED', 'The node was closed.')
 }

@@ -36,11 +36,21 @@ export function saveKeys(store: StateStore, keys: NodeKeys): Promise<void> {
   return known ? Promise.resolve() : store.write(values)
 }
 
-/** Returns the public key by which a control server is known, or `undefined` before the first contact. */
+/**
+ * Returns the public key by which a control server is known, or `undefined` before the first contact.
+ *
+ * @throws NetError `ERR_STATE_UNREADABLE` when a key is there but is not one.
+ */
 export function pinnedControlKey(store: StateStore, controlUrl: string): Uint8Array | undefined {
-  const text = controlKeys(store).get(controlUrl)
-  return text === undefined ? undefined : parseMachineKey(text)
+  const text: unknown = controlKeys(store).get(controlUrl)
+  if (text === undefined) return undefined
+  const key = typeof text === 'string' ? parseMachineKey(text) : undefined
+  // Not as if there had been no contact: then any key would do.
+  if (!key) throw new NetError('ERR_STATE_UNREADABLE', DAMAGED_PINS)
+  return key
 }
+
+const DAMAGED_PINS = 'The control server keys in the state are damaged.'
 
 /** Remembers the public key of a control server. */
 export function pinControlKey(store: StateStore, controlUrl: string, key: Uint8Array): Promise<void> {
@@ -54,7 +64,7 @@ function controlKeys(store: StateStore): Map<string, string> {
   try {
     return new Map(Object.entries(JSON.parse(text) as Record<string, string>))
   } catch (cause) {
-    throw new NetError('ERR_STATE_UNREADABLE', 'The control server keys in the state are damaged.', { cause })
+    throw new NetError('ERR_STATE_UNREADABLE', DAMAGED_PINS, { cause })
   }
 }
 

@@ -15,6 +15,15 @@ test('a node whose device never opens can be closed, and closes the device when 
   await expect(device.closed).resolves.toBeUndefined()
 })
 
+test('a node that is closed opens nothing more, and says so instead of waiting for ever', async () => {
+  const node = MeshNode.start({ controlUrl: NOBODY, hostname: 'a', keepTrying: true })
+  await node.close()
+  const closed = { code: 'ERR_CLOSED' }
+  await expect(node.dial('100.64.0.2', 80)).rejects.toMatchObject(closed)
+  const opens = [() => node.listen(80, () => undefined), () => node.listenUdp(7, () => undefined)]
+  for (const open of opens) expect(open).toThrow(expect.objectContaining(closed) as Error)
+})
+
 test('a node that waits for nothing is closed at once', async () => {
   const node = MeshNode.start({ controlUrl: NOBODY, hostname: 'a', keepTrying: true })
   const started = performance.now()

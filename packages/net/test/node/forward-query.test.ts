@@ -38,6 +38,13 @@ test('returns a failure when there is nothing better', async () => {
   expect(await forwardQuery(QUERY, [await resolver(FAILED)])).toEqual(Uint8Array.from(FAILED))
 })
 
+test('a resolver without a route to it costs nothing but its answer', async () => {
+  const noRoute = '255.255.255.255' // connecting to it is refused at once, as where there is no IPv6
+  expect(await forwardQuery(QUERY, [noRoute, await resolver(GOOD)])).toEqual(Uint8Array.from(GOOD))
+  expect(await forwardQuery(QUERY, [noRoute])).toBeUndefined()
+  expect(await forwardQuery(QUERY, ['127.0.0.1:0', await resolver(GOOD)])).toEqual(Uint8Array.from(GOOD))
+})
+
 test('asks nobody who cannot be asked over UDP', async () => {
   expect(await forwardQuery(QUERY, ['https://dns.example/dns-query', 'nonsense'])).toBeUndefined()
 })

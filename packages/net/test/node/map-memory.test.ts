@@ -58,4 +58,7 @@ test('a cache that cannot be written is trouble, and no more than that', async (
   memory.remember(mapCalled('a'), OWNER)
   await memory.close()
   expect(trouble).toHaveLength(1)
+  await memory.forget()
+  expect(trouble.splice(0, 1)).toHaveLength(1)
+  expect(trouble).toHaveLength(1)
 })
