@@ -105,6 +105,12 @@ dns-record: { grafana.mesh.internal: "fd7a::3" }
     expect(() => told(contents)).toThrow(`control.yaml:${sentence}`)
   })
 
+  test('threat 34: aliases, which could grow without end, are no values', () => {
+    const layers = Array.from({ length: 20 }, (_, i) => `x${i}: &x${i} [${`*x${i - 1}, `.repeat(20)}a]`)
+    const bomb = ['x: &x-1 [a]', ...layers, 'search-domain: *x19'].join('\n')
+    expect(() => told(bomb)).toThrow('control.yaml:22: search-domain has no value that a flag could have.')
+  })
+
   test('hears of everything that is wrong at once', () => {
     expect(() => told('verbos: 1\nlisten: x\nnode-expiry: soon')).toThrow(/:1: .*\n.*:2: .*\n.*:3: /)
   })
