@@ -15,6 +15,7 @@ import { Challenges } from './certificates.ts'
 import { requestedChange } from './claims.ts'
 import { dialPlan } from './client-notices.ts'
 import type { CoordinatorOutput } from './coordinator-output.ts'
+import { NODE_NOT_FOUND } from './errors.ts'
 import { LoginDecisions } from './login-decisions.ts'
 import { MapStreams } from './map-streams.ts'
 import { MapViews } from './map-views.ts'
@@ -256,7 +257,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     if (!this.#speaksOurVersion(exchange, request.Version)) return
     const node = this.nodes.ofMachine(machineKey, request.NodeKey)
     if (!node) {
-      this.#out.push({ kind: 'refuse', exchange, status: 404, text: 'node not found' })
+      this.#out.push({ kind: 'refuse', exchange, status: 404, text: NODE_NOT_FOUND })
       return
     }
     this.actAs({ kind: 'node', name: node.givenName })
@@ -274,7 +275,7 @@ export class Coordinator implements Machine<CoordinatorOutput> {
   handleSshQuestion(exchange: number, machineKey: string, question: SshQuestion, now: number): void {
     const node = this.#network.node(question.to)
     if (node?.machineKey !== machineKey || isExpired(node, this.#wall())) {
-      this.#out.push({ kind: 'refuse', exchange, status: 404, text: 'node not found' })
+      this.#out.push({ kind: 'refuse', exchange, status: 404, text: NODE_NOT_FOUND })
       return
     }
     const action = this.sshChecks.ask(exchange, question, now)

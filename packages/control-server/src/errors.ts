@@ -55,3 +55,6 @@ export class ControlError extends Error {
     this.code = code
   }
 }
+
+/** What a machine is told that asks for a node which is not there, or not its own. */
+export const NODE_NOT_FOUND = 'node not found'

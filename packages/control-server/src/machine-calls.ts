@@ -3,7 +3,7 @@
 // clients show it to whoever asked.
 
 import { parseNodeKey } from '@mesh/keys'
-import { ControlError } from './errors.ts'
+import { ControlError, NODE_NOT_FOUND } from './errors.ts'
 import type { NodeRecord } from './records.ts'
 
 /** A call, as HTTP brought it. */
@@ -81,7 +81,7 @@ export async function answerMachineCall(
   const fields: Fields = new Map(Object.entries(call.body))
   const nodeKey = fields.get('NodeKey')
   const node = typeof nodeKey === 'string' && parseNodeKey(nodeKey) ? context.nodeByKey(nodeKey) : undefined
-  if (!node) return { status: 404, text: 'node not found' }
+  if (!node) return { status: 404, text: NODE_NOT_FOUND }
   try {
     return await answer(fields, node, context)
   } catch (error) {

@@ -39,6 +39,11 @@ export class Exchange {
     return this.#link.http2.answerOf(this.#stream) === 'gone'
   }
 
+  /** Whether its answer has begun. */
+  get hasBegun(): boolean {
+    return this.#link.http2.answerOf(this.#stream) === 'begun'
+  }
+
   /** Answers with one JSON document. */
   sendJson(value: unknown): void {
     this.#answer(200, 'application/json', encodeJson(value))
@@ -46,9 +51,8 @@ export class Exchange {
 
   /** Answers with a sentence; an answer that has begun is cut off instead, one that is whole stands. */
   sendText(status: number, text: string): void {
-    const { http2 } = this.#link
-    if (http2.answerOf(this.#stream) === 'begun') {
-      http2.reset(this.#stream, CODE.internal)
+    if (this.hasBegun) {
+      this.#link.http2.reset(this.#stream, CODE.internal)
       this.#link.flush()
     } else this.#answer(status, 'text/plain; charset=utf-8', Buffer.from(`${text}\n`))
   }

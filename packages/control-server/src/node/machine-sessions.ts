@@ -14,6 +14,7 @@ import { TRY_AGAIN } from '../command-queue.ts'
 import type { CommandQueue } from '../command-queue.ts'
 import type { CoordinatorOutput } from '../coordinator-output.ts'
 import type { Coordinator } from '../coordinator.ts'
+import { NODE_NOT_FOUND } from '../errors.ts'
 import { answerMachineCall } from '../machine-calls.ts'
 import type { MachineCall, MachineCallContext } from '../machine-calls.ts'
 import type { PingOutcome } from '../pings.ts'
@@ -121,8 +122,10 @@ export class MachineSessions {
       case 'refuse':
         return exchange.sendText(output.status, output.text)
       case 'taken':
-      case 'end':
         return exchange.end()
+      case 'end':
+        // One that ends before its first frame has to come again: clients take an empty map for a broken one (control §3.2).
+        return exchange.hasBegun ? exchange.end() : exchange.sendText(503, TRY_AGAIN)
     }
   }
 
@@ -254,6 +257,7 @@ export class MachineSessions {
     const open = this.#exchanges.get(id)
     const response = open && coordinator.streams.snapshot(id, now())
     if (!response) {
+      open?.exchange.sendText(404, NODE_NOT_FOUND)
       onWritten()
       return 0
     }

@@ -165,6 +165,26 @@ test('control 35: who hangs up without a word is still online within the grace',
   expect(await lab.control.admin({ verb: 'nodes list' })).toMatchObject([{ online: true }])
 })
 
+test('control 42, 43: a map whose node goes, or has another key, before its first frame is refused, not empty', async () => {
+  const { machine, session } = await lab.joined()
+  const AuthKey = await lab.authKey()
+  // What comes in one moment is decided in one transaction, before anybody has a frame.
+  const [map, rotation] = [
+    machine.map(session, { Stream: true }),
+    machine.register(session, { NodeKey: new RawMachine().nodeKey, Auth: { AuthKey } }),
+  ]
+  expect((await rotation).body.toString()).toContain('"MachineAuthorized":true')
+  expect((await map).status).toBe(503)
+  const { key } = await lab.control.admin({ verb: 'preauthkeys create', user: 'ann', ephemeral: true })
+  const brief = new RawMachine()
+  const other = await lab.open(brief)
+  expect((await brief.register(other, { Auth: { AuthKey: key } })).status).toBe(200)
+  const whole = brief.map(other, {})
+  await brief.register(other, { Expiry: '1970-01-01T00:02:03Z' })
+  expect(await lab.control.admin({ verb: 'nodes list' })).toHaveLength(1)
+  expect((await whole).status).toBe(404)
+})
+
 test('control 36: a deleted node is told so and its stream ends', async () => {
   const { machine, session } = await lab.joined()
   const stream = machine.stream(session)
