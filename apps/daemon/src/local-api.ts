@@ -23,7 +23,7 @@ const INITIAL_STATE = 2
 const INITIAL_PREFS = 4
 
 const PREFIX = '/localapi/v0/'
-const PING_TYPES: readonly string[] = ['disco', 'TSMP', 'ICMP', 'PeerAPI']
+const PING_TYPES: readonly string[] = ['disco', 'TSMP', 'ICMP', 'peerapi']
 
 type DeviceUpdate = Extract<ControlQuestion, { about: 'attributes' }>['update']
 type Handler = (context: Context) => Promise<void> | void

@@ -111,7 +111,7 @@ function program(): Command {
     )
     .option('--json', 'a JSON object for each answer')
     .action(async (target: string, flags: PingOptions) => {
-      const type = flags.tsmp ? 'TSMP' : flags.icmp ? 'ICMP' : flags.peerapi ? 'PeerAPI' : 'disco'
+      const type = flags.tsmp ? 'TSMP' : flags.icmp ? 'ICMP' : flags.peerapi ? 'peerapi' : 'disco'
       await ping(
         client(),
         target,

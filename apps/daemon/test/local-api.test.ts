@@ -95,7 +95,7 @@ describe('the local API', () => {
     ['POST', '/localapi/v0/ping?ip=100.64.0.2&size=65476', 400],
     ['POST', '/localapi/v0/ping?ip=100.64.0.2&type=TSMP&size=100', 400],
     ['POST', '/localapi/v0/ping?ip=100.64.0.2&type=TSMP&size=0', 409],
-    ['POST', '/localapi/v0/ping?ip=100.64.0.2&type=PeerAPI', 409],
+    ['POST', '/localapi/v0/ping?ip=100.64.0.2&type=peerapi', 409],
     ['PUT', '/localapi/v0/profiles/', 501],
     ['GET', '/localapi/v0/whois?addr=100.64.0.9', 404],
     ['GET', '//', 404],

@@ -165,7 +165,7 @@ export interface Status {
  * The kinds of ping: over the path finder, through the tunnel, through the tunnel to the peer's own stack, and to the PeerAPI
  * that some peers offer there.
  */
-export type PingType = 'disco' | 'TSMP' | 'ICMP' | 'PeerAPI'
+export type PingType = 'disco' | 'TSMP' | 'ICMP' | 'peerapi'
 
 /** What came back from one ping. */
 export interface PingResult {

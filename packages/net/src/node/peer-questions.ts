@@ -56,7 +56,7 @@ export async function pingPeer(
   const numbered = peers.of(node)
   if (!numbered || !address) return { ...base, Err: 'the peer has no address' }
   const { type = 'disco', over = 'any', size = 0, timeoutMs = TUNNEL_PING_TIMEOUT } = options
-  if (type === 'PeerAPI') {
+  if (type === 'peerapi') {
     const url = peerApiUrl(node, address)
     if (url === undefined) return { ...base, Err: 'the peer offers no PeerAPI' }
     const connect = userspace && ((port: number) => dial(userspace, target, formatAddress(address), port))
