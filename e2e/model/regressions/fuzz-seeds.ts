@@ -25,6 +25,11 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     seed: 1956,
     found: 'the model did not know what a mapping towards an address is worth to who moves there',
   },
+  {
+    seed: 2244,
+    found:
+      'a door was closed that the other side had made its path, when many of its addresses pushed out that one',
+  },
   { seed: 2258, found: "the model did not know of the mapping of one's former self" },
   { seed: 2343, found: 'the simulator began with a gateway that had only just started' },
   { seed: 2348, found: 'the model allowed no packet to be under way while two handshakes cross' },

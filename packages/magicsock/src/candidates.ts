@@ -54,12 +54,6 @@ export class Candidates {
     return false
   }
 
-  /** Tells whether one of them is reached by this door. */
-  hasDoor(door: number): boolean {
-    for (const { endpoint } of this.#all.values()) if (endpoint.door === door) return true
-    return false
-  }
-
   /** Forgets one. */
   delete(endpoint: Hop): void {
     this.#all.delete(endpointKey(endpoint))

@@ -69,8 +69,8 @@ export class OtherWays {
   }
 
   /** Hears that a peer has come in by a door, or answers through it. */
-  noteGuest(door: number, peer: Peer): void {
-    this.#doors?.noteGuest(door, peer)
+  noteGuest(door: number, peer: Peer, now: number): void {
+    this.#doors?.noteGuest(door, peer, now)
   }
 
   /** Gives up everything under way to a peer. */

@@ -55,7 +55,7 @@ export interface PeerHost {
   /** Looks for what pings alone do not find: a tunnel on a peer relay, a port of a NAT that gives each its own. */
   seekOtherWays(peer: Peer, now: number): void
   /** Hears that the peer has come in by a door, or answers through it. */
-  noteDoor(peer: Peer, door: number): void
+  noteDoor(peer: Peer, door: number, now: number): void
   /** Hears that the peer has a timer from now on. */
   noteTimer(peer: Peer): void
   /** Hears that packets take another path now. */
@@ -222,13 +222,15 @@ export class Peer extends PeerRow {
 
   /** Takes the source of a ping of this peer's. Returns whether the ping is a new one, to be answered. */
   notePing(from: Hop, txId: string, now: number): boolean {
+    // Whoever has an answer through it may make it the path, whatever becomes of the candidate here.
+    if (from.door !== undefined) this.#host.noteDoor(this, from.door, now)
     const candidate = this.candidates.noteHeard(from, this.#host.loopback, now)
     if (candidate === undefined) return true
     this.#dropPathIfNoCandidate()
     if (candidate.pingedAt === -Infinity) this.#rounds.hasten()
     if (candidate.lastHeardPing === txId) return false
     candidate.lastHeardPing = txId
-    if (from.door !== undefined) this.#pingThroughDoor(candidate, from.door, now)
+    if (from.door !== undefined) this.#pingThroughDoor(candidate, now)
     return true
   }
 
@@ -237,6 +239,7 @@ export class Peer extends PeerRow {
     const latency = now - ping.at
     const mtu = provenMtu(ping.size, to)
     this.noteTraffic(now)
+    if (to.door !== undefined) this.#host.noteDoor(this, to.door, now)
     if (this.#best.isBy(to)) {
       // Large pings come several at once, and wait for each other.
       this.#best.confirm(ping.purpose === 'mtu' ? undefined : latency, mtu, now)
@@ -249,7 +252,6 @@ export class Peer extends PeerRow {
       ? this.candidates.noteHeard(to, this.#host.loopback, now)
       : this.candidates.get(to)
     if (candidate === undefined) return false
-    if (to.door !== undefined) this.#host.noteDoor(this, to.door)
     this.#adopt({ endpoint: candidate.endpoint, latency, mtu }, now)
     return true
   }
@@ -375,8 +377,7 @@ export class Peer extends PeerRow {
   }
 
   /** The peer has found one of our doors: that is worth a ping at once. */
-  #pingThroughDoor(candidate: Candidate, door: number, now: number): void {
-    this.#host.noteDoor(this, door)
+  #pingThroughDoor(candidate: Candidate, now: number): void {
     if (candidate.pingedAt !== -Infinity) return
     candidate.pingedAt = now
     this.#host.sendPing(this, candidate.endpoint, DISCOVERY, now)

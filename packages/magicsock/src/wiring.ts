@@ -146,7 +146,7 @@ export function hostForPeers(rooms: Rooms, calls: Calls, timed: Set<Peer>, habit
     sendPing: (peer, to, errand, now) => conversation.sendPing(peer, to, errand, now),
     sendCallMeMaybe: (peer, now) => calls.make(peer, now),
     seekOtherWays: (peer, now) => rooms.otherWays().seek(peer, now),
-    noteDoor: (peer, door) => rooms.otherWays().noteGuest(door, peer),
+    noteDoor: (peer, door, now) => rooms.otherWays().noteGuest(door, peer, now),
     noteTimer: (peer) => {
       timed.add(peer)
       rooms.rearm()

@@ -2,6 +2,7 @@
 // doors, the other tries ports. What it costs those who know nothing of it, and how a hit becomes the path.
 import { type Endpoint, formatEndpoint } from '@mesh/wire/ip'
 import { beforeEach, describe, expect, test } from 'vitest'
+import type { Hop } from '../src/index.ts'
 import { DOORS, OFFER_PAUSES } from '../src/port-search/doors.ts'
 import { MAX_PROBES, SEARCH_PAUSES } from '../src/port-search/port-search.ts'
 import { at, sealed, World, type WorldNode } from './support.ts'
@@ -72,6 +73,23 @@ function probes(since = 0): string[] {
     .filter((entry) => entry.at >= since && entry.to.startsWith(HARD_OUTSIDE))
     .map(({ to }) => to)
 }
+
+test('a door by which the peer comes in stays open, though a crowd of its addresses pushes out that one', () => {
+  hard.keepSending(2, 500, 10_000)
+  const inUse: Hop | undefined = hard.sock.status(2, world.clock.now())?.endpoint
+  expect(inUse?.door).toBeGreaterThan(0)
+  for (let i = 1; i <= 150; i += 1) {
+    const ping = {
+      kind: 'ping',
+      txId: new Uint8Array(12).fill(i),
+      nodeKey: easy.nodeKey,
+      padding: 0,
+    } as const
+    hard.receive(sealed(easy, hard, ping), at(`203.0.113.9:${1_000 + i}`))
+  }
+  world.clock.advanceBy(5_000)
+  expect(closedDoors()).not.toContain(inUse?.door)
+})
 
 test('ends in a direct path within 10 s, by one door; the others are closed', () => {
   hard.keepSending(2, 500, 10_000)

@@ -4,6 +4,7 @@
 // becomes the path; the others are closed.
 import type { DiscoMessage, DoorsAccept } from '@mesh/wire/disco'
 import type { Endpoint } from '@mesh/wire/ip'
+import { HEARD_LIFETIME } from '../candidates.ts'
 import type { Hop } from '../hop.ts'
 import type { NetcheckReport } from '../netcheck-report.ts'
 import type { Peer } from '../peer.ts'
@@ -18,7 +19,7 @@ const DOOR_INTERVAL = 10
 const LOOK_INTERVAL = 250
 /** Offered when ordinary pings have not found a path within this time. */
 export const OFFER_AFTER = 1_500
-/** The same where nobody can tell whether our NAT is such a one: one STUN server has answered, and no peer yet. */
+/** The same where nobody can tell whether our NAT is such a one: one STUN server has answered, and too few peers. */
 export const OFFER_AFTER_UNSURE = 3_000
 /** How long an offer waits to be taken. */
 const OFFER_LIFETIME = 8_000
@@ -57,8 +58,8 @@ interface History {
 export class Doors {
   readonly #host: DoorsHost
   readonly #history = new WeakMap<Peer, History>()
-  /** Who has come in by a door, or answers through it: it stays open for as long as it is a candidate of one of them. */
-  readonly #guests = new Map<number, Set<Peer>>()
+  /** Who has come in by a door, or answered through it, and when last: it stays open for a while after. */
+  readonly #guests = new Map<number, Map<Peer, number>>()
   #attempt: Attempt | undefined
   #last = 0
 
@@ -98,8 +99,8 @@ export class Doors {
   }
 
   /** Hears that a peer has come in by a door or answers through it, whomever it was opened for. */
-  noteGuest(door: number, peer: Peer): void {
-    this.#guests.set(door, (this.#guests.get(door) ?? new Set()).add(peer))
+  noteGuest(door: number, peer: Peer, now: number): void {
+    this.#guests.set(door, (this.#guests.get(door) ?? new Map<Peer, number>()).set(peer, now))
   }
 
   /** Closes everything that only this peer uses. */
@@ -111,7 +112,7 @@ export class Doors {
 
   /** Does what is due. */
   handleTimeout(now: number): void {
-    this.#closeUnused((guest, door) => guest.candidates.hasDoor(door))
+    this.#closeUnused((_guest, heardAt) => now - heardAt <= HEARD_LIFETIME)
     const attempt = this.#attempt
     if (attempt === undefined) return
     if (now >= attempt.endsAt || attempt.peer.isSettled(now)) this.#end(attempt, now)
@@ -148,9 +149,9 @@ export class Doors {
   }
 
   /** Closes the doors of which this is true for no guest. */
-  #closeUnused(stays: (guest: Peer, door: number) => boolean): void {
+  #closeUnused(stays: (guest: Peer, heardAt: number) => boolean): void {
     for (const [door, guests] of this.#guests) {
-      for (const guest of guests) if (!stays(guest, door)) guests.delete(guest)
+      for (const [guest, heardAt] of guests) if (!stays(guest, heardAt)) guests.delete(guest)
       if (guests.size > 0) continue
       this.#guests.delete(door)
       this.#attempt?.doors.delete(door)
