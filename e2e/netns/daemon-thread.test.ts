@@ -201,6 +201,24 @@ describe.skipIf(reason !== undefined)(
       expect(after.RxBytes).toBeGreaterThan(before.RxBytes)
     })
 
+    /** Deletes the interface of `a`, which daemons do not expect, and waits until packets cross again. */
+    async function loseInterface(): Promise<void> {
+      expect(await ping('a', 'b', '-c', '3', '-i', '0.1')).toBe(3)
+      expect((await mesh.exec('a', 'ip', 'link', 'delete', 'mesh0')).code).toBe(0)
+      await mesh.child('a')?.printed(/interface is gone|mesh0 is gone/)
+      await eventually(
+        'an answer through a new interface',
+        async () => ((await ping('a', 'b', '-c', '1')) === 1 ? true : undefined),
+        30_000,
+      )
+      expect(await ping('b', 'a', '-c', '10', '-i', '0.05')).toBe(10)
+    }
+
+    test('an interface that somebody deletes is made again, addresses and routes and all', async () => {
+      await loseInterface()
+      expect(dataPlaneOf(await mesh.status('a'))).toMatchObject({ Kind: 'linux' })
+    })
+
     test('a packet thread that dies again and again is given up, and the control thread carries on', async () => {
       const isGivenUp = async (): Promise<boolean> =>
         JSON.stringify(dataPlaneOf(await mesh.status('a')) ?? '').includes('wasm')
@@ -219,6 +237,11 @@ describe.skipIf(reason !== undefined)(
         20_000,
       )
       expect((await mesh.mesh('a', 'status')).stdout).toMatch(/^# Data plane: wasm, because its thread died/m)
+    })
+
+    test('an interface that somebody deletes is made again where the control thread reads it', async () => {
+      await loseInterface()
+      expect(dataPlaneOf(await mesh.status('a'))).toMatchObject({ Kind: 'wasm' })
     })
 
     test.each(['wasm', 'portable'])(

@@ -205,6 +205,12 @@ export class Engine {
     this.wake()
   }
 
+  /** Hears that a peer has restarted: its session is over, and what is sent next begins another. */
+  resetPeer(peer: PeerId): void {
+    this.wireguard.resetPeer(peer, this.#clock.now())
+    this.wake()
+  }
+
   /** Sends a ping through the tunnel; resolves with the round trip in milliseconds, or `undefined` after `timeout`. */
   ping(
     type: 'TSMP' | 'ICMP',

@@ -1,17 +1,18 @@
 // The parts of a node that live and die with its node key: the engine, magicsock under it, and the relays beside.
+import type { Report } from '@mesh/control-client'
 import type { DnsResolver } from '@mesh/dns'
 import { publicKeyOf } from '@mesh/keys'
 import { type MagicSockEvent, type PeerStatus, SENT } from '@mesh/magicsock'
 import { type MagicSockHandle, openMagicSock } from '@mesh/magicsock/node'
-import type { NetworkMap } from '@mesh/netmap'
+import type { MapChanges, NetworkMap } from '@mesh/netmap'
 import { nodeCrypto } from '@mesh/noise/node'
 import { systemClock, systemRandom } from '@mesh/sansio/node'
 import type { DERPMap } from '@mesh/wire/control'
 import { formatEndpoint, type IpAddress } from '@mesh/wire/ip'
 import type { LinuxDataPlaneEvent } from '@mesh/wireguard/node'
 import { Engine, type EngineOptions, type EngineUnderlay } from '../engine.ts'
-import { describeNetcheck } from '../net-info.ts'
-import type { PathsRoom } from '../reconcile.ts'
+import { describeNetcheck, netInfo } from '../net-info.ts'
+import { type PathsRoom, reconcile, type Rooms } from '../reconcile.ts'
 import { rehearseMeeting } from '../rehearsal.ts'
 import type { DataPlaneStatus, DropStatus, NetcheckReport, PingResult } from '../status.ts'
 import type { OverlayHost } from '../userspace-host.ts'
@@ -44,6 +45,9 @@ export interface DataSideOptions
 
 /** How long a netcheck may take, in milliseconds: every probe and its retries, and the look over HTTPS. */
 const NETCHECK_PATIENCE = 8000
+
+/** The rooms that outlive a data side. */
+export type LastingRooms = Pick<Rooms, 'peers' | 'dns' | 'onHostRoutes'>
 
 /** What a ping found out; the rest of the result is known beforehand. */
 export type PingAnswer = Partial<PingResult>
@@ -114,6 +118,7 @@ export class DataSide {
       onPacket: (bytes, _peer, source) => engine?.fromUnderlay(bytes, source),
       onEvent: (event) => {
         if (event.event === 'path-changed') mover.thread?.notePathChange(event.peer)
+        if (event.event === 'peer-restarted') engine?.resetPeer(event.peer)
         options.onPaths(event)
       },
       ...(mover.thread ? { sockets: mover.thread.plane.sockets } : {}),
@@ -137,17 +142,28 @@ export class DataSide {
     return new DataSide(engine, sock, new PeerRelayHost(sock, options), relays, mover)
   }
 
-  /** Takes peers and relays out of the map. */
-  get paths(): PathsRoom {
+  /** Makes this side agree with a map; `others` are the rooms that outlive it. */
+  apply(map: NetworkMap, changes: MapChanges, others: LastingRooms): void {
+    const { engine, sock } = this
+    engine.setOwnAddresses(map.self.addresses.map(({ address }) => address))
+    this.relays.update(map.derpMap)
+    reconcile(map, changes, {
+      ...others,
+      wireguard: { setPeers: (peers) => engine.wireguard.setPeers(peers, systemClock.now()) },
+      discoKey: sock.discoKey,
+      paths: this.#paths,
+      setFilter: (settings) => engine.setFilter(settings),
+      setTerms: (terms) => engine.setTerms(terms),
+    })
+    engine.wake()
+  }
+
+  /** Where and how this node can be reached, as control is told. */
+  get reach(): Pick<Report, 'endpoints' | 'netInfo'> {
+    const { endpoints, report, homeRelay } = this.sock
     return {
-      setPeers: (peers) => this.sock.setPeers(peers),
-      setSilentDisco: (silent) => this.sock.setSilentDisco(silent),
-      setProbeUdpLifetime: (probe) => this.sock.setProbeUdpLifetime(probe),
-      setProbePathMtu: (probe) => void this.sock.setProbePathMtu(probe),
-      setRelays: (relays) => {
-        this.sock.setRelays(relays)
-        this.peerRelay.setRelays(relays)
-      },
+      endpoints: endpoints.map(({ endpoint, type }) => ({ endpoint: formatEndpoint(endpoint), type })),
+      netInfo: netInfo(report, homeRelay),
     }
   }
 
@@ -228,6 +244,19 @@ export class DataSide {
     await this.peerRelay.setPort(undefined)
     await this.#mover.thread?.close()
     await this.sock.close()
+  }
+
+  get #paths(): PathsRoom {
+    return {
+      setPeers: (peers) => this.sock.setPeers(peers),
+      setSilentDisco: (silent) => this.sock.setSilentDisco(silent),
+      setProbeUdpLifetime: (probe) => this.sock.setProbeUdpLifetime(probe),
+      setProbePathMtu: (probe) => void this.sock.setProbePathMtu(probe),
+      setRelays: (relays) => {
+        this.sock.setRelays(relays)
+        this.peerRelay.setRelays(relays)
+      },
+    }
   }
 }
 

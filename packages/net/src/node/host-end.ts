@@ -18,6 +18,8 @@ export class HostEnd {
   #device: TunDevice | undefined
   #tun: OffloadTun | undefined
   #whyNoThread = ''
+  /** Why no thread is tried any more. */
+  #givenUp: string | undefined
   #closed = false
 
   /** `fromHost` takes what the host sends, where no thread does; `onLost` hears that the kernel's device is gone. */
@@ -50,7 +52,7 @@ export class HostEnd {
    */
   async open(): Promise<void> {
     const { openDevice, openOffloadDevice, dataPlane = 'auto' } = this.#options
-    const reason = whyNoThread(dataPlane, openOffloadDevice !== undefined)
+    const reason = this.#givenUp ?? whyNoThread(dataPlane, openOffloadDevice !== undefined)
     if (openOffloadDevice && reason === undefined) {
       const tun = await openOffloadDevice()
       if (this.#closed) return tun.close()
@@ -61,13 +63,18 @@ export class HostEnd {
     if (openDevice) await this.#openDevice(openDevice)
   }
 
-  /** Reads the kernel's device without a thread from now on; nobody may use the one before any more. */
-  async giveUpThread(reason: string): Promise<void> {
-    const { openDevice } = this.#options
+  /** Opens the kernel's device anew, because it is gone; nobody may use the one before any more. */
+  async reopen(): Promise<void> {
     this.#tun?.close()
-    this.#tun = undefined
-    this.#whyNoThread = reason
-    if (openDevice) await this.#openDevice(openDevice)
+    await this.#device?.close()
+    this.#tun = this.#device = undefined
+    await this.open()
+  }
+
+  /** Reads the kernel's device without a thread from now on; nobody may use the one before any more. */
+  giveUpThread(reason: string): Promise<void> {
+    this.#givenUp = reason
+    return this.reopen()
   }
 
   /** Closes it; a device that comes later is closed as it comes. */

@@ -1,22 +1,21 @@
 // A whole node on the system's sockets: control tells who the peers are, magicsock finds the paths, the engine
 // carries the packets. This file introduces them to each other; what each must do on a new map is in reconcile.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ControlError, ControlEvent, ControlQuestion } from '@mesh/control-client'
 import { type ControlConnection, connectControl } from '@mesh/control-client/node'
 import { DnsResolver } from '@mesh/dns'
 import { formatDiscoKey, publicKeyOf } from '@mesh/keys'
 import type { MagicSockEvent } from '@mesh/magicsock'
 import { type MapChanges, type MapNode, nodeByName, type NetworkMap } from '@mesh/netmap'
-import { systemClock, systemRandom } from '@mesh/sansio/node'
+import { systemRandom } from '@mesh/sansio/node'
 import type { DERPMap } from '@mesh/wire/control'
 import { formatEndpoint, parseAddress } from '@mesh/wire/ip'
 import type { LinuxDataPlaneEvent } from '@mesh/wireguard/node'
 import { answerControlCall, type CallSources } from '../control-calls.ts'
 import { wayOf } from '../describe-path.ts'
 import { addressesOf, describeStatus, stateOf, whoIs } from '../describe-status.ts'
-import type { HostRoutes } from '../eligible-routes.ts'
 import type { MapOwner } from '../map-cache.ts'
-import { NetError } from '../errors.ts'
-import { describeNetcheck, netInfo } from '../net-info.ts'
+import { describeNetcheck } from '../net-info.ts'
 import type {
   MeshDatagram,
   MeshListener,
@@ -27,7 +26,7 @@ import type {
   WhoIs,
 } from '../node-api.ts'
 import { PeerTable } from '../peer-table.ts'
-import { EVERYTHING, reconcile } from '../reconcile.ts'
+import { EVERYTHING } from '../reconcile.ts'
 import { memoryStore, type StateStore } from '../state-store.ts'
 import type { BackendState, NetcheckReport, PathReport, PingResult, Status } from '../status.ts'
 import type { UserspaceHost } from '../userspace-host.ts'
@@ -35,15 +34,19 @@ import { askControl } from './ask-control.ts'
 import { DataSide } from './data-side.ts'
 import { dial } from './dial.ts'
 import { HostEnd } from './host-end.ts'
+import { HostSetter } from './host-setter.ts'
 import { hostInfo } from './host-info.ts'
 import { MapMemory } from './map-memory.ts'
 import { MeshStream } from './mesh-stream.ts'
-import { explain } from './node-error.ts'
+import { closedError, explain } from './node-error.ts'
 import { loadKeys, type NodeKeys, pinControlKey, pinnedControlKey, saveKeys } from './node-keys.ts'
 import type { NodeOptions } from './node-options.ts'
 import { explainPeer, type Knowledge, noPeer, pingPeer } from './peer-questions.ts'
 import { logThread } from './thread-news.ts'
 import { within } from './within.ts'
+
+/** How long a lost device is left alone, in milliseconds: what is lost each time must not keep the processor busy. */
+const REOPEN_DELAY = 1000
 
 /** How long the end waits for what is under way, in milliseconds. */
 const CLOSE_PATIENCE = 2000
@@ -73,8 +76,9 @@ export class MeshNode implements MeshNodeApi {
   /** Whether failures before the first map are waited out. */
   #patient: boolean
   #refused = false
-  #hostIsSet = false
-  #settingHost: Promise<void> = Promise.resolve()
+  /** What ails the device, for as long as it does. */
+  #hostTrouble = ''
+  readonly #hostNetwork: HostSetter
   #closing: Promise<void> | undefined
   /** What takes time is done one thing after the other, in the order in which it came. */
   #turn: Promise<void> = Promise.resolve()
@@ -113,8 +117,13 @@ export class MeshNode implements MeshNodeApi {
     this.#host = new HostEnd(
       options,
       (batch) => this.#data?.engine.fromOverlay(batch),
-      (error) => this.#fail(error),
+      (error) => this.#handleDeviceLost(error.message),
     )
+    this.#hostNetwork = new HostSetter({
+      set: options.onHostRoutes,
+      onDone: () => this.#tell({ kind: 'status' }),
+      onFailure: (error) => this.#fail(error),
+    })
     this.#keys = loadKeys(this.#store, systemRandom)
     this.#memory = new MapMemory(options.mapCache, (error) =>
       options.log?.('warn', `the map cannot be kept: ${explain(error).message}`),
@@ -227,6 +236,7 @@ export class MeshNode implements MeshNodeApi {
   }
 
   close(): Promise<void> {
+    this.#hostNetwork.close()
     this.#closing ??= this.#close()
     return this.#closing
   }
@@ -261,7 +271,8 @@ export class MeshNode implements MeshNodeApi {
   }
 
   get #sources(): CallSources {
-    return { map: this.#map, health: this.#trouble ? [this.#trouble] : [], status: () => this.status() }
+    const health = [this.#trouble, this.#hostTrouble].filter((text) => text !== '')
+    return { map: this.#map, health, status: () => this.status() }
   }
 
   #hostinfo(hostname: string): ReturnType<typeof hostInfo> {
@@ -330,15 +341,36 @@ export class MeshNode implements MeshNodeApi {
   #handleThread(event: LinuxDataPlaneEvent): void {
     if (this.#options.log) logThread(event, this.#options.log)
     if (event.event === 'failed') this.#inTurn(() => this.#giveUpThread(event.reason))
-    if (event.event === 'tun-lost') this.#fail(new Error(`the network interface is gone: ${event.reason}`))
+    if (event.event === 'tun-lost') this.#handleDeviceLost(`the network interface is gone: ${event.reason}`)
+  }
+
+  /** Somebody has deleted the interface: it is made again. Several threads may have read it and say so. */
+  #handleDeviceLost(reason: string): void {
+    const lost = this.#data
+    this.#options.log?.('warn', reason)
+    this.#inTurn(async () => {
+      await sleep(REOPEN_DELAY, undefined, { ref: false })
+      if (this.#data && this.#data === (lost ?? this.#data))
+        await this.#replaceHost(() => this.#host.reopen())
+    })
   }
 
   /** A thread that died again and again: the control thread moves the packets from now on, slower. */
-  async #giveUpThread(reason: string): Promise<void> {
+  #giveUpThread(reason: string): Promise<void> {
+    return this.#replaceHost(() => this.#host.giveUpThread(`its thread died too often: ${reason}`))
+  }
+
+  async #replaceHost(reopen: () => Promise<void>): Promise<void> {
     if (this.#closing) return
     await this.#data?.close()
-    await this.#host.giveUpThread(`its thread died too often: ${reason}`)
-    await this.#replaceData()
+    try {
+      await reopen()
+      await this.#replaceData()
+      this.#hostTrouble = ''
+    } catch (error) {
+      this.#hostTrouble = explain(error).message
+      throw error
+    }
   }
 
   /** A person was asked for: from now on it would be wrong to give up over a lost connection. */
@@ -361,39 +393,17 @@ export class MeshNode implements MeshNodeApi {
     const first = this.#map === undefined
     this.#map = map
     this.#apply(map, changes)
-    if (first) this.#settingHost = this.#settingHost.then(() => this.#settle.resolve())
+    if (first) void this.#hostNetwork.done.then(() => this.#settle.resolve())
     this.#tell({ kind: 'status' })
   }
 
   #apply(map: NetworkMap, changes: MapChanges): void {
-    const data = this.#data
-    if (!data) return
-    const own = map.self.addresses.map((prefix) => prefix.address)
-    data.engine.setOwnAddresses(own)
-    this.#host.userspace?.setAddresses(own)
-    data.relays.update(map.derpMap)
-    reconcile(map, changes, {
+    this.#host.userspace?.setAddresses(map.self.addresses.map(({ address }) => address))
+    this.#data?.apply(map, changes, {
       peers: this.#peers,
-      wireguard: { setPeers: (peers) => data.engine.wireguard.setPeers(peers, systemClock.now()) },
-      discoKey: data.sock.discoKey,
-      paths: data.paths,
-      setFilter: (settings) => data.engine.setFilter(settings),
-      setTerms: (terms) => data.engine.setTerms(terms),
       dns: this.#dns,
-      onHostRoutes: (routes) => this.#setHost(routes),
+      onHostRoutes: (routes) => this.#hostNetwork.set(routes),
     })
-    data.engine.wake()
-  }
-
-  /** Sets the host's network, one change after the other; the node counts as in after the first. */
-  #setHost(routes: HostRoutes): void {
-    this.#settingHost = this.#settingHost
-      .then(() => (this.#closing ? undefined : this.#options.onHostRoutes?.(routes)))
-      .catch((error: unknown) => this.#fail(error))
-      .then(() => {
-        this.#hostIsSet = true
-        this.#tell({ kind: 'status' })
-      })
   }
 
   #handleFollowing(following: boolean): void {
@@ -422,10 +432,6 @@ export class MeshNode implements MeshNodeApi {
   }
 
   #handlePaths(event: MagicSockEvent): void {
-    if (event.event === 'peer-restarted') {
-      this.#data?.engine.wireguard.resetPeer(event.peer, systemClock.now())
-      this.#data?.engine.wake()
-    }
     if (event.event === 'endpoints') this.#report()
     if (event.event === 'home-relay' || event.event === 'netcheck') {
       this.#report()
@@ -451,17 +457,12 @@ export class MeshNode implements MeshNodeApi {
 
   /** Tells control where this node can be reached. */
   #report(): void {
-    const sock = this.#data?.sock
-    if (!sock) return
-    this.#control?.report({
-      endpoints: sock.endpoints.map(({ endpoint, type }) => ({ endpoint: formatEndpoint(endpoint), type })),
-      netInfo: netInfo(sock.report, sock.homeRelay),
-    })
+    if (this.#data) this.#control?.report(this.#data.reach)
   }
 
   #state(): BackendState {
     const isHome = (this.#data?.sock.homeRelay ?? 0) > 0
-    return stateOf(this.#map, { isRefused: this.#refused, hostIsSet: this.#hostIsSet, isHome })
+    return stateOf(this.#map, { isRefused: this.#refused, hostIsSet: this.#hostNetwork.isSet, isHome })
   }
 
   /** Ends the attempt to join; a node that is in already only says so. */
@@ -483,7 +484,7 @@ export class MeshNode implements MeshNodeApi {
     // What hangs (an `ip` that waits for a lock, a device that never opens) does not hold up the end.
     await within(
       CLOSE_PATIENCE,
-      this.#turn.then(() => this.#settingHost),
+      this.#turn.then(() => this.#hostNetwork.done),
     )
     await this.#control?.close()
     await this.#memory.close()
@@ -492,8 +493,4 @@ export class MeshNode implements MeshNodeApi {
     await this.#host.close()
     this.#settle.reject(closedError())
   }
-}
-
-function closedError(): NetError {
-  return new NetError('ERR_CLOSED', 'The node was closed.')
 }

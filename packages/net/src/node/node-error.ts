@@ -7,6 +7,11 @@ const CODES: Readonly<Partial<Record<ControlErrorCode, NetErrorCode>>> = {
   ERR_CONTROL_KEY_EXPIRED: 'ERR_LOGIN_NEEDED',
 }
 
+/** Returns the error for what can no longer be done. */
+export function closedError(): NetError {
+  return new NetError('ERR_CLOSED', 'The node was closed.')
+}
+
 /** Returns any failure as a NetError. */
 export function explain(error: unknown): NetError {
   if (error instanceof NetError) return error

@@ -46,6 +46,22 @@ test.skipIf(reason !== undefined)(
   },
 )
 
+test.skipIf(reason !== undefined)(
+  'a device that is gone is opened anew, for the thread if there was one, and never for one that was given up',
+  async () => {
+    const { told, ...options } = devices()
+    const end = new HostEnd(options, nobody, nobody)
+    await end.open()
+    await end.reopen()
+    expect(told).toEqual(['open offload device', 'close offload device', 'open offload device'])
+    await end.giveUpThread('it died')
+    await end.reopen()
+    expect(told.slice(3)).toEqual(['close offload device', 'open device', 'open device'])
+    expect([end.tun, end.whyNoThread]).toEqual([undefined, 'it died'])
+    await end.close()
+  },
+)
+
 test('a device is read here when another data plane is wanted', async () => {
   const { told, ...options } = devices()
   const end = new HostEnd({ ...options, dataPlane: 'wasm' }, nobody, nobody)
