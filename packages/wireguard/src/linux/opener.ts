@@ -35,8 +35,6 @@ export interface OpenerParts {
   readonly sealer: Sealer
   /** Whether packets of a flow are joined. */
   readonly coalesce: boolean
-  /** Where datagrams are laid. */
-  readonly at: number
   /** Hears that a session which its peer began was heard first: it is in use from now on. */
   readonly establish: (session: ArenaSession, now: number) => void
 }
@@ -53,7 +51,6 @@ export class Opener {
   readonly #sessions: ReadonlyMap<number, ArenaSession>
   readonly #sealer: Sealer
   readonly #coalesce: boolean
-  readonly #at: number
   readonly #establish: (session: ArenaSession, now: number) => void
   readonly #backend: AeadBackend
   readonly #bytes: Uint8Array
@@ -73,7 +70,6 @@ export class Opener {
     this.#sessions = parts.sessions
     this.#sealer = parts.sealer
     this.#coalesce = parts.coalesce
-    this.#at = parts.at
     this.#establish = parts.establish
     this.#backend = parts.backend
     this.#bytes = arena.bytes
@@ -84,15 +80,15 @@ export class Opener {
   }
 
   /**
-   * Takes what was laid: `length` bytes from one source, one datagram or several of `segment` bytes,
+   * Takes what was laid at `from`: `length` bytes from one source, one datagram or several of `segment` bytes,
    * the last maybe shorter. Flush when there are no more.
    */
-  take(length: number, segment: number, source: number, now: number): void {
+  take(from: number, length: number, segment: number, source: number, now: number): void {
     this.#sealer.seal()
     let count = 0
-    const end = this.#at + length
+    const end = from + length
     const step = segment > 0 ? segment : length
-    for (let at = this.#at; at < end; at += step) {
+    for (let at = from; at < end; at += step) {
       if (count === this.#table.capacity) {
         this.#openBatch(count, source, now)
         count = 0

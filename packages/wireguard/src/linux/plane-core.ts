@@ -44,7 +44,7 @@ export class PlaneCore {
   readonly overlayAt: number
   /** Where datagrams from the network are laid. */
   readonly underlayAt: number
-  /** A room of a packet's size that the core uses for nothing. */
+  /** A room of a packet's size that the core uses for nothing of its own. */
   readonly spareAt: number
   readonly #outputs: PlaneCoreOutputs
   readonly #leads: boolean
@@ -93,7 +93,6 @@ export class PlaneCore {
       coalesce,
       sessions: this.#sessions,
       sealer: this.#sealer,
-      at: this.underlayAt,
       establish: (session, now) => this.#establish(session, now),
     })
   }
@@ -251,11 +250,11 @@ export class PlaneCore {
   // In.
 
   /**
-   * Takes what was laid at {@link underlayAt}: `length` bytes from one source, one datagram or several of `segment` bytes,
-   * the last maybe shorter. Flush when there are no more.
+   * Takes what was laid at {@link underlayAt}, or at {@link spareAt}: `length` bytes from one source, one datagram or several
+   * of `segment` bytes, the last maybe shorter. Flush when there are no more.
    */
-  takeUnderlay(length: number, segment: number, source: number, now: number): void {
-    this.#opener.take(length, segment, source, now)
+  takeUnderlay(length: number, segment: number, source: number, now: number, at: number = this.underlayAt): void {
+    this.#opener.take(at, length, segment, source, now)
   }
 
   #establish(session: ArenaSession, now: number): void {

@@ -128,7 +128,9 @@ export class LinuxDataPlane implements DataPlane {
     const { localIndex, remoteIndex, initiator, createdAt } = session
     this.#sessions.set(localIndex, { peer, lanes: this.#lanes.length })
     const counter = this.#lanes.length > 1 ? new SharedArrayBuffer(4) : undefined
-    for (const lane of this.#lanes) {
+    // Whoever knows it may send with it, so the one that opens what is answered hears of it first.
+    const opener = this.#openerOf(localIndex)
+    for (const lane of this.#lanes.toSorted((a, b) => Number(b === opener) - Number(a === opener))) {
       // Each thread wipes what it was given.
       const keys = new SharedArrayBuffer(64)
       const bytes = new Uint8Array(keys)
@@ -357,12 +359,13 @@ export class LinuxDataPlane implements DataPlane {
 
   /** Hands a datagram of a session to the thread that opens it. */
   #openOn(datagram: Uint8Array, source: Endpoint | number): void {
+    const localIndex = new DataView(datagram.buffer, datagram.byteOffset).getUint32(4, true)
+    this.#openerOf(localIndex)?.post({ kind: 'datagrams', datagrams: [datagram], sources: [source] })
+  }
+
+  #openerOf(localIndex: number): PlaneLane | undefined {
     const openers = this.#openers
-    const index = openerOf(
-      new DataView(datagram.buffer, datagram.byteOffset).getUint32(4, true),
-      openers.length,
-    )
-    openers[index]?.post({ kind: 'datagrams', datagrams: [datagram], sources: [source] })
+    return openers[openerOf(localIndex, openers.length)]
   }
 
   /** For the lanes. */

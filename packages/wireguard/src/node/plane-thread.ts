@@ -119,15 +119,19 @@ export class PlaneThread implements PlaneCoreOutputs {
     this.#core.judge = judge
   }
 
-  /** Does a round of what there is; `false` when there was nothing. */
-  step(now: number): boolean {
+  /**
+   * Does a round of what there is; `false` when there was nothing.
+   *
+   * @param hear - Has everything performed that the control thread has said since the round began.
+   */
+  step(now: number, hear: () => void): boolean {
     this.#now = now
     const { underlay } = this.#start.takes
     this.#lookWhoseTurn()
     const sent = this.#hasTurn && this.#fromOverlay()
-    const { v4, v6 } = this.#sockets
-    const received4 = underlay && v4 >= 0 && this.#fromUnderlay(v4)
-    const received6 = underlay && v6 >= 0 && this.#fromUnderlay(v6)
+    // Looked up one after the other: in between there may be other sockets.
+    const received4 = underlay && this.#fromUnderlay(this.#sockets.v4, hear)
+    const received6 = underlay && this.#fromUnderlay(this.#sockets.v6, hear)
     this.#report.flush(now)
     return sent || received4 || received6
   }
@@ -357,12 +361,15 @@ export class PlaneThread implements PlaneCoreOutputs {
 
   // In.
 
-  #fromUnderlay(fd: number): boolean {
+  #fromUnderlay(fd: number, hear: () => void): boolean {
     const core = this.#core
+    if (fd < 0) return false
     const length = this.#receiving.receive(fd, core.underlayAt, MAX_RECEIVE)
     if (length === -EAGAIN) return false
     // Anything else that fails is an error that a datagram sent before came back with.
     if (length > 0) {
+      // A session is posted before its handshake is answered: what comes with it must not be read before it is known.
+      hear()
       for (const flows of this.#flowReaders) flows.drain(this.#showFlow)
       const { segment, nameAt, nameLength, localAt, localLength } = this.#receiving
       const source = this.#sources.numberAt(this.#arena.bytes, nameAt, nameLength, localAt, localLength)
@@ -377,6 +384,7 @@ export class PlaneThread implements PlaneCoreOutputs {
     return this.#sources.endpointOf(source) ?? -1
   }
 
+  /** They are laid aside: when this is heard during a round, datagrams lie in their own place and were not opened yet. */
   #openForeign(datagrams: readonly Uint8Array[], sources: readonly (Endpoint | number)[], now: number): void {
     const core = this.#core
     for (const flows of this.#flowReaders) flows.drain(this.#showFlow)
@@ -384,8 +392,8 @@ export class PlaneThread implements PlaneCoreOutputs {
       if (datagram.length > MAX_RECEIVE) return
       const source = sources[index] ?? -1
       core.takesDirect = typeof source === 'object'
-      this.#arena.bytes.set(datagram, core.underlayAt)
-      core.takeUnderlay(datagram.length, 0, this.#numberOf(source), now)
+      this.#arena.bytes.set(datagram, core.spareAt)
+      core.takeUnderlay(datagram.length, 0, this.#numberOf(source), now, core.spareAt)
     })
     core.takesDirect = true
     core.flush()

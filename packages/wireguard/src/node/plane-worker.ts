@@ -1,5 +1,5 @@
 // Where the packet thread begins. It never returns to its event loop until it is told to stop: messages are taken out of
-// the port whenever the shared count has moved.
+// the port whenever the shared count has moved: before each round, and after a datagram was read.
 import { setFlagsFromString } from 'node:v8'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { PacketJudge } from '../linux/packet-judge.ts'
@@ -56,14 +56,17 @@ async function loadJudge({ module, options }: NonNullable<PlaneStart['judge']>):
 function loop(thread: PlaneThread, port: Port, { shared, clock }: PlaneStart): void {
   const words = new Int32Array(shared)
   const now = clockOf(clock)
-  for (let seen = 0; ; ) {
+  let seen = 0
+  const hear = (): void => {
     const posted = Atomics.load(words, SHARED_MESSAGES)
-    if (posted !== seen) {
-      seen = posted
-      takeMessages(thread, port, words, now)
-      if (thread.stopped) return
-    }
-    if (!thread.step(now())) thread.sleep(now())
+    if (posted === seen) return
+    seen = posted
+    takeMessages(thread, port, words, now)
+  }
+  for (;;) {
+    hear()
+    if (thread.stopped) return
+    if (!thread.step(now(), hear)) thread.sleep(now())
   }
 }
 

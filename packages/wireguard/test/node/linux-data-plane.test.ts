@@ -1,6 +1,7 @@
 // The Linux data plane without a TUN: its sockets, its thread, and what it does when either goes. The TUN's part is in
 // e2e/netns.
 import { execFileSync, spawnSync } from 'node:child_process'
+import { createCipheriv } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { BroadcastChannel } from 'node:worker_threads'
@@ -35,6 +36,10 @@ const OUTPUTS: DataPlaneOutputs = {
   onActivity: () => undefined,
   onSource: () => undefined,
   onSessionEnd: () => undefined,
+}
+const RULE_JUDGE = {
+  module: new URL('programs/rule-judge.ts', import.meta.url).href,
+  options: undefined,
 }
 const LOOPBACK = Uint8Array.of(127, 0, 0, 1)
 
@@ -113,8 +118,7 @@ test('sockets that are opened again keep their port, and what comes to it is hea
 test('a judge that replaces another is told the rules again, in order, the last of each topic', async () => {
   const channel = new BroadcastChannel('mesh-rule-judge')
   onTestFinished(() => channel.close())
-  const judge = { module: new URL('programs/rule-judge.ts', import.meta.url).href, options: undefined }
-  const { plane, events } = openPlane({ judge })
+  const { plane, events } = openPlane({ judge: RULE_JUDGE })
   plane.tellJudge('old filter', 'filter')
   plane.tellJudge('routes', 'routes')
   plane.tellJudge('filter', 'filter')
@@ -138,8 +142,7 @@ test('a judge that replaces another is told the rules again, in order, the last 
 
 test('deaths are counted within a minute: a thread that dies now and then is always replaced', async () => {
   let now = 0
-  const judge = { module: new URL('programs/rule-judge.ts', import.meta.url).href, options: undefined }
-  const { plane, events } = openPlane({ judge, now: () => now })
+  const { plane, events } = openPlane({ judge: RULE_JUDGE, now: () => now })
   const fall = (): void => {
     plane.tellJudge('fall', 'fall')
     plane.tellJudge('nothing', 'fall')
@@ -196,8 +199,7 @@ test('a send that fails on the packet thread is told to who listens to the socke
 })
 
 test('what waits for a thread that is held up is bounded: packets beyond are dropped and counted, settings never', async () => {
-  const judge = { module: new URL('programs/rule-judge.ts', import.meta.url).href, options: undefined }
-  const { plane, events } = openPlane({ judge })
+  const { plane, events } = openPlane({ judge: RULE_JUDGE })
   await events.until(1, 'ready')
   const held = new SharedArrayBuffer(4)
   plane.tellJudge(held, 'hold')
@@ -218,6 +220,60 @@ test('what waits for a thread that is held up is bounded: packets beyond are dro
   await expect.poll(() => nudged(plane).drops['not-ip']).toBe(taken + 8)
   expect(plane.losses.overflow).toBe(lost)
 })
+
+test('what comes for a session that was made during a round is opened, whatever else was said meanwhile', async ({
+  skip,
+}) => {
+  const { plane, events } = openPlane({ judge: RULE_JUDGE, threads: 1 })
+  await events.until(1, 'ready')
+  const { v4 = 0, v6 } = plane.sockets.ports
+  if (v6 === undefined) return skip('no IPv6 here')
+  const theirs = [{ address: Uint8Array.of(10, 0, 0, 2), bits: 32 }]
+  plane.setRoutes([{ peer: 1, routes: theirs, allowedIps: theirs }])
+  const gate = new Int32Array(new SharedArrayBuffer(8))
+  plane.tellJudge(gate, 'gate')
+  begin(plane, 1)
+  await sendTo(v4, '127.0.0.1', sealedFor(1, 0))
+  await expect.poll(() => Atomics.load(gate, 1)).toBe(1)
+  // The thread has read the socket of IPv4, and will read that of IPv6 in the same round.
+  begin(plane, 2)
+  await sendTo(v6, '::1', sealedFor(2, 0))
+  const relayed = new PacketBuffer(1, 1_024)
+  relayed.push(sealedFor(1, 1))
+  plane.fromUnderlay(relayed, 0)
+  Atomics.store(gate, 0, 1)
+  Atomics.notify(gate, 0)
+  await expect
+    .poll(() => {
+      const { opened, drops } = nudged(plane)
+      return [opened, drops['unknown-index'], drops.forged, drops.replayed]
+    })
+    .toEqual([3, 0, 0, 0])
+})
+
+function begin(plane: LinuxDataPlane, localIndex: number): void {
+  const [sendKey, receiveKey] = [new Uint8Array(32), new Uint8Array(32).fill(localIndex)]
+  const createdAt = performance.now()
+  plane.setSession(1, { localIndex, remoteIndex: 9, sendKey, receiveKey, initiator: true, createdAt })
+}
+
+async function sendTo(port: number, address: string, datagram: Uint8Array): Promise<void> {
+  const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
+  await new Promise((resolve) => {
+    socket.send(datagram, port, address, resolve)
+  })
+  socket.close()
+}
+
+/** A sealed packet from 10.0.0.2, under a key whose bytes are all `index`. */
+function sealedFor(index: number, counter: number): Uint8Array {
+  const packet = Uint8Array.of(0x45, 0, 0, 20, 0, 0, 0, 0, 64, 253, 0, 0, 10, 0, 0, 2, 10, 0, 0, 1)
+  const nonce = Uint8Array.of(0, 0, 0, 0, counter, 0, 0, 0, 0, 0, 0, 0)
+  const key = new Uint8Array(32).fill(index)
+  const cipher = createCipheriv('chacha20-poly1305', key, nonce, { authTagLength: 16 })
+  const text = Buffer.concat([cipher.update(packet), cipher.final(), cipher.getAuthTag()])
+  return Buffer.concat([Uint8Array.of(4, 0, 0, 0, index, 0, 0, 0), nonce.subarray(4), text])
+}
 
 /** Counters come with a report, and a peer without a session makes the thread write one. */
 function nudged(plane: LinuxDataPlane): DataPlaneCounters {

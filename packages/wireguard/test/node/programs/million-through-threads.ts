@@ -18,6 +18,7 @@ import { SEGMENT, superPacket } from './super-packet.ts'
 const LOOPBACK = Uint8Array.of(127, 0, 0, 1)
 const [kind = 'tcp', wanted = '1000000'] = process.argv.slice(2)
 const calls = linuxCalls()
+const nothingSaid = (): void => undefined
 
 /** One end: a thread's work, and what the host sees of its TUN. */
 class End {
@@ -105,7 +106,7 @@ class End {
 
   /** Does all there is to do. */
   work(now: number): void {
-    while (this.thread.step(now));
+    while (this.thread.step(now, nothingSaid));
   }
 
   /** Takes what the host was given. */
