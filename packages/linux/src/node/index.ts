@@ -3,13 +3,14 @@
  *
  * @packageDocumentation
  */
+export type { LinuxCalls, OpenSslEvp, OpenSslRaw } from './calls.ts'
 export {
   Arena,
   type ArenaMemory,
-  type LinuxCalls,
   linuxCalls,
+  openSslEvp,
+  openSslRaw,
   unsupportedReason,
   type WasmMemory,
 } from './native.ts'
-export { type OpenSslEvp, type OpenSslRaw, openSslEvp, openSslRaw } from './native.ts'
 export { describeErrno } from './describe-errno.ts'

@@ -9,6 +9,8 @@ import type { KeySlots } from '../wasm/index.ts'
 const SHARED_REKEY = 0x8000_0000
 const SHARED_LIMIT = 0xff00_0000
 
+const NO_KEY = new Uint8Array(0)
+
 /** A {@link Session} of an arena. */
 export class ArenaSession extends Session {
   /** Slot of the key that seals. */
@@ -26,8 +28,7 @@ export class ArenaSession extends Session {
     receiveSlot: number,
     shared: Int32Array | undefined,
   ) {
-    super(peer, keys)
-    super.wipe() // the arena has the only copies
+    super(peer, { ...keys, sendKey: NO_KEY, receiveKey: NO_KEY }) // the arena has the only copies
     this.#keys = slots
     this.sendSlot = sendSlot
     this.receiveSlot = receiveSlot

@@ -49,6 +49,7 @@ export class PlaneCore {
   readonly #outputs: PlaneCoreOutputs
   readonly #leads: boolean
   readonly #keys: KeySlots
+  readonly #backend: AeadBackend
   readonly #bytes: Uint8Array
   readonly #capacity: number
   readonly #peers = new Map<PeerId, PlanePeer>()
@@ -77,6 +78,7 @@ export class PlaneCore {
     this.#outputs = outputs
     this.#leads = leads
     this.#keys = arena.keys
+    this.#backend = backend
     this.#bytes = arena.bytes
     this.#capacity = arena.table.capacity
     this.overlayAt = arena.packets + TRAIN_ROOM
@@ -154,6 +156,12 @@ export class PlaneCore {
   endSessions(id: PeerId): void {
     const peer = this.#peers.get(id)
     if (peer !== undefined) this.#discard(peer.end())
+  }
+
+  /** Wipes all keys, whatever it was doing: from now on nothing is sealed or opened. */
+  close(): void {
+    this.#keys.wipeAll()
+    this.#backend.forget?.()
   }
 
   /** Drops what waits for a session with this peer. */
@@ -253,7 +261,13 @@ export class PlaneCore {
    * Takes what was laid at {@link underlayAt}, or at {@link spareAt}: `length` bytes from one source, one datagram or several
    * of `segment` bytes, the last maybe shorter. Flush when there are no more.
    */
-  takeUnderlay(length: number, segment: number, source: number, now: number, at: number = this.underlayAt): void {
+  takeUnderlay(
+    length: number,
+    segment: number,
+    source: number,
+    now: number,
+    at: number = this.underlayAt,
+  ): void {
     this.#opener.take(at, length, segment, source, now)
   }
 
@@ -273,6 +287,7 @@ export class PlaneCore {
       if (session === undefined) continue
       this.#sealer.seal()
       session.wipe()
+      this.#backend.forget?.()
       this.#sessions.delete(session.localIndex)
       this.#outputs.onSessionEnd(session.localIndex)
     }

@@ -73,6 +73,10 @@ export class EvpAead implements AeadBackend {
     return done
   }
 
+  forget(): void {
+    this.#evp.forget()
+  }
+
   /** Whether the packets are long enough; and not so near the memory's end that there is no room behind them. */
   #isWorthIt(count: number): boolean {
     const { table, bytes } = this.#wasm.arena

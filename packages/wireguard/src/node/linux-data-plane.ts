@@ -235,12 +235,11 @@ export class LinuxDataPlane implements DataPlane {
     return sums
   }
 
-  /** Ends the thread, wipes the keys with its memory, and closes the sockets. The TUN may be closed after this. */
+  /** Ends the threads, which wipe their keys, and closes the sockets. The TUN may be closed after this. */
   async close(): Promise<void> {
     if (this.#closing) return
     this.#closing = true
     process.off('exit', this.#stopAtExit)
-    for (const { peer } of this.#routes) this.#post({ kind: 'end-sessions', peer })
     this.#post({ kind: 'stop' })
     if (this.#running) await new Promise<void>((resolve) => (this.#onStopped = resolve))
     this.#endMoves()

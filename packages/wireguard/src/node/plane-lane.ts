@@ -52,6 +52,8 @@ export class PlaneLane {
   readonly #shared = new SharedArrayBuffer(SHARED_WORDS * 4)
   readonly #words = new Int32Array(this.#shared)
   #worker: Worker | undefined
+  /** Keys that were posted, of which the thread has overwritten those that it has. */
+  #keys: Uint8Array[] = []
   /** Packets that were too many for the thread. */
   overflow = 0
 
@@ -86,6 +88,7 @@ export class PlaneLane {
     worker.on('exit', () => {
       if (worker !== this.#worker) return
       this.#worker = undefined
+      for (const keys of this.#keys.splice(0)) keys.fill(0)
       this.#listener.onExit(this, reason)
     })
     worker.on('messageerror', () => undefined)
@@ -94,11 +97,18 @@ export class PlaneLane {
   /** Says something to the thread, if it runs. */
   post(command: PlaneCommand): void {
     const worker = this.#worker
+    if (command.kind === 'session') this.#noteKeys(new Uint8Array(command.keys), worker)
     if (worker === undefined || !this.#takesOn(command)) return
     worker.postMessage(command, [])
     Atomics.add(this.#words, SHARED_MESSAGES, 1)
     this.#arena.bytes[0] = 1
     this.#calls.write(this.wakeUp, this.#arena, 0, 8)
+  }
+
+  /** What a thread does not live to overwrite is overwritten here. */
+  #noteKeys(keys: Uint8Array, worker: Worker | undefined): void {
+    if (worker === undefined) keys.fill(0)
+    else this.#keys = [...this.#keys.filter((posted) => posted.some((byte) => byte !== 0)), keys]
   }
 
   /** Books the packets of a command as under way; `false`, and they are lost, when there are too many already. */

@@ -136,6 +136,11 @@ export class PlaneThread implements PlaneCoreOutputs {
     return sent || received4 || received6
   }
 
+  /** Wipes the keys: the thread ends, however it does. */
+  close(): void {
+    this.#core.close()
+  }
+
   /** Sleeps until there is something to do. */
   sleep(now: number): void {
     const helps = this.#hasTurn && this.#ownTurn === 1
@@ -424,11 +429,10 @@ export class PlaneThread implements PlaneCoreOutputs {
 
   #setSession(command: Extract<PlaneCommand, { kind: 'session' }>, now: number): void {
     const keys = new Uint8Array(command.keys)
-    const sendKey = keys.slice(0, 32)
-    const receiveKey = keys.slice(32, 64)
+    const [sendKey, receiveKey] = [keys.subarray(0, 32), keys.subarray(32, 64)]
     const counter = command.counter && new Int32Array(command.counter)
     this.#core.setSession(command.peer, { ...command, sendKey, receiveKey }, now, counter)
-    for (const copy of [keys, sendKey, receiveKey]) copy.fill(0)
+    keys.fill(0)
   }
 
   #roam(peer: PeerId, source: number): void {

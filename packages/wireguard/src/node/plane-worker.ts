@@ -45,7 +45,11 @@ async function run(port: Port, start: PlaneStart): Promise<void> {
   const thread = new PlaneThread(start, wasm, aead, post)
   if (start.judge !== undefined) thread.setJudge(await loadJudge(start.judge))
   post({ kind: 'ready', aead: aead.backend.name, missing: aead.missing })
-  loop(thread, port, start)
+  try {
+    loop(thread, port, start)
+  } finally {
+    thread.close()
+  }
 }
 
 async function loadJudge({ module, options }: NonNullable<PlaneStart['judge']>): Promise<PacketJudge> {

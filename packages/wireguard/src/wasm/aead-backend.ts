@@ -26,4 +26,6 @@ export interface AeadBackend {
    * @returns how many were opened.
    */
   openBatch(table: PacketTable, count: number): number
+  /** Overwrites what it keeps of keys outside the arena, if that is anything. */
+  forget?(): void
 }

@@ -42,4 +42,9 @@ export class KeySlots {
     this.#bytes.fill(0, at, at + SLOT_STRIDE)
     this.#free.push(slot)
   }
+
+  /** Wipes all keys. */
+  wipeAll(): void {
+    for (let slot = 0; slot < this.capacity; slot += 1) this.wipe(slot)
+  }
 }

@@ -137,7 +137,7 @@ describe('what there is to borrow', () => {
     }
     const broken = (): Borrowed => ({
       raw: { chacha20: fail, poly1305: fail },
-      evp: { seal: fail, open: fail },
+      evp: { seal: fail, open: fail, forget: fail },
     })
     expect(choose(broken)[0]).toBe('wasm')
   })
