@@ -34,6 +34,8 @@ export const EBUSY = 16
 export const ENODEV = 19
 /** Invalid argument. */
 export const EINVAL = 22
+/** A file of no use in this state: a TUN whose interface was deleted. */
+export const EBADFD = 77
 /** A datagram too long. */
 export const EMSGSIZE = 90
 /** The address is in use. */

@@ -1,5 +1,15 @@
 import { createCipheriv } from 'node:crypto'
-import { AF_INET, EAGAIN, EBADF, MSG_DONTWAIT, O_CLOEXEC, O_NONBLOCK, POLLIN, SOCK_DGRAM } from '@mesh/linux'
+import {
+  AF_INET,
+  EAGAIN,
+  EBADF,
+  EBADFD,
+  MSG_DONTWAIT,
+  O_CLOEXEC,
+  O_NONBLOCK,
+  POLLIN,
+  SOCK_DGRAM,
+} from '@mesh/linux'
 import { Arena, describeErrno, linuxCalls, openSslEvp, openSslRaw, unsupportedReason } from '@mesh/linux/node'
 import { beforeEach, describe, expect, test } from 'vitest'
 
@@ -38,6 +48,12 @@ describe('Linux calls', () => {
     expect(calls.read(fd, arena, 0, 8)).toBe(-EAGAIN)
     expect(describeErrno(-EAGAIN)).toContain('EAGAIN')
     calls.close(fd)
+  })
+
+  test('an error number has words, where Node has none as well', () => {
+    expect(describeErrno(-EBADF)).toBe('EBADF: bad file descriptor')
+    expect(describeErrno(-EBADFD)).toBe('EBADFD: file descriptor in bad state')
+    expect(describeErrno(-531)).toBe('error 531')
   })
 
   test('poll waits for an eventfd', () => {
