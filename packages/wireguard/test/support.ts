@@ -165,3 +165,7 @@ export class Wire {
       .join(' ')
   }
 }
+
+/** When initiations were sent. */
+export const initiations = (wire: Wire): number[] =>
+  wire.log.filter((sent) => typeOf(sent.bytes) === 1).map((sent) => sent.at)
