@@ -14,7 +14,7 @@ import { type DatagramBatch, type PacketBatch, PacketBuffer, type PeerId, packet
 import type { PlanePeer } from '../plane-peer.ts'
 import { type AeadBackend, loadWasmAead, type WasmAead } from '../wasm/index.ts'
 import { type Coalescer, MAX_PIECES } from './coalescer.ts'
-import { CORE_PACKET_BYTES, PlaneCore } from './plane-core.ts'
+import { CORE_KEYS, CORE_PACKET_BYTES, PlaneCore } from './plane-core.ts'
 import type { PlaneCoreOutputs } from './plane-outputs.ts'
 import type { Trains } from './trains.ts'
 import { VIRTIO_LENGTH } from './virtio-header.ts'
@@ -36,12 +36,9 @@ export type ArenaPlaneLoad =
     }
   | { readonly kind: 'missing'; readonly reason: string }
 
-/** Keys of a plane that was loaded: two for each of three sessions of a peer. */
-const KEYS = 16_384
-
 /** Prepares an arena, and returns how to open one data plane over it; or says in one clause why there is none here. */
 export function loadArenaDataPlane(): ArenaPlaneLoad {
-  const loaded = loadWasmAead({ packetBytes: CORE_PACKET_BYTES, keys: KEYS })
+  const loaded = loadWasmAead({ packetBytes: CORE_PACKET_BYTES, keys: CORE_KEYS })
   if (loaded.kind === 'missing') return loaded
   return { kind: 'loaded', open: (outputs, mtu) => new ArenaDataPlane(loaded.aead, outputs, { mtu }) }
 }

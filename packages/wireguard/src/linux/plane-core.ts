@@ -2,6 +2,7 @@
 // (opener.ts). It makes no system call and keeps no clock; whoever drives it lays the bytes and carries away what comes
 // out. One input, then flush, then the next input.
 import type { Prefix } from '@mesh/wire/ip'
+import { MAX_PEERS } from '../constants.ts'
 import { ACTIVITY, type PeerRoutes, type SessionKeys } from '../data-plane.ts'
 import type { PeerId } from '../packet-batch.ts'
 import { PlaneCounters } from '../plane-counters.ts'
@@ -35,6 +36,12 @@ export interface PlaneCoreOptions {
 
 /** Bytes that the packet area of a core's arena must have. */
 export const CORE_PACKET_BYTES = TRAIN_ROOM + 4 * PACKET_ROOM
+
+/**
+ * Keys of a core's arena: two for each of three sessions of as many peers as WireGuard has (data-plane.md 1.5). Memory that no
+ * key was put in is reserved and not used.
+ */
+export const CORE_KEYS = 6 * MAX_PEERS
 
 /** Sessions, routes and packets of one thread. */
 export class PlaneCore {

@@ -8,7 +8,7 @@ import type { PacketJudge } from '../linux/packet-judge.ts'
 import { PlaneCore } from '../linux/plane-core.ts'
 import type { PlaneCoreOutputs } from '../linux/plane-outputs.ts'
 import type { Trains } from '../linux/trains.ts'
-import { messageType } from '@mesh/wire/wireguard'
+import { MESSAGE_TRANSPORT, messageType } from '@mesh/wire/wireguard'
 import { VIRTIO_LENGTH } from '../linux/virtio-header.ts'
 import type { PeerRoutes } from '../data-plane.ts'
 import type { PeerId } from '../packet-batch.ts'
@@ -45,6 +45,8 @@ const MAX_RECEIVE = 65_535
 /** The longest datagram that is for the control thread: handshakes, disco and STUN are shorter by far. */
 const MAX_CONTROL = 2_048
 const MAX_READ = VIRTIO_LENGTH + 65_535
+/** Reads of the TUN in a round. */
+const MAX_READS = 256
 /** Packets in a round from which on a helper takes what the host sends; and how long it is quiet until it does no more. */
 const BUSY = 64
 const QUIET = 2
@@ -220,12 +222,14 @@ export class PlaneThread implements PlaneCoreOutputs {
     this.#report.packet(packet, peer)
   }
 
-  /** What the control thread cannot want is dropped here: in a flood each copy of junk would be memory to clean up after. */
+  /**
+   * What the control thread cannot want is dropped here: in a flood each copy of junk would be memory to clean up after. What
+   * another thread opens goes by it, however long.
+   */
   onDatagram(datagram: Uint8Array, source: number): void {
-    const plain = this.#start.roams
-    if (datagram.length > MAX_CONTROL || (plain && messageType(datagram) === undefined)) {
-      return this.#core.counters.drop('not-wireguard')
-    }
+    const type = messageType(datagram)
+    const forControl = datagram.length <= MAX_CONTROL && (type !== undefined || !this.#start.roams)
+    if (!forControl && type !== MESSAGE_TRANSPORT) return this.#core.counters.drop('not-wireguard')
     this.#report.datagram(datagram, this.#sourceOf(source))
   }
 
@@ -284,7 +288,8 @@ export class PlaneThread implements PlaneCoreOutputs {
     const core = this.#core
     if (this.#tun < 0) return false
     let any = false
-    while (core.roomy) {
+    // Bounded, too, where nothing is laid: a host that sends faster than its packets are refused keeps nobody else waiting.
+    for (let reads = 0; reads < MAX_READS && core.roomy; reads += 1) {
       const length = this.#calls.read(this.#tun, this.#arena, core.overlayAt, MAX_READ)
       if (length <= 0) {
         if (length !== -EAGAIN && length !== -EINTR) this.#loseTun(length)

@@ -3,7 +3,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { PacketJudge } from '../linux/packet-judge.ts'
-import { CORE_PACKET_BYTES } from '../linux/plane-core.ts'
+import { CORE_KEYS, CORE_PACKET_BYTES } from '../linux/plane-core.ts'
 import { loadWasmAead } from '../wasm/index.ts'
 import { borrowedOpenSsl, chooseAead } from './openssl-aead.ts'
 import {
@@ -18,8 +18,6 @@ import {
 } from './plane-messages.ts'
 import { PlaneThread, THREAD_SCRATCH } from './plane-thread.ts'
 
-/** Keys a thread holds: two for each of three sessions of a peer. */
-const KEYS = 16_384
 /** Packets in a batch of crypto. */
 const BATCH = 256
 
@@ -32,7 +30,7 @@ async function run(port: Port, start: PlaneStart): Promise<void> {
   const loaded = loadWasmAead({
     packetBytes: CORE_PACKET_BYTES,
     batch: BATCH,
-    keys: KEYS,
+    keys: CORE_KEYS,
     extraBytes: THREAD_SCRATCH,
   })
   if (loaded.kind === 'missing') throw new Error(`no WebAssembly: ${loaded.reason}`)
@@ -62,10 +60,9 @@ function loop(thread: PlaneThread, port: Port, { shared, clock }: PlaneStart): v
   const now = clockOf(clock)
   let seen = 0
   const hear = (): void => {
+    // No more than there were by now: whoever goes on posting must not keep the thread from its packets.
     const posted = Atomics.load(words, SHARED_MESSAGES)
-    if (posted === seen) return
-    seen = posted
-    takeMessages(thread, port, words, now)
+    for (; seen !== posted; seen = (seen + 1) | 0) takeMessage(thread, port, words, now())
   }
   for (;;) {
     hear()
@@ -74,16 +71,14 @@ function loop(thread: PlaneThread, port: Port, { shared, clock }: PlaneStart): v
   }
 }
 
-function takeMessages(thread: PlaneThread, port: Port, words: Int32Array, now: () => number): void {
-  for (;;) {
-    const received: { message: PlaneCommand } | undefined = receiveMessageOnPort(port)
-    if (received === undefined) return
-    thread.perform(received.message, now())
-    const cargo = cargoOf(received.message)
-    if (cargo.length === 0) continue
-    Atomics.sub(words, SHARED_CARGOES, 1)
-    Atomics.sub(words, SHARED_CARGO_BYTES, bytesOf(cargo))
-  }
+function takeMessage(thread: PlaneThread, port: Port, words: Int32Array, now: number): void {
+  const received: { message: PlaneCommand } | undefined = receiveMessageOnPort(port)
+  if (received === undefined) return
+  thread.perform(received.message, now)
+  const cargo = cargoOf(received.message)
+  if (cargo.length === 0) return
+  Atomics.sub(words, SHARED_CARGOES, 1)
+  Atomics.sub(words, SHARED_CARGO_BYTES, bytesOf(cargo))
 }
 
 /**

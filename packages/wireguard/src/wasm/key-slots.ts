@@ -11,7 +11,9 @@ export class KeySlots {
   /** Where they begin in the arena's memory, for backends. */
   readonly address: number
   readonly #bytes: Uint8Array
-  readonly #free: number[]
+  /** Slots that were wiped; from `#begun` on none was ever used. */
+  readonly #free: number[] = []
+  #begun = 0
 
   /**
    * @param buffer - The arena's memory.
@@ -22,13 +24,12 @@ export class KeySlots {
     this.capacity = capacity
     this.address = address
     this.#bytes = new Uint8Array(buffer, address, capacity * SLOT_STRIDE)
-    this.#free = Array.from({ length: capacity }, (_, i) => capacity - 1 - i)
   }
 
   /** Copies a key of 32 bytes into a free slot and returns its number, or `undefined` when all are taken. */
   put(key: Uint8Array): number | undefined {
     if (key.length !== KEY_LENGTH) throw new RangeError(`key: ${key.length} bytes, must be ${KEY_LENGTH}`)
-    const slot = this.#free.pop()
+    const slot = this.#free.pop() ?? this.#begin()
     if (slot === undefined) return undefined
     this.#bytes.set(key, slot * SLOT_STRIDE)
     this.#bytes[slot * SLOT_STRIDE + SLOT_LIVE] = 1
@@ -45,6 +46,12 @@ export class KeySlots {
 
   /** Wipes all keys. */
   wipeAll(): void {
-    for (let slot = 0; slot < this.capacity; slot += 1) this.wipe(slot)
+    for (let slot = 0; slot < this.#begun; slot += 1) this.wipe(slot)
+  }
+
+  #begin(): number | undefined {
+    if (this.#begun === this.capacity) return undefined
+    this.#begun += 1
+    return this.#begun - 1
   }
 }

@@ -4,6 +4,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { createCipheriv } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
 import { BroadcastChannel } from 'node:worker_threads'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test as anyTest } from 'vitest'
@@ -249,6 +250,22 @@ test('what comes for a session that was made during a round is opened, whatever 
       return [opened, drops['unknown-index'], drops.forged, drops.replayed]
     })
     .toEqual([3, 0, 0, 0])
+})
+
+test('threat 21: a host that sends without end what nobody takes keeps the network waiting for nothing', async () => {
+  // Reading it never ends, and what it says is no packet.
+  const fd = openSync('/dev/zero', 'r')
+  const { plane, events } = openPlane({ tun: { fd, mtu: 1280 }, threads: 1 })
+  onTestFinished(async () => {
+    await plane.close()
+    closeSync(fd)
+  })
+  await events.until(1, 'ready')
+  plane.setRoutes([{ peer: 1, routes: [], allowedIps: [{ address: Uint8Array.of(10, 0, 0, 2), bits: 32 }] }])
+  begin(plane, 1)
+  await sendTo(plane.sockets.ports.v4 ?? 0, '127.0.0.1', sealedFor(1, 0))
+  await expect.poll(() => plane.counters().opened).toBe(1)
+  expect(plane.counters().drops['not-ip']).toBeGreaterThan(1_000)
 })
 
 function begin(plane: LinuxDataPlane, localIndex: number): void {
