@@ -10,6 +10,7 @@ import { controlCalls } from './control-calls.ts'
 import { controlDns } from './control-dns.ts'
 import { controlNodes } from './control-nodes.ts'
 import { controlPolicy } from './control-policy.ts'
+import { discoKeys } from './disco-keys.ts'
 import { first } from './first.ts'
 import { headscale } from './headscale.ts'
 import { localapi } from './localapi.ts'
@@ -22,7 +23,7 @@ const GROUPS: Readonly<Record<string, readonly InteropCase[]>> = {
   control: [...control, ...controlNodes, ...controlCalls, ...controlDns, ...controlPolicy],
   headscale,
   localapi,
-  magicsock,
+  magicsock: [...magicsock, ...discoKeys],
   relay,
   wireguard,
 }

@@ -87,6 +87,23 @@ export async function approveLogin(
 
 /** Starts our daemon and logs it in. */
 export async function joinMeshd(place: Place, control: Control, name: string): Promise<MeshNode> {
+  const { daemon, cli } = await startMeshd(place, control)
+  await explained(daemon, () =>
+    cli('up', `--login-server=${control.url}`, `--auth-key=${control.authKey}`, `--hostname=${name}`),
+  )
+  return { place, address: await firstAddress(cli), daemon, cli }
+}
+
+/** Ends our daemon, and starts it again with what it has on disk. */
+export async function restartMeshd(
+  { place, address, daemon }: MeshNode,
+  control: Control,
+): Promise<MeshNode> {
+  await daemon.stop()
+  return { place, address, ...(await startMeshd(place, control)) }
+}
+
+async function startMeshd(place: Place, control: Control): Promise<Pick<MeshNode, 'daemon' | 'cli'>> {
   const socket = join(place.folder, 'm.sock')
   const daemon = place.namespace.start(
     'env',
@@ -107,10 +124,7 @@ export async function joinMeshd(place: Place, control: Control, name: string): P
       ...args,
     )
   await eventually('meshd to answer', () => cli('status', '--json').catch(() => undefined))
-  await explained(daemon, () =>
-    cli('up', `--login-server=${control.url}`, `--auth-key=${control.authKey}`, `--hostname=${name}`),
-  )
-  return { place, address: await firstAddress(cli), daemon, cli }
+  return { daemon, cli }
 }
 
 /** Waits until the kernel's own ping from one node to the other is answered. */

@@ -20,6 +20,8 @@ export interface AdminControl extends Control {
   readonly kill: () => Promise<void>
   /** Starts it again. */
   readonly restart: () => Promise<void>
+  /** Has it say nothing more, though its connections stay. */
+  readonly freeze: () => void
 }
 
 const program = (path: string): URL => new URL(`../../apps/${path}`, import.meta.url)
@@ -70,6 +72,7 @@ export async function startControl(
     admin,
     kill: () => control.kill(),
     restart: start,
+    freeze: () => void process.kill(control.pid, 'SIGSTOP'),
   }
 }
 
@@ -119,6 +122,7 @@ export async function startHeadscale(
     },
     kill: () => server.kill(),
     restart: start,
+    freeze: () => void process.kill(server.pid, 'SIGSTOP'),
   }
 }
 
