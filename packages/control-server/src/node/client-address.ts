@@ -19,20 +19,30 @@ export type ClientAddress = (request: IncomingMessage) => string
  * @throws ControlError `ERR_CONTROL_CONFIG` when one of them is none.
  */
 export function clientAddress(trusted: readonly string[] = []): ClientAddress {
-  const proxies = trusted.map(readProxy)
-  const isProxy = (text: string): boolean => {
-    const address = parseAddress(text)
-    return address !== undefined && proxies.some((proxy) => prefixContains(proxy, address))
-  }
+  const isProxy = proxyTest(trusted)
   return ({ socket, headers }) => {
     let from = socket.remoteAddress ?? ''
-    const hops = proxies.length === 0 ? [] : hopsOf(headers['x-forwarded-for'])
+    const hops = trusted.length === 0 ? [] : hopsOf(headers['x-forwarded-for'])
     // The nearest proxy wrote the last of them.
     for (const hop of hops.slice(-MAX_HOPS).toReversed()) {
       if (!isProxy(from) || !parseAddress(hop)) break
       from = hop
     }
     return from
+  }
+}
+
+/**
+ * Returns what tells whether an address is that of a proxy.
+ *
+ * @param trusted - Addresses and prefixes of proxies.
+ * @throws ControlError `ERR_CONTROL_CONFIG` when one of them is none.
+ */
+export function proxyTest(trusted: readonly string[]): (address: string) => boolean {
+  const proxies = trusted.map(readProxy)
+  return (text) => {
+    const address = parseAddress(text)
+    return address !== undefined && proxies.some((proxy) => prefixContains(proxy, address))
   }
 }
 

@@ -25,8 +25,9 @@ import type { AdminAnswer, AdminQuestion } from './admin-question.ts'
 import { answerQuestion } from './admin-question.ts'
 import { limitBody } from './body-time.ts'
 import { Challenge } from './challenge.ts'
-import { clientAddress } from './client-address.ts'
+import { clientAddress, proxyTest } from './client-address.ts'
 import { type ControlStats, Tally } from './control-stats.ts'
+import { Hall } from './hall.ts'
 import { hashSecret } from './hash-secret.ts'
 import type { Guest } from './guest.ts'
 import type { ControlLogger } from './logger.ts'
@@ -158,10 +159,11 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
     crypto = nodeCrypto,
     tls,
     guest,
-    trustedProxies,
+    trustedProxies = [],
     ...rest
   } = options
   const addressOf = clientAddress(trustedProxies)
+  const hall = new Hall(proxyTest(trustedProxies))
   const challenge = new Challenge()
   const secure = tls && createTlsServer({ ...LIMITS, ...tls, ...TLS_LIMITS, ...challenge.options })
   const server = secure ?? createServer(LIMITS)
@@ -279,12 +281,14 @@ export async function listenControl(options: ControlOptions): Promise<ControlLis
     documents: idTokens.documents,
     onPong: takeHead,
   })
+  server.on('connection', (socket) => hall.receive(socket))
   server.on('request', (request, response) => {
     if (api(request, response)) return
     limitBody(request)
     if (!guest?.handleRequest(request, response)) routes(request, response)
   })
   server.on('upgrade', (request, socket, head) => {
+    hall.release(socket as Socket)
     if (!guest?.handleUpgrade(request, socket, head)) door.handleUpgrade(request, socket as Socket, head)
   })
   return {

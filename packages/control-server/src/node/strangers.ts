@@ -3,10 +3,15 @@
 
 import { placeOf } from '../places.ts'
 
-/** The most from one place; many nodes may share one, and each is done within moments. */
-const MAX_FROM_ONE_PLACE = 256
-/** The most from everywhere, which is also the bound behind a proxy on this machine. */
-const MAX_TOGETHER = 4096
+/** How many there may be. */
+export interface StrangerBounds {
+  /** The most from one place; many nodes may share one, and each is done within moments. */
+  readonly fromOnePlace: number
+  /** The most from everywhere, which is also the bound behind a proxy on this machine. */
+  readonly together: number
+}
+
+const MACHINES: StrangerBounds = { fromOnePlace: 256, together: 4096 }
 
 /** Something that can be ended. */
 interface Connection {
@@ -15,8 +20,14 @@ interface Connection {
 
 /** Knows the connections of strangers, oldest first. */
 export class Strangers {
+  readonly #bounds: StrangerBounds
   readonly #places = new Map<Connection, string | undefined>()
   readonly #byPlace = new Map<string | undefined, Set<Connection>>()
+
+  /** @param bounds - Those of machines that have shaken hands when left out. */
+  constructor(bounds = MACHINES) {
+    this.#bounds = bounds
+  }
 
   /** Notes a new connection; when there are too many, the oldest one is ended. */
   add(connection: Connection, address: string): void {
@@ -24,8 +35,8 @@ export class Strangers {
     const neighbours = this.#byPlace.get(place) ?? new Set()
     this.#byPlace.set(place, neighbours.add(connection))
     this.#places.set(connection, place)
-    if (neighbours.size > MAX_FROM_ONE_PLACE && place !== undefined) this.#end(neighbours)
-    if (this.#places.size > MAX_TOGETHER) this.#end(this.#places.keys())
+    if (neighbours.size > this.#bounds.fromOnePlace && place !== undefined) this.#end(neighbours)
+    if (this.#places.size > this.#bounds.together) this.#end(this.#places.keys())
   }
 
   /** Forgets a connection: it is no stranger's any more, or it is gone. */
