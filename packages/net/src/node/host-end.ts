@@ -52,12 +52,14 @@ export class HostEnd {
    */
   async open(): Promise<void> {
     const { openDevice, openOffloadDevice, dataPlane = 'auto' } = this.#options
-    const reason = this.#givenUp ?? whyNoThread(dataPlane, openOffloadDevice !== undefined)
+    let reason = this.#givenUp ?? whyNoThread(dataPlane, openOffloadDevice !== undefined)
     if (openOffloadDevice && reason === undefined) {
-      const tun = await openOffloadDevice()
-      if (this.#closed) return tun.close()
-      this.#tun = tun
-      return
+      try {
+        return this.#takeTun(await openOffloadDevice())
+      } catch (error) {
+        if (dataPlane === 'linux' || !openDevice) throw error
+        reason = `the device cannot be opened for it: ${error instanceof Error ? error.message : String(error)}`
+      }
     }
     this.#whyNoThread = reason ?? ''
     if (openDevice) await this.#openDevice(openDevice)
@@ -83,6 +85,11 @@ export class HostEnd {
     this.userspace?.close()
     this.#tun?.close()
     await this.#device?.close()
+  }
+
+  #takeTun(tun: OffloadTun): void {
+    if (this.#closed) tun.close()
+    else this.#tun = tun
   }
 
   async #openDevice(open: () => Promise<TunDevice>): Promise<void> {

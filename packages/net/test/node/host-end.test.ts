@@ -62,6 +62,22 @@ test.skipIf(reason !== undefined)(
   },
 )
 
+test.skipIf(reason !== undefined)(
+  'a kernel that cannot open the device for a thread opens it without, and why is said, unless the thread is insisted on',
+  async () => {
+    const { told, openDevice } = devices()
+    const openOffloadDevice = () => Promise.reject(new Error('no virtio headers'))
+    const end = new HostEnd({ openDevice, openOffloadDevice }, nobody, nobody)
+    await end.open()
+    expect([told, end.tun]).toEqual([['open device'], undefined])
+    expect(end.whyNoThread).toBe('the device cannot be opened for it: no virtio headers')
+    await end.close()
+    const strict = new HostEnd({ openDevice, openOffloadDevice, dataPlane: 'linux' }, nobody, nobody)
+    await expect(strict.open()).rejects.toThrow('no virtio headers')
+    await strict.close()
+  },
+)
+
 test('a device is read here when another data plane is wanted', async () => {
   const { told, ...options } = devices()
   const end = new HostEnd({ ...options, dataPlane: 'wasm' }, nobody, nobody)
