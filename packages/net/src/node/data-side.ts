@@ -241,7 +241,7 @@ export class DataSide {
   async close(): Promise<void> {
     this.#stopWatching?.()
     this.engine.close()
-    await this.peerRelay.setPort(undefined)
+    await this.peerRelay.close()
     await this.#mover.thread?.close()
     await this.sock.close()
   }

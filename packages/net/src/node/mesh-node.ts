@@ -271,7 +271,8 @@ export class MeshNode implements MeshNodeApi {
   }
 
   get #sources(): CallSources {
-    const health = [this.#trouble, this.#hostTrouble].filter((text) => text !== '')
+    const all = [this.#trouble, this.#hostTrouble, this.#data?.peerRelay.trouble ?? '']
+    const health = all.filter((text) => text !== '')
     return { map: this.#map, health, status: () => this.status() }
   }
 

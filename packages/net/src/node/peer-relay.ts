@@ -2,17 +2,23 @@
 import type { RelayMap } from '@mesh/magicsock'
 import { type MagicSockHandle, openPeerRelay, type PeerRelayHandle } from '@mesh/magicsock/node'
 import { nodeCrypto } from '@mesh/noise/node'
+import { explain } from './node-error.ts'
 import type { NodeOptions } from './node-options.ts'
 
 /** Runs the peer relay of one data side. */
 export class PeerRelayHost {
-  readonly #sock: MagicSockHandle
+  readonly #sock: Pick<MagicSockHandle, 'setPeerRelay'>
   readonly #options: Pick<NodeOptions, 'allowLoopback' | 'log'>
   #relay: PeerRelayHandle | undefined
   #relays: RelayMap = new Map()
   #turn: Promise<void> = Promise.resolve()
+  #isClosed = false
+  #trouble = ''
 
-  constructor(sock: MagicSockHandle, options: Pick<NodeOptions, 'allowLoopback' | 'log'>) {
+  constructor(
+    sock: Pick<MagicSockHandle, 'setPeerRelay'>,
+    options: Pick<NodeOptions, 'allowLoopback' | 'log'>,
+  ) {
     this.#sock = sock
     this.#options = options
   }
@@ -23,23 +29,35 @@ export class PeerRelayHost {
     this.#relay?.setRelays(relays)
   }
 
-  /** Relays on this UDP port from now on; 0 for any, `undefined` for not at all. A port in use is told to the log. */
+  /** Why it does not relay though it is to, as a sentence; else empty. */
+  get trouble(): string {
+    return this.#trouble
+  }
+
+  /** Relays on this UDP port from now on; 0 for any, `undefined` for not at all. A port that cannot be had is {@link trouble}. */
   setPort(port: number | undefined): Promise<void> {
-    this.#turn = this.#turn.then(() => this.#reopen(port))
+    this.#turn = this.#turn.then(() => this.#reopen(this.#isClosed ? undefined : port))
     return this.#turn
+  }
+
+  /** Relays no more, whatever is wished later. */
+  close(): Promise<void> {
+    this.#isClosed = true
+    return this.setPort(undefined)
   }
 
   async #reopen(port: number | undefined): Promise<void> {
     this.#sock.setPeerRelay(undefined)
     await this.#relay?.close()
     this.#relay = undefined
+    this.#trouble = ''
     if (port === undefined) return
     const { allowLoopback = false, log } = this.#options
     try {
       this.#relay = await openPeerRelay({ port, allowLoopback, x25519: nodeCrypto })
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
-      return log?.('warn', `this node cannot relay for its peers: ${why}`)
+      this.#trouble = `This node does not relay for its peers. ${explain(error).message}`
+      return log?.('warn', this.#trouble)
     }
     this.#relay.setRelays(this.#relays)
     this.#sock.setPeerRelay(this.#relay)

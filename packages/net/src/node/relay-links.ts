@@ -31,11 +31,6 @@ export class RelayLinks {
     this.#connect = connect
   }
 
-  /** Whether some relay has accepted our login. */
-  get anyConnected(): boolean {
-    return [...this.#links.values()].some((link) => link.connected)
-  }
-
   /** Takes the relays of a new map. */
   update(derpMap: DERPMap | undefined): void {
     this.#derpMap = derpMap
