@@ -1,5 +1,6 @@
 // What all clients of one identity, a user's machines say, may send together.
 import { Allowance, type ReceiveLimit } from './allowance.ts'
+import { type Ledger, SharedAllowance } from './shared-allowance.ts'
 
 /** A limit that everybody of one identity shares. */
 export interface Quota extends ReceiveLimit {
@@ -7,10 +8,18 @@ export interface Quota extends ReceiveLimit {
   readonly identity: string
 }
 
+/** A quota whose account other parts of the same relay use, too. */
+export interface SharedQuota extends Quota {
+  /** Where it lies. */
+  readonly ledger: Ledger
+  /** The moment of the admission on the clock that all parts share, milliseconds. */
+  readonly sharedNow: number
+}
+
 /** The account of one identity, which its connections share. */
 export interface Account {
   quota: Quota
-  allowance: Allowance
+  allowance: Allowance | SharedAllowance
   users: number
 }
 
@@ -19,14 +28,14 @@ export class Quotas {
   readonly #accounts = new Map<string, Account>()
 
   /** Returns the account that a connection shares from now on. What the admission said last holds for all of them. */
-  join(quota: Quota, now: number): Account {
+  join(quota: Quota | SharedQuota, now: number): Account {
     let account = this.#accounts.get(quota.identity)
     if (account === undefined) {
-      account = { quota, allowance: new Allowance(quota, now), users: 0 }
+      account = { quota, allowance: openAccount(quota, now), users: 0 }
       this.#accounts.set(quota.identity, account)
     } else if (!sameLimit(account.quota, quota)) {
       account.quota = quota
-      account.allowance = new Allowance(quota, now)
+      account.allowance = openAccount(quota, now)
     }
     account.users += 1
     return account
@@ -37,6 +46,11 @@ export class Quotas {
     account.users -= 1
     if (account.users === 0) this.#accounts.delete(account.quota.identity)
   }
+}
+
+function openAccount(quota: Quota | SharedQuota, now: number): Allowance | SharedAllowance {
+  if (!('ledger' in quota)) return new Allowance(quota, now)
+  return new SharedAllowance(quota.ledger, quota.sharedNow - now)
 }
 
 function sameLimit(a: Quota, b: Quota): boolean {

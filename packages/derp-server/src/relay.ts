@@ -37,7 +37,7 @@ import {
 import { type Login, openLogin, sealServerInfo } from './login.ts'
 import { checkMeshKey, isMeshKey } from './mesh-key.ts'
 import type { RelayOutput } from './output.ts'
-import { type Quota, Quotas } from './quotas.ts'
+import { type Quota, Quotas, type SharedQuota } from './quotas.ts'
 import { type SiblingOptions, Siblings } from './siblings.ts'
 import type { RelayStats } from './stats.ts'
 import { Switchboard } from './switchboard.ts'
@@ -145,7 +145,7 @@ export class Relay implements Machine<RelayOutput> {
   }
 
   /** Takes the answer to an `admit`; `quota` is what the client shares with others of its identity. */
-  handleAdmission(id: ConnectionId, admitted: boolean, now: number, quota?: Quota): void {
+  handleAdmission(id: ConnectionId, admitted: boolean, now: number, quota?: Quota | SharedQuota): void {
     const connection = this.#connections.get(id)
     if (connection?.phase !== 'admission' || connection.login === undefined) return
     if (!admitted) return this.#refuse(connection, 'not-admitted', now)

@@ -1,8 +1,11 @@
 // Clients that send too much: they are slowed down, and lose nothing.
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { formatHexKey } from '@mesh/keys'
 import { FRAME_RECV_PACKET } from '@mesh/wire/derp'
+import { Allowance } from '../src/allowance.ts'
 import { MIN_RECEIVE_BURST } from '../src/index.ts'
+import { openLedger, setLimit, SharedAllowance } from '../src/shared-allowance.ts'
 import { type BenchClient, dataPacket, RelayBench } from './support.ts'
 
 const LIMIT = { bytesPerSecond: 100_000 }
@@ -84,4 +87,44 @@ test('clients of one identity share a quota, others do not feel it, and the last
   const again = admit(5, 'ann')
   again.send(other, dataPacket(1, 60_000))
   expect(again.paused).toBe(false)
+})
+
+test('several hands in one account spend what one would, whatever their clocks say', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.record({ hand: fc.nat(2), length: fc.nat(70_000), wait: fc.nat(2_000) }), {
+        maxLength: 60,
+      }),
+      fc.constantFrom(0, 12_345.678, 2 ** 31 - 500, 2 ** 32 - 500, 9e12),
+      (steps, origin) => {
+        const limit = { bytesPerSecond: 50_000, burst: 100_000 }
+        const ledger = openLedger(origin)
+        setLimit(ledger, limit)
+        const hands = [0, 77.5, -300].map((ahead) => ({
+          ahead,
+          hand: new SharedAllowance(ledger, origin - ahead),
+        }))
+        const whole = new Allowance(limit, 0)
+        let now = 0
+        for (const { hand, length, wait } of steps) {
+          now += wait
+          const each = hands[hand]!
+          const said = each.hand.spend(length, now + each.ahead)
+          // Each hand counts whole milliseconds.
+          expect(Math.abs(said - whole.spend(length, now))).toBeLessThanOrEqual(steps.length + 3)
+        }
+      },
+    ),
+  )
+})
+
+test('an account that nobody used for weeks owes nothing, and a new limit holds for every hand', () => {
+  const ledger = openLedger(0)
+  setLimit(ledger, { bytesPerSecond: 1_000 })
+  const [one, other] = [new SharedAllowance(ledger, 0), new SharedAllowance(ledger, 0)]
+  expect(one.spend(MIN_RECEIVE_BURST + 1_000, 0)).toBe(1_000)
+  expect(other.spend(1_000, 0)).toBe(2_000)
+  for (const days of [10, 30, 40]) expect(one.spend(1_000, days * 86_400_000)).toBe(0)
+  setLimit(ledger, { bytesPerSecond: 100_000 })
+  expect(other.spend(MIN_RECEIVE_BURST + 100_000, 40 * 86_400_000)).toBeGreaterThan(900)
 })

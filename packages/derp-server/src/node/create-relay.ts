@@ -16,6 +16,7 @@ import { Relay } from '../relay.ts'
 import type { RelayStats } from '../stats.ts'
 import { answerRequest, pathOf } from './http-answers.ts'
 import { PartLink } from './part-link.ts'
+import { inThisThread } from './quota-ledgers.ts'
 import {
   type RelayStream,
   type RelayStreamEvents,
@@ -371,7 +372,7 @@ class MountedRelay implements RelayServer {
   async #admit(id: ConnectionId, admission: Admission): Promise<void> {
     const verdict = await ask(this.#options.verifyClient, admission)
     if (this.#closed) return
-    const quota = typeof verdict === 'object' ? verdict : undefined
+    const quota = typeof verdict === 'object' ? inThisThread(verdict) : undefined
     this.#relay.handleAdmission(id, verdict !== false, this.#clock.now(), quota)
     this.#driver.wake()
     this.#links.get(id)?.stream.resume()

@@ -34,6 +34,8 @@ export interface PartServerOptions {
   readonly shared: boolean
   /** TLS; absent, plain HTTP. */
   readonly tls?: RelayTls | undefined
+  /** What is presented to who asks for a proof alone: see {@link PartServer.setChallenge}. */
+  readonly challenge?: CertificatePair | undefined
   readonly acceptLimit?: Omit<AcceptLimit, 'clock'> | undefined
   /** Whether to relay at all; without it, upgrades get 404. */
   readonly derp: boolean
@@ -64,7 +66,7 @@ export class PartServer {
     const answer = (request: IncomingMessage, response: ServerResponse): void => {
       if (!relay.handleRequest(request, response)) void answerPage(pages, request, response)
     }
-    const proof: Proof = { context: undefined }
+    const proof: Proof = { context: options.challenge && createSecureContext(options.challenge) }
     const server =
       tls === undefined
         ? createServer(LIMITS, answer)

@@ -43,9 +43,10 @@ export interface MainCalls {
 
 if (parentPort !== null) run(parentPort, workerData as PartData)
 
-function run(port: MessagePort, { relay: options, admission, server: where }: PartData): void {
+function run(port: MessagePort, { relay: told, admission, server: where }: PartData): void {
+  let options = where
   const relay = createRelay({
-    ...options,
+    ...told,
     parts: true,
     x25519: nodeCrypto,
     ...(admission ? { verifyClient: (client: Admission) => main.call('admit', client) } : {}),
@@ -53,12 +54,23 @@ function run(port: MessagePort, { relay: options, admission, server: where }: Pa
   let server: PartServer | undefined
   const ours: PartCalls = {
     async listen() {
-      server = await PartServer.open(relay, where, (request) => main.call('page', request))
+      const before = options
+      const opened = await PartServer.open(relay, before, (request) => main.call('page', request))
+      server = opened
+      // What was changed while it was not there yet.
+      if (options.tls !== before.tls && options.tls) opened.setTls(options.tls)
+      if (options.challenge !== before.challenge) opened.setChallenge(options.challenge)
     },
     join: (part) => relay.joinPart(part),
     setReceiveLimit: (limit) => relay.setReceiveLimit(limit),
-    setTls: (tls) => server?.setTls(tls),
-    setChallenge: (certificate) => server?.setChallenge(certificate),
+    setTls(tls) {
+      options = { ...options, tls }
+      server?.setTls(tls)
+    },
+    setChallenge(challenge) {
+      options = { ...options, challenge }
+      server?.setChallenge(challenge)
+    },
     stats: () => server?.statsOf(relay) ?? relay.stats,
     async drain(within) {
       server?.stopListening()

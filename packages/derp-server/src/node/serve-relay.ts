@@ -5,11 +5,18 @@ import type { ReceiveLimit } from '../allowance.ts'
 import type { RelayStats } from '../stats.ts'
 import { sumStats } from '../sum-stats.ts'
 import type { CertificatePair } from './certificates.ts'
-import { createRelay, type RelayServer, type RelayServerOptions } from './create-relay.ts'
+import {
+  type Admission,
+  createRelay,
+  type RelayServer,
+  type RelayServerOptions,
+  type Verdict,
+} from './create-relay.ts'
 import { Crew } from './crew.ts'
 import type { AcceptLimit } from './limit-accepts.ts'
 import type { PageAnswer, PageRequest } from './page.ts'
 import { PartServer, type PartServerOptions } from './part-server.ts'
+import { QuotaLedgers } from './quota-ledgers.ts'
 import { type RelayTls, relayTls } from './relay-tls.ts'
 
 /** What {@link serveRelay} is told. */
@@ -85,7 +92,9 @@ class Served implements ServedRelay {
   readonly relay: RelayServer
   readonly #options: ServeRelayOptions
   readonly #count: number
+  readonly #ledgers = new QuotaLedgers()
   #tls: RelayTls | undefined
+  #challenge: CertificatePair | undefined
   #receiveLimit: ReceiveLimit | undefined
   #server: PartServer | undefined
   #crew: Crew | undefined
@@ -95,7 +104,9 @@ class Served implements ServedRelay {
     this.#options = options
     this.#count = count
     this.#receiveLimit = options.receiveLimit
-    this.relay = createRelay({ x25519: nodeCrypto, ...options, parts: count > 1 })
+    const admits = options.verifyClient !== undefined && count > 1
+    const shared = admits ? { verifyClient: (client: Admission) => this.#admit(client) } : {}
+    this.relay = createRelay({ x25519: nodeCrypto, ...options, ...shared, parts: count > 1 })
     this.#tls = options.certificate && relayTls(options.certificate, this.relay.publicKey)
   }
 
@@ -120,7 +131,7 @@ class Served implements ServedRelay {
         admission: verifyClient !== undefined,
         server: this.#serverOptions(this.port),
       }),
-      answers: { admit: async (client) => (await verifyClient?.(client)) ?? false, page },
+      answers: { admit: (client) => this.#admit(client), page },
       onDeath: (error) => onWorkerDeath?.(error),
     })
   }
@@ -143,6 +154,7 @@ class Served implements ServedRelay {
   }
 
   async setChallenge(certificate: CertificatePair | undefined): Promise<void> {
+    this.#challenge = certificate
     this.#server?.setChallenge(certificate)
     await this.#crew?.ask('setChallenge', certificate)
   }
@@ -163,6 +175,11 @@ class Served implements ServedRelay {
     await this.#server?.close()
   }
 
+  /** The threads share the account of an identity. */
+  async #admit(client: Admission): Promise<Verdict> {
+    return this.#ledgers.shared((await this.#options.verifyClient?.(client)) ?? false)
+  }
+
   async #page(request: PageRequest): Promise<PageAnswer> {
     return (await this.#options.page?.(request)) ?? { status: 404 }
   }
@@ -176,6 +193,7 @@ class Served implements ServedRelay {
       shared: this.#count > 1,
       userTimeout,
       tls: this.#tls,
+      challenge: this.#challenge,
       acceptLimit: acceptLimit && this.#share(acceptLimit),
     }
   }

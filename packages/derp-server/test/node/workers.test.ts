@@ -222,6 +222,46 @@ test('an authority that asks for a proof gets it from whichever thread it comes 
   await expect(presented('acme-tls/1')).rejects.toThrow(/alert/)
 })
 
+test('a thread that is begun anew in the middle of an order knows the proof', async () => {
+  const proof = selfSignedCertificate('proof.example')
+  await using served = await serve({ certificate: selfSignedCertificate('relay.example') })
+  await served.setChallenge(proof)
+  await threads[0]!.terminate()
+  await until(() => served.workers === 2)
+  for (let i = 0; i < 20; i += 1) {
+    const options = { port: served.port, host: '127.0.0.1', rejectUnauthorized: false }
+    const socket = connectTls({ ...options, ALPNProtocols: ['acme-tls/1'] })
+    await once(socket, 'secureConnect')
+    expect(socket.getPeerX509Certificate()?.subject).toBe('CN=proof.example')
+    socket.destroy()
+  }
+})
+
+test('clients of one identity share their quota, whichever thread they are at', async () => {
+  const strangers = new Set(
+    Array.from({ length: 50 }, (_, i) => formatHexKey(publicKeyOf(new Uint8Array(32).fill(100 + i)))),
+  )
+  await using served = await serve({
+    verifyClient: ({ nodeKey }) => ({
+      identity: strangers.has(formatHexKey(nodeKey)) ? 'bob' : 'ann',
+      bytesPerSecond: 1_000,
+    }),
+  })
+  const { here, there } = await spread(served, 2)
+  const send = (from: RawClient, length: number): void => from.send(here[1]!.key, dataPacket(1, length))
+  const received = async (): Promise<number> => (await served.stats()).packetsReceived
+  send(here[0]!, 50_000)
+  await until(async () => (await received()) === 1)
+  expect((await served.stats()).pauses).toBe(0)
+  send(there[0]!, 50_000)
+  await until(async () => (await served.stats()).pauses === 1)
+  // Whoever is of another identity has an account of its own.
+  const other = await login(served, 100)
+  send(other, 50_000)
+  await until(async () => (await received()) === 3)
+  expect((await served.stats()).pauses).toBe(1)
+})
+
 test('S20: draining sends what is held in every thread, and then hangs up', async () => {
   const served = await serve()
   const { here, there } = await spread(served, 2)
