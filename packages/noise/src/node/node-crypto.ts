@@ -34,8 +34,9 @@ export const nodeCrypto: Crypto = {
     }
   },
   x25519Public(privateKey) {
-    const spki = createPublicKey(privateKeys.get(privateKey)).export({ type: 'spki', format: 'der' })
-    return Uint8Array.from(spki.subarray(PUBLIC_PREFIX.length))
+    // Of the forms of a public key this is the one that OpenSSL writes fast.
+    const { x = '' } = createPublicKey(privateKeys.get(privateKey)).export({ format: 'jwk' })
+    return Uint8Array.from(Buffer.from(x, 'base64url'))
   },
   blake2s(data, options) {
     if (options !== undefined) return nobleCrypto.blake2s(data, options)
