@@ -1,11 +1,12 @@
 // `policy`: what the network allows.
 
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { reasonOf } from '@mesh/sansio/node'
 import type { Command } from 'commander'
 import { CommandError } from './command-error.ts'
 import { formatOf, print, show } from './output.ts'
 import { admin, type AdminFlags, ask } from './verbs.ts'
+import { replaceFile } from './whole-file.ts'
 
 interface FileFlags extends AdminFlags {
   readonly file: string
@@ -23,7 +24,7 @@ export function addPolicy(policy: Command): void {
       if (formatOf(flags) !== undefined) return show(flags, found, found.policy)
       if (found.id === 0) throw new CommandError('No policy was written: everybody may reach everybody.')
       if (flags.file === undefined) return print(found.policy.replace(/\n$/, ''))
-      writeFileSync(flags.file, found.policy)
+      writePolicyFile(flags.file, found.policy)
     })
   fromFile(
     policy.command('set').aliases(['put', 'update']),
@@ -53,5 +54,13 @@ function readPolicyFile(path: string): string {
     return readFileSync(path === '-' ? 0 : path, 'utf8')
   } catch (error) {
     throw new CommandError(`The policy cannot be read: ${reasonOf(error)}.`, { cause: error })
+  }
+}
+
+function writePolicyFile(path: string, policy: string): void {
+  try {
+    replaceFile(path, policy, 0o644)
+  } catch (cause) {
+    throw new CommandError(`The file ${path} cannot be written: ${reasonOf(cause)}.`, { cause })
   }
 }

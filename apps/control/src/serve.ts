@@ -5,6 +5,7 @@ import { type ControlListener, dnsHook, listenControl, loadControlKey } from '@m
 import type { Store } from '@mesh/control-server'
 import type { DnsListener } from '@mesh/dns/node'
 import { reasonOf, systemCodeOf } from '@mesh/sansio/node'
+import { sayOn } from '@mesh/sansio/node'
 import pino from 'pino'
 import { listenForCommands } from './admin-socket.ts'
 import { keepCertificateFresh } from './certificate.ts'
@@ -61,7 +62,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
   if (Object.keys(derpMap.Regions ?? {}).length === 0) {
     logger.warn({}, 'there is no relay: nodes behind NATs will not reach each other; name one with --relay')
   }
-  process.stdout.write(`mesh-control listening on ${control.url}\n`)
+  sayOn(1, `mesh-control listening on ${control.url}\n`)
 }
 
 /** A log that cannot be written, as on a full disk, ends nothing: what fits in memory is written later, the rest is lost. */

@@ -1,12 +1,12 @@
-// Files that only their owner may read, and that are whole or not there: written aside, flushed, and put in place.
+// Files that are whole or not there: written aside, flushed, and put in place.
 
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 
-/** Writes a file, in the place of one that may be there. */
-export function replaceFile(path: string, text: string): void {
+/** Writes a file, in the place of one that may be there. Only its owner may read it when no other mode is named. */
+export function replaceFile(path: string, text: string, mode = 0o600): void {
   const aside = `${path}.${process.pid}.new`
   try {
-    writeFileSync(aside, text, { mode: 0o600, flush: true })
+    writeFileSync(aside, text, { mode, flush: true })
     renameSync(aside, path)
   } finally {
     rmSync(aside, { force: true })

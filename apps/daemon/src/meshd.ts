@@ -12,6 +12,7 @@ import {
   openFileStore,
   whyNoThread,
 } from '@mesh/net/node'
+import { sayOn } from '@mesh/sansio/node'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import pino from 'pino'
 import { Backend, type NodeRequest } from './backend.ts'
@@ -88,7 +89,7 @@ async function main(): Promise<void> {
   }
   whyNoThread(flags.dataPlane, device.kind === 'tun') // refuses what cannot be had, before anything is begun
   const level = flags.verbose >= 2 ? 'trace' : flags.verbose === 1 ? 'debug' : 'info'
-  const log = pino({ base: null, level }, pino.destination({ fd: 2, sync: true }))
+  const log = pino({ base: null, level }, { write: (line) => sayOn(2, line) })
   const statePath = flags.state === 'mem:' ? undefined : (flags.state ?? join(flags.statedir, 'meshd.state'))
   const store = await openStore(statePath)
   const kept = statePath === undefined ? {} : { mapCache: mapFile(`${statePath}.map`) }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The relay as a program. Every failure is one sentence on stderr: exit code 2 when the command line makes no
 // sense, 1 when something else is in the way.
+import { sayOn } from '@mesh/sansio/node'
 import { Failure } from './failure.ts'
 import { prepare, type RunningRelay, serve } from './serve.ts'
 import { Answered, readSettings, type Settings } from './settings.ts'
@@ -9,17 +10,17 @@ import { VERSION } from './version.ts'
 /** Milliseconds that hanging up may take when everything is sent; after it the process ends all the same. */
 const END_WITHIN = 2_000
 
-const say = (line: string): void => void process.stderr.write(`mesh-relay: ${line}\n`)
+const say = (line: string): void => sayOn(2, `mesh-relay: ${line}\n`)
 
 async function main(args: readonly string[]): Promise<void> {
   const settings = readSettings(args, VERSION)
   if (settings.configtest) {
     prepare(settings)
-    return void process.stdout.write('mesh-relay configuration is good\n')
+    return sayOn(1, 'mesh-relay configuration is good\n')
   }
   const running = await serve(settings, say)
   obeySignals(running, settings)
-  process.stdout.write(`${running.ready}\nmesh-relay DERP map region ${JSON.stringify(running.region)}\n`)
+  sayOn(1, `${running.ready}\nmesh-relay DERP map region ${JSON.stringify(running.region)}\n`)
 }
 
 function obeySignals(running: RunningRelay, { drainTime }: Settings): void {

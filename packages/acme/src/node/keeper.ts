@@ -70,9 +70,10 @@ async function keep(keeping: Keeping, signal: AbortSignal): Promise<void> {
       failures += 1
       wait = retryDelay(failures, Math.random())
       const { hostname, authority, say } = keeping
-      say(
-        `no certificate for ${hostname} from ${nameOf(authority)}: ${reasonOf(error)}; it will be tried again`,
-      )
+      const what = keeper.hasUnwritten
+        ? `the certificate for ${hostname} is in use and cannot be kept`
+        : `no certificate for ${hostname} from ${nameOf(authority)}`
+      say(`${what}: ${reasonOf(error)}; it will be tried again`)
     }
     await rest(wait, signal)
   }
@@ -89,6 +90,11 @@ export class Keeper {
   constructor(keeping: Keeping, obtain = obtainByAcme) {
     this.#keeping = keeping
     this.#obtain = obtain
+  }
+
+  /** Whether a certificate is in use that is not yet in its file. */
+  get hasUnwritten(): boolean {
+    return this.#unwritten !== undefined
   }
 
   /** Does what is due, and returns for how many milliseconds nothing is. Rejects when it cannot be done. */

@@ -124,10 +124,12 @@ test('a certificate that cannot be written down is used, and written later, not 
   await expect(keeper.look()).rejects.toThrow(inTheWay)
   await expect(keeper.look()).rejects.toThrow(inTheWay)
   expect([used, asked, keptCertificate(its.order)]).toEqual([[given], 1, undefined])
+  expect(keeper.hasUnwritten).toBe(true)
   rmdirSync(inTheWay)
   // Those that this library makes are valid for a moment.
   await expect(keeper.look()).rejects.toThrow('it is due to be renewed already')
   expect([asked, keptCertificate(its.order)?.cert.trim()]).toEqual([1, given.cert.trim()])
+  expect(keeper.hasUnwritten).toBe(false)
 })
 
 test('what an authority says is one line that steers no terminal', async () => {

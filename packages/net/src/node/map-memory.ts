@@ -9,6 +9,7 @@ const WRITE_INTERVAL = 5000
 export class MapMemory {
   readonly #cache: MapCache | undefined
   readonly #onTrouble: (error: unknown) => void
+  #isTroubled = false
   #latest: { readonly map: NetworkMap; readonly owner: MapOwner } | undefined
   #timer: NodeJS.Timeout | undefined
   #writtenAt = -Infinity
@@ -58,9 +59,20 @@ export class MapMemory {
     void this.#keep(encodeMap(latest.map, latest.owner))
   }
 
-  /** One after the other; what fails is told, and holds up nobody. */
+  /** One after the other; what fails is told once until it works again, and holds up nobody. */
   #keep(text: string | undefined): Promise<void> {
-    this.#writing = this.#writing.then(() => this.#cache?.write(text)).catch(this.#onTrouble)
+    this.#writing = this.#writing
+      .then(() => this.#cache?.write(text))
+      .then(
+        () => void (this.#isTroubled = false),
+        (error: unknown) => this.#handleTrouble(error, text === undefined),
+      )
     return this.#writing
+  }
+
+  /** That something could not be removed is told each time. */
+  #handleTrouble(error: unknown, isRemoval: boolean): void {
+    if (!this.#isTroubled || isRemoval) this.#onTrouble(error)
+    if (!isRemoval) this.#isTroubled = true
   }
 }
