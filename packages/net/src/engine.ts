@@ -23,7 +23,7 @@ import type { GateDrop } from './gate-drops.ts'
 import { PacketGate, type GateSettings } from './packet-gate.ts'
 import type { Terms } from './peer-terms.ts'
 import { SelectionPool } from './packet-selection.ts'
-import { type ForwardQuery, ServiceAddress } from './service-address.ts'
+import { type ForwardQuery, isForService, ServiceAddress } from './service-address.ts'
 import { TunnelPings } from './tunnel-pings.ts'
 import type { OverlayHost } from './userspace-host.ts'
 
@@ -68,7 +68,7 @@ export interface EngineOptions {
 }
 
 /** Why a packet was dropped at the gate or behind it; the rooms below count their own. */
-export type EngineDrop = GateDrop | 'no-host' | 'no-path'
+export type EngineDrop = GateDrop | 'no-host' | 'no-path' | 'foreign-source'
 
 /** WireGuard makes the next initiation after this many milliseconds; one that was not sent by then is stale. */
 const REKEY_TIMEOUT = 5000
@@ -84,7 +84,7 @@ export class Engine {
   readonly wireguard: WireGuardDevice
   readonly #gate = new PacketGate()
   readonly #tellFarGate: ((change: GateSettings) => void) | undefined
-  readonly #drops = { 'no-host': 0, 'no-path': 0 }
+  readonly #drops = { 'no-host': 0, 'no-path': 0, 'foreign-source': 0 }
   readonly #underlay: EngineUnderlay
   readonly #clock: Clock
   readonly #driver: Driver
@@ -93,6 +93,7 @@ export class Engine {
   readonly #selections = new SelectionPool()
   readonly #view = new IpPacket()
   readonly #answer = new PacketBuffer(1, 65_536)
+  #own: readonly IpAddress[] = []
   #host: OverlayHost | undefined
   #answers: Uint8Array[] = []
   #looking = false
@@ -137,6 +138,7 @@ export class Engine {
 
   /** Sets this node's own addresses: packets from here to here turn around. */
   setOwnAddresses(addresses: readonly IpAddress[]): void {
+    this.#own = addresses
     this.#tellGate({ ownAddresses: [...addresses, SERVICE_ADDRESS, SERVICE_ADDRESS_V6] })
   }
 
@@ -243,7 +245,11 @@ export class Engine {
   /** Handles what the gate keeps from the network: packets for the service addresses, and from here to here. */
   #answerHost(packet: Uint8Array): void {
     const view = this.#view
-    if (view.read(packet) && !this.#service.handle(view)) this.#toHostSoon(packet.slice())
+    if (!view.read(packet)) return
+    if (!isForService(view)) return this.#toHostSoon(packet.slice())
+    // A host that forwards for its network must not answer names for all of it.
+    if (this.#own.some((own) => view.isFrom(own))) this.#service.handle(view)
+    else this.#drops['foreign-source'] += 1
   }
 
   #toUnderlay(peer: PeerId, batch: PacketBatch): void {

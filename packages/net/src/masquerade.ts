@@ -42,17 +42,15 @@ export class Masquerade {
 
   /** Rewrites a packet to the peer, if it comes from the own address. */
   leave(packet: IpPacket): void {
-    const at = packet.sourceOffset
-    if (!holds(packet.bytes, at, this.#own)) return
-    replace(packet, at, this.#shown, this.#toShown)
+    if (!packet.isFrom(this.#own)) return
+    replace(packet, packet.sourceOffset, this.#shown, this.#toShown)
     if (quotes(packet)) replaceQuoted(packet, packet.addressLength, this.#own, this.#shown, this.#toShown)
   }
 
   /** Rewrites a packet from the peer, if it is for the shown address. */
   arrive(packet: IpPacket): void {
-    const at = packet.destinationOffset
-    if (!holds(packet.bytes, at, this.#shown)) return
-    replace(packet, at, this.#own, this.#toOwn)
+    if (!packet.isFor(this.#shown)) return
+    replace(packet, packet.destinationOffset, this.#own, this.#toOwn)
     if (quotes(packet)) replaceQuoted(packet, 0, this.#shown, this.#own, this.#toOwn)
   }
 }

@@ -20,6 +20,8 @@ import {
 } from '@mesh/wire/ip'
 
 const DNS_PORT = 53
+/** Queries passed on at the same time; those beyond are dropped, and asked again (data-plane.md section 8.9). */
+const MAX_QUERIES = 256
 
 /** Passes a query on to other resolvers; `undefined` when none of them answered. */
 export type ForwardQuery = (
@@ -32,6 +34,8 @@ export class ServiceAddress {
   readonly #dns: DnsResolver
   readonly #answer: (packet: Uint8Array) => void
   readonly #forward: ForwardQuery | undefined
+  /** Queries that other resolvers have been asked. */
+  #waiting = 0
 
   /** `answer` takes a packet for the host; without `forward` only the names of the mesh are answered. */
   constructor(dns: DnsResolver, answer: (packet: Uint8Array) => void, forward?: ForwardQuery) {
@@ -40,13 +44,11 @@ export class ServiceAddress {
     this.#forward = forward
   }
 
-  /** Returns whether the packet was for a service address, and so is done with. Views of it are not kept. */
-  handle(packet: IpPacket): boolean {
-    if (!packet.isFor(packet.version === 4 ? SERVICE_ADDRESS : SERVICE_ADDRESS_V6)) return false
+  /** Takes a packet for a service address. Views of it are not kept. */
+  handle(packet: IpPacket): void {
     if (packet.protocol === PROTOCOL_UDP) this.#handleUdp(packet)
     else if (packet.protocol === PROTOCOL_TCP) this.#handleTcp(packet)
     else this.#handleEcho(packet)
-    return true
   }
 
   #handleEcho(packet: IpPacket): void {
@@ -63,11 +65,14 @@ export class ServiceAddress {
     const reply = (message: Uint8Array): void => this.#answer(encodeUdpPacket(from, to, message))
     const outcome = this.#dns.handleQuery(segment.payload)
     if (outcome.kind === 'answer') reply(outcome.message)
-    if (outcome.kind !== 'forward') return
-    this.#forward?.(segment.payload.slice(), outcome.resolvers).then(
-      (message) => message && reply(message),
-      () => {},
-    )
+    // Each that waits has sockets of its own: a program that asks without end must not take them all.
+    if (outcome.kind !== 'forward' || !this.#forward || this.#waiting === MAX_QUERIES) return
+    this.#waiting += 1
+    const settle = (message?: Uint8Array): void => {
+      this.#waiting -= 1
+      if (message) reply(message)
+    }
+    this.#forward(segment.payload.slice(), outcome.resolvers).then(settle, () => settle())
   }
 
   /** No TCP service is offered here yet: a connection is refused at once rather than left to time out. */
@@ -78,6 +83,11 @@ export class ServiceAddress {
     const to = { address: packet.source, port: segment.sourcePort }
     this.#answer(encodeTcpPacket(from, to, resetFor(segment)))
   }
+}
+
+/** Tells whether a packet is for a service address. */
+export function isForService(packet: IpPacket): boolean {
+  return packet.isFor(packet.version === 4 ? SERVICE_ADDRESS : SERVICE_ADDRESS_V6)
 }
 
 /** The reset a segment to a closed port is owed (RFC 9293 section 3.5.2). */

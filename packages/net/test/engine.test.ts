@@ -289,6 +289,41 @@ describe('F7: 100.100.100.100', () => {
     expect([...segment.payload.subarray(-4)]).toEqual([...B])
   })
 
+  test('threat 33: answers this node alone, and nobody for whom it forwards', () => {
+    const { a } = makeWire()
+    const got: Uint8Array[] = []
+    a.engine.setHost({ write: (batch) => got.push(...packetsOf(batch)) })
+    const echo = { kind: 'request', identifier: 4, sequence: 5, data: new Uint8Array(3) } as const
+    const neighbour = parseAddress('192.168.1.7')!
+    a.engine.fromOverlay(batchOf([encodeIcmpEcho(neighbour, SERVICE, echo)]))
+    a.engine.takeUp(encodeIcmpEcho(neighbour, SERVICE, echo), -1)
+    expect([got, a.sent, a.engine.drops['foreign-source']]).toEqual([[], [], 2])
+    a.engine.fromOverlay(batchOf([encodeIcmpEcho(A, SERVICE, echo)]))
+    expect(got).toHaveLength(1)
+  })
+
+  test('passes so many queries on and no more, until answers come', async () => {
+    const answers: (() => void)[] = []
+    const forward = (query: Uint8Array): Promise<Uint8Array> =>
+      new Promise((resolve) => answers.push(() => resolve(query)))
+    const { a } = makeWire({ forward })
+    a.dns.setRecords({ nodes: [], routes: [{ suffix: '', resolvers: ['192.0.2.53'] }] })
+    const got: Uint8Array[] = []
+    a.engine.setHost({ write: (batch) => got.push(...packetsOf(batch)) })
+    const query = Uint8Array.from([0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0x62, 0, 0, 1, 0, 1])
+    const askAgain = (): void =>
+      a.engine.fromOverlay(
+        batchOf([encodeUdpPacket({ address: A, port: 9 }, { address: SERVICE, port: 53 }, query)]),
+      )
+    for (let i = 0; i < 1_000; i += 1) askAgain()
+    expect(answers).toHaveLength(256)
+    for (const answer of answers.splice(0)) answer()
+    await settle()
+    expect(got).toHaveLength(256)
+    askAgain()
+    expect(answers).toHaveLength(1)
+  })
+
   test('refuses TCP at once, and is silent to other UDP', () => {
     const syn = { sequence: 41, acknowledgment: 0, flags: TCP_SYN, window: 100 }
     const [reply] = ask(encodeTcpPacket({ address: A, port: 5 }, { address: SERVICE, port: 81 }, syn))

@@ -33,7 +33,7 @@ export interface Wire {
 }
 
 /** Makes two ends, `a` with more options. The datagrams lie on the wire until it is told to carry them. */
-export function makeWire(more: Pick<EngineOptions, 'tellGate'> = {}): Wire {
+export function makeWire(more: Pick<EngineOptions, 'tellGate' | 'forward'> = {}): Wire {
   const clock = new ManualClock(1_000)
   const random = seededRandom(7)
   const keys = [random(32), random(32)] as const
@@ -54,7 +54,7 @@ function makeEnd(
   privateKey: Uint8Array,
   address: string,
   seed: number,
-  more: Pick<EngineOptions, 'tellGate'> = {},
+  more: Pick<EngineOptions, 'tellGate' | 'forward'> = {},
 ): End {
   const sent: Uint8Array[] = []
   const sources: number[] = []

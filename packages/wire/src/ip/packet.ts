@@ -115,15 +115,22 @@ export class IpPacket {
 
   /** Tells whether the destination is this address, without a view. */
   isFor(address: IpAddress): boolean {
-    if (address.length !== this.addressLength) return false
-    const at = this.destinationOffset
-    for (let i = 0; i < address.length; i += 1) if (this.bytes[at + i] !== address[i]) return false
-    return true
+    return address.length === this.addressLength && this.#holds(address, this.destinationOffset)
+  }
+
+  /** Tells whether the source is this address, without a view. */
+  isFrom(address: IpAddress): boolean {
+    return address.length === this.addressLength && this.#holds(address, this.sourceOffset)
   }
 
   /** What the packet carries, without padding, a view. */
   get payload(): Uint8Array {
     return this.bytes.subarray(this.start + this.payloadOffset, this.start + this.totalLength)
+  }
+
+  #holds(address: IpAddress, at: number): boolean {
+    for (let i = 0; i < address.length; i += 1) if (this.bytes[at + i] !== address[i]) return false
+    return true
   }
 
   #readIpv4(bytes: Uint8Array, start: number, length: number): boolean {
