@@ -6,12 +6,11 @@ import type {
   MeshNodeApi,
   NetErrorCode,
   NodeEvent,
-  PeerStatus,
   StateStore,
   Status,
 } from '@mesh/net'
 import { randomUUID } from 'node:crypto'
-import { BACKEND_STATES, NetError, NODE_KEY, ZERO_TIME } from '@mesh/net'
+import { BACKEND_STATES, NetError, NODE_KEY } from '@mesh/net'
 import {
   describePrefs,
   hasGoodPrefs,
@@ -21,6 +20,7 @@ import {
   readPrefs,
   writePrefs,
 } from './prefs.ts'
+import { EMPTY_STATUS, namelessSelf } from './empty-status.ts'
 import { VERSION } from './version.ts'
 
 /** What the daemon asks for when it starts a node. */
@@ -316,51 +316,6 @@ export class Backend {
     const done = this.#turn.then(work)
     this.#turn = done.catch(() => {})
     return done
-  }
-}
-
-const EMPTY_STATUS: Status = {
-  Version: VERSION,
-  TUN: false,
-  BackendState: 'NoState',
-  HaveNodeKey: false,
-  AuthURL: '',
-  TailscaleIPs: null,
-  Self: null,
-  Health: [],
-  MagicDNSSuffix: '',
-  CurrentTailnet: null,
-  Peer: null,
-  User: null,
-}
-
-/** This machine before it has a place in any network: tools of the family expect an object here. */
-function namelessSelf(hostname: string): PeerStatus {
-  return {
-    ID: '',
-    PublicKey: `nodekey:${'0'.repeat(64)}`,
-    HostName: hostname,
-    DNSName: '',
-    OS: process.platform,
-    UserID: 0,
-    TailscaleIPs: [],
-    AllowedIPs: [],
-    Addrs: [],
-    CurAddr: '',
-    PeerRelay: '',
-    Relay: '',
-    RxBytes: 0,
-    TxBytes: 0,
-    Created: ZERO_TIME,
-    LastSeen: ZERO_TIME,
-    LastHandshake: ZERO_TIME,
-    Online: false,
-    Active: false,
-    ExitNode: false,
-    ExitNodeOption: false,
-    InNetworkMap: false,
-    InMagicSock: false,
-    InEngine: false,
   }
 }
 

@@ -49,7 +49,7 @@ function reportedChange(node: NodeRecord, request: MapRequest): NodeChange {
 }
 
 /** Returns the endpoints that are endpoints, in their order, without doubles. */
-export function checkEndpoints(endpoints: readonly string[]): string[] {
+function checkEndpoints(endpoints: readonly string[]): string[] {
   const kept = new Set<string>()
   for (const text of endpoints) {
     const endpoint = parseEndpoint(text)

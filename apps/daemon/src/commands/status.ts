@@ -67,7 +67,7 @@ export function findPeer(known: Status, target: string): PeerStatus {
 }
 
 /** Returns the first label of a node's name. */
-export function shortName(node: PeerStatus): string {
+function shortName(node: PeerStatus): string {
   return node.DNSName.split('.')[0] || node.HostName
 }
 
