@@ -72,6 +72,8 @@ test('ip shows addresses, of this machine or a peer', async () => {
   expect(await a('ip', '-4', 'b')).toBe(addresses[0])
   expect(await a('ip', '-6', 'b')).toBe(addresses[1])
   expect(await a('ip', '-4')).toMatch(/^100\./)
+  expect(await a('ip', '-1', 'b')).toBe(addresses[0])
+  expect(await a('ip', '-4', '-6')).toBe('exit code 1: Choose one of -1, -4 and -6.')
 })
 
 test('status shows as much as is asked for', async () => {
@@ -120,7 +122,7 @@ test('netcheck shows the relay and its round trip', async () => {
 
 test('explain tells why the path is as it is, as text and as JSON', async () => {
   expect(await a('explain', 'b')).toMatch(
-    /^Path: direct, \S+:\d+, [\d.]+ ms\nWhy:\n {2}- Packets go straight to the peer\.\nSeen:\n/,
+    /^Path: direct, \S+:\d+, [\d.]+ ms\nWhy:\n {2}- Packets go straight to the peer\.\n(Packets of \d+ bytes .*\n)?Seen:\n/,
   )
   expect(JSON.parse(await a('explain', '--json', addresses[0] ?? ''))).toMatchObject({
     NodeName: 'b',
@@ -171,7 +173,15 @@ test('the machine shows who it is, and sets attributes that a policy may ask for
 test('down takes the machine out, up brings it back with its address, logout forgets it', async () => {
   const before = await a('ip')
   expect(await a('down')).toBe('')
-  expect(await a('status')).toBe('exit code 1: The mesh is stopped on this machine: use mesh up.')
+  for (const words of [
+    ['status'],
+    ['ip'],
+    ['netcheck'],
+    ['explain', 'b'],
+    ['whois', '100.64.0.2'],
+    ['id-token', 'x'],
+  ])
+    expect(await a(...words)).toBe('exit code 1: The mesh is stopped on this machine: use mesh up.')
   expect(await a('wait', '--timeout=1s')).toBe(
     'exit code 1: The node is not in the mesh after 1 s (see mesh status).',
   )

@@ -1,9 +1,10 @@
 // Where a server keeps what it remembers, and how two servers are kept from sharing one place.
 
-import { chmodSync, mkdirSync } from 'node:fs'
+import { chmodSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { makePrivateFolder } from '@mesh/acme/node'
 import { reasonOf } from '@mesh/sansio/node'
 import { CommandError } from './command-error.ts'
 
@@ -52,7 +53,7 @@ export function stateDirectory(directory: string): StateDirectory {
  */
 export function claim(state: StateDirectory): void {
   try {
-    mkdirSync(state.path, { recursive: true, mode: 0o700 })
+    makePrivateFolder(state.path)
     const lock = join(state.path, 'control.lock')
     held = new DatabaseSync(lock, { timeout: 0 })
     chmodSync(lock, 0o600)

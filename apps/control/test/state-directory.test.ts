@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -19,4 +19,10 @@ test('threat 8: a state directory is made for its owner alone, and one that was 
   mkdirSync(old, { mode: 0o755 })
   claim(stateDirectory(old))
   expect([modeOf(old), modeOf(join(old, 'control.lock'))]).toEqual([0o755, 0o600])
+})
+
+test.skipIf(!existsSync('/proc/self'))('a state directory that cannot be made is said so, at once', () => {
+  expect(() => claim(stateDirectory('/proc/x/y'))).toThrow(
+    /^The state directory \/proc\/x\/y cannot be used: ENOENT/,
+  )
 })

@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type ControlQuestion, MAX_PING_SIZE, type PathReport, type PingType, NetError } from '@mesh/net'
 import { CAPABILITY_VERSION } from '@mesh/wire/control'
 import type { Backend, Notify } from './backend.ts'
+import { whyNotRunning } from './not-running.ts'
 import { describePrefs, whyNotOffered } from './prefs.ts'
 import { LOCAL_API_HOST } from './socket-path.ts'
 import { VERSION } from './version.ts'
@@ -189,7 +190,7 @@ async function postPing({ backend, response, query }: Context): Promise<void> {
   const refusal = whyNoSize(size, type)
   if (refusal) return sendText(response, 400, refusal)
   const { node } = backend
-  if (!node) return sendText(response, 409, `The node is not up (${backend.state()}).`)
+  if (!node) return sendNotUp(backend, response)
   try {
     const over = query.get('over') === 'relay' ? 'relay' : 'any'
     const timeoutMs = Number(query.get('timeout-ms')) || MAX_PING_WAIT
@@ -225,7 +226,7 @@ async function patchAttributes(context: Context): Promise<void> {
 /** Asks control in this machine's name, and passes its answer on. */
 async function answerByControl({ backend, response }: Context, question: ControlQuestion): Promise<void> {
   const { node } = backend
-  if (!node) return sendText(response, 409, `The node is not up (${backend.state()}).`)
+  if (!node) return sendNotUp(backend, response)
   try {
     sendJson(response, 200, await node.askControl(question))
   } catch (error) {
@@ -236,7 +237,8 @@ async function answerByControl({ backend, response }: Context, question: Control
 
 function getWhois({ backend, response, query }: Context): void {
   const asked = (query.get('addr') ?? '').replace(/^\[(.*)\](?::\d+)?$/, '$1').replace(/^([\d.]+):\d+$/, '$1')
-  const found = backend.node?.whois(asked)
+  if (!backend.node) return sendNotUp(backend, response, 404)
+  const found = backend.node.whois(asked)
   if (!found) return sendText(response, 404, 'No node has that address.')
   const { node, user } = found
   sendJson(response, 200, { Node: node, UserProfile: user, CapMap: node.CapMap ?? null })
@@ -244,7 +246,7 @@ function getWhois({ backend, response, query }: Context): void {
 
 async function getNetcheck({ backend, response }: Context): Promise<void> {
   const { node } = backend
-  if (!node) return sendText(response, 409, `The node is not up (${backend.state()}).`)
+  if (!node) return sendNotUp(backend, response)
   sendJson(response, 200, await node.netcheck())
 }
 
@@ -269,7 +271,7 @@ function explanationFor({ backend, response, query }: Context): PathReport | und
   const { node } = backend
   try {
     if (node) return node.explain(query.get('ip') ?? '')
-    sendText(response, 409, `The node is not up (${backend.state()}).`)
+    sendNotUp(backend, response)
   } catch (error) {
     if (!(error instanceof NetError)) throw error
     sendText(response, 404, error.message)
@@ -312,6 +314,10 @@ async function readJson(request: IncomingMessage, response: ServerResponse): Pro
   }
   sendText(response, 400, 'The body must be a JSON object.')
   return undefined
+}
+
+function sendNotUp(backend: Backend, response: ServerResponse, status = 409): void {
+  sendText(response, status, whyNotRunning(backend.status(false)) ?? 'The node is about to start.')
 }
 
 function sendJson(response: ServerResponse, status: number, value: unknown): void {

@@ -127,6 +127,7 @@ function program(): Command {
   mesh
     .command('ip [name]')
     .description("Show this machine's mesh addresses, or those of a peer.")
+    .option('-1', 'only the first')
     .option('-4', 'the IPv4 one')
     .option('-6', 'the IPv6 one')
     .action(async (name: string | undefined, flags) => print(await ip(client(), name, flags)))

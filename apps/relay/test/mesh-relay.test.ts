@@ -1,7 +1,7 @@
 // The program from outside: what it prints, what it keeps, how it ends.
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { expect, test } from 'vitest'
 import { decodeBindingResponse, encodeBindingRequest } from '@mesh/wire/stun'
@@ -138,6 +138,9 @@ test('a key file that cannot be read or made is answered with one sentence and e
   const under = await run('--a', '127.0.0.1:0', '-c', folder.file('plain/relay.json'))
   expect([under.code, under.stderr.trim().split('\n').length]).toEqual([1, 1])
   chmodSync(folder.file('plain'), 0o600)
+  if (!existsSync('/proc/self')) return
+  const nowhere = await run('--a', '127.0.0.1:0', '-c', '/proc/x/relay.json')
+  expect([nowhere.code, nowhere.stderr]).toEqual([1, expect.stringMatching(/cannot be used: ENOENT/)])
 })
 
 test('a certificate that is missing, or no certificate, is answered with one sentence and exit code 1', async () => {

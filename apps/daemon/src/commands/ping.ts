@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PingResult, PingType } from '@mesh/net'
 import { CommandError, type LocalClient } from '../local-client.ts'
-import { findPeer, whyNotRunning } from './status.ts'
+import { whyNotRunning } from '../not-running.ts'
+import { findPeer } from './status.ts'
 
 /** Flags of `mesh ping`. */
 export interface PingFlags {

@@ -1,6 +1,7 @@
 // `mesh status` and `mesh ip`: what the daemon knows, as a table or as JSON.
 import type { DataPlaneStatus, PeerStatus, Status } from '@mesh/net'
 import { CommandError, type LocalClient } from '../local-client.ts'
+import { whyNotRunning } from '../not-running.ts'
 
 /** Flags of `mesh status`. */
 export interface StatusFlags {
@@ -39,8 +40,9 @@ function describePlane({ Kind, AEAD, Reason }: DataPlaneStatus): string {
 export async function ip(
   client: LocalClient,
   name: string | undefined,
-  flags: { readonly 4?: boolean; readonly 6?: boolean },
+  flags: { readonly 1?: boolean; readonly 4?: boolean; readonly 6?: boolean },
 ): Promise<string> {
+  if (Object.keys(flags).length > 1) throw new CommandError('Choose one of -1, -4 and -6.')
   const known = await client.status()
   const reason = whyNotRunning(known)
   if (reason) throw new CommandError(reason)
@@ -49,7 +51,7 @@ export async function ip(
     flags[4] ? !address.includes(':') : flags[6] ? address.includes(':') : true,
   )
   if (wanted.length === 0) throw new CommandError('There is no address of that family.')
-  return wanted.join('\n')
+  return (flags[1] ? wanted.slice(0, 1) : wanted).join('\n')
 }
 
 /** Returns the node of that address or name (short or full). */
@@ -69,18 +71,6 @@ export function findPeer(known: Status, target: string): PeerStatus {
 /** Returns the first label of a node's name. */
 function shortName(node: PeerStatus): string {
   return node.DNSName.split('.')[0] || node.HostName
-}
-
-/** Returns why a node is not in the mesh and what to do, or `undefined` when it is. */
-export function whyNotRunning(known: Status): string | undefined {
-  if (known.BackendState === 'Running' || known.BackendState === 'Starting') return undefined
-  if (known.BackendState === 'NeedsLogin') {
-    return known.AuthURL
-      ? `This machine waits for a login at ${known.AuthURL}`
-      : 'This machine is logged out: use mesh up.'
-  }
-  if (known.BackendState === 'NeedsMachineAuth') return "This machine waits for an administrator's approval."
-  return 'The mesh is stopped on this machine: use mesh up.'
 }
 
 function line(known: Status, node: PeerStatus, tail: string): string {

@@ -7,7 +7,6 @@ import {
   existsSync,
   fsyncSync,
   linkSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -15,6 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
+import { makePrivateFolder } from './make-folder.ts'
 
 /** How the file aside is written: new, for nobody else, all of it, and down to the disk. */
 const ASIDE = { flag: 'wx', mode: 0o600, flush: true } as const
@@ -61,7 +61,7 @@ export function replacePrivateFile(path: string, contents: string): void {
 /** Writes a file beside its place, then puts it there by `place`, and both down to the disk. */
 function writeAside(path: string, contents: string, place: (aside: string, path: string) => void): void {
   const folder = dirname(path)
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  makePrivateFolder(folder)
   const aside = `${path}.${process.pid}.new`
   rmSync(aside, { force: true })
   try {

@@ -9,6 +9,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'it does not answer',
   EHOSTUNREACH: 'there is no way to it',
   ENETUNREACH: 'there is no network',
+  EPROTO: 'it speaks no TLS, which https:// asks for',
 }
 
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL/

@@ -195,6 +195,14 @@ describe('whom the client trusts', () => {
     expect(retryIn).toBeLessThan(1000)
   })
 
+  test('an https:// address of a server without TLS gives one sentence', async () => {
+    const url = (await serve()).url.replace('http:', 'https:')
+    const { error } = await join(url).next('trouble')
+    expect(error.message).toBe(
+      `cannot reach the control server at ${url}: it speaks no TLS, which https:// asks for`,
+    )
+  })
+
   test('an address that is none is the mistake of the caller', () => {
     expect(() => join('ftp://example.org')).toThrow(TypeError)
     expect(() => join('example.org')).toThrow('not a http:// or https:// address')
