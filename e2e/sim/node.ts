@@ -98,7 +98,7 @@ export class SimNode {
       canOpenDoors: options.opensDoors === true,
       now: this.clock.now(),
     })
-    this.sock.setSilentDisco(options.isSilent === true)
+    this.sock.setHabits({ silentDisco: options.isSilent === true })
     this.#device = this.#openDevice(privateKey)
     this.#mapper = options.mapsPorts === true ? new PortMapper(random) : undefined
     this.#drivers.push(drive<MagicSockOutput>(this.sock, this.clock, (output) => this.#perform(output)))

@@ -15,6 +15,7 @@ export {
   type PathRemedyCode,
 } from './explain.ts'
 export { formatExplanation } from './explain-text.ts'
+export type { PathHabits } from './habits.ts'
 export { formatHop, type Hop } from './hop.ts'
 export { formatIntroduction, type Introduction, parseIntroduction } from './introduction.ts'
 export type { LedgerEntry, LedgerEvent } from './ledger.ts'

@@ -11,6 +11,7 @@ import { Dispatcher } from './dispatcher.ts'
 import { type DropCounters, type DropReason, noDrops } from './drops.ts'
 import type { LocalEndpoint } from './endpoints.ts'
 import type { PathExplanation } from './explain.ts'
+import type { PathHabits } from './habits.ts'
 import type { Hop } from './hop.ts'
 import type { NetcheckReport } from './netcheck-report.ts'
 import type { MagicSockOptions } from './options.ts'
@@ -32,7 +33,6 @@ import { isRelaySource, Sources } from './sources.ts'
 import type { Surroundings } from './surroundings.ts'
 import {
   type Ground,
-  type Habits,
   hostForPeers,
   openConversation,
   openPortSearch,
@@ -69,11 +69,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
   readonly #asked = new AskedPings((ping, peer, result) => {
     this.#out.push({ kind: 'event', event: 'ping', peer, ping, result })
   })
-  readonly #habits: Habits = {
-    silentDisco: false,
-    probeUdpLifetime: false,
-    probePathMtu: false,
-  }
+  #habits: PathHabits = {}
   readonly #drops = noDrops()
   readonly #out: MagicSockOutput[] = []
   #rebindAt = -Infinity
@@ -119,14 +115,18 @@ export class MagicSock implements Machine<MagicSockOutput> {
     )
     this.#otherWays = new OtherWays(openTunnels(rooms), ports)
     this.#receiver = openReceiver(rooms, this.#otherWays)
-    this.#peers = new PeerSet(this.#directory, hostForPeers(rooms, this.#calls, this.#timed, this.#habits), {
-      noteRemoved: (peer) => this.#forget(peer),
-      noteDiscoKey: (peer, restarted) => {
-        this.#conversation.forgetPeer(peer)
-        this.#otherWays.forgetPeer(peer)
-        if (restarted) this.#out.push({ kind: 'event', event: 'peer-restarted', peer: peer.id })
+    this.#peers = new PeerSet(
+      this.#directory,
+      hostForPeers(rooms, this.#calls, this.#timed, () => this.#habits),
+      {
+        noteRemoved: (peer) => this.#forget(peer),
+        noteDiscoKey: (peer, restarted) => {
+          this.#conversation.forgetPeer(peer)
+          this.#otherWays.forgetPeer(peer)
+          if (restarted) this.#out.push({ kind: 'event', event: 'peer-restarted', peer: peer.id })
+        },
       },
-    })
+    )
   }
 
   /** Our disco public key, for control to hand to the peers. */
@@ -203,29 +203,9 @@ export class MagicSock implements Machine<MagicSockOutput> {
     this.#relays.isControlConnected = connected
   }
 
-  /**
-   * Says whether paths are left alone that serve without being asked (silent disco, section 5.6). No heartbeat then: what
-   * {@link MagicSock.attribute} tells of keeps a path trusted, and one by which nothing comes back is pinged when something
-   * is sent by it. Initially they are pinged every three seconds in use.
-   */
-  setSilentDisco(silent: boolean): void {
-    this.#habits.silentDisco = silent
-  }
-
-  /**
-   * Says whether to find out, once a day for each path, how long it lives while nobody uses it (section 5.6); the status of
-   * the peer tells. Of two nodes that would, the one with the smaller disco key does. Initially not.
-   */
-  setProbeUdpLifetime(probe: boolean): void {
-    this.#habits.probeUdpLifetime = probe
-  }
-
-  /**
-   * Says whether to find out how large the packets are that paths carry, by pings of up to 9,000 bytes once a minute for each
-   * path in use (section 4.5); the status of the peer tells. Sockets must not cut them up then. Initially not.
-   */
-  setProbePathMtu(probe: boolean): void {
-    this.#habits.probePathMtu = probe
+  /** Says how paths are kept from now on. Initially by no habit. */
+  setHabits(habits: PathHabits): void {
+    this.#habits = habits
   }
 
   /** Takes a disco key that a peer has told inside its own tunnel (section 4.9); the session goes on. */

@@ -1,36 +1,24 @@
 // One peer: its candidates, the best of its paths and how long that may be believed, and the pings that keep
 // both true. Everything here starts from a send: a node that only receives never probes (section 5.16).
-import { type RandomSource, TokenBucket } from '@mesh/sansio'
+import type { RandomSource } from '@mesh/sansio'
 import type { Endpoint } from '@mesh/wire/ip'
 import { BestPath } from './best-path.ts'
-import { type Candidate, Candidates, DISCO_PING_INTERVAL } from './candidates.ts'
+import { Candidates } from './candidates.ts'
 import type { DiscoIdentity } from './disco-directory.ts'
+import { Discovery } from './discovery.ts'
 import type { Hop } from './hop.ts'
 import { Ledger } from './ledger.ts'
 import { LifetimeProbe, type UdpLifetime } from './lifetime-probe.ts'
-import { GOOD_ENOUGH_LATENCY, isDirect, type Path } from './path.ts'
+import { isDirect, type Path } from './path.ts'
 import { MtuProbe, provenMtu } from './path-mtu.ts'
 import type { PeerConfig, PeerId } from './peer-config.ts'
 import { type PingErrand, type SentPing, unasked } from './pings.ts'
 import { PlainPaths } from './plain-paths.ts'
-import { Rounds } from './rounds.ts'
 import type { RelaySource } from './sources.ts'
 import { PeerRow, type PeerRows } from './peer-rows.ts'
 import { noDetours, type PeerTraffic, trafficOf } from './traffic.ts'
 import { HEARTBEAT_INTERVAL } from './trust.ts'
 
-/** How many call-me-maybes of one peer are obeyed at once, and how fast that is won back: each pings whom it names (threat 32). */
-const CALL_BURST = 10
-const CALL_INTERVAL = 2_500
-/** How often a path that is good but not good enough is compared with the others. */
-export const UPGRADE_INTERVAL = 60_000
-/**
- * After a call everybody is pinged once more this much later, unless a path has been found: a lost first ping would
- * cost the five seconds until the next round.
- */
-export const SECOND_ROUND_DELAY = 600
-
-const DISCOVERY = unasked('discovery')
 const HEARTBEAT = unasked('heartbeat')
 const LIFETIME = unasked('lifetime')
 
@@ -80,14 +68,11 @@ export class Peer extends PeerRow {
   readonly #best: BestPath
   readonly #lifetime = new LifetimeProbe()
   readonly #mtu = new MtuProbe()
-  readonly #rounds = new Rounds(this.candidates)
-  readonly #callLimit = new TokenBucket(CALL_BURST, CALL_INTERVAL, 0)
+  readonly #discovery: Discovery
   /** When the path was last asked for a sign of life. */
   #askedAt = -Infinity
   #tryingSince: number | undefined
   #relaySource: RelaySource | undefined
-  #lastCall = -Infinity
-  #secondRoundAt = Infinity
 
   constructor(config: PeerConfig, host: PeerHost) {
     super(host.rows, config.id)
@@ -99,6 +84,7 @@ export class Peer extends PeerRow {
       this.#mtu.reset()
       host.notePathChange(this)
     })
+    this.#discovery = new Discovery(this, host)
     this.plain = new PlainPaths(host.random)
     this.plain.setEndpoints(config.endpoints)
     this.candidates.setFromControl(config.endpoints, host.loopback)
@@ -133,7 +119,7 @@ export class Peer extends PeerRow {
 
   /** When to call {@link Peer.handleTimeout}; `Infinity` while nothing is on. */
   get timeoutAt(): number {
-    return Math.min(this.heartbeatAt, this.#secondRoundAt, this.#lifetime.timeoutAt)
+    return Math.min(this.heartbeatAt, this.#discovery.timeoutAt, this.#lifetime.timeoutAt)
   }
 
   /** Tells whether the UDP path is enough by itself. */
@@ -174,23 +160,13 @@ export class Peer extends PeerRow {
     this.config = config
     this.#aim()
     this.plain.setEndpoints(config.endpoints)
-    this.#dropPathIfGone(this.candidates.setFromControl(config.endpoints, this.#host.loopback))
-    this.#rounds.hasten()
+    this.dropPathIfGone(this.candidates.setFromControl(config.endpoints, this.#host.loopback))
+    this.#discovery.hasten()
   }
 
-  /**
-   * Pings every candidate whose turn it is, and asks the peer to do the same when `call` says so.
-   *
-   * A call goes out at most once in five seconds, but also when no ping does: else two peers who call each other in
-   * step could go on answering calls and never make one (and a peer without known endpoints would never be found).
-   */
+  /** Looks for a better path, and asks the peer to do the same when `call` says so. */
   discover(call: boolean, now: number): void {
-    if (this.disco === undefined) return
-    if (this.#rounds.isDue(now)) this.#pingCandidates(now)
-    if (call) this.#host.seekOtherWays(this, now)
-    if (!call || now - this.#lastCall < DISCO_PING_INTERVAL) return
-    this.#lastCall = now
-    this.#host.sendCallMeMaybe(this, now)
+    if (this.disco !== undefined) this.#discovery.search(call, now)
   }
 
   /**
@@ -208,8 +184,7 @@ export class Peer extends PeerRow {
     for (const { endpoint } of this.candidates.values()) {
       if (!isKnown || !this.#best.isBy(endpoint)) this.#host.sendPing(this, endpoint, errand, now)
     }
-    this.#lastCall = now
-    this.#host.sendCallMeMaybe(this, now)
+    this.#discovery.call(now)
     return isKnown || region !== 0 || this.candidates.size > 0
   }
 
@@ -227,10 +202,10 @@ export class Peer extends PeerRow {
     const candidate = this.candidates.noteHeard(from, this.#host.loopback, now)
     if (candidate === undefined) return true
     this.#dropPathIfNoCandidate()
-    if (candidate.pingedAt === -Infinity) this.#rounds.hasten()
+    if (candidate.pingedAt === -Infinity) this.#discovery.hasten()
     if (candidate.lastHeardPing === txId) return false
     candidate.lastHeardPing = txId
-    if (from.door !== undefined) this.#pingThroughDoor(candidate, now)
+    if (from.door !== undefined) this.#discovery.pingThroughDoor(candidate, now)
     return true
   }
 
@@ -271,24 +246,24 @@ export class Peer extends PeerRow {
   /** Takes the peer's call. Returns false when it calls too often to be obeyed. */
   handleCallMeMaybe(endpoints: readonly Endpoint[], now: number): boolean {
     if (!this.mayObeyCall(now)) return false
-    this.#dropPathIfGone(this.candidates.setFromCallMeMaybe(endpoints, this.#host.loopback))
-    this.#rounds.hasten()
-    this.discover(false, now)
-    this.#host.seekOtherWays(this, now)
-    if (this.isSettled(now) || this.disco === undefined) return true
-    this.#secondRoundAt = now + SECOND_ROUND_DELAY
-    this.#host.noteTimer(this)
+    this.dropPathIfGone(this.candidates.setFromCallMeMaybe(endpoints, this.#host.loopback))
+    if (this.disco !== undefined) this.#discovery.obeyCall(now)
     return true
   }
 
   /** Returns whether a call of the peer's may be obeyed now, and counts it. */
   mayObeyCall(now: number): boolean {
-    return this.#callLimit.take(now)
+    return this.#discovery.mayObeyCall(now)
+  }
+
+  /** Gives the path up if it is by one of these, which are candidates no longer. */
+  dropPathIfGone(removed: readonly Hop[]): void {
+    if (removed.some((hop) => this.#best.isBy(hop))) this.#best.clear()
   }
 
   /** Does the second round, the heartbeat and the ping after a silence when they are due. */
   handleTimeout(now: number): void {
-    if (now >= this.#secondRoundAt) this.#pingAgain(now)
+    this.#discovery.handleTimeout(now)
     if (now >= this.heartbeatAt) this.#beat(now)
     const { path } = this.#best
     if (this.#lifetime.handleTimeout(this.lastTraffic, now) && path !== undefined)
@@ -301,14 +276,14 @@ export class Peer extends PeerRow {
     if (!this.isActive(now)) return this.#rest(now)
     this.heartbeatAt = now + HEARTBEAT_INTERVAL
     this.#askPath(now)
-    if (this.#wantsRound(now)) this.discover(true, now)
+    if (this.#discovery.isWanted(now)) this.discover(true, now)
   }
 
   /** With silent disco sending takes the place of the heartbeat: who does not send needs no path. */
   #beatOnDemand(now: number): void {
     if (!this.isTrusted(now)) return
     if (this.#best.isFading(now) && now - this.#askedAt >= HEARTBEAT_INTERVAL) this.#askPath(now)
-    if (this.#wantsRound(now)) this.discover(true, now)
+    if (this.#discovery.isWanted(now)) this.discover(true, now)
   }
 
   #askPath(now: number): void {
@@ -351,44 +326,13 @@ export class Peer extends PeerRow {
   doubt(): void {
     this.#best.doubt()
     this.#lifetime.reset()
-    this.#forgetRounds()
+    this.#discovery.forget()
   }
 
   /** Forgets the best path, and when which candidate was pinged: the network or the peer is another one now. */
   forgetPaths(): void {
-    this.#forgetRounds()
+    this.#discovery.forget()
     this.#best.clear()
-  }
-
-  #forgetRounds(): void {
-    this.#rounds.forget()
-    this.#lastCall = -Infinity
-    this.#secondRoundAt = Infinity
-  }
-
-  #wantsRound(now: number): boolean {
-    if (!this.isSettled(now) || this.#rounds.lastAt === -Infinity) return true
-    return this.best!.latency > GOOD_ENOUGH_LATENCY && now - this.#rounds.lastAt >= UPGRADE_INTERVAL
-  }
-
-  #pingCandidates(now: number): void {
-    this.#dropPathIfGone(this.candidates.removeStale(this.best?.endpoint, now))
-    for (const { endpoint } of this.#rounds.take(now)) this.#host.sendPing(this, endpoint, DISCOVERY, now)
-  }
-
-  /** The peer has found one of our doors: that is worth a ping at once. */
-  #pingThroughDoor(candidate: Candidate, now: number): void {
-    if (candidate.pingedAt !== -Infinity) return
-    candidate.pingedAt = now
-    this.#host.sendPing(this, candidate.endpoint, DISCOVERY, now)
-  }
-
-  /** Everybody once more, soon after a call, unless a path has been found meanwhile. */
-  #pingAgain(now: number): void {
-    this.#secondRoundAt = Infinity
-    if (this.isSettled(now)) return
-    this.#rounds.again()
-    this.discover(false, now)
   }
 
   /** Says which packets want nothing but to go or to have come. */
@@ -401,10 +345,6 @@ export class Peer extends PeerRow {
 
   #adopt(path: Path, now: number): void {
     if (this.#best.offer(path, now)) this.ledger.note('path-adopted', path.endpoint, now)
-  }
-
-  #dropPathIfGone(removed: readonly Hop[]): void {
-    if (removed.some((hop) => this.#best.isBy(hop))) this.#best.clear()
   }
 
   /** A crowd of pings may have pushed out the candidate that is the path. */

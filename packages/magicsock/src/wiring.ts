@@ -8,6 +8,7 @@ import type { Calls } from './calls.ts'
 import { Conversation } from './conversation.ts'
 import type { DiscoDirectory } from './disco-directory.ts'
 import type { DropReason } from './drops.ts'
+import type { PathHabits } from './habits.ts'
 import type { Hop } from './hop.ts'
 import type { MagicSockOptions } from './options.ts'
 import type { OtherWays } from './other-ways.ts'
@@ -49,16 +50,6 @@ export interface Ground {
 export interface Rooms extends Ground {
   readonly surroundings: Surroundings
   readonly conversation: Conversation
-}
-
-/** How the machine behaves toward its peers; control may change its mind. */
-export interface Habits {
-  /** Paths are not pinged but when they are used and nothing comes back. */
-  silentDisco: boolean
-  /** It is found out how long paths live that nobody uses. */
-  probeUdpLifetime: boolean
-  /** It is found out how large the packets are that paths carry. */
-  probePathMtu: boolean
 }
 
 const SEARCH = unasked('search')
@@ -126,8 +117,13 @@ export function openConversation(
   })
 }
 
-/** Returns what peers ask of the machine. `timed` is the set of those that have a timer. */
-export function hostForPeers(rooms: Rooms, calls: Calls, timed: Set<Peer>, habits: Habits): PeerHost {
+/** Returns what peers ask of the machine. `timed` is the set of those that have a timer; `habits` says how paths are kept now. */
+export function hostForPeers(
+  rooms: Rooms,
+  calls: Calls,
+  timed: Set<Peer>,
+  habits: () => PathHabits,
+): PeerHost {
   const { surroundings, conversation, relays, random } = rooms
   return {
     rows: rooms.rows,
@@ -136,13 +132,13 @@ export function hostForPeers(rooms: Rooms, calls: Calls, timed: Set<Peer>, habit
     },
     random,
     get isSilent() {
-      return habits.silentDisco
+      return habits().silentDisco === true
     },
     get probesMtu() {
-      return habits.probePathMtu
+      return habits().probePathMtu === true
     },
     probesLifetime: ({ disco }) =>
-      habits.probeUdpLifetime && disco !== undefined && isFirst(rooms.directory.ownKey, disco.key),
+      habits().probeUdpLifetime === true && disco !== undefined && isFirst(rooms.directory.ownKey, disco.key),
     sendPing: (peer, to, errand, now) => conversation.sendPing(peer, to, errand, now),
     sendCallMeMaybe: (peer, now) => calls.make(peer, now),
     seekOtherWays: (peer, now) => rooms.otherWays().seek(peer, now),

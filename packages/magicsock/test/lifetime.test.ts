@@ -29,8 +29,8 @@ beforeEach(() => {
   world.clock.advanceBy(1_000)
   a.meet(b.config())
   b.meet(a.config())
-  a.sock.setProbeUdpLifetime(true)
-  b.sock.setProbeUdpLifetime(true)
+  a.sock.setHabits({ probeUdpLifetime: true })
+  b.sock.setHabits({ probeUdpLifetime: true })
   first.keepSending(other.id, 500, 2_000)
 })
 
@@ -99,7 +99,7 @@ test('it is asked once a day', () => {
 })
 
 test('nobody asks unless told to', () => {
-  first.sock.setProbeUdpLifetime(false)
+  first.sock.setHabits({})
   world.clock.advanceBy(REST + 200_000)
   expect(found(first, other)).toBeUndefined()
 })

@@ -46,7 +46,7 @@ test('nothing is tried unless it is wanted', () => {
 })
 
 describe('when it is wanted', () => {
-  beforeEach(() => a.sock.setProbePathMtu(true))
+  beforeEach(() => a.sock.setHabits({ probePathMtu: true }))
 
   test('the largest packet that passes is known in seconds, and only larger ones are tried again, once a minute', () => {
     limitMtu(1_500)

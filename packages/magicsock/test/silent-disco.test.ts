@@ -16,8 +16,8 @@ beforeEach(() => {
   world.clock.advanceBy(1_000)
   a.meet(b.config())
   b.meet(a.config())
-  a.sock.setSilentDisco(true)
-  b.sock.setSilentDisco(true)
+  a.sock.setHabits({ silentDisco: true })
+  b.sock.setHabits({ silentDisco: true })
   talk(2_000)
 })
 
@@ -125,7 +125,7 @@ test('a path that is good but slow is compared with the others every minute of u
 
 describe('when control changes its mind', () => {
   test('heartbeats begin with the next packet', () => {
-    a.sock.setSilentDisco(false)
+    a.sock.setHabits({})
     const since = world.clock.now()
     a.send(2)
     world.clock.advanceBy(30_000)
@@ -133,10 +133,10 @@ describe('when control changes its mind', () => {
   })
 
   test('heartbeats under way end', () => {
-    a.sock.setSilentDisco(false)
+    a.sock.setHabits({})
     a.send(2)
     world.clock.advanceBy(4_000)
-    a.sock.setSilentDisco(true)
+    a.sock.setHabits({ silentDisco: true })
     const since = world.clock.now()
     world.clock.advanceBy(60_000)
     expect(pings(a, since)).toBe(0)

@@ -1,6 +1,6 @@
 // From a map to the rooms below: a handful of assignments, and nothing that remembers. What did not change is not assigned.
 import type { DnsResolver } from '@mesh/dns'
-import { type PeerConfig, type RelayMap, relayMapOf } from '@mesh/magicsock'
+import { type PathHabits, type PeerConfig, type RelayMap, relayMapOf } from '@mesh/magicsock'
 import type { MapChanges, NetworkMap } from '@mesh/netmap'
 import type { PeerConfig as WireGuardPeer } from '@mesh/wireguard'
 import { eligiblePrefixes, type HostRoutes, hostRoutes } from './eligible-routes.ts'
@@ -33,12 +33,8 @@ export interface PathsRoom {
   setPeers(peers: readonly PeerConfig[]): void
   /** Replaces the relays. */
   setRelays(relays: RelayMap): void
-  /** Says whether paths are left alone that serve without being asked. */
-  setSilentDisco(silent: boolean): void
-  /** Says whether to find out how long paths live that nobody uses. */
-  setProbeUdpLifetime(probe: boolean): void
-  /** Says whether to find out how large the packets are that paths carry. */
-  setProbePathMtu(probe: boolean): void
+  /** Says how paths are kept. */
+  setHabits(habits: PathHabits): void
 }
 
 /** The rooms that act on a map. */
@@ -87,9 +83,11 @@ export function reconcile(map: NetworkMap, changes: MapChanges, rooms: Rooms): v
     rooms.paths.setPeers(peers.map((numbered) => magicsockPeer(numbered, map)))
   }
   if (changes.self) {
-    rooms.paths.setSilentDisco(hasCapability(map.self, ATTRIBUTE_SILENT_DISCO))
-    rooms.paths.setProbeUdpLifetime(hasCapability(map.self, ATTRIBUTE_PROBE_UDP_LIFETIME))
-    rooms.paths.setProbePathMtu(hasCapability(map.self, ATTRIBUTE_PROBE_PATH_MTU))
+    rooms.paths.setHabits({
+      silentDisco: hasCapability(map.self, ATTRIBUTE_SILENT_DISCO),
+      probeUdpLifetime: hasCapability(map.self, ATTRIBUTE_PROBE_UDP_LIFETIME),
+      probePathMtu: hasCapability(map.self, ATTRIBUTE_PROBE_PATH_MTU),
+    })
   }
   if (changes.wireguard) {
     // Terms before keys: no packet of a peer comes or goes without them.

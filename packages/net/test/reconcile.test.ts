@@ -62,9 +62,9 @@ function makeRooms(): { rooms: Rooms; told: string[] } {
           `relays ${[...relays.keys()].join()} ${first?.ipv4?.join('.')} ${first?.ipv6?.join() ?? 'none'} ${first?.stunPort}`,
         )
       },
-      setSilentDisco: (silent) => silent && told.push('silent'),
-      setProbeUdpLifetime: (probe) => probe && told.push('probe lifetime'),
-      setProbePathMtu: (probe) => probe && told.push('probe MTU'),
+      setHabits: (habits) => {
+        for (const [habit, isKept] of Object.entries(habits)) if (isKept === true) told.push(habit)
+      },
     },
     setFilter: ({ rules, localPrefixes }) =>
       told.push(`filter ${rules?.length} for ${localPrefixes?.join(' ')}`),
@@ -171,7 +171,7 @@ describe('reconcile', () => {
     const CapMap = { 'silent-disco': null, 'probe-udp-lifetime': null, 'peer-mtu-enable': null }
     const { map, changes } = apply(undefined, { ...SNAPSHOT, Node: node(1, { CapMap }) })
     reconcile(map, changes, rooms)
-    expect(told).toEqual(expect.arrayContaining(['silent', 'probe lifetime', 'probe MTU']))
+    expect(told).toEqual(expect.arrayContaining(['silentDisco', 'probeUdpLifetime', 'probePathMtu']))
   })
 
   test('leaves a relay that has only a DNS name to be looked up, so that STUN can find it', () => {

@@ -6,6 +6,7 @@ import type { DatagramSocket, SocketPorts } from '../datagram-socket.ts'
 import type { DropCounters } from '../drops.ts'
 import type { LocalEndpoint } from '../endpoints.ts'
 import type { PathExplanation } from '../explain.ts'
+import type { PathHabits } from '../habits.ts'
 import type { NetcheckReport } from '../netcheck-report.ts'
 import type { Introduction } from '../introduction.ts'
 import type { MagicSockEvent, PeerPath, PingResult, PingWay } from '../output.ts'
@@ -145,16 +146,11 @@ export interface MagicSockHandle {
   setRelays(relays: RelayMap): void
   /** Says whether control can be asked; while it cannot, a home once chosen stays. */
   setControlConnected(connected: boolean): void
-  /** Says whether paths are left alone that serve without being asked (`MagicSock.setSilentDisco`). Default: they are not. */
-  setSilentDisco(silent: boolean): void
-  /** Says whether to find out how long paths live that nobody uses (`MagicSock.setProbeUdpLifetime`). Default: no. */
-  setProbeUdpLifetime(probe: boolean): void
   /**
-   * Says whether to find out how large the packets are that paths carry (`MagicSock.setProbePathMtu`). Default: no. Returns
-   * false where the sockets cannot send a datagram whole or not at all: nothing is found out then. The system's own through
-   * `node:dgram` cannot; those of a Linux data plane can.
+   * Says how paths are kept from now on; by no habit by default. `probePathMtu` is kept only where the sockets can send a
+   * datagram whole or not at all: those of a Linux data plane can, the system's own through `node:dgram` cannot.
    */
-  setProbePathMtu(probe: boolean): boolean
+  setHabits(habits: PathHabits): void
   /** Takes a disco key that a peer has told inside its own tunnel. */
   learnDiscoKey(peer: PeerId, discoKey: Uint8Array): void
   /**

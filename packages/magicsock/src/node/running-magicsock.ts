@@ -2,10 +2,11 @@
 import { generatePrivateKey, publicKeyOf } from '@mesh/keys'
 import { type Clock, drive, type Driver, type RandomSource } from '@mesh/sansio'
 import { systemClock, systemRandom } from '@mesh/sansio/node'
-import { addressesEqual, type Endpoint, type IpAddress, isLoopback } from '@mesh/wire/ip'
+import type { Endpoint, IpAddress } from '@mesh/wire/ip'
 import type { DatagramSocket, SocketPorts, SocketTrouble } from '../datagram-socket.ts'
 import type { DropCounters } from '../drops.ts'
 import type { LocalEndpoint } from '../endpoints.ts'
+import type { PathHabits } from '../habits.ts'
 import type { Hop } from '../hop.ts'
 import type { PathExplanation } from '../explain.ts'
 import { MagicSock } from '../magicsock.ts'
@@ -16,16 +17,12 @@ import { type PeerConfig, type PeerId, type PeerStatus, UNKNOWN_PEER } from '../
 import type { TunnelGrantor } from '../peer-relay/grantor.ts'
 import type { PortMapping } from '../portmap/mapping.ts'
 import type { RelayMap } from '../relay-map.ts'
-import { localAddresses } from './local-addresses.ts'
-import { defaultGateway } from './default-gateway.ts'
 import { DoorSockets } from './door-sockets.ts'
 import { type Errand, runErrand } from './errands.ts'
-import { findNat64Prefix } from './find-nat64.ts'
-import { HostWatch } from './host-watch.ts'
 import { lookUpRelays, needsLookUp } from './look-up.ts'
 import type { MagicSockHandle, MagicSockKeys, OpenMagicSockOptions, RelayHandlers } from './open-magicsock.ts'
 import { Nat64Sockets } from './nat64-sockets.ts'
-import { RunningPortMapper } from './port-mapping.ts'
+import { NetworkMoves } from './network-moves.ts'
 import { RelayLinks } from './relay-links.ts'
 
 interface NetcheckWaiter {
@@ -43,14 +40,12 @@ export class RunningMagicSock implements MagicSockHandle {
   readonly #links: RelayLinks
   readonly #doors = new DoorSockets((bytes, from) => this.#receive(bytes, from))
   readonly #driver: Driver
-  readonly #host: HostWatch
-  readonly #portMapper: RunningPortMapper | undefined
+  readonly #moves: NetworkMoves
   readonly #pings = new Map<number, (result: PingResult) => void>()
   readonly #datagramListeners = new Set<(bytes: Uint8Array, peer: PeerId) => void>()
   readonly #pathListeners = new Set<(peer: PeerId, path: PeerPath) => void>()
   #netchecks: NetcheckWaiter[] = []
   #relays: RelayMap | undefined
-  #portMapping: PortMapping | undefined
   #closed = false
 
   constructor(options: OpenMagicSockOptions, given: DatagramSocket) {
@@ -80,23 +75,23 @@ export class RunningMagicSock implements MagicSockHandle {
       ...(options.x25519 === undefined ? {} : { x25519: options.x25519 }),
     })
     this.#driver = drive<MagicSockOutput>(this.#machine, clock, (output) => this.#perform(output))
-    this.#host = new HostWatch({
+    this.#moves = new NetworkMoves({
+      options,
       clock,
-      readAddresses: options.readAddresses ?? (() => localAddresses(allowLoopback === true)),
-      readUptime: options.readUptime,
-      onLook: () => this.#look(),
-      onAddresses: (_addresses, isLost) => this.#hearAddresses(isLost),
-      onWake: (slept) => this.#hearWake(slept),
+      random,
+      machine: this.#machine,
+      sockets,
+      links: this.#links,
+      wake: () => this.#wake(),
     })
     sockets.listen({
       onDatagram: (bytes, from) => this.#receive(bytes, from),
       onTrouble: (trouble) => this.#hearTrouble(trouble),
     })
-    this.#machine.setLocalAddresses(this.#host.addresses, sockets.ports, clock.now())
+    this.#moves.tellAddresses()
     const map = relays === undefined ? new Map() : relays.map
     if (map !== undefined) this.setRelays(map)
-    this.#portMapper = options.portMapping === true ? this.#openPortMapper(clock, random) : undefined
-    void this.#lookForNat64()
+    this.#moves.begin()
   }
 
   get introduction(): Introduction {
@@ -121,7 +116,7 @@ export class RunningMagicSock implements MagicSockHandle {
   }
 
   get portMapping(): PortMapping | undefined {
-    return this.#portMapping
+    return this.#moves.portMapping
   }
 
   get report(): NetcheckReport | undefined {
@@ -149,19 +144,11 @@ export class RunningMagicSock implements MagicSockHandle {
     this.#machine.setControlConnected(connected)
   }
 
-  setSilentDisco(silent: boolean): void {
-    this.#machine.setSilentDisco(silent)
-  }
-
-  setProbeUdpLifetime(probe: boolean): void {
-    this.#machine.setProbeUdpLifetime(probe)
-  }
-
-  setProbePathMtu(probe: boolean): boolean {
-    const isWhole = this.#sockets.setDontFragment(probe)
+  setHabits(habits: PathHabits): void {
+    const wantsMtu = habits.probePathMtu === true
     // What the system has cut up would seem to have passed.
-    this.#machine.setProbePathMtu(probe && isWhole)
-    return isWhole
+    const isWhole = this.#sockets.setDontFragment(wantsMtu)
+    this.#machine.setHabits({ ...habits, probePathMtu: wantsMtu && isWhole })
   }
 
   learnDiscoKey(peer: PeerId, discoKey: Uint8Array): void {
@@ -219,10 +206,7 @@ export class RunningMagicSock implements MagicSockHandle {
   }
 
   async noteAddressChange(lost: readonly IpAddress[]): Promise<void> {
-    if (this.#closed) return
-    const isOurs = (address: IpAddress): boolean =>
-      this.#host.addresses.some((own) => addressesEqual(own, address))
-    await this.#host.lookAtAddresses(lost.some(isOurs))
+    if (!this.#closed) await this.#moves.noteAddressChange(lost)
   }
 
   ping(peer: PeerId, over: PingWay = 'any', size = 0): Promise<PingResult> {
@@ -256,12 +240,12 @@ export class RunningMagicSock implements MagicSockHandle {
     if (this.#closed) return
     this.#closed = true
     this.#driver.close()
-    this.#host.stop()
+    this.#moves.stop()
     this.#links.closeAll()
     this.#doors.closeAll()
     for (const resolve of this.#pings.values()) resolve({ ok: false, reason: 'closed' })
     for (const { reject } of this.#netchecks) reject(closedError())
-    await this.#portMapper?.close()
+    await this.#moves.close()
     await this.#sockets.close()
   }
 
@@ -282,7 +266,7 @@ export class RunningMagicSock implements MagicSockHandle {
       case 'close-relay':
         return this.#links.close(output.region)
       case 'rebind':
-        return void this.#rebind()
+        return void this.#moves.rebind()
       case 'measure-relay':
       case 'ping-relay':
       case 'icmp-ping':
@@ -363,77 +347,6 @@ export class RunningMagicSock implements MagicSockHandle {
   #useRelays(relays: RelayMap): void {
     this.#machine.setRelays(relays, this.#clock.now())
     this.#wake()
-  }
-
-  /** A machine without IPv4 may reach it by what its network translates. */
-  async #lookForNat64(): Promise<void> {
-    const has = (length: number): boolean =>
-      this.#host.addresses.some((address) => address.length === length && !isLoopback(address))
-    const find = this.#options.findNat64 ?? findNat64Prefix
-    const prefix = has(16) && !has(4) ? await find().catch(() => undefined) : undefined
-    if (this.#closed || !this.#sockets.setPrefix(prefix)) return
-    this.#machine.setLocalAddresses(this.#host.addresses, this.#sockets.ports, this.#clock.now())
-    this.#wake()
-  }
-
-  async #rebind(): Promise<void> {
-    try {
-      await this.#sockets.rebind()
-    } catch (error) {
-      // The next look at the interfaces tries again.
-      this.#options.onRebindFailed?.(error instanceof Error ? error : new Error(String(error)))
-    }
-    if (this.#closed) return
-    this.#machine.setLocalAddresses(this.#host.addresses, this.#sockets.ports, this.#clock.now())
-    this.#wake()
-  }
-
-  #openPortMapper(clock: Clock, random: RandomSource): RunningPortMapper {
-    const mapper = new RunningPortMapper({
-      clock,
-      random,
-      findGateway: this.#options.findGateway ?? defaultGateway,
-      onChange: (mapping, { services }) => {
-        if (this.#closed) return
-        this.#portMapping = mapping
-        this.#machine.setPortMapping(mapping?.external, services, clock.now())
-        this.#wake()
-      },
-    })
-    void mapper.update(this.#sockets.ports.v4 ?? 0)
-    return mapper
-  }
-
-  /** Ports that could not be had are tried again, and the gateway may be another one. */
-  async #look(): Promise<void> {
-    void this.#portMapper?.update(this.#sockets.ports.v4 ?? 0)
-    if (this.#sockets.ports.v4 === undefined) await this.#rebind()
-  }
-
-  /** New addresses are news; a lost one means another network, and sockets that may be bound to nothing. */
-  async #hearAddresses(isLost: boolean): Promise<void> {
-    this.#options.onNetworkChange?.(isLost)
-    if (isLost) {
-      this.#machine.handleNetworkChange(this.#clock.now())
-      return this.#beginAnew()
-    }
-    if (this.#sockets.ports.v4 === undefined) return this.#rebind()
-    this.#machine.setLocalAddresses(this.#host.addresses, this.#sockets.ports, this.#clock.now())
-    this.#wake()
-  }
-
-  /** Nobody knows what still holds: not the sockets, nor a connection, nor what the gateway has promised. */
-  async #hearWake(slept: number): Promise<void> {
-    this.#options.onWake?.(slept)
-    this.#portMapper?.noteSleep(slept)
-    this.#machine.handleWake(this.#clock.now())
-    await this.#beginAnew()
-  }
-
-  async #beginAnew(): Promise<void> {
-    this.#links.noteNetworkChange()
-    void this.#lookForNat64()
-    await this.#rebind()
   }
 }
 

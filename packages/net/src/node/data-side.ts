@@ -249,9 +249,7 @@ export class DataSide {
   get #paths(): PathsRoom {
     return {
       setPeers: (peers) => this.sock.setPeers(peers),
-      setSilentDisco: (silent) => this.sock.setSilentDisco(silent),
-      setProbeUdpLifetime: (probe) => this.sock.setProbeUdpLifetime(probe),
-      setProbePathMtu: (probe) => void this.sock.setProbePathMtu(probe),
+      setHabits: (habits) => this.sock.setHabits(habits),
       setRelays: (relays) => {
         this.sock.setRelays(relays)
         this.peerRelay.setRelays(relays)
