@@ -62,13 +62,19 @@ export function openingPacket(node: MapNode, map: NetworkMap, discoKey: Uint8Arr
 
 /** Returns the terms of all peers, if there is one of whom they say anything. */
 export function termsOf(peers: readonly NumberedPeer[], map: NetworkMap): Terms {
-  const terms = peers.map(({ node }) => ({
-    prefixes: eligiblePrefixes(node),
-    shown: shownAddresses(node),
-    isJailed: node.source.IsJailed === true,
-  }))
-  const anySpecial = terms.some(({ shown, isJailed }) => shown.length > 0 || isJailed)
-  return anySpecial ? { own: ownAddresses(map), peers: terms } : NO_TERMS
+  if (!peers.some(({ node }) => isJailed(node) || shownAddresses(node).length > 0)) return NO_TERMS
+  return {
+    own: ownAddresses(map),
+    peers: peers.map(({ node }) => ({
+      prefixes: eligiblePrefixes(node),
+      shown: shownAddresses(node),
+      isJailed: isJailed(node),
+    })),
+  }
+}
+
+function isJailed({ source }: MapNode): boolean {
+  return source.IsJailed === true
 }
 
 function ownAddresses(map: NetworkMap): readonly IpAddress[] {
