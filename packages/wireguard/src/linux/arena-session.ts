@@ -1,5 +1,6 @@
 // A session whose keys lie in an arena, where backends find them by number. Several cores may seal with the same keys: then
-// they take their counters from one word of shared memory, and no counter is taken twice.
+// they take their counters from one word of shared memory, and no counter is taken twice; another word tells them that the
+// peer was heard with the session, before what it sent can be answered.
 import type { SessionKeys } from '../data-plane.ts'
 import type { PlanePeer } from '../plane-peer.ts'
 import { Session } from '../session.ts'
@@ -8,6 +9,10 @@ import type { KeySlots } from '../wasm/index.ts'
 /** A shared counter has 32 bits. Long before they are used up, within seconds at best, the session asks to be renewed. */
 const SHARED_REKEY = 0x8000_0000
 const SHARED_LIMIT = 0xff00_0000
+const COUNTER = 0
+const HEARD = 1
+/** Bytes of what the cores share that seal with the same keys. */
+export const SHARED_SESSION_BYTES = 8
 
 const NO_KEY = new Uint8Array(0)
 
@@ -35,7 +40,7 @@ export class ArenaSession extends Session {
     this.#shared = shared
   }
 
-  /** Copies the keys into the arena; `undefined` when it holds no more. `shared` is the word that others count in too. */
+  /** Copies the keys into the arena; `undefined` when it holds no more. `shared` are the words that others have, too. */
   static open(
     peer: PlanePeer,
     keys: SessionKeys,
@@ -50,8 +55,18 @@ export class ArenaSession extends Session {
     return undefined
   }
 
+  /** Whether its peer was heard with it, on whichever core. */
+  get heard(): boolean {
+    return this.#shared !== undefined && Atomics.load(this.#shared, HEARD) === 1
+  }
+
+  /** Tells the other cores that the peer was heard with it. */
+  noteHeard(): void {
+    if (this.#shared !== undefined) Atomics.store(this.#shared, HEARD, 1)
+  }
+
   override claim(count: number): void {
-    if (this.#shared !== undefined) this.counterLow = Atomics.add(this.#shared, 0, count) >>> 0
+    if (this.#shared !== undefined) this.counterLow = Atomics.add(this.#shared, COUNTER, count) >>> 0
   }
 
   override advance(count = 1): void {
@@ -59,7 +74,7 @@ export class ArenaSession extends Session {
   }
 
   override canSend(now: number): boolean {
-    if (this.#shared !== undefined && Atomics.load(this.#shared, 0) >>> 0 >= SHARED_LIMIT) return false
+    if (this.#shared !== undefined && Atomics.load(this.#shared, COUNTER) >>> 0 >= SHARED_LIMIT) return false
     return super.canSend(now)
   }
 

@@ -138,10 +138,10 @@ export class PlaneCore {
     this.#routes = routes
   }
 
-  /** Adds a session: see the seat. `counter` is the word in which cores that seal with the same keys count together. */
-  setSession(id: PeerId, keys: SessionKeys, now: number, counter?: Int32Array): void {
+  /** Adds a session: see the seat. `shared` are the words that cores which seal with the same keys have together. */
+  setSession(id: PeerId, keys: SessionKeys, now: number, shared?: Int32Array): void {
     const peer = this.#peers.get(id)
-    const session = peer && ArenaSession.open(peer, keys, this.#keys, counter)
+    const session = peer && ArenaSession.open(peer, keys, this.#keys, shared)
     if (peer === undefined || session === undefined) return this.#outputs.onSessionEnd(keys.localIndex)
     this.#sessions.set(session.localIndex, session)
     this.#discard(keys.initiator ? peer.begin(session) : peer.await(session))
@@ -154,8 +154,7 @@ export class PlaneCore {
     const peer = this.#peers.get(id)
     const session = peer?.next as ArenaSession | undefined
     if (peer === undefined || session?.localIndex !== localIndex) return
-    this.#discard(peer.promote())
-    this.#sealer.openSession(peer, session, false, now)
+    this.#begin(peer, session, now)
     this.flush()
   }
 
@@ -186,7 +185,7 @@ export class PlaneCore {
   sendKeepalive(id: PeerId, now: number): void {
     const peer = this.#peers.get(id)
     if (peer === undefined) return
-    if (this.#sealer.aim(peer, now)) this.#sealer.layKeepalive(now)
+    if (this.#aim(peer, now)) this.#sealer.layKeepalive(now)
     else this.#activity.note(peer, ACTIVITY.needSession)
     this.flush()
   }
@@ -203,7 +202,7 @@ export class PlaneCore {
     if (packet.length > MAX_TEXT) return this.counters.drop('not-ip')
     const peer = this.#peerFor(packet, 0, packet.length)
     if (peer === undefined) return
-    if (this.#sealer.aim(peer, now)) this.#sealer.layBytes(packet, now)
+    if (this.#aim(peer, now)) this.#sealer.layBytes(packet, now)
     else this.#sealer.stage(packet)
   }
 
@@ -222,7 +221,7 @@ export class PlaneCore {
     }
     const peer = this.#peerFor(this.#bytes, at, whole)
     if (peer === undefined) return
-    if (this.#sealer.aim(peer, now)) this.#sealer.layRead(segmenter, now)
+    if (this.#aim(peer, now)) this.#sealer.layRead(segmenter, now)
     else segmenter.emit(this.#staging)
   }
 
@@ -240,6 +239,13 @@ export class PlaneCore {
   flush(): void {
     this.#sealer.seal()
     this.#activity.report(this.#outputs)
+  }
+
+  /** An answer may be here before the news that its question came with the peer's next session: that one is what it must go by. */
+  #aim(peer: PlanePeer, now: number): boolean {
+    const next = peer.next as ArenaSession | undefined
+    if (next?.heard === true) this.#begin(peer, next, now)
+    return this.#sealer.aim(peer, now)
   }
 
   #layAside(length: number): number {
@@ -280,9 +286,15 @@ export class PlaneCore {
 
   #establish(session: ArenaSession, now: number): void {
     const { peer } = session
-    this.#discard(peer.promote())
+    session.noteHeard()
     this.#activity.note(peer, ACTIVITY.established)
     this.#outputs.onEstablished?.(peer.id, session.localIndex)
+    this.#begin(peer, session, now)
+  }
+
+  /** A session that the peer began is the one in use from now on. */
+  #begin(peer: PlanePeer, session: ArenaSession, now: number): void {
+    this.#discard(peer.promote())
     this.#sealer.openSession(peer, session, false, now)
   }
 

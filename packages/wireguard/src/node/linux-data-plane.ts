@@ -16,6 +16,7 @@ import {
   type PeerRoutes,
   type SessionKeys,
 } from '../data-plane.ts'
+import { SHARED_SESSION_BYTES } from '../linux/arena-session.ts'
 import { type DatagramBatch, type PacketBatch, PacketBuffer, type PeerId, packetOf } from '../packet-batch.ts'
 import { PlaneCounters } from '../plane-counters.ts'
 import { PlaneLane } from './plane-lane.ts'
@@ -127,7 +128,7 @@ export class LinuxDataPlane implements DataPlane {
   setSession(peer: PeerId, session: SessionKeys): void {
     const { localIndex, remoteIndex, initiator, createdAt } = session
     this.#sessions.set(localIndex, { peer, lanes: this.#lanes.length })
-    const counter = this.#lanes.length > 1 ? new SharedArrayBuffer(4) : undefined
+    const shared = this.#lanes.length > 1 ? new SharedArrayBuffer(SHARED_SESSION_BYTES) : undefined
     // Whoever knows it may send with it, so the one that opens what is answered hears of it first.
     const opener = this.#openerOf(localIndex)
     for (const lane of this.#lanes.toSorted((a, b) => Number(b === opener) - Number(a === opener))) {
@@ -136,7 +137,7 @@ export class LinuxDataPlane implements DataPlane {
       const bytes = new Uint8Array(keys)
       bytes.set(session.sendKey)
       bytes.set(session.receiveKey, 32)
-      lane.post({ kind: 'session', peer, localIndex, remoteIndex, initiator, createdAt, keys, counter })
+      lane.post({ kind: 'session', peer, localIndex, remoteIndex, initiator, createdAt, keys, shared })
     }
   }
 

@@ -108,8 +108,8 @@ export type PlaneCommand =
       readonly createdAt: number
       /** 32 bytes that seal, then 32 that open. */
       readonly keys: SharedArrayBuffer
-      /** The word that threads which seal with it count in, when there are several. */
-      readonly counter: SharedArrayBuffer | undefined
+      /** The words that threads which seal with it share, when there are several. */
+      readonly shared: SharedArrayBuffer | undefined
     }
   /** A session that its peer began was heard on another thread: it is the one in use now. */
   | { readonly kind: 'confirm'; readonly peer: PeerId; readonly localIndex: number }

@@ -435,8 +435,8 @@ export class PlaneThread implements PlaneCoreOutputs {
   #setSession(command: Extract<PlaneCommand, { kind: 'session' }>, now: number): void {
     const keys = new Uint8Array(command.keys)
     const [sendKey, receiveKey] = [keys.subarray(0, 32), keys.subarray(32, 64)]
-    const counter = command.counter && new Int32Array(command.counter)
-    this.#core.setSession(command.peer, { ...command, sendKey, receiveKey }, now, counter)
+    const shared = command.shared && new Int32Array(command.shared)
+    this.#core.setSession(command.peer, { ...command, sendKey, receiveKey }, now, shared)
     keys.fill(0)
   }
 

@@ -1,6 +1,6 @@
 // Cores on several threads that seal with the same keys: no counter is ever taken twice (W12).
 import { expect, test } from 'vitest'
-import { ArenaSession } from '../../src/linux/arena-session.ts'
+import { ArenaSession, SHARED_SESSION_BYTES } from '../../src/linux/arena-session.ts'
 import { PlanePeer } from '../../src/plane-peer.ts'
 import { KeySlots } from '../../src/wasm/index.ts'
 
@@ -14,7 +14,7 @@ function openSession(shared?: Int32Array): ArenaSession {
 }
 
 test('W12: two cores take turns at random and never take the same counter', () => {
-  const shared = new Int32Array(new SharedArrayBuffer(4))
+  const shared = new Int32Array(new SharedArrayBuffer(SHARED_SESSION_BYTES))
   const sessions = [openSession(shared), openSession(shared)] as const
   const taken = new Set<number>()
   let wanted = 0
@@ -30,7 +30,7 @@ test('W12: two cores take turns at random and never take the same counter', () =
 })
 
 test('W12: long before a shared counter is used up the session asks to be renewed, and then seals no more', () => {
-  const shared = new Int32Array(new SharedArrayBuffer(4))
+  const shared = new Int32Array(new SharedArrayBuffer(SHARED_SESSION_BYTES))
   const session = openSession(shared)
   const at = (counter: number): void => {
     shared[0] = counter | 0

@@ -89,7 +89,7 @@ class End {
       new Uint8Array(keys).fill(10 * own + peer, 0, 32).fill(10 * peer + own, 32)
       const localIndex = 10 * own + peer
       const remoteIndex = 10 * peer + own
-      const session = { localIndex, remoteIndex, initiator: true, createdAt: now, keys, counter: undefined }
+      const session = { localIndex, remoteIndex, initiator: true, createdAt: now, keys, shared: undefined }
       thread.perform({ kind: 'path', peer, endpoint: { address: LOOPBACK, port: end.port } }, now)
       thread.perform({ kind: 'session', peer, ...session }, now)
     }
