@@ -1,7 +1,7 @@
 // The port mapper's shell on loopback: what it fetches, what it refuses, and how it finds the gateway.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
 import { formatAddress, parseAddress } from '@mesh/wire/ip'
 import { expect, test } from 'vitest'
 import { gatewayOf } from '../../src/node/default-gateway.ts'
@@ -56,6 +56,39 @@ test('threat 13: more bytes than said are no answer, and neither is one that nev
   expect(await endless.fetch(100)).toBeUndefined()
   using headers = await serve((_request, response) => void response.setHeader('X', 'x'.repeat(20_000)).end())
   expect(await headers.fetch()).toBeUndefined()
+})
+
+test.each([
+  ['a head that never ends', 'HTTP/1.1 200 OK\r\n', 'X: y\r\n'],
+  ['promises of an answer', '', 'HTTP/1.1 103 Early Hints\r\n\r\n'],
+  ['a chunk now and then', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n', '1\r\nx\r\n'],
+  ['another protocol', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n', 'x'],
+])('threat 13: %s is no answer, and costs no more time than was said', async (_what, head, drop) => {
+  const sockets = new Set<Socket>()
+  const server = createTcpServer((socket) => {
+    sockets.add(socket.on('error', () => undefined))
+    socket.write(head)
+    const dripping = setInterval(() => socket.write(drop), 5)
+    socket.on('close', () => clearInterval(dripping))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const to = { address: parseAddress('127.0.0.1')!, port }
+  const wanted = {
+    method: 'GET',
+    to,
+    path: '/',
+    headers: {},
+    body: '',
+    maxLength: 1_000,
+    timeout: 200,
+  } as const
+  const began = performance.now()
+  expect(await fetchGateway(wanted)).toBeUndefined()
+  expect(performance.now() - began).toBeLessThan(5_000)
+  for (const socket of sockets) socket.destroy()
+  server.close()
 })
 
 test('the gateway is the default route of least metric, with our address beside it', () => {
