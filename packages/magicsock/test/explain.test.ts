@@ -124,6 +124,12 @@ describe('the verdict', () => {
     expect(formatExplanation(explain(facts({}), NOW), NOW)).not.toContain('Unused')
   })
 
+  test('how large the packets are that have passed is said where larger ones than usual have', () => {
+    const textWith = (mtu: number): string => formatExplanation(explain(facts({ mtu }), NOW), NOW)
+    expect(textWith(1_500)).toContain('Packets of 1500 bytes have passed by it.')
+    expect(textWith(1_360)).not.toContain('Packets of')
+  })
+
   test('a port that is mapped already is not asked for again', () => {
     const ours = [{ endpoint: at('203.0.113.1:50001'), type: ENDPOINT_TYPE.portmapped }]
     const codes = explain(facts({ report: VARIES, ours }), NOW).remedies.map((remedy) => remedy.code)

@@ -27,6 +27,11 @@ test('says why, what would help, and what was seen, with the names of regions', 
   expect(describePath(RELAYED, OWNER, undefined, 5_000).Path.DERPRegionCode).toBe('7')
 })
 
+test('says how large the packets are that have passed, where that is known', () => {
+  expect(describePath(RELAYED, OWNER, MAP, 5_000)).not.toHaveProperty('MTU')
+  expect(describePath({ ...RELAYED, mtu: 1_500 }, OWNER, MAP, 5_000).MTU).toBe(1_500)
+})
+
 test('says how long the path lives unused, where that is known', () => {
   expect(describePath(RELAYED, OWNER, MAP, 5_000).UDPLifetime).toBeUndefined()
   const lived = { ...RELAYED, lifetime: { path: PEER, atLeast: 30_000, lessThan: 60_000 } }
