@@ -154,12 +154,13 @@ async function firstAddress(cli: MeshNode['cli']): Promise<string> {
   return stdout.trim()
 }
 
-/** Runs something a daemon takes part in; a failure is told with the daemon's last words. */
-async function explained<T>(daemon: { readonly output: string }, work: () => Promise<T>): Promise<T> {
+/** Runs something a daemon takes part in; a failure is told with the daemon's last words, which end it: another may come. */
+async function explained<T>(daemon: Started, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
     const tail = daemon.output.split('\n').slice(-15).join('\n')
+    await daemon.stop()
     throw new Error(`${error instanceof Error ? error.message : String(error)}\n${tail}`, { cause: error })
   }
 }
