@@ -54,12 +54,14 @@ export class MemoryStore implements Store {
 
   /** Returns what changed after a version, at once. */
   read(version: number): News {
+    // From a version that is still to come there is no way.
+    const known = version > this.#version ? 0 : version
     const changes = Object.fromEntries(
-      KINDS.map((kind) => [kind, changedAfter(this.#tables.get(kind) ?? new Map<number, Entry>(), version)]),
+      KINDS.map((kind) => [kind, changedAfter(this.#tables.get(kind) ?? new Map<number, Entry>(), known)]),
     )
     return {
       version: this.#version,
-      whole: version <= 0,
+      whole: known <= 0,
       changes,
       counters: this.#counters,
     }

@@ -100,6 +100,12 @@ export function storeContract(
     assert.deepEqual([...((await store.since(0)).changes.nodes?.keys() ?? [])], [1, 3, 4])
     assert.deepEqual(sizes(await store.since(3)), {})
     assert.equal((await store.since(-1)).whole, true)
+    // As after a database was put back to an older state.
+    const later = await store.since(4)
+    assert.deepEqual(
+      [later.version, later.whole, [...(later.changes.nodes?.keys() ?? [])]],
+      [3, true, [1, 3, 4]],
+    )
   })
 
   check('tells who decides what others wrote, and nothing when they wrote nothing', async (store) => {

@@ -1,9 +1,10 @@
 // The Store seat in PostgreSQL, for several servers that serve one network. What one of them writes the others hear of
 // by NOTIFY, sent in the transaction and so delivered when it commits. A notification may be missed while the
-// connection that listens is down: it is made anew, and then everybody looks.
+// connection that listens is down: it is made anew, and then everybody looks. A connection may also be dead without a word,
+// when a firewall forgot it or the host behind it is another: one that once does not answer in time is not used again.
 
 import { reasonOf } from '@mesh/sansio/node'
-import { Kysely, PostgresDialect, sql } from 'kysely'
+import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient, sql } from 'kysely'
 import pg from 'pg'
 import { ControlError } from '../errors.ts'
 import type { Store } from '../store.ts'
@@ -24,6 +25,8 @@ const TIMEOUTS = {
   statement_timeout: 8000,
   idle_in_transaction_session_timeout: 8000,
 } as const
+/** How often the connection that listens is asked whether it is there, milliseconds, and how long that may take. */
+const HEARTBEAT = 5000
 /** How long to wait before the connection that listens is made anew, milliseconds. */
 const RETRY_AFTER = 500
 
@@ -79,7 +82,36 @@ function connect(url: string): Kysely<Tables> {
   // queries of a transaction, fails the next query.
   pool.on('error', () => undefined)
   pool.on('connect', (client) => client.on('error', () => undefined))
-  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+  const living: PostgresPool = {
+    options: {},
+    connect: async () => leaveWhenSilent(await pool.connect()),
+    end: () => pool.end(),
+  }
+  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool: living }) })
+}
+
+/** The pool gives a connection to the next who asks, even while a query waits in it for an answer that never comes. */
+function leaveWhenSilent(client: pg.PoolClient): PostgresPoolClient {
+  let silence: unknown
+  const query = async (text: string, values: readonly unknown[]): Promise<pg.QueryResult> => {
+    // Not even a rollback: the database ends the transaction with the connection.
+    if (silence !== undefined) throw silence
+    try {
+      return await client.query(text, [...values])
+    } catch (error) {
+      if (isTimeout(error)) silence = error
+      throw error
+    }
+  }
+  return {
+    query: query as unknown as PostgresPoolClient['query'],
+    release: (destroy) => client.release(destroy === true || silence !== undefined),
+  }
+}
+
+/** The driver has no code for it. */
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && error.message === 'Query read timeout'
 }
 
 const getTypeParser: pg.CustomTypesConfig['getTypeParser'] = (oid, format) =>
@@ -143,6 +175,7 @@ class Ear {
     const client = new pg.Client({
       connectionString: this.#url,
       connectionTimeoutMillis: TIMEOUTS.connectionTimeoutMillis,
+      query_timeout: HEARTBEAT,
       keepAlive: true,
       application_name: 'mesh-control listener',
     })
@@ -157,14 +190,26 @@ class Ear {
       await client.query(`LISTEN ${CHANNEL}`)
       // Whatever was said while nobody listened.
       if (!this.#closed) this.#listener()
+      this.#listenFor(client)
     } catch {
       this.#again(client)
     }
   }
 
+  #listenFor(client: pg.Client): void {
+    if (this.#closed || this.#client !== client) return
+    this.#timer = setTimeout(() => {
+      client.query('SELECT 1').then(
+        () => this.#listenFor(client),
+        () => this.#again(client),
+      )
+    }, HEARTBEAT).unref()
+  }
+
   #again(client: pg.Client): void {
     if (this.#closed || this.#client !== client) return
     this.#client = undefined
+    clearTimeout(this.#timer)
     void client.end().catch(() => undefined)
     this.#timer = setTimeout(() => void this.#listen(), RETRY_AFTER).unref()
   }

@@ -139,7 +139,8 @@ export class Steward {
     const { coordinator, store, server, logger } = this.#options
     try {
       const { servers, version } = await store.attend(server)
-      if (version > coordinator.version) this.#fetch()
+      // Lower when the database was put back to an older state under the servers that use it.
+      if (version !== coordinator.version) this.#fetch()
       if (servers.join() === this.#servers) return
       this.#servers = servers.join()
       await this.queue.run((now) => coordinator.handleServers(servers, now))

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import pg from 'pg'
 import { afterAll, describe, expect, test } from 'vitest'
 import { startPostgres, storeContract } from '../../src/contract/index.ts'
@@ -79,6 +81,35 @@ describe.skipIf(typeof server === 'string')('the PostgreSQL store', () => {
     expect(calls.length).toBeGreaterThan(before)
     expect((await two.since(0)).counters.nodes).toBe(7)
     await Promise.all([one.close(), two.close()])
+  })
+
+  test('leaves connections that are dead without a word, and hears again what is written', {
+    timeout: 60_000,
+  }, async () => {
+    const road = await openRoad(url)
+    const [one, other] = await Promise.all([
+      openPostgresStore({ url: road.url, network: 'silent' }),
+      openPostgresStore({ url, network: 'silent' }),
+    ])
+    const calls: true[] = []
+    one.watch(() => void calls.push(true))
+    while (calls.length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
+    const write = (store: Store): Promise<number> =>
+      store.transact(0, () => ({ changes: {}, counters: NOTHING.counters }))
+    await Promise.all([write(one), one.since(0), one.attend('one')])
+    road.forgetAll()
+    const refused = await Promise.allSettled([write(one), one.since(0), one.attend('one')])
+    expect(refused.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
+    const before = await one.since(0)
+    expect(await write(one)).toBe(before.version + 1)
+    calls.length = 0
+    const isHeard = async (): Promise<boolean> => (await write(other), calls.length > 0)
+    await expect.poll(isHeard, { timeout: 20_000, interval: 200 }).toBe(true)
+    calls.length = 0
+    await write(other)
+    await expect.poll(() => calls.length, { timeout: 1_000 }).toBeGreaterThan(0)
+    await Promise.all([one.close(), other.close()])
+    road.close()
   })
 
   test('survives its database being killed in the middle of transactions', { timeout: 60_000 }, async () => {
@@ -190,4 +221,37 @@ async function query(database: string, text: string): Promise<Column[]> {
 function bound(): { url: string; kill: () => Promise<void>; start: () => Promise<void> } {
   if (typeof server === 'string') return { url: '', kill: async () => {}, start: async () => {} }
   return { url: server.url, kill: () => server.kill(), start: () => server.start() }
+}
+
+/** A road to a database on which connections can die without either end hearing of it. */
+async function openRoad(
+  url: string,
+): Promise<{ readonly url: string; readonly forgetAll: () => void; readonly close: () => void }> {
+  const { hostname, port, pathname, username } = new URL(url)
+  const pairs = new Set<readonly Socket[]>()
+  const all: Socket[] = []
+  const road = createServer((near) => {
+    const far = connect(Number(port), hostname)
+    pairs.add([near, far])
+    all.push(near, far)
+    for (const each of [near, far]) each.on('error', () => undefined)
+    near.pipe(far)
+    far.pipe(near)
+  })
+  road.listen(0, '127.0.0.1')
+  await once(road, 'listening')
+  return {
+    url: `postgres://${username}@127.0.0.1:${(road.address() as AddressInfo).port}${pathname}`,
+    forgetAll: () => {
+      for (const [near, far] of pairs) {
+        near?.unpipe(far)
+        far?.unpipe(near)
+      }
+      pairs.clear()
+    },
+    close: () => {
+      road.close()
+      for (const each of all) each.destroy()
+    },
+  }
 }
