@@ -1,12 +1,16 @@
 // The packaging check: builds every workspace, packs every public package, and asks publint and attw whether a
 // stranger could install and import what would be published. Last, installs the tarballs into an empty project,
-// imports each from there, and runs the programs.
+// imports each from there, bundles for browsers what is for them, and runs the programs.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { build } from 'esbuild'
 import { tryPrograms } from './installed-programs.mjs'
 import { fail, node26, pnpm, root } from './setup.mjs'
+
+/** Names are read by a library that takes Node's `Buffer`: no browser has it. */
+const NOT_FOR_BROWSERS = ['@mesh/dns', '@mesh/net']
 
 const packages = ['packages', 'apps'].flatMap((folder) =>
   readdirSync(join(root, folder)).map((name) => join(root, folder, name)),
@@ -22,11 +26,12 @@ must('build', pnpm(['exec', 'turbo', 'run', 'build', '--output-logs=errors-only'
 const tarballs = manifests.map(({ folder, manifest }) => pack(folder, manifest))
 for (const { manifest, tarball } of tarballs) lint(manifest, tarball)
 const stranger = importFromOutside()
+await bundleForBrowsers(stranger).catch((error) => fail(`packaging failed at the browsers: ${error.message}`))
 await tryPrograms(node26(), stranger, scratch).catch((error) =>
   fail(`packaging failed at the programs: ${error.message}`),
 )
 console.log(
-  `${tarballs.length} packages pack, lint and import from their own tarballs, and their programs run`,
+  `${tarballs.length} packages pack, lint, import and bundle from their own tarballs, and their programs run`,
 )
 
 /** Packs one package as it would be published and returns where the tarball lies. */
@@ -74,6 +79,25 @@ function importFromOutside() {
     }),
   )
   return project
+}
+
+/** Bundles every entry point but those for a system or for tests; one that imports something of Node's does not bundle. */
+async function bundleForBrowsers(project) {
+  const names = tarballs
+    .filter(({ manifest }) => !NOT_FOR_BROWSERS.includes(manifest.name))
+    .flatMap(({ manifest }) =>
+      Object.keys(manifest.exports ?? {}).map((entry) => manifest.name + entry.slice(1)),
+    )
+    .filter((name) => !/\/(node|contract)(\/|$)/.test(name))
+  const contents = names.map((name, i) => `export * as entry${i} from '${name}'\n`).join('')
+  await build({
+    stdin: { contents, resolveDir: project },
+    bundle: true,
+    platform: 'browser',
+    format: 'esm',
+    write: false,
+    logLevel: 'silent',
+  })
 }
 
 function must(what, result) {
