@@ -180,14 +180,18 @@ export async function iperf(
   return { gbits: (end.sum_received?.bits_per_second ?? 0) / 1e9, packets: (packets - lost) / taken }
 }
 
-/** Pings from one end to the other and returns the round trips in milliseconds, those that came back. */
+/**
+ * Pings from one end to the other and returns the round trips in milliseconds of the first `count`, those that came back.
+ * With a deadline `ping` is as patient as that; without, it gives up two round trips after the last request.
+ */
 export async function pingTimes(
   from: TunnelEnd,
   to: string,
   count: number,
   ...more: readonly string[]
 ): Promise<number[]> {
-  const args = ['-c', `${count}`, '-i', '0.02', '-W', '2', ...more, to]
+  const args = ['-c', `${count}`, '-i', '0.02', '-w', '5', ...more, to]
   const { stdout } = await from.namespace.run('ping', ...args)
-  return Array.from(stdout.matchAll(/time=([\d.]+) ms/g), ([, time]) => Number(time))
+  const answers = Array.from(stdout.matchAll(/icmp_seq=(\d+) .*time=([\d.]+) ms/g))
+  return answers.filter(([, sequence]) => Number(sequence) <= count).map(([, , time]) => Number(time))
 }
