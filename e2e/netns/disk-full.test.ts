@@ -1,17 +1,11 @@
 // `mesh-control` on a disk that gets full while it serves, and has room again.
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { closeSync, openSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import type { ControlEvent } from '@mesh/control-client'
-import { type ControlConnection, connectControl } from '@mesh/control-client/node'
-import { generatePrivateKey, publicKeyOf } from '@mesh/keys'
-import { systemRandom } from '@mesh/sansio/node'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { MESH_CONTROL, ServedControl, troubleOf } from './served-control.ts'
 import { SmallDisk } from './small-disk.ts'
 
-const PROGRAM = fileURLToPath(new URL('../../apps/control/src/mesh-control.ts', import.meta.url))
-const FLAGS = ['--conditions=@mesh/source', '--disable-warning=ExperimentalWarning']
 const SIZE = '4m'
 
 const small = new SmallDisk()
@@ -19,9 +13,7 @@ const disk = small.path
 const state = join(disk, 'state')
 const reason = small.mount(SIZE)
 if (reason !== undefined) console.warn(`skipped: the full disk, ${reason}`)
-const connections: ControlConnection[] = []
-let server: ChildProcess
-let url = ''
+const server = new ServedControl()
 
 interface Result {
   readonly code: number | null
@@ -30,7 +22,7 @@ interface Result {
 }
 
 function run(...args: string[]): Promise<Result> {
-  const child = spawn(process.execPath, [...FLAGS, PROGRAM, ...args, '--state-dir', state])
+  const child = spawn(process.execPath, [...MESH_CONTROL, ...args, '--state-dir', state])
   let [out, err] = ['', '']
   child.stdout.on('data', (chunk) => (out += String(chunk)))
   child.stderr.on('data', (chunk) => (err += String(chunk)))
@@ -42,57 +34,10 @@ function run(...args: string[]): Promise<Result> {
 /** Starts the server; the disk of its log is always full. */
 async function serve(): Promise<void> {
   const log = openSync('/dev/full', 'a')
-  const flags = ['--listen', '127.0.0.1:0', '--metrics-listen', 'off', '--state-dir', state]
-  server = spawn(process.execPath, [...FLAGS, PROGRAM, 'serve', ...flags], { stdio: ['ignore', 'pipe', log] })
-  closeSync(log)
-  let said = ''
-  url = await new Promise((resolve, reject) => {
-    server.stdout?.on('data', (chunk) => {
-      said += String(chunk)
-      const found = /listening on (http:\S+)/.exec(said)?.[1]
-      if (found) resolve(found)
-    })
-    server.on('close', () => reject(new Error('the server ended')))
-  })
-}
-
-async function kill(): Promise<void> {
-  const ended = new Promise((resolve) => server.on('close', resolve))
-  server.kill('SIGKILL')
-  await ended
-}
-
-interface Node {
-  readonly connection: ControlConnection
-  readonly events: ControlEvent[]
-}
-
-function joined(hostname: string, authKey: string): Node {
-  const events: ControlEvent[] = []
-  const connection = connectControl({
-    serverUrl: url,
-    machineKey: generatePrivateKey(systemRandom),
-    nodeKey: generatePrivateKey(systemRandom),
-    discoKey: `discokey:${Buffer.from(publicKeyOf(generatePrivateKey(systemRandom))).toString('hex')}`,
-    hostinfo: { OS: 'linux', Hostname: hostname },
-    authKey,
-    onEvent: (event) => events.push(event),
-  })
-  connections.push(connection)
-  return { connection, events }
-}
-
-/** What the first trouble of a node was. */
-function troubleOf({ events }: Node): string | undefined {
-  const trouble = events.find((event) => event.event === 'trouble')
-  return trouble?.event === 'trouble' ? trouble.error.message : undefined
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const end = performance.now() + 45_000
-  while (!condition()) {
-    if (performance.now() > end) throw new Error(`timed out: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+  try {
+    await server.start(['--state-dir', state], log)
+  } finally {
+    closeSync(log)
   }
 }
 
@@ -105,10 +50,7 @@ async function namesOf(...verb: string[]): Promise<string[]> {
 describe.skipIf(reason !== undefined)('a server whose disk is full', () => {
   beforeAll(serve)
 
-  afterAll(async () => {
-    for (const connection of connections) await connection.close()
-    if (server.exitCode === null && server.signalCode === null) await kill()
-  })
+  afterAll(() => server.close())
 
   test('refuses in a sentence what it cannot write, loses nothing that it said was done, and works again with room', {
     timeout: 120_000,
@@ -116,8 +58,8 @@ describe.skipIf(reason !== undefined)('a server whose disk is full', () => {
     const done = ['ann']
     expect((await run('users', 'create', 'ann')).code).toBe(0)
     const { out: key } = await run('preauthkeys', 'create', '--user', 'ann', '--reusable')
-    const first = joined('first', key)
-    await until(() => first.connection.map !== undefined, 'the first map')
+    const first = server.join('first', key)
+    await server.until(() => first.connection.map !== undefined, 'the first map')
 
     const makeRoom = small.fill()
     let refusal: Result | undefined
@@ -131,8 +73,8 @@ describe.skipIf(reason !== undefined)('a server whose disk is full', () => {
       out: '',
       err: 'mesh-control: The database cannot be used: database or disk is full.',
     })
-    const second = joined('second', key)
-    await until(() => troubleOf(second) !== undefined, 'the trouble')
+    const second = server.join('second', key)
+    await server.until(() => troubleOf(second) !== undefined, 'the trouble')
     expect(troubleOf(second)).toMatch(/the server cannot do this right now/)
     expect(second.events.some(({ event }) => event === 'registered')).toBe(false)
 
@@ -151,14 +93,14 @@ describe.skipIf(reason !== undefined)('a server whose disk is full', () => {
     expect(readdirSync(disk)).toEqual(before)
 
     makeRoom()
-    await until(() => second.connection.map !== undefined, 'the second map')
+    await server.until(() => second.connection.map !== undefined, 'the second map')
     expect((await run('users', 'create', 'zoe')).code).toBe(0)
     done.push('zoe')
     expect((await run('backup', join(disk, 'network.backup'))).code).toBe(0)
     expect(statSync(join(disk, 'network.backup')).size).toBeGreaterThan(100)
-    expect([server.exitCode, server.signalCode]).toEqual([null, null])
+    expect(server.isAlive).toBe(true)
 
-    await kill()
+    await server.kill()
     await serve()
     expect(await namesOf('users', 'list')).toEqual(done)
     expect(await namesOf('nodes', 'list')).toEqual(['first', 'second'])
@@ -172,7 +114,7 @@ describe.skipIf(reason !== undefined)('a server whose disk is full', () => {
   })
 
   test('does not begin on a full disk, and says why', { timeout: 60_000 }, async () => {
-    await kill()
+    await server.kill()
     const makeRoom = small.fill()
     const { code, err } = await run('serve', '--listen', '127.0.0.1:0', '--metrics-listen', 'off')
     expect([code, err]).toEqual([

@@ -1,20 +1,14 @@
 // `mesh-control` whose PostgreSQL runs out of disk while it serves, and has room again: the tables lie on a small tmpfs.
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { chownSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import type { ControlEvent } from '@mesh/control-client'
-import { type ControlConnection, connectControl } from '@mesh/control-client/node'
 import { startPostgres } from '@mesh/control-server/contract'
 import { ADMIN_PATH } from '@mesh/control-server/node'
-import { generatePrivateKey, publicKeyOf } from '@mesh/keys'
-import { systemRandom } from '@mesh/sansio/node'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type JoinedNode, MESH_CONTROL, ServedControl, troubleOf } from './served-control.ts'
 import { SmallDisk } from './small-disk.ts'
 
-const PROGRAM = fileURLToPath(new URL('../../apps/control/src/mesh-control.ts', import.meta.url))
-const FLAGS = ['--conditions=@mesh/source', '--disable-warning=ExperimentalWarning']
 /** A new database takes about half of it. */
 const SIZE = '24m'
 
@@ -23,10 +17,7 @@ const reason = disk.mount(SIZE)
 const postgres = reason === undefined ? await startPostgres() : reason
 if (typeof postgres === 'string') console.warn(`skipped: the full disk of PostgreSQL, ${postgres}`)
 const state = mkdtempSync(join(tmpdir(), 'mesh-state-'))
-const connections: ControlConnection[] = []
-let server: ChildProcess
-let log = ''
-let url = ''
+const server = new ServedControl()
 let database = ''
 let apiKey = ''
 
@@ -43,26 +34,7 @@ function databaseOnDisk(of: string): string {
 }
 
 async function serve(): Promise<void> {
-  const flags = ['--listen', '127.0.0.1:0', '--metrics-listen', 'off', '--state-dir', state]
-  server = spawn(process.execPath, [...FLAGS, PROGRAM, 'serve', ...flags, '--database', database], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  server.stderr?.on('data', (chunk) => (log += String(chunk)))
-  let said = ''
-  url = await new Promise((resolve, reject) => {
-    server.stdout?.on('data', (chunk) => {
-      said += String(chunk)
-      const found = /listening on (http:\S+)/.exec(said)?.[1]
-      if (found) resolve(found)
-    })
-    server.on('close', () => reject(new Error(`the server ended: ${log}`)))
-  })
-}
-
-async function kill(): Promise<void> {
-  const ended = new Promise((resolve) => server.on('close', resolve))
-  server.kill('SIGKILL')
-  await ended
+  await server.start(['--state-dir', state, '--database', database])
 }
 
 interface Answer {
@@ -74,7 +46,7 @@ interface Answer {
 async function command(fields: object): Promise<Answer> {
   const headers = { Authorization: `Bearer ${apiKey}` }
   const body = JSON.stringify(fields)
-  const response = await fetch(url + ADMIN_PATH, { method: 'POST', headers, body })
+  const response = await fetch(server.url + ADMIN_PATH, { method: 'POST', headers, body })
   const { result, detail } = (await response.json()) as Answer
   return { status: response.status, result, detail }
 }
@@ -84,52 +56,16 @@ async function namesOf(verb: string, field: string): Promise<string[]> {
   return (result as Record<string, string>[]).map((record) => record[field] ?? '')
 }
 
-interface Node {
-  readonly connection: ControlConnection
-  readonly events: ControlEvent[]
-}
-
-function joined(hostname: string, authKey: string): Node {
-  const events: ControlEvent[] = []
-  const connection = connectControl({
-    serverUrl: url,
-    machineKey: generatePrivateKey(systemRandom),
-    nodeKey: generatePrivateKey(systemRandom),
-    discoKey: `discokey:${Buffer.from(publicKeyOf(generatePrivateKey(systemRandom))).toString('hex')}`,
-    hostinfo: { OS: 'linux', Hostname: hostname },
-    authKey,
-    onEvent: (event) => events.push(event),
-  })
-  connections.push(connection)
-  return { connection, events }
-}
-
-function troubleOf({ events }: Node): string | undefined {
-  const trouble = events.find((event) => event.event === 'trouble')
-  return trouble?.event === 'trouble' ? trouble.error.message : undefined
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const end = performance.now() + 45_000
-  while (!condition()) {
-    if (performance.now() > end) throw new Error(`timed out: ${what}\n${log}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-}
-
 describe.skipIf(typeof postgres === 'string')('a server whose PostgreSQL has no room', () => {
   beforeAll(async () => {
     if (typeof postgres === 'string') return
     database = databaseOnDisk(postgres.url)
     await serve()
-    const create = [...FLAGS, PROGRAM, 'apikeys', 'create', '--state-dir', state]
+    const create = [...MESH_CONTROL, 'apikeys', 'create', '--state-dir', state]
     apiKey = execFileSync(process.execPath, create, { encoding: 'utf8' }).trim()
   }, 60_000)
 
-  afterAll(async () => {
-    for (const connection of connections) await connection.close()
-    if (server.exitCode === null && server.signalCode === null) await kill()
-  })
+  afterAll(() => server.close())
 
   test('refuses in a sentence what cannot be written, loses nothing that it said was done, and works again with room', {
     timeout: 120_000,
@@ -139,8 +75,8 @@ describe.skipIf(typeof postgres === 'string')('a server whose PostgreSQL has no 
     const { result } = await command({ verb: 'preauthkeys create', user: 'ann', reusable: true })
     const { key } = result as { key: string }
     const nodes = ['first']
-    const first = joined('first', key)
-    await until(() => first.connection.map !== undefined, 'the first map')
+    const first = server.join('first', key)
+    await server.until(() => first.connection.map !== undefined, 'the first map')
 
     const makeRoom = disk.fill()
     let refusal: Answer | undefined
@@ -157,28 +93,31 @@ describe.skipIf(typeof postgres === 'string')('a server whose PostgreSQL has no 
       ) as unknown,
     })
     // Rows that are there have some room left for others beside them, but not for long.
-    let late: Node | undefined
+    let late: JoinedNode | undefined
     for (let i = 0; !late; i += 1) {
-      const node = joined(`late-${i}`, key)
+      const node = server.join(`late-${i}`, key)
       nodes.push(`late-${i}`)
-      await until(() => node.connection.map !== undefined || troubleOf(node) !== undefined, 'an answer')
+      await server.until(
+        () => node.connection.map !== undefined || troubleOf(node) !== undefined,
+        'an answer',
+      )
       if (node.connection.map === undefined) late = node
     }
     expect(troubleOf(late)).toMatch(/the server cannot do this right now/)
-    await until(() => log.includes('No space left on device'), 'a word in the log')
+    await server.until(() => server.log.includes('No space left on device'), 'a word in the log')
 
     // Whoever is in stays in, and what only reads is answered.
     expect(first.events.filter(({ event }) => event === 'following')).toMatchObject([{ following: true }])
     expect(await namesOf('users list', 'name')).toEqual(users)
 
     makeRoom()
-    await until(() => late?.connection.map !== undefined, 'the map of the one that was refused')
+    await server.until(() => late?.connection.map !== undefined, 'the map of the one that was refused')
     expect((await command({ verb: 'users create', name: 'zoe' })).status).toBe(200)
     users.push('zoe')
     expect(first.events.filter(({ event }) => event === 'following')).toHaveLength(1)
-    expect([server.exitCode, server.signalCode]).toEqual([null, null])
+    expect(server.isAlive).toBe(true)
 
-    await kill()
+    await server.kill()
     await serve()
     expect(await namesOf('users list', 'name')).toEqual(users)
     expect(await namesOf('nodes list', 'givenName')).toEqual(nodes)
