@@ -75,6 +75,16 @@ export class MappingSightings {
       : undefined
   }
 
+  /**
+   * Tells whether peers, be it one alone, have seen us where STUN servers did, and none elsewhere. A single one may lie, so
+   * that this is no verdict; but it is a reason to be patient.
+   */
+  agree(now: number): boolean {
+    const stun = this.#stun
+    const recent = [...this.#sightings.values()].filter(({ at }) => now - at <= VERDICT_LIFETIME)
+    return stun !== undefined && recent.length > 0 && recent.every(({ seen }) => endpointsEqual(seen, stun))
+  }
+
   #judge(stun: Endpoint, now: number): boolean | undefined {
     const fresh = [...this.#sightings.values()].filter(({ at }) => now - at <= SIGHTING_WINDOW)
     if (fresh.length < FEWEST_WITNESSES) return undefined

@@ -179,6 +179,11 @@ export class Surroundings {
     if (mappingVariesByDestIp === undefined || !isAsExpected) this.noteTrouble(now)
   }
 
+  /** Tells whether all peers that have said where they see us, be it one alone, see what STUN servers see. */
+  isSeenAlike(now: number): boolean {
+    return this.#sightings.agree(now)
+  }
+
   /** Forgets what a peer has said. */
   forgetPeer(peer: PeerId): void {
     this.#sightings.forgetPeer(peer)

@@ -185,6 +185,7 @@ export function openPortSearch(rooms: Rooms): { doors: Doors; search: PortSearch
     get loopback() {
       return surroundings.loopback
     },
+    isSeenAlike: (now: number) => surroundings.isSeenAlike(now),
     tell: (peer: Peer, message: DiscoMessage, now: number) => void conversation.tell(peer, message, now),
     knock: (peer: Peer, to: Hop, now: number) => conversation.sendPing(peer, to, SEARCH, now),
     probe: (peer: Peer, to: Hop, now: number) => conversation.sendPing(peer, to, SEARCH, now),

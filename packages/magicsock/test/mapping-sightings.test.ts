@@ -42,6 +42,22 @@ describe('sightings', () => {
     expect(sightings.conclude(stun, undefined, 0)).toBe(false)
   })
 
+  test('agree when all that are no older than five minutes are what a server saw, be it one alone', () => {
+    const agree = (now = 0): boolean => sightings.agree(now)
+    sightings.note(1, observer, stun, 0)
+    expect(agree()).toBe(false)
+    sightings.conclude(stun, undefined, 0)
+    expect(agree()).toBe(true)
+    sightings.note(2, observer, other, 0)
+    expect(agree()).toBe(false)
+    sightings.note(2, observer, stun, 1_000)
+    expect(agree(1_000 + VERDICT_LIFETIME)).toBe(true)
+    expect(agree(1_001 + VERDICT_LIFETIME)).toBe(false)
+    sightings.note(1, observer, stun, 2_000)
+    sightings.conclude(other, undefined, 2_000)
+    expect(agree(2_000)).toBe(false)
+  })
+
   test.each([true, false])('never stand against two STUN servers that say %s', (found) => {
     for (const peer of [1, 2, 3]) sightings.note(peer, observer, found ? stun : other, 0)
     expect(sightings.conclude(stun, found, 0)).toBe(found)

@@ -3,7 +3,7 @@
 import { type Endpoint, formatEndpoint } from '@mesh/wire/ip'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Hop } from '../src/index.ts'
-import { DOORS, OFFER_PAUSES } from '../src/port-search/doors.ts'
+import { DOORS, OFFER_AFTER_UNLIKELY, OFFER_AFTER_UNSURE, OFFER_PAUSES } from '../src/port-search/doors.ts'
 import { MAX_PROBES, SEARCH_PAUSES } from '../src/port-search/port-search.ts'
 import { at, sealed, World, type WorldNode } from './support.ts'
 
@@ -114,6 +114,27 @@ test('with one STUN server, where nobody can tell how the NATs map, both sides t
   }
   expect(pathOf(hard, 2)).toBe(EASY_AT)
   expect(doorAt(at(pathOf(easy, 1)!).port)).toBeDefined()
+})
+
+test.each([
+  ['the same port as the server: not before 8 s', '203.0.113.101', OFFER_AFTER_UNLIKELY],
+  ['another: after 3 s, as without it', '203.0.113.102', OFFER_AFTER_UNSURE],
+])('with one STUN server, and one other peer that sees %s', (_what, witnessAddress, after) => {
+  begin(1)
+  const witness = world.add({ id: 3, addresses: [witnessAddress] })
+  world.clock.advanceBy(1_000)
+  hard.meet(easy.config(), witness.config())
+  witness.meet(hard.config())
+  const began = world.clock.now()
+  for (let t = 0; t < 9_000; t += 500) {
+    hard.send(2)
+    hard.send(3)
+    world.clock.advanceBy(500)
+  }
+  expect(hard.sock.report?.mappingVariesByDestIp).toBeUndefined()
+  const [offer] = hard.log.filter(({ what }) => what === 'doors-offer').map((entry) => entry.at - began)
+  expect(offer).toBeGreaterThanOrEqual(after)
+  expect(offer).toBeLessThan(after + 1_000)
 })
 
 test('is not begun where ordinary pings find a path', () => {

@@ -21,6 +21,8 @@ const LOOK_INTERVAL = 250
 export const OFFER_AFTER = 1_500
 /** The same where nobody can tell whether our NAT is such a one: one STUN server has answered, and too few peers. */
 export const OFFER_AFTER_UNSURE = 3_000
+/** The same where the peers that have answered, too few to prove it, see us where the server does: hardly such a NAT. */
+export const OFFER_AFTER_UNLIKELY = 8_000
 /** How long an offer waits to be taken. */
 const OFFER_LIFETIME = 8_000
 /** When the next offer to a peer may follow one that came to nothing; the last repeats. */
@@ -30,6 +32,8 @@ export const OFFER_PAUSES = [5_000, 30_000, 120_000, 600_000, 1_800_000] as cons
 export interface DoorsHost {
   /** The last netcheck. */
   readonly report: NetcheckReport | undefined
+  /** Tells whether all peers that have said where they see us, be it one alone, see what STUN servers see. */
+  isSeenAlike(now: number): boolean
   /** Sends a message to a peer through its relay. */
   tell(peer: Peer, message: DiscoMessage, now: number): void
   /** Pings a peer through a door, which is opened by that. */
@@ -75,7 +79,7 @@ export class Doors {
     const address = report.globalV4[0]?.address
     const since = peer.tryingSince(now)
     if (varies === false || address === undefined || since === undefined) return
-    if (now - since < (varies === true ? OFFER_AFTER : OFFER_AFTER_UNSURE)) return
+    if (now - since < this.#patience(varies, now)) return
     if (now < (this.#history.get(peer)?.notBefore ?? -Infinity) || !isWorthSearching(peer, now)) return
     this.#attempt = {
       peer,
@@ -122,6 +126,11 @@ export class Doors {
   /** Returns when something is due. */
   pollTimeout(): number {
     return this.#attempt === undefined ? Infinity : Math.min(this.#attempt.endsAt, this.#attempt.nextAt)
+  }
+
+  #patience(varies: true | undefined, now: number): number {
+    if (varies === true) return OFFER_AFTER
+    return this.#host.isSeenAlike(now) ? OFFER_AFTER_UNLIKELY : OFFER_AFTER_UNSURE
   }
 
   #openSome(attempt: Attempt, now: number): void {
