@@ -7,6 +7,8 @@ export interface SocketPorts {
   readonly v4: number | undefined
   /** The IPv6 port. */
   readonly v6: number | undefined
+  /** IPv4 is reached by the IPv6 socket, through a network that translates (NAT64). */
+  readonly isV4Translated?: boolean
 }
 
 /** What went wrong with one send or one socket. */

@@ -15,18 +15,17 @@ const IPV4_HEADER = 20
 const IPV6_HEADER = 40
 const UDP_HEADER = 8
 
-/** Returns the MTU that the answer to a ping of this size, sent to this hop, gives proof of. */
-export function provenMtu(size: number, hop: Hop): number {
-  return size === 0 ? UNPROBED_MTU : headersTo(hop) + Math.max(size, PING_PACKET_LENGTH)
+/** Returns the MTU that the answer to a ping of this size, behind so many bytes of headers, gives proof of. */
+export function provenMtu(size: number, headers: number): number {
+  return size === 0 ? UNPROBED_MTU : headers + Math.max(size, PING_PACKET_LENGTH)
 }
 
-/** Returns the size of the ping whose IP packet, sent to this hop, has `mtu` bytes. */
-export function pingSizeOf(mtu: number, hop: Hop): number {
-  return mtu - headersTo(hop)
-}
-
-function headersTo({ address, vni }: Hop): number {
-  const ip = address.length === 4 ? IPV4_HEADER : IPV6_HEADER
+/**
+ * Returns how many bytes stand before a disco packet to this hop as it leaves this machine. Behind NAT64 (`isV4Translated`)
+ * that is an IPv6 packet: the network before the translator has to carry it.
+ */
+export function headersTo({ address, vni }: Hop, isV4Translated: boolean): number {
+  const ip = address.length === 4 && !isV4Translated ? IPV4_HEADER : IPV6_HEADER
   return ip + UDP_HEADER + (vni === undefined ? 0 : GENEVE_HEADER_LENGTH)
 }
 
@@ -34,11 +33,11 @@ function headersTo({ address, vni }: Hop): number {
 export class MtuProbe {
   #probedAt = -Infinity
 
-  /** Returns the sizes of the pings to send by a path now; mostly none. */
-  take(hop: Hop, mtu: number, now: number): readonly number[] {
+  /** Returns the sizes of the pings to send by a path now, behind so many bytes of headers; mostly none. */
+  take(headers: number, mtu: number, now: number): readonly number[] {
     if (now - this.#probedAt < MTU_PROBE_INTERVAL) return []
     this.#probedAt = now
-    return PROBED_MTUS.filter((larger) => larger > mtu).map((larger) => pingSizeOf(larger, hop))
+    return PROBED_MTUS.filter((larger) => larger > mtu).map((larger) => larger - headers)
   }
 
   /** Begins anew: it is another path. */

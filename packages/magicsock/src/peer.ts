@@ -10,7 +10,7 @@ import type { Hop } from './hop.ts'
 import { Ledger } from './ledger.ts'
 import { LifetimeProbe, type UdpLifetime } from './lifetime-probe.ts'
 import { isDirect, type Path } from './path.ts'
-import { MtuProbe, provenMtu } from './path-mtu.ts'
+import { headersTo, MtuProbe, provenMtu } from './path-mtu.ts'
 import type { PeerConfig, PeerId } from './peer-config.ts'
 import { type PingErrand, type SentPing, unasked } from './pings.ts'
 import { PlainPaths } from './plain-paths.ts'
@@ -28,6 +28,8 @@ export interface PeerHost {
   readonly rows: PeerRows
   /** Whether loopback addresses may be probed. */
   readonly loopback: boolean
+  /** Whether IPv4 datagrams leave this machine as IPv6 ones (NAT64). */
+  readonly isV4Translated: boolean
   /** Whether a path is only pinged when it is used and nothing comes back (silent disco). */
   readonly isSilent: boolean
   /** Source of choices between equals. */
@@ -178,7 +180,7 @@ export class Peer extends PeerRow {
     const { path } = this.#best
     const isKnown = path !== undefined && this.isTrusted(now)
     if (isKnown) this.#host.sendPing(this, path.endpoint, errand, now)
-    const fits = isKnown && provenMtu(errand.size, path.endpoint) <= path.mtu
+    const fits = isKnown && this.#provenMtu(errand.size, path.endpoint) <= path.mtu
     if (fits && isDirect(path)) return true
     if (region !== 0 && !fits) this.#host.sendPing(this, region, errand, now)
     for (const { endpoint } of this.candidates.values()) {
@@ -212,7 +214,7 @@ export class Peer extends PeerRow {
   /** Takes the pong to a ping that went to `to`. Returns false when that is no candidate any more. */
   handlePong(ping: SentPing, to: Hop, now: number): boolean {
     const latency = now - ping.at
-    const mtu = provenMtu(ping.size, to)
+    const mtu = this.#provenMtu(ping.size, to)
     this.noteTraffic(now)
     if (to.door !== undefined) this.#host.noteDoor(this, to.door, now)
     if (this.#best.isBy(to)) {
@@ -299,8 +301,13 @@ export class Peer extends PeerRow {
   #probeMtu(now: number): void {
     const { path } = this.#best
     if (path === undefined || !this.#host.probesMtu) return
-    for (const size of this.#mtu.take(path.endpoint, path.mtu, now))
+    const headers = headersTo(path.endpoint, this.#host.isV4Translated)
+    for (const size of this.#mtu.take(headers, path.mtu, now))
       this.#host.sendPing(this, path.endpoint, { purpose: 'mtu', asked: 0, size }, now)
+  }
+
+  #provenMtu(size: number, to: Hop): number {
+    return provenMtu(size, headersTo(to, this.#host.isV4Translated))
   }
 
   /** Nobody sends any more: the path is left alone, and that is a chance to see for how long it may be. */

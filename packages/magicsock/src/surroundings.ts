@@ -91,6 +91,11 @@ export class Surroundings {
     return this.#options.allowLoopback || (this.#addresses.length > 0 && this.#addresses.every(isLoopback))
   }
 
+  /** Whether IPv4 datagrams leave this machine as IPv6 ones (NAT64). */
+  get isV4Translated(): boolean {
+    return this.#ports?.isV4Translated === true
+  }
+
   /** Tells whether the endpoints may be told to a peer as they are. */
   areFresh(now: number): boolean {
     return (

@@ -130,6 +130,9 @@ export function hostForPeers(
     get loopback() {
       return surroundings.loopback
     },
+    get isV4Translated() {
+      return surroundings.isV4Translated
+    },
     random,
     get isSilent() {
       return habits().silentDisco === true

@@ -1,10 +1,11 @@
 // How large the packets are that a path carries: off by default, then by pings of the path in use alone.
 import { beforeEach, describe, expect, test } from 'vitest'
-import { pingSizeOf, PROBED_MTUS, provenMtu } from '../src/path-mtu.ts'
-import { at, sealed, twoPublicNodes, type World, type WorldNode } from './support.ts'
+import { headersTo } from '../src/path-mtu.ts'
+import { at, PORT, sealed, twoPublicNodes, type World, type WorldNode } from './support.ts'
 
 const B = '203.0.113.2:41641'
 const IP_AND_UDP = 28
+const IPV6_AND_UDP = 48
 
 let world: World
 let a: WorldNode
@@ -18,9 +19,9 @@ beforeEach(() => {
 })
 
 /** Datagrams to `b` are lost that make IP packets larger than this. */
-function limitMtu(mtu: number): void {
+function limitMtu(mtu: number, headers = IP_AND_UDP): void {
   world.isLost = (from, to, bytes) => {
-    const length = bytes.length + IP_AND_UDP
+    const length = bytes.length + headers
     if (from === a && to === B && length > 200) large.push(length)
     return to === B && length > mtu
   }
@@ -30,12 +31,10 @@ function mtuOf(peer: number): number | undefined {
   return a.sock.status(peer, world.clock.now())?.mtu
 }
 
-test('sizes of pings and of the packets that carry them are each other undone, over every kind of hop', () => {
+test('headers before a ping are those of the packet as it leaves: IPv6 ones behind NAT64, and a tunnel’s', () => {
   const hops = [at(B), at('[2001:db8::1]:7'), { ...at(B), vni: 5 }, { ...at('[2001:db8::1]:7'), vni: 5 }]
-  for (const hop of hops) {
-    for (const mtu of PROBED_MTUS) expect(provenMtu(pingSizeOf(mtu, hop), hop)).toBe(mtu)
-  }
-  expect(hops.map((hop) => pingSizeOf(1_500, hop))).toEqual([1_472, 1_452, 1_464, 1_444])
+  expect(hops.map((hop) => headersTo(hop, false))).toEqual([28, 48, 36, 56])
+  expect(hops.map((hop) => headersTo(hop, true))).toEqual([48, 48, 56, 56])
 })
 
 test('nothing is tried unless it is wanted', () => {
@@ -56,6 +55,15 @@ describe('when it is wanted', () => {
     large.length = 0
     a.keepSending(2, 500, 60_000)
     expect(large).toEqual([8_000, 9_000])
+    expect(mtuOf(2)).toBe(1_500)
+  })
+
+  test('behind NAT64 it is the IPv6 packet to the translator, which has to pass first', () => {
+    const ports = { v4: PORT, v6: PORT, isV4Translated: true }
+    a.sock.setLocalAddresses([at('[2001:db8::1]:1').address], ports, world.clock.now())
+    limitMtu(1_500, IPV6_AND_UDP)
+    a.keepSending(2, 500, 8_000)
+    expect(large).toEqual([1_400, 1_500, 8_000, 9_000])
     expect(mtuOf(2)).toBe(1_500)
   })
 

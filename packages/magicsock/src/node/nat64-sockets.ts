@@ -31,7 +31,7 @@ export class Nat64Sockets implements DatagramSocket {
 
   get ports(): SocketPorts {
     const { v4, v6 } = this.#sockets.ports
-    return this.#prefix === undefined ? { v4, v6 } : { v4: v6, v6 }
+    return this.#prefix === undefined ? { v4, v6 } : { v4: v6, v6, isV4Translated: true }
   }
 
   listen(listener: DatagramListener): void {

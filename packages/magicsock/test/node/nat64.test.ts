@@ -32,7 +32,7 @@ test('IPv4 endpoints are reached behind the prefix, and heard from as what they 
   const fake = new FakeSocket()
   const sockets = new Nat64Sockets(fake)
   sockets.setPrefix(PREFIX)
-  expect(sockets.ports).toEqual({ v4: 2, v6: 2 })
+  expect(sockets.ports).toEqual({ v4: 2, v6: 2, isV4Translated: true })
   sockets.send(Uint8Array.of(1), INNER)
   sockets.send(Uint8Array.of(1), INNER)
   expect(fake.sent[0]).toEqual(OUTER)
