@@ -67,9 +67,14 @@ export class CommandQueue {
     })
   }
 
-  /** Takes what others wrote. Rejects when the store cannot be asked. */
-  async catchUp(): Promise<void> {
+  /**
+   * Takes what others wrote. Rejects when the store cannot be asked.
+   *
+   * @param version - Where it is known by the time its turn comes, the store is not asked.
+   */
+  async catchUp(version = Infinity): Promise<void> {
     while (this.#running) await this.#running
+    if (version <= this.#options.coordinator.version) return
     const turn = this.#readNews()
     this.#running = turn.then(
       () => this.#rest(),

@@ -7,7 +7,7 @@ import { ControlError } from './errors.ts'
 import { KINDS } from './records.ts'
 import type { Kind, NodeRecord, Records } from './records.ts'
 import { NOTHING } from './state.ts'
-import type { Attendance, Counters, News, Store, Writes } from './store.ts'
+import type { Attendance, Counters, News, Store, StoreListener, Writes } from './store.ts'
 
 interface Entry {
   readonly version: number
@@ -30,7 +30,7 @@ const UNIQUE = {
 export class MemoryStore implements Store {
   readonly #tables = new Map<Kind, Map<number, Entry>>(KINDS.map((kind) => [kind, new Map()]))
   readonly #servers = new Set<string>()
-  readonly #listeners = new Set<() => void>()
+  readonly #listeners = new Set<StoreListener>()
   #audit: readonly AuditEntry[] = []
   #counters: Counters = NOTHING.counters
   #version = 0
@@ -77,7 +77,7 @@ export class MemoryStore implements Store {
     if (audit) this.#addAudit(audit)
     this.#counters = counters
     this.#version = version
-    for (const listener of this.#listeners) void Promise.resolve().then(listener)
+    for (const listener of this.#listeners) void Promise.resolve().then(() => listener(version))
     return version
   }
 
@@ -105,7 +105,7 @@ export class MemoryStore implements Store {
   }
 
   /** Calls `listener` after every write. */
-  watch(listener: () => void): () => void {
+  watch(listener: StoreListener): () => void {
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
   }

@@ -38,6 +38,9 @@ export interface Attendance {
   readonly version: number
 }
 
+/** Hears that there is a version; `undefined` that there may be a new one. */
+export type StoreListener = (version: number | undefined) => void
+
 /** Remembers the records of one network, for one server or several at once. */
 export interface Store {
   /** Returns what changed after a version; everything for 0 or less, or when the way from there is not known any more. */
@@ -75,11 +78,12 @@ export interface Store {
   leave(server: string): Promise<void>
 
   /**
-   * Calls `listener` soon after somebody else wrote. It may miss some: {@link Store.attend} tells the version.
+   * Calls `listener` soon after somebody wrote, here or elsewhere. It may miss some: {@link Store.attend} tells the version.
    *
+   * @param listener - Is given the version that was written; none when some may have been missed.
    * @returns A function that stops it.
    */
-  watch(listener: () => void): () => void
+  watch(listener: StoreListener): () => void
 
   /** Lets go of the file or connections behind it. Idempotent. */
   close(): Promise<void>

@@ -1,5 +1,5 @@
-// The Store seat in PostgreSQL, for several servers that serve one network. What one of them writes the others hear of
-// by NOTIFY, sent in the transaction and so delivered when it commits. A notification may be missed while the
+// The Store seat in PostgreSQL, for several servers that serve one network. What one of them writes all hear of by NOTIFY,
+// sent in the transaction and so delivered when it commits; by its version whoever knows it already does not look. A notification may be missed while the
 // connection that listens is down: it is made anew, and then everybody looks. A connection may also be dead without a word,
 // when a firewall forgot it or the host behind it is another: one that once does not answer in time is not used again.
 
@@ -7,7 +7,7 @@ import { reasonOf } from '@mesh/sansio/node'
 import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient, sql } from 'kysely'
 import pg from 'pg'
 import { ControlError } from '../errors.ts'
-import type { Store } from '../store.ts'
+import type { Store, StoreListener } from '../store.ts'
 import { migrate, missingSteps } from './migrate.ts'
 import { SqlStore } from './sql-store.ts'
 import type { SqlEngine } from './sql-store.ts'
@@ -138,8 +138,8 @@ function engineOver(url: string, database: Kysely<Tables>): SqlEngine {
     database,
     clock: sql<number>`cast(extract(epoch from clock_timestamp()) * 1000 as bigint)`,
     isConflict: (error) => error instanceof pg.DatabaseError && error.code?.startsWith('23') === true,
-    notify: async (transaction, network) => {
-      await sql`select pg_notify(${CHANNEL}, ${String(network)})`.execute(transaction)
+    notify: async (transaction, network, version) => {
+      await sql`select pg_notify(${CHANNEL}, ${`${network} ${version}`})`.execute(transaction)
     },
     watch: (network, listener) => {
       const ear = new Ear(url, network, listener)
@@ -153,12 +153,12 @@ function engineOver(url: string, database: Kysely<Tables>): SqlEngine {
 class Ear {
   readonly #url: string
   readonly #network: string
-  readonly #listener: () => void
+  readonly #listener: StoreListener
   #client: pg.Client | undefined
   #timer: NodeJS.Timeout | undefined
   #closed = false
 
-  constructor(url: string, network: number, listener: () => void) {
+  constructor(url: string, network: number, listener: StoreListener) {
     this.#url = url
     this.#network = String(network)
     this.#listener = listener
@@ -180,8 +180,9 @@ class Ear {
       application_name: 'mesh-control listener',
     })
     this.#client = client
-    client.on('notification', ({ payload }) => {
-      if (payload === this.#network) this.#listener()
+    client.on('notification', ({ payload = '' }) => {
+      const [network, version] = payload.split(' ')
+      if (network === this.#network) this.#listener(Number(version))
     })
     client.on('error', () => this.#again(client))
     client.on('end', () => this.#again(client))
@@ -189,7 +190,7 @@ class Ear {
       await client.connect()
       await client.query(`LISTEN ${CHANNEL}`)
       // Whatever was said while nobody listened.
-      if (!this.#closed) this.#listener()
+      if (!this.#closed) this.#listener(undefined)
       this.#listenFor(client)
     } catch {
       this.#again(client)

@@ -10,7 +10,7 @@ import { KINDS } from '../records.ts'
 import type { Kind, Records } from '../records.ts'
 import { decodeRecord, encodeRecord } from '../record-json.ts'
 import { NOTHING } from '../state.ts'
-import type { Attendance, Changes, Counters, News, Store, Writes } from '../store.ts'
+import type { Attendance, Changes, Counters, News, Store, StoreListener, Writes } from '../store.ts'
 import type { AuditEntry, AuditQuery } from '../audit.ts'
 import { readAudit, writeAudit } from './sql-audit.ts'
 import { COLUMNS_OF, TABLE_OF } from './sql-tables.ts'
@@ -31,10 +31,10 @@ export interface SqlEngine {
   readonly clock: ReturnType<typeof sql<number>>
   /** Tells whether the engine refused a write because of what the tables forbid. */
   isConflict(error: unknown): boolean
-  /** Tells others, in the transaction, that there is something new. */
-  notify(transaction: Transaction<Tables>, network: number): Promise<void>
-  /** Calls `listener` when others told so. */
-  watch(network: number, listener: () => void): () => void
+  /** Tells all servers, in the transaction, which version it makes. */
+  notify(transaction: Transaction<Tables>, network: number, version: number): Promise<void>
+  /** Calls `listener` when somebody told so. */
+  watch(network: number, listener: StoreListener): () => void
   /** Lets go of connections and files. */
   close(): Promise<void>
 }
@@ -171,8 +171,8 @@ export class SqlStore implements Store {
     await this.#attempt(() => mine.where('name', '=', name).execute())
   }
 
-  /** Calls `listener` soon after somebody else wrote. */
-  watch(listener: () => void): () => void {
+  /** Calls `listener` soon after somebody wrote. */
+  watch(listener: StoreListener): () => void {
     return this.#engine.watch(this.#network, listener)
   }
 
@@ -241,7 +241,7 @@ export class SqlStore implements Store {
       .execute()
     if (writes.audit) await writeAudit(transaction, this.#network, version, writes.audit)
     if (version % GONE_SWEEP === 0) await this.#sweep(transaction, version - GONE_KEPT)
-    await this.#engine.notify(transaction, this.#network)
+    await this.#engine.notify(transaction, this.#network, version)
   }
 
   /** Rows are replaced, not changed one by one: two nodes may have swapped their names. */

@@ -38,7 +38,8 @@ export class Steward {
   #notBefore = -Infinity
   #isDue = false
   #news: Promise<void> | undefined
-  #newsAgain = false
+  /** The newest version heard of while news were being fetched. */
+  #newest = -Infinity
   #closed = false
 
   constructor(options: StewardOptions) {
@@ -47,7 +48,7 @@ export class Steward {
     // What came over all sockets in this round of the event loop becomes one transaction, which waits for the disk once.
     const gather = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
     this.queue = new CommandQueue({ coordinator, store, perform, gather, now: () => clock.now() })
-    this.#unwatch = store.watch(() => this.#fetch())
+    this.#unwatch = store.watch((version) => this.#fetch(version))
     this.#attendLater()
     this.wake()
   }
@@ -112,17 +113,21 @@ export class Steward {
       })
   }
 
-  /** Fetches news; when there are more by the time they came, once more. */
-  #fetch(): void {
+  /** Fetches news up to a version, unless they are known; when there are more by the time they came, once more. */
+  #fetch(version = Infinity): void {
     if (this.#closed) return
-    this.#newsAgain = this.#news !== undefined
-    this.#news ??= this.queue
-      .catchUp()
+    if (this.#news) {
+      this.#newest = Math.max(this.#newest, version)
+      return
+    }
+    this.#newest = -Infinity
+    this.#news = this.queue
+      .catchUp(version)
       .catch((error: unknown) => this.#options.logger.warn(reason(error), 'the news cannot be fetched'))
       .then(() => {
         this.#news = undefined
         this.wake()
-        if (this.#newsAgain) this.#fetch()
+        if (this.#newest > this.#options.coordinator.version) this.#fetch(this.#newest)
       })
   }
 

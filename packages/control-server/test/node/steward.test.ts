@@ -7,6 +7,34 @@ import { silentLogger } from '../../src/node/logger.ts'
 import { Steward } from '../../src/node/steward.ts'
 import { World } from '../support.ts'
 
+test('what a server wrote itself, or heard of while it wrote, is not read from the store once more', async () => {
+  const store = new MemoryStore()
+  const world = new World({ store })
+  const { coordinator } = world
+  const clock = new ManualClock(world.now)
+  const perform = (): void => undefined
+  const steward = new Steward({ coordinator, store, server: 'here', logger: silentLogger, clock, perform })
+  const read = vi.spyOn(store, 'since')
+  const users = (): string[] => coordinator.accounts.users().map(({ name }) => name)
+  const settled = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+  for (const name of ['ann', 'bob']) await steward.queue.run(() => coordinator.accounts.createUser({ name }))
+  await settled()
+  expect([coordinator.version, read.mock.calls.length]).toEqual([2, 0])
+  const other = new World({ store })
+  other.user('eve')
+  other.collect()
+  // Its own transaction brings the news before its turn to fetch them comes.
+  await steward.queue.run(() => coordinator.accounts.createUser({ name: 'zoe' }))
+  await settled()
+  expect([users(), read.mock.calls.length]).toEqual([['ann', 'bob', 'eve', 'zoe'], 0])
+  other.catchUp()
+  other.user('kim')
+  other.collect()
+  await settled()
+  expect([users().at(-1), read.mock.calls.length]).toEqual(['kim', 1])
+  await steward.close()
+})
+
 test('a database that was put back to an older state under a server is read anew', async () => {
   const old = new MemoryStore()
   const before = new World({ store: old })
