@@ -9,6 +9,7 @@ import {
   parseJson,
 } from '@mesh/wire/control'
 import type { MapResponse } from '@mesh/wire/control'
+import { reasonOf } from '@mesh/sansio/node'
 import { Allowance } from '../allowance.ts'
 import { TRY_AGAIN } from '../command-queue.ts'
 import type { CommandQueue } from '../command-queue.ts'
@@ -29,6 +30,7 @@ import type { MachineLink } from './machine-link.ts'
 import type { IdTokens } from './id-tokens.ts'
 import { idClaims } from './id-tokens.ts'
 import { MapEncoder } from './map-encoder.ts'
+import { Repeats } from './repeats.ts'
 import { BodyBudget, MAX_CLIENT_ANSWER } from './request-body.ts'
 import { Snapshots } from './snapshots.ts'
 import { Strangers } from './strangers.ts'
@@ -68,6 +70,9 @@ export class MachineSessions {
   readonly #publications = new Allowance<number>(MAX_NOTES)
   readonly #bodies = BodyBudget.together()
   readonly #encoder = new MapEncoder()
+  readonly #failures = new Repeats((error, times) =>
+    this.#options.logger.error({ error, times }, 'a request failed'),
+  )
   readonly #snapshots = new Snapshots({
     mayMake: () => !this.#options.queue().isWriting,
     make: (exchange, onWritten) => this.#sendSnapshot(exchange, onWritten),
@@ -132,6 +137,7 @@ export class MachineSessions {
   /** Ends all connections. */
   close(): void {
     this.#snapshots.close()
+    this.#failures.close()
     for (const link of this.#links) link.destroy()
   }
 
@@ -194,14 +200,14 @@ export class MachineSessions {
   }
 
   async #answerCall({ connection, exchange, method, path, body }: MachineRequest): Promise<void> {
-    const { logger, wake } = this.#options
+    const { wake } = this.#options
     const call: MachineCall = { method, path, body: parseJson(body) }
     try {
       const answer = await answerMachineCall(call, this.#callContext(connection.machineKey))
       if ('json' in answer) exchange.sendJson(answer.json)
       else exchange.sendText(answer.status, answer.text)
     } catch (error) {
-      logger.error({ error: error instanceof Error ? error.message : String(error) }, 'a call failed')
+      this.#failures.note(reasonOf(error))
       exchange.sendText(503, TRY_AGAIN)
     }
     wake()
@@ -225,7 +231,7 @@ export class MachineSessions {
   }
 
   #begin({ connection, exchange }: MachineRequest, handle: (exchange: number, now: number) => void): void {
-    const { coordinator, queue, now, wake, logger } = this.#options
+    const { coordinator, queue, now, wake } = this.#options
     const id = (this.#lastExchange += 1)
     this.#exchanges.set(id, { exchange, connection })
     exchange.onOver = () => {
@@ -239,7 +245,7 @@ export class MachineSessions {
       if (!exchange.isGone) handle(id, at)
     })
     work.then(wake, (error: unknown) => {
-      logger.error({ error: error instanceof Error ? error.message : String(error) }, 'a request failed')
+      this.#failures.note(reasonOf(error))
       exchange.sendText(503, TRY_AGAIN)
       wake()
     })

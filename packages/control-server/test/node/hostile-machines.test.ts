@@ -64,7 +64,16 @@ test('control 43: a store that fails is a 503, not an empty 200', async () => {
   const { machine, session } = await lab.joined()
   store.full = true
   expect((await machine.map(session, { Stream: true, Version: 139 })).status).toBe(503)
-  expect(lab.errors.splice(0)).toHaveLength(1)
+  const attributes = { Version: 139, NodeKey: machine.nodeKey, Update: { 'custom:tier': 'a' } }
+  const others = [
+    ...Array.from({ length: 20 }, () => machine.map(session, { OmitPeers: true, Version: 139 })),
+    post(session, '/machine/set-device-attr', attributes, 'PATCH'),
+  ]
+  expect(new Set((await Promise.all(others)).map(({ status }) => status))).toEqual(new Set([503]))
+  const failed = (times: number): string => `a request failed${JSON.stringify({ error: 'disk full', times })}`
+  expect(lab.errors.splice(0)).toEqual([failed(1)])
+  await lab.restart()
+  expect(lab.errors.splice(0)).toContain(failed(21))
 })
 
 test('an address in use is the error of the system', async () => {
