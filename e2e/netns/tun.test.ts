@@ -2,8 +2,9 @@
 // forwards from one to the other: what is written to the second arrives at the first, and the other way round.
 import { batchOf, packetsOf, type TunDevice } from '@mesh/tun'
 import { tunDeviceContract, type TunLink } from '@mesh/tun/contract'
-import { configureInterface, openTun } from '@mesh/tun/node'
+import { configureInterface, openOffloadTun, openTun } from '@mesh/tun/node'
 import { encodeUdpPacket } from '@mesh/wire/ip'
+import { readdirSync } from 'node:fs'
 import { describe, expect } from 'vitest'
 import { eventually, type Lab, netnsTest } from './support.ts'
 
@@ -69,6 +70,35 @@ test('a name that is in use, and one that is no TUN, are refused in one sentence
   })
   await expect(openTun({ netns, addresses: ['-x'] })).rejects.toThrow(RangeError)
   expect(tun.device.mtu).toBe(1280)
+})
+
+const openDescriptors = (): number => readdirSync('/proc/self/fd').length
+
+test('an interface that cannot be set up is gone, its queues and what waits for them with it', async ({
+  lab,
+}) => {
+  const namespace = await lab.namespace('kernel')
+  const wrong = { name: 'mesh7', netns: namespace.name, addresses: ['10.1.1.1/99'] }
+  await expect(openTun(wrong)).rejects.toMatchObject({ code: 'ERR_TUN_CONFIGURE' }) // what is opened once for all is open now
+  const before = openDescriptors()
+  for (let i = 0; i < 5; i += 1) {
+    await expect(openTun(wrong)).rejects.toMatchObject({ code: 'ERR_TUN_CONFIGURE' })
+    await expect(openOffloadTun({ ...wrong, queues: 3 })).rejects.toMatchObject({ code: 'ERR_TUN_CONFIGURE' })
+  }
+  expect(openDescriptors()).toBe(before)
+  expect((await namespace.run('ip', '-o', 'link')).stdout).not.toContain('mesh7')
+})
+
+test('all queues are of the interface that is moved to another namespace', async ({ lab }) => {
+  const namespace = await lab.namespace('kernel')
+  const tun = await openOffloadTun({ name: 'mesh8', netns: namespace.name, queues: 3 })
+  try {
+    expect(readdirSync('/sys/class/net')).not.toContain('mesh8')
+    const { stdout } = await namespace.run('ls', '/sys/class/net/mesh8/queues')
+    expect(stdout.split('\n').filter((queue) => queue.startsWith('rx-'))).toHaveLength(3)
+  } finally {
+    tun.close()
+  }
 })
 
 test('an interface that is deleted closes its device with the reason', async ({ lab }) => {

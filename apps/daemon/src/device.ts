@@ -10,12 +10,19 @@ export type DeviceChoice = { readonly kind: 'userspace' } | { readonly kind: 'tu
 /**
  * Makes sure before anything else that the chosen device can be had.
  *
- * @throws TunError with one sentence that says what to do.
+ * @throws Error with one sentence that says what to do.
  */
 export async function checkDevice(choice: DeviceChoice): Promise<void> {
   if (choice.kind === 'userspace') return
-  const device = await openTun({ name: choice.name })
-  await device.close()
+  try {
+    const device = await openTun({ name: choice.name })
+    await device.close()
+  } catch (cause) {
+    if (!(cause instanceof Error)) throw cause
+    const { message } = cause
+    const reason = message.slice(0, 1).toUpperCase() + message.slice(1)
+    throw new Error(`${reason}; or run with --tun=userspace-networking.`, { cause })
+  }
 }
 
 /** Returns what a node must be told of the device. */

@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
+import { tunUnsupportedReason } from '@mesh/tun/node'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Ended, Workshop } from './support.ts'
 
@@ -134,9 +135,26 @@ describe('meshd', () => {
     const ended = await nobody.ended
     if (!ended.stderr.includes('TUN') && /EACCES/.test(ended.stderr))
       skip('another user cannot read the sources')
-    expect(sentenceOf(ended)).toMatch(/TUN needs root or CAP_NET_ADMIN.*--tun=userspace-networking/)
+    expect(sentenceOf(ended)).toMatch(
+      /TUN needs root or CAP_NET_ADMIN.*; or run with --tun=userspace-networking\.$/,
+    )
     expect(existsSync(place)).toBe(false)
   })
+
+  test.for([
+    [
+      'lo',
+      /^meshd: An interface lo exists already and is not a TUN; or run with --tun=userspace-networking\.$/,
+    ],
+    ['a'.repeat(16), /^meshd: Not an interface name of 1 to 15 bytes: "a+"; or run with .*\.$/],
+  ] as const)(
+    'says that %s is no interface that it can have, and what to do instead',
+    async ([name, said], { skip }) => {
+      const reason = tunUnsupportedReason()
+      if (reason !== undefined) skip(reason)
+      expect(await meshd(`--tun=${name}`, '--state=mem:')).toMatch(said)
+    },
+  )
 
   test('says that its UDP port is in use', async () => {
     const taken = createSocket('udp4').bind(0)

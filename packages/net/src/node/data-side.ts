@@ -49,6 +49,12 @@ const NETCHECK_PATIENCE = 8000
 /** The rooms that outlive a data side. */
 export type LastingRooms = Pick<Rooms, 'peers' | 'dns' | 'onHostRoutes'>
 
+/** What of a data side is open already while it is being opened. */
+interface OpenedParts {
+  sock?: MagicSockHandle
+  engine?: Engine
+}
+
 /** What a ping found out; the rest of the result is known beforehand. */
 export type PingAnswer = Partial<PingResult>
 
@@ -80,9 +86,23 @@ export class DataSide {
     })
   }
 
-  /** Opens sockets and joins the parts. Rejects with the system's error when the port cannot be had. */
+  /** Opens sockets and joins the parts. Rejects with the system's error when the port cannot be had, and leaves nothing open. */
   static async open(options: DataSideOptions): Promise<DataSide> {
     rehearseMeeting(nodeCrypto, systemRandom)
+    const mover = moverFor(options)
+    const opened: OpenedParts = {}
+    try {
+      return await DataSide.#join(options, mover, opened)
+    } catch (error) {
+      opened.engine?.close()
+      await mover.thread?.close()
+      await opened.sock?.close()
+      throw error
+    }
+  }
+
+  /** Opens the parts, each of which stands in `opened` as soon as it is there. */
+  static async #join(options: DataSideOptions, mover: Mover, opened: OpenedParts): Promise<DataSide> {
     const { nodeKey, dns, port = 0, allowLoopback = false, plainRelays = false, log } = options
     // Several nodes on one machine are a test; its gateway has nothing to do with it.
     const portMapping = options.portMapping ?? !allowLoopback
@@ -91,10 +111,8 @@ export class DataSide {
       log?.('debug', `relay ${region}: ${message}`),
     )
     const icmp = new IcmpEcho((reason) => log?.('info', `relays are not measured by ICMP: ${reason}`))
-    const mover = moverFor(options)
     // Packets may come before the socket is handed over; there is nobody to take them yet.
-    let engine: Engine | undefined
-    const sock = await openMagicSock({
+    const sock = (opened.sock = await openMagicSock({
       keys: { nodeKey: publicKeyOf(nodeKey) },
       port,
       allowLoopback,
@@ -108,25 +126,22 @@ export class DataSide {
       onWake: (slept) => {
         log?.('info', 'this machine has slept', { seconds: Math.round(slept / 1000) })
         relays.renew(true)
-        engine?.noteSleep(slept)
+        opened.engine?.noteSleep(slept)
         options.onNetworkChange(true)
       },
       onRebindFailed: (error) => log?.('warn', `the UDP port cannot be opened again: ${error.message}`),
       checkCaptivePortal: () => checkCaptivePortal(relays.derpMap),
       portMapping,
       x25519: nodeCrypto,
-      onPacket: (bytes, _peer, source) => engine?.fromUnderlay(bytes, source),
+      onPacket: (bytes, _peer, source) => opened.engine?.fromUnderlay(bytes, source),
       onEvent: (event) => {
         if (event.event === 'path-changed') mover.thread?.notePathChange(event.peer)
-        if (event.event === 'peer-restarted') engine?.resetPeer(event.peer)
+        if (event.event === 'peer-restarted') opened.engine?.resetPeer(event.peer)
         options.onPaths(event)
       },
       ...(mover.thread ? { sockets: mover.thread.plane.sockets } : {}),
-    }).catch(async (error: unknown) => {
-      await mover.thread?.close()
-      throw error
-    })
-    engine = new Engine({
+    }))
+    const engine = (opened.engine = new Engine({
       privateKey: nodeKey,
       underlay: underlayOf(sock),
       dns,
@@ -136,7 +151,7 @@ export class DataSide {
       crypto: nodeCrypto,
       forward: forwardQuery,
       ...mover.engine,
-    })
+    }))
     mover.thread?.join({ engine, sock })
     engine.setHost(mover.host)
     return new DataSide(engine, sock, new PeerRelayHost(sock, options), relays, mover)

@@ -50,7 +50,6 @@ export interface OpenTunOptions {
 }
 
 const DEVICE_PATH = '/dev/net/tun'
-const INSTEAD = 'or run with --tun=userspace-networking'
 
 /** As the kernel allows. */
 const MAX_QUEUES = 256
@@ -140,7 +139,8 @@ export async function openOffloadTun(options: OpenTunOptions = {}): Promise<Offl
   })
 }
 
-async function openWith<T>(
+/** `make` owns the descriptor once it has returned. It is called where the interface still has its name, and no packet comes. */
+async function openWith<T extends { close(): Promise<void> | void }>(
   wanted: string,
   options: OpenTunOptions,
   flags: number,
@@ -148,13 +148,15 @@ async function openWith<T>(
 ): Promise<T> {
   const { mtu = DEFAULT_MTU, netns, addresses = [], routes = [] } = options
   const { fd, name } = openDevice(wanted, flags)
+  let made: T | undefined
   try {
+    made = make(name, fd)
     if (netns !== undefined) await moveToNamespace(name, netns)
-    const made = make(name, fd) // offloads are set before the first packet comes
     await configureInterface({ name, mtu, addresses, routes, ...(netns === undefined ? {} : { netns }) })
     return made
   } catch (error) {
-    linuxCalls().close(fd)
+    if (made === undefined) linuxCalls().close(fd)
+    else await made.close()
     throw error
   }
 }
@@ -177,8 +179,7 @@ function setOffloads(fd: number): OffloadTun['offloads'] {
 
 function openDevice(wanted: string, flags = 0): { fd: number; name: string } {
   const unsupported = unsupportedReason()
-  if (unsupported !== undefined)
-    throw new TunError('ERR_TUN_UNSUPPORTED', `no TUN here: ${unsupported}; ${INSTEAD}`)
+  if (unsupported !== undefined) throw new TunError('ERR_TUN_UNSUPPORTED', `no TUN here: ${unsupported}`)
   const calls = linuxCalls()
   const arena = new Arena(new SharedArrayBuffer(64))
   arena.bytes.set(new TextEncoder().encode(DEVICE_PATH))
@@ -200,7 +201,7 @@ function openError(result: number): TunError {
   if (result === -ENOENT || result === -ENODEV || result === -ENXIO) {
     return new TunError(
       'ERR_TUN_NO_DEVICE',
-      `TUN needs ${DEVICE_PATH}, which this machine does not have (try "modprobe tun"); ${INSTEAD}`,
+      `TUN needs ${DEVICE_PATH}, which this machine does not have (try "modprobe tun")`,
     )
   }
   return rightsOrSystem(result, DEVICE_PATH)
@@ -223,5 +224,5 @@ function rightsOrSystem(result: number, what: string): TunError {
   const message = noRights
     ? `TUN needs root or CAP_NET_ADMIN: ${what}: ${reason}`
     : `${what} failed: ${reason}`
-  return new TunError(code, `${message}; ${INSTEAD}`)
+  return new TunError(code, message)
 }
