@@ -52,13 +52,15 @@ export const ACTIVITY = {
 } as const
 
 /**
- * Returns what happened when `later` followed `before`: what was answered meanwhile waits for no answer any more. Otherwise
- * whoever hears of both at once would wait for what has come long ago (W10).
+ * Returns what happened when `later` followed `before`: what was answered meanwhile waits for no answer any more, and a session
+ * that was asked for and is there is asked for no more. Otherwise whoever hears of both at once would wait for what has come
+ * long ago (W10), or begin what is done (W9).
  */
 export function addActivity(before: number, later: number): number {
   let kept = before
   if ((later & ACTIVITY.received) !== 0) kept &= ~ACTIVITY.sentData
   if ((later & ACTIVITY.sent) !== 0) kept &= ~ACTIVITY.receivedData
+  if ((later & ACTIVITY.established) !== 0) kept &= ~(ACTIVITY.needSession | ACTIVITY.rekey)
   return kept | later
 }
 

@@ -2,13 +2,7 @@
 // joined. It owns no socket and no timer: packets and time go in, callbacks and events come out.
 import type { Crypto, RandomSource } from '@mesh/noise'
 import type { Machine } from '@mesh/sansio'
-import {
-  ACTIVITY,
-  type DataPlane,
-  type DataPlaneCounters,
-  type DataPlaneOutputs,
-  type PeerCounters,
-} from './data-plane.ts'
+import type { DataPlane, DataPlaneCounters, DataPlaneOutputs, PeerCounters } from './data-plane.ts'
 import type { HandshakeDropReason, WireGuardEvent, WireGuardOutput } from './output.ts'
 import {
   type DatagramBatch,
@@ -135,7 +129,7 @@ export class WireGuardDevice implements Machine<WireGuardEvent> {
 
   /** Begins a handshake with a peer, however young its session is; five seconds after the last one at the earliest. */
   startHandshake(peer: PeerId, now: number): void {
-    this.#machine.handleActivity(peer, ACTIVITY.rekey, now)
+    this.#machine.startHandshake(peer, now)
     this.#perform(now)
   }
 

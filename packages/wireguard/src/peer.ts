@@ -23,6 +23,8 @@ export class Peer {
   attempts = 0
   lastHandshakeSentAt: number = -Infinity
   lastHandshakeAt: number | undefined
+  /** The session made last, for as long as the data plane has it; a peer's own is used once the peer was heard with it. */
+  newest: { readonly localIndex: number; readonly madeAt: number; isUsed: boolean } | undefined
   lastAcceptedAt: number = -Infinity
   /** The moment that the last initiation to it named. */
   lastMoment = -1
@@ -70,6 +72,7 @@ export class Peer {
   wipe(): void {
     this.pending?.ephemeralPrivate.fill(0)
     this.pending = undefined
+    this.newest = undefined
     this.#staticShared?.fill(0)
     this.#staticShared = undefined
     this.#cookie = undefined

@@ -169,12 +169,23 @@ export class WireGuard implements Machine<WireGuardOutput> {
     }
     if (activity & ACTIVITY.receivedData) timers.receivedData(now)
     if (activity & (ACTIVITY.sent | ACTIVITY.received)) traversed(peer, now)
-    if (activity & (ACTIVITY.needSession | ACTIVITY.rekey)) this.#initiate(peer, false, now)
+    const wantsSession = (activity & (ACTIVITY.needSession | ACTIVITY.rekey)) !== 0
+    if (wantsSession && !hasYoungSession(peer, now)) this.#initiate(peer, false, now)
+    this.#wake(peer)
+  }
+
+  /** Begins a handshake with a peer, however young its session is, as soon as five seconds lie between it and what was said last. */
+  startHandshake(id: PeerId, now: number): void {
+    const peer = this.#peers.get(id)
+    if (peer === undefined) return
+    this.#initiate(peer, false, now)
     this.#wake(peer)
   }
 
   /** Takes note that the data plane has dropped a session: its index is free again. */
   handleSessionEnd(localIndex: number): void {
+    const peer = this.#peers.withIndex(localIndex)
+    if (peer?.newest?.localIndex === localIndex) peer.newest = undefined
     this.#peers.freeIndex(localIndex)
   }
 
@@ -286,6 +297,7 @@ export class WireGuard implements Machine<WireGuardOutput> {
     const session = { localIndex, remoteIndex, sendKey, receiveKey, initiator, createdAt: now }
     if (source >= 0) this.#out.push({ kind: 'handshake-source', peer: id, source })
     this.#out.push({ kind: 'session', peer: id, session })
+    peer.newest = { localIndex, madeAt: now, isUsed: initiator }
     peer.timers.received()
     peer.timers.sessionBegan(now)
     traversed(peer, now)
@@ -297,12 +309,13 @@ export class WireGuard implements Machine<WireGuardOutput> {
     peer.timers.retransmitAt = Infinity
     peer.attempts = 0
     peer.lastHandshakeAt = now
+    if (peer.newest !== undefined) peer.newest.isUsed = true
     this.#out.push({ kind: 'event', event: 'established', peer: peer.config.id, initiator })
   }
 
   #fire(peer: Peer, now: number): void {
     const { timers } = peer
-    if (timers.zeroKeysAt <= now) this.#endSessions(peer)
+    if (timers.zeroKeysAt <= now) this.#zeroKeys(peer)
     if (timers.retransmitAt <= now) this.#retransmit(peer, now)
     if (timers.newHandshakeAt <= now) {
       timers.newHandshakeAt = Infinity
@@ -330,6 +343,13 @@ export class WireGuard implements Machine<WireGuardOutput> {
     if (peer.timers.zeroKeysAt === Infinity) peer.timers.zeroKeysAt = now + ZERO_KEY_MATERIAL
     this.#out.push({ kind: 'drop-staged', peer: peer.config.id })
     this.#out.push({ kind: 'event', event: 'handshake-failed', peer: peer.config.id })
+  }
+
+  /** A handshake that is under way goes on: when it ends, however it does, the time until the next wiping begins anew. */
+  #zeroKeys(peer: Peer): void {
+    if (peer.timers.retransmitAt === Infinity) return this.#endSessions(peer)
+    peer.timers.zeroKeysAt = Infinity
+    this.#out.push({ kind: 'end-sessions', peer: peer.config.id })
   }
 
   #endSessions(peer: Peer): void {
@@ -361,6 +381,14 @@ export class WireGuard implements Machine<WireGuardOutput> {
   #drop(reason: HandshakeDropReason): void {
     this.#drops[reason] += 1
   }
+}
+
+/**
+ * Whether there is a session so young that whoever asks for one asked before hearing of it: a data plane may be a thread away,
+ * and says at once that it has lost one.
+ */
+function hasYoungSession({ newest }: Peer, now: number): boolean {
+  return newest?.isUsed === true && now - newest.madeAt < REKEY_TIMEOUT
 }
 
 /** Anything authentic went either way: the persistent keepalive, where there is one, begins to wait anew. */

@@ -190,4 +190,25 @@ describe('keeping alive', () => {
     wire.fromA(3)
     expect(marks(wire.b.received)).toEqual([0, 3])
   })
+
+  test('W16 a handshake that is under way when the keys before it are wiped goes on, to its good or its bad end', () => {
+    const wire = new Wire()
+    wire.fromA(1)
+    wire.advance(539_900)
+    wire.passes = (sent) => typeOf(sent.bytes) !== 2
+    wire.fromA(2)
+    const response = wire.log.at(-1)?.bytes ?? new Uint8Array()
+    wire.advance(200)
+    wire.passes = () => true
+    wire.a.device.handleDatagram(response, 7, wire.now)
+    wire.settle()
+    expect(marks(wire.b.received)).toEqual([1, 2])
+    wire.advance(539_900)
+    wire.passes = () => false
+    wire.fromA(3)
+    wire.advance(110_000)
+    expect(wire.a.events.at(-1)?.event).toBe('handshake-failed')
+    wire.advance(600_000)
+    expect(wire.a.device.pollTimeout()).toBe(Infinity)
+  })
 })
