@@ -175,6 +175,7 @@ export function openTunnels(rooms: Rooms): TunnelSeeker {
       if (packet !== undefined) rooms.put({ kind: 'datagram', to, bytes: discoDatagram(to, packet, true) })
     },
     pingThrough: (peer, to, now) => conversation.sendPing(peer, to, unasked('tunnel'), now),
+    drop: (reason) => rooms.drop(reason),
   })
 }
 

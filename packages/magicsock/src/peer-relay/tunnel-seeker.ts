@@ -1,6 +1,7 @@
 // Finds paths through peer relays: nodes of the network with a reachable UDP port that forward between two others.
 // Asks every relay there is for a tunnel, tells the peer of it, and takes our end of it by a handshake (data-plane.md
 // section 5.11). A tunnel counts as a path once a ping through it has been answered.
+import { TokenBucket } from '@mesh/sansio'
 import type {
   AllocateRequest,
   AllocateResponse,
@@ -10,6 +11,7 @@ import type {
 } from '@mesh/wire/disco'
 import { endpointsEqual } from '@mesh/wire/ip'
 import type { DiscoIdentity } from '../disco-directory.ts'
+import type { DropReason } from '../drops.ts'
 import { type Hop, sameHop } from '../hop.ts'
 import { sameKey } from '../key-table.ts'
 import type { Path } from '../path.ts'
@@ -28,6 +30,12 @@ export const TUNNEL_UPGRADE_INTERVAL = 60_000
 /** How many handshakes one peer may have us in at a time, and how many addresses of a relay are asked (threat 32). */
 export const MAX_HANDSHAKES_PER_PEER = 8
 const MAX_SERVER_ENDPOINTS = 16
+/**
+ * How many tunnels one peer may ask our relay for at once, and how fast that is won back, in milliseconds: in
+ * {@link SEEK_INTERVAL} that makes 300, one for each peer that a large node cannot reach.
+ */
+export const REQUEST_BURST = 128
+const REQUEST_INTERVAL = 100
 
 /** What a seeker needs of the machine it belongs to. */
 export interface TunnelSeekerHost extends HandshakeHost {
@@ -41,6 +49,8 @@ export interface TunnelSeekerHost extends HandshakeHost {
   openFrom(guest: DiscoIdentity, packet: Uint8Array): DiscoMessage | undefined
   /** Sends a message to a peer through its relay. */
   tell(peer: Peer, message: DiscoMessage, now: number): void
+  /** Counts a dropped packet. */
+  drop(reason: DropReason): void
 }
 
 /** What is said about tunnels; all of it through a relay. */
@@ -52,6 +62,8 @@ export class TunnelSeeker {
   readonly #soughtAt = new WeakMap<Peer, number>()
   readonly #requests = new Set<TunnelRequest>()
   readonly #handshakes = new Set<Handshake>()
+  /** How much each peer may still ask our relay for. Kept while the peer is: a new disco key buys nothing. */
+  readonly #requestLimits = new WeakMap<Peer, TokenBucket>()
   #servers: readonly Peer[] = []
   /** Our own peer relay, when this node is one. */
   #grantor: TunnelGrantor | undefined
@@ -178,20 +190,27 @@ export class TunnelSeeker {
 
   /** One of the two must be who asks, and who asks must be allowed to. */
   #grant(pair: readonly [Uint8Array, Uint8Array], generation: number, from: Peer, now: number): void {
-    if (from.config.mayUseOurRelay !== true || from.disco === undefined) return
+    if (this.#grantor === undefined || from.config.mayUseOurRelay !== true || from.disco === undefined) return
+    if (!this.#mayRequest(from, now)) return this.#host.drop('disco-too-often')
     const { key } = from.disco
     if (!pair.some((client) => sameKey(client, key))) return
-    const allocation = this.#grantor?.grant(sortedPair(...pair), from.id, now)
+    const allocation = this.#grantor.grant(sortedPair(...pair), from.id, now)
     if (allocation !== undefined) {
       this.#host.tell(from, { ...allocation, kind: 'allocate-response', generation }, now)
     }
+  }
+
+  #mayRequest(peer: Peer, now: number): boolean {
+    const limit = this.#requestLimits.get(peer) ?? new TokenBucket(REQUEST_BURST, REQUEST_INTERVAL, now)
+    this.#requestLimits.set(peer, limit)
+    return limit.take(now)
   }
 
   #handleCallVia(message: CallMeMaybeVia, from: Peer, now: number): void {
     if (from.config.understandsPeerRelays === false || from.disco === undefined) return
     const [a, b] = sortedPair(this.#host.ownDisco, from.disco.key)
     if (!sameKey(a, message.clientDisco[0]) || !sameKey(b, message.clientDisco[1])) return
-    if (!from.mayObeyCall(now)) return
+    if (!from.mayObeyCall(now)) return this.#host.drop('disco-too-often')
     this.#handleAllocation(from, message, 'peer', now)
   }
 

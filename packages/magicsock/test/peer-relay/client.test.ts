@@ -1,10 +1,11 @@
 // Two nodes that UDP cannot bring together, and a third of their network that forwards between them.
-import { drain } from '@mesh/sansio'
+import { drain, seededRandom } from '@mesh/sansio'
 import { decodeGeneve, GENEVE_WIREGUARD } from '@mesh/wire/geneve'
 import { formatEndpoint } from '@mesh/wire/ip'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { PeerRelay } from '../../src/index.ts'
 import { SENT } from '../../src/index.ts'
+import { REQUEST_BURST } from '../../src/peer-relay/tunnel-seeker.ts'
 import { ALLOCATE_RETRY, sortedPair } from '../../src/peer-relay/tunnel-request.ts'
 import { at, sealed, wireguard, World, type WorldNode } from '../support.ts'
 
@@ -131,6 +132,22 @@ describe('who may', () => {
     const request = { kind: 'allocate-request', clientDisco: [b.sock.discoKey, c.sock.discoKey] } as const
     c.receiveRelayed(1, a.nodeKey, sealed(a, c, { ...request, generation: 9 }))
     expect(c.sent('allocate-response')).toEqual([])
+  })
+
+  test('threat 32: a client that asks without end is heard ten times a second, and others as ever', () => {
+    const ask = (client: WorldNode, generation: number): void => {
+      const clientDisco = sortedPair(client.sock.discoKey, seededRandom(generation)(32))
+      const request = { kind: 'allocate-request', clientDisco, generation } as const
+      c.receiveRelayed(1, client.nodeKey, sealed(client, c, request))
+    }
+    for (let i = 1; i <= 2 * REQUEST_BURST; i += 1) ask(a, i)
+    expect(c.sent('allocate-response')).toHaveLength(REQUEST_BURST)
+    expect(c.sock.drops['disco-too-often']).toBe(REQUEST_BURST)
+    ask(b, 1_000)
+    expect(c.sent('allocate-response')).toHaveLength(REQUEST_BURST + 1)
+    world.clock.advanceBy(1_000)
+    for (let i = 1; i <= 20; i += 1) ask(a, 2_000 + i)
+    expect(c.sent('allocate-response')).toHaveLength(REQUEST_BURST + 11)
   })
 
   test('nothing about tunnels is believed that comes by UDP', () => {
