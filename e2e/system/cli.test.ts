@@ -1,5 +1,5 @@
 // The command line against a whole mesh: what it prints, in the shapes that people and scripts know.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LocalMesh } from '@mesh/demo/local-mesh'
@@ -155,6 +155,20 @@ test('status says what control wants known, and control may ask for health and s
   expect(await ask('/debug/prefs')).toMatchObject({ WantRunning: true })
   expect(await ask('/debug/netmap')).toMatchObject({ current: { Peers: [{ Name: 'b.mesh.internal.' }] } })
   await mesh.control('nodes', 'expire', 'a', '--disable')
+  await expect.poll(() => a('status'), { timeout: 20_000 }).not.toMatch(/Health check/)
+})
+
+test('status says that this node cannot find out how large packets may be, for as long as control wishes it', async () => {
+  const say = async (nodeAttrs: readonly object[]): Promise<void> => {
+    const file = join(directory, 'policy.json')
+    writeFileSync(file, JSON.stringify({ acls: [{ action: 'accept', src: ['*'], dst: ['*:*'] }], nodeAttrs }))
+    await mesh.control('policy', 'set', '--file', file)
+  }
+  await say([{ target: ['*'], attr: ['peer-mtu-enable'] }])
+  await expect
+    .poll(() => a('status'), { timeout: 20_000 })
+    .toMatch(/^# {5}- .* \(peer-mtu-enable\): its sockets/m)
+  await say([])
   await expect.poll(() => a('status'), { timeout: 20_000 }).not.toMatch(/Health check/)
 })
 

@@ -147,10 +147,12 @@ export interface MagicSockHandle {
   /** Says whether control can be asked; while it cannot, a home once chosen stays. */
   setControlConnected(connected: boolean): void
   /**
-   * Says how paths are kept from now on; by no habit by default. `probePathMtu` is kept only where the sockets can send a
-   * datagram whole or not at all: those of a Linux data plane can, the system's own through `node:dgram` cannot.
+   * Says how paths are kept from now on; by no habit by default.
+   *
+   * @returns The habits kept. `probePathMtu` is kept only where the sockets can send a datagram whole or not at all: those of
+   * a Linux data plane can, the system's own through `node:dgram` cannot.
    */
-  setHabits(habits: PathHabits): void
+  setHabits(habits: PathHabits): PathHabits
   /** Takes a disco key that a peer has told inside its own tunnel. */
   learnDiscoKey(peer: PeerId, discoKey: Uint8Array): void
   /**

@@ -144,11 +144,13 @@ export class RunningMagicSock implements MagicSockHandle {
     this.#machine.setControlConnected(connected)
   }
 
-  setHabits(habits: PathHabits): void {
+  setHabits(habits: PathHabits): PathHabits {
     const wantsMtu = habits.probePathMtu === true
     // What the system has cut up would seem to have passed.
     const isWhole = this.#sockets.setDontFragment(wantsMtu)
-    this.#machine.setHabits({ ...habits, probePathMtu: wantsMtu && isWhole })
+    const kept = { ...habits, probePathMtu: wantsMtu && isWhole }
+    this.#machine.setHabits(kept)
+    return kept
   }
 
   learnDiscoKey(peer: PeerId, discoKey: Uint8Array): void {

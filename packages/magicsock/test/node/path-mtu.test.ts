@@ -32,6 +32,15 @@ async function mtuSeenBy(one: MagicSockHandle, two: MagicSockHandle): Promise<nu
   return one.status(2)?.mtu
 }
 
+test('the system’s own sockets cannot keep datagrams whole, and whoever wishes for it is told; other habits are kept', async () => {
+  const sock = await openMagicSock({ allowLoopback: true })
+  expect(sock.setHabits({ probePathMtu: true, silentDisco: true })).toEqual({
+    probePathMtu: false,
+    silentDisco: true,
+  })
+  await sock.close()
+})
+
 test.each([
   [true, 9_000],
   [false, 1_360],
@@ -39,7 +48,7 @@ test.each([
   const { given, asked } = await openSockets(can)
   const one = await openMagicSock({ allowLoopback: true, sockets: given })
   const two = await openMagicSock({ allowLoopback: true })
-  one.setHabits({ probePathMtu: true })
+  expect(one.setHabits({ probePathMtu: true })).toEqual({ probePathMtu: can })
   expect(await mtuSeenBy(one, two)).toBe(mtu)
   one.setHabits({})
   expect(asked).toEqual([true, false])

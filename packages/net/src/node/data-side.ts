@@ -2,7 +2,7 @@
 import type { Report } from '@mesh/control-client'
 import type { DnsResolver } from '@mesh/dns'
 import { publicKeyOf } from '@mesh/keys'
-import { type MagicSockEvent, type PeerStatus, SENT } from '@mesh/magicsock'
+import { type MagicSockEvent, type PathHabits, type PeerStatus, SENT } from '@mesh/magicsock'
 import { type MagicSockHandle, openMagicSock } from '@mesh/magicsock/node'
 import type { MapChanges, NetworkMap } from '@mesh/netmap'
 import { nodeCrypto } from '@mesh/noise/node'
@@ -67,6 +67,7 @@ export class DataSide {
   readonly relays: RelayLinks
   readonly #mover: Mover
   readonly #stopWatching: (() => void) | undefined
+  #habitTrouble = ''
 
   private constructor(
     engine: Engine,
@@ -182,6 +183,11 @@ export class DataSide {
     }
   }
 
+  /** What this side cannot do although it is to, as sentences. */
+  get troubles(): string[] {
+    return [this.peerRelay.trouble, this.#habitTrouble].filter((text) => text !== '')
+  }
+
   /** Who moves the packets. */
   get dataPlane(): DataPlaneStatus {
     return this.#mover.status()
@@ -261,10 +267,15 @@ export class DataSide {
     await this.sock.close()
   }
 
+  #setHabits(habits: PathHabits): void {
+    const kept = this.sock.setHabits(habits)
+    this.#habitTrouble = habits.probePathMtu === true && kept.probePathMtu !== true ? NO_MTU : ''
+  }
+
   get #paths(): PathsRoom {
     return {
       setPeers: (peers) => this.sock.setPeers(peers),
-      setHabits: (habits) => this.sock.setHabits(habits),
+      setHabits: (habits) => this.#setHabits(habits),
       setRelays: (relays) => {
         this.sock.setRelays(relays)
         this.peerRelay.setRelays(relays)
@@ -272,6 +283,9 @@ export class DataSide {
     }
   }
 }
+
+const NO_MTU =
+  'This node does not find out how large the packets are that paths carry (peer-mtu-enable): its sockets cut large ones up. A node on Linux with a TUN device can.'
 
 /** The sums by reason, of what has happened at all. */
 function occurred(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {

@@ -271,8 +271,8 @@ export class MeshNode implements MeshNodeApi {
   }
 
   get #sources(): CallSources {
-    const all = [this.#trouble, this.#hostTrouble, this.#data?.peerRelay.trouble ?? '']
-    const health = all.filter((text) => text !== '')
+    const own = [this.#trouble, this.#hostTrouble].filter((text) => text !== '')
+    const health = [...own, ...(this.#data?.troubles ?? [])]
     return { map: this.#map, health, status: () => this.status() }
   }
 
