@@ -9,7 +9,7 @@ import { netnsTest } from './support.ts'
 
 const test = netnsTest('ping', 'nft')
 
-test('S1, control 44, 45: two daemons with UDP blocked meet at the relay, know each other by name, and go direct once UDP gets through', async ({
+test('S1, F8, control 44, 45: two daemons with UDP blocked meet at the relay, know each other by name, and go direct once UDP gets through', async ({
   lab,
 }) => {
   const { hub, nodes } = await buildSite(lab, ['a', 'b'])
@@ -26,6 +26,7 @@ test('S1, control 44, 45: two daemons with UDP blocked meet at the relay, know e
   expect(await addressOf(one, 'two.mesh.internal')).toBe(two.address)
   expect(await addressOf(two, 'one.mesh.internal')).toBe(one.address)
   expect(await addressOf(one, 'nobody.mesh.internal')).toBe('ENOTFOUND')
+  expect(await addressOverTcp(one, 'two.mesh.internal')).toBe(two.address)
   await Promise.all(nodes.map((node) => allowUdp(node)))
   await pathIs(one, two, /via 10\.91\./)
   await kernelPing(two, one)
@@ -40,6 +41,19 @@ async function addressOf({ place }: MeshNode, name: string): Promise<string> {
       (addresses) => console.log(addresses.join()),
       (error) => console.log(error.code),
     )`
+  const { stdout } = await place.namespace.run(process.execPath, '-e', script, name)
+  return stdout.trim()
+}
+
+/** Asks it over TCP, which no resolver of Node does by itself. */
+async function addressOverTcp({ place }: MeshNode, name: string): Promise<string> {
+  const script = `
+    const labels = process.argv[1].split('.').flatMap((label) => [label.length, ...Buffer.from(label)])
+    const query = [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...labels, 0, 0, 1, 0, 1]
+    const socket = require('node:net').connect(53, '100.100.100.100')
+    socket.on('error', (error) => console.log(error.code))
+    socket.on('data', (answer) => socket.end(() => console.log(answer.subarray(-4).join('.'))))
+    socket.write(Buffer.from([0, query.length, ...query]))`
   const { stdout } = await place.namespace.run(process.execPath, '-e', script, name)
   return stdout.trim()
 }

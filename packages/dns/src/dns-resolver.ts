@@ -118,6 +118,12 @@ export class DnsResolver {
   }
 }
 
+/** Returns what to say to a query that no resolver had an answer to; `undefined` when it is none that can be answered. */
+export function serverFailure(bytes: Uint8Array): Uint8Array | undefined {
+  const query = decodeQuery(bytes)
+  return query && encodeAnswer(query, 'SERVFAIL', { isAuthoritative: false })
+}
+
 /** Questions that Bonjour asks of every network: answered at once, so that they do not travel. */
 const BONJOUR = /^(?:b|db|r|dr|lb)\._dns-sd\._udp\./
 const NOT_IMPLEMENTED: ReadonlySet<string> = new Set(['NS', 'SOA', 'AXFR', 'HINFO'])

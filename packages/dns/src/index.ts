@@ -4,7 +4,8 @@
  *
  * @packageDocumentation
  */
-export { ANSWER_TTL, type DnsOutcome, DnsResolver, NEGATIVE_TTL } from './dns-resolver.ts'
+export { ANSWER_TTL, type DnsOutcome, DnsResolver, NEGATIVE_TTL, serverFailure } from './dns-resolver.ts'
+export { frameMessage, MessageReader } from './framing.ts'
 export type { QueryContext } from './message.ts'
 export { isDnsName, normalizeName, reverseNameOf } from './names.ts'
 export type { DnsRecords, ExtraRecord, NodeRecord, Route } from './records.ts'

@@ -104,7 +104,9 @@ export class Engine {
     this.#underlay = underlay
     this.#clock = clock
     this.#pings = new TunnelPings(random)
-    this.#service = new ServiceAddress(options.dns, (packet) => this.#toHostSoon(packet), options.forward)
+    const { dns, forward } = options
+    const toHost = (packet: Uint8Array): void => this.#toHostSoon(packet)
+    this.#service = new ServiceAddress({ dns, clock, random, toHost, forward })
     this.wireguard = new WireGuardDevice({
       privateKey,
       random,
@@ -238,6 +240,7 @@ export class Engine {
   close(): void {
     this.#driver.close()
     this.#pings.giveUpAll()
+    this.#service.close()
     this.wireguard.close()
     this.#host = undefined
   }

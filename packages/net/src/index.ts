@@ -26,7 +26,7 @@ export type { PeerTerms, Terms } from './peer-terms.ts'
 export { type PathsRoom, reconcile, type Rooms, type WireGuardRoom } from './reconcile.ts'
 export type { ControlQuestion } from '@mesh/control-client'
 export { MAX_PING_SIZE } from '@mesh/magicsock'
-export type { ForwardQuery } from './service-address.ts'
+export type { DnsTransport, ForwardQuery } from './service-address.ts'
 export { CONTROL_KEYS, MACHINE_KEY, memoryStore, NODE_KEY, type StateStore } from './state-store.ts'
 export {
   BACKEND_STATES,

@@ -210,31 +210,30 @@ export class Netstack implements Machine<NetstackOutput> {
 
   /**
    * Sends bytes on a connection, as many as there is room for, and returns how many that were. After less than all,
-   * `tcp-writable` says when to go on; after the end was said it is 0.
-   *
-   * @throws NetstackError `ERR_NETSTACK_CLOSED` when the connection is over.
+   * `tcp-writable` says when to go on. It is 0 after the end was said, and when the connection is over, which its owner may
+   * not have heard of yet.
    */
   sendTcp(connection: TcpConnectionId, bytes: Uint8Array, now: number): number {
-    const taken = this.#tcp.with(connection, (tcp) => tcp.send(bytes, now))
+    const taken = this.#tcp.with(connection, (tcp) => tcp.send(bytes, now)) ?? 0
     this.#settle(now)
     return taken
   }
 
   /** Says that so many received bytes were taken, so that the peer may send more. Harmless when it is over. */
   consumeTcp(connection: TcpConnectionId, length: number, now: number): void {
-    this.#tcp.find(connection)?.consume(length)
+    this.#tcp.with(connection, (tcp) => tcp.consume(length))
     this.#settle(now)
   }
 
   /** Ends the sending side of a connection after what was given to send. Harmless when it is over. */
   endTcp(connection: TcpConnectionId, now: number): void {
-    if (this.#tcp.find(connection) !== undefined) this.#tcp.with(connection, (tcp) => tcp.end(now))
+    this.#tcp.with(connection, (tcp) => tcp.end(now))
     this.#settle(now)
   }
 
   /** Breaks a connection off; `tcp-closed` follows. Harmless when it is over. */
   abortTcp(connection: TcpConnectionId, now: number): void {
-    if (this.#tcp.find(connection) !== undefined) this.#tcp.with(connection, (tcp) => tcp.abort())
+    this.#tcp.with(connection, (tcp) => tcp.abort())
     this.#settle(now)
   }
 

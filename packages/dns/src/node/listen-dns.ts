@@ -1,15 +1,13 @@
-// A DNS server's sockets: UDP, and TCP at the same address, where each message follows its length (RFC 1035 section 4.2.2,
-// RFC 7766). It decides nothing; it bounds what strangers hold open.
+// A DNS server's sockets: UDP, and TCP at the same address (RFC 7766). It decides nothing; it bounds what strangers hold open.
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { frameMessage, MessageReader } from '../framing.ts'
 
 /** The most TCP connections at once, and how long one may take to bring a whole query, milliseconds. */
 const MAX_CONNECTIONS = 128
 const QUERY_TIMEOUT = 5000
 /** Who sends queries but reads no answers is hung up on at this many bytes. */
 const MAX_QUEUED = 1 << 20
-/** A message's length before it, bytes. */
-const LENGTH = 2
 
 /** What answers queries. */
 export interface ListenDnsOptions {
@@ -76,31 +74,20 @@ function bind(udp: UdpSocket, address: string, port: number): Promise<void> {
 }
 
 function serveTcp(socket: Socket, answer: ListenDnsOptions['answer']): void {
-  let held: Uint8Array = new Uint8Array(0)
+  const reader = new MessageReader()
   // Not the socket's own, which a byte now and then puts off.
   const patience = setTimeout(() => socket.destroy(), QUERY_TIMEOUT)
   socket.on('close', () => clearTimeout(patience))
   socket.on('error', () => undefined)
   socket.on('data', (chunk: Uint8Array) => {
-    held = held.length === 0 ? chunk : Buffer.concat([held, chunk])
-    for (let end = messageEnd(held); end !== undefined; end = messageEnd(held)) {
+    reader.push(chunk)
+    for (let query = reader.next(); query !== undefined; query = reader.next()) {
       patience.refresh()
-      const message = answer(held.subarray(LENGTH, end), { transport: 'tcp' })
-      held = held.subarray(end)
+      const message = answer(query, { transport: 'tcp' })
       if (!message || socket.writableLength > MAX_QUEUED) return void socket.destroy()
-      const framed = new Uint8Array(LENGTH + message.length)
-      new DataView(framed.buffer).setUint16(0, message.length)
-      framed.set(message, LENGTH)
-      socket.write(framed)
+      socket.write(frameMessage(message))
     }
   })
-}
-
-/** Returns where the first whole message ends, or `undefined` while it is not whole. */
-function messageEnd(bytes: Uint8Array): number | undefined {
-  if (bytes.length < LENGTH) return undefined
-  const end = LENGTH + new DataView(bytes.buffer, bytes.byteOffset).getUint16(0)
-  return end <= bytes.length ? end : undefined
 }
 
 async function close(server: Server, sockets: Iterable<Socket>, udp: UdpSocket): Promise<void> {

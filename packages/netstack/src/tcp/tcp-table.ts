@@ -84,18 +84,6 @@ export class TcpTable {
     return entry.id
   }
 
-  /** Returns a connection that is not over; throws for any other. */
-  get(id: TcpConnectionId): TcpConnection {
-    const entry = this.#byId.get(id)
-    if (entry === undefined) throw new NetstackError('ERR_NETSTACK_CLOSED', `no TCP connection ${id}`)
-    return entry.connection
-  }
-
-  /** Returns a connection, or nothing when it is over. */
-  find(id: TcpConnectionId): TcpConnection | undefined {
-    return this.#byId.get(id)?.connection
-  }
-
   /** Takes a segment with a right checksum. False: nobody wants it. */
   handlePacket(packet: IpPacket, now: number): boolean {
     const segment = decodeTcp(packet.payload)
@@ -116,12 +104,12 @@ export class TcpTable {
     return true
   }
 
-  /** Runs one request of the program, and forgets the connection if that was its end. */
-  with<T>(id: TcpConnectionId, run: (connection: TcpConnection) => T): T {
-    const connection = this.get(id)
+  /** Runs one request of the program, and forgets the connection if that was its end; `undefined` when it is over already. */
+  with<T>(id: TcpConnectionId, run: (connection: TcpConnection) => T): T | undefined {
     const entry = this.#byId.get(id)
-    const result = run(connection)
-    if (entry !== undefined && connection.gone) this.#remove(entry)
+    if (entry === undefined) return undefined
+    const result = run(entry.connection)
+    if (entry.connection.gone) this.#remove(entry)
     return result
   }
 
