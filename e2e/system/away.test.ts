@@ -38,8 +38,14 @@ test('a node that was deleted meanwhile has no peers any more, whatever its last
   expect(Object.keys(status.Peer ?? {})).toEqual([])
 })
 
-test('a logout forgets the map', async () => {
+test('a logout forgets the map, and says so when control could not be told', async () => {
   expect(existsSync(mapOf('a'))).toBe(true)
-  expect((await mesh.mesh('a', 'logout')).code).toBe(0)
+  await mesh.child('control')?.stop()
+  const { code, stderr } = await mesh.mesh('a', 'logout')
+  expect(code).toBe(1)
+  expect(stderr).toMatch(
+    /^This machine has forgotten its login, but the login has not ended at the control server: cannot reach .*\.\n$/,
+  )
   expect(existsSync(mapOf('a'))).toBe(false)
+  expect((await mesh.status('a')).BackendState).toBe('NeedsLogin')
 })

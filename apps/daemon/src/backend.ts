@@ -40,6 +40,9 @@ export interface NodeRequest {
 /** Starts a node; the seat between the daemon's will and the network. */
 export type StartNode = (request: NodeRequest) => MeshNodeApi
 
+/** Ends a login at control, of a node that does not run; rejects with one sentence when control was not told. */
+export type EndLogin = (login: Pick<NodeRequest, 'controlUrl' | 'hostname'>) => Promise<void>
+
 /** One message on the notification bus. */
 export interface Notify {
   /** Version of the daemon. */
@@ -74,6 +77,7 @@ export interface BackendOptions {
   /** Where the last map is kept; emptied by a logout. */
   readonly mapCache?: MapCache
   readonly startNode: StartNode
+  readonly endLogin: EndLogin
   /** The machine's own name. */
   readonly hostname: string
   /** True when packets go through a kernel device. */
@@ -162,11 +166,14 @@ export class Backend {
     if (this.#authUrl) this.#tell({ Version: VERSION, BrowseToURL: this.#authUrl })
   }
 
-  /** Tells control to forget this node and forgets its key. */
+  /**
+   * Leaves the mesh, ends the login at control and forgets it here, also when control could not be told: then it rejects with
+   * one sentence.
+   */
   async logout(): Promise<void> {
     await this.#inTurn(async () => {
-      await this.#node?.logout().catch((error: unknown) => this.#options.log('warn', sentence(error)))
       await this.#stop()
+      const unheard = await this.#endLogin()
       this.#failure = undefined
       this.#prefs = { ...this.#prefs, WantRunning: false, LoggedOut: true }
       await this.#options.store.write({ [NODE_KEY]: undefined })
@@ -174,7 +181,20 @@ export class Backend {
       // Last: without the key the map is of no use to anybody but the curious.
       await this.#options.mapCache?.write(undefined)
       this.#tellState()
+      if (unheard) throw new Error(unheard)
     })
+  }
+
+  /** The login that is kept is one at the control server that is kept, whatever was wished since. Returns why it has not ended. */
+  async #endLogin(): Promise<string | undefined> {
+    const { ControlURL: controlUrl, Hostname } = readPrefs(this.#options.store)
+    if (!this.#hasKey() || !controlUrl) return undefined
+    try {
+      await this.#options.endLogin({ controlUrl, hostname: Hostname || this.#options.hostname })
+      return undefined
+    } catch (error) {
+      return `This machine has forgotten its login, but ${sentence(error).replace(/^The/, 'the')}`
+    }
   }
 
   /** Returns where the node stands. */

@@ -7,6 +7,7 @@ import { json, memoryStore, type StateStore } from '@mesh/net'
 import {
   DATA_PLANES,
   type DataPlaneChoice,
+  endLogin,
   mapFile,
   MeshNode,
   openFileStore,
@@ -99,6 +100,7 @@ async function main(): Promise<void> {
     hostname: hostname(),
     tun: device.kind === 'tun',
     log: (severity, text) => log[severity](text),
+    endLogin: (login) => endLogin({ ...login, store, version: VERSION }),
     startNode: (request: NodeRequest) =>
       MeshNode.start({
         ...request,

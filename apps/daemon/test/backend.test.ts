@@ -10,11 +10,16 @@ function setUp(store: StateStore = memoryStore()) {
   const nodes: FakeNode[] = []
   const requests: NodeRequest[] = []
   const lines: string[] = []
+  const control = { ended: [] as object[], isAway: false }
   const backend = new Backend({
     store,
     hostname: 'machine',
     tun: false,
     log: (_level, text) => lines.push(text),
+    endLogin: (login) => {
+      control.ended.push({ ...login, isClosed: nodes.every(({ closed }) => closed) })
+      return control.isAway ? Promise.reject(new Error('The control server is away.')) : Promise.resolve()
+    },
     startNode: (request) => {
       requests.push(request)
       const node = new FakeNode()
@@ -24,7 +29,7 @@ function setUp(store: StateStore = memoryStore()) {
   })
   const seen: Notify[] = []
   backend.subscribe((notify) => seen.push(notify))
-  return { backend, store, nodes, requests, lines, seen }
+  return { backend, store, nodes, requests, lines, seen, control }
 }
 
 async function settled(): Promise<void> {
@@ -68,7 +73,13 @@ describe('the daemon', () => {
   test('a logout ends with the key gone, also when the last map cannot be removed', async () => {
     const store = memoryStore({ [NODE_KEY]: 'privkey:00' })
     const mapCache = { read: () => undefined, write: () => Promise.reject(new Error('read-only')) }
-    const options = { hostname: 'm', tun: false, log: () => {}, startNode: () => new FakeNode() }
+    const options = {
+      hostname: 'm',
+      tun: false,
+      log: () => {},
+      endLogin: () => Promise.resolve(),
+      startNode: () => new FakeNode(),
+    }
     await expect(new Backend({ store, mapCache, ...options }).logout()).rejects.toThrow('read-only')
     expect(store.read(NODE_KEY)).toBeUndefined()
   })
@@ -196,16 +207,42 @@ describe('the daemon', () => {
     expect(nodes).toHaveLength(2)
   })
 
-  test('forgets its key at logout, after telling control', async () => {
-    const { backend, store, nodes } = setUp(memoryStore({ [NODE_KEY]: 'privkey:00' }))
+  test('a logout leaves the mesh, ends the login at control and forgets it', async () => {
+    const { backend, store, nodes, control } = setUp(memoryStore({ [NODE_KEY]: 'privkey:00' }))
     await backend.start({ UpdatePrefs: { ControlURL: URL } })
     nodes[0]?.run()
     await settled()
     await backend.logout()
-    expect([nodes[0]?.loggedOut, store.read(NODE_KEY), backend.state()]).toEqual([
-      true,
+    expect(control.ended).toEqual([{ controlUrl: URL, hostname: 'machine', isClosed: true }])
+    expect([store.read(NODE_KEY), backend.state()]).toEqual([undefined, 'NeedsLogin'])
+    await backend.logout()
+    expect(control.ended).toHaveLength(1)
+  })
+
+  test('a logout of a machine that is down ends its login too, and not one that it only wished for', async () => {
+    const { backend, nodes, control } = setUp(memoryStore({ [NODE_KEY]: 'privkey:00' }))
+    await backend.start({ UpdatePrefs: { ControlURL: URL } })
+    nodes[0]?.run()
+    await settled()
+    await backend.editPrefs({ WantRunning: false, WantRunningSet: true })
+    await backend.start({ UpdatePrefs: { ControlURL: 'http://other' } })
+    await backend.logout()
+    expect(control.ended).toEqual([{ controlUrl: URL, hostname: 'machine', isClosed: true }])
+  })
+
+  test('a logout that control was not told of is one here all the same, and says so', async () => {
+    const { backend, store, nodes, control } = setUp(memoryStore({ [NODE_KEY]: 'privkey:00' }))
+    await backend.start({ UpdatePrefs: { ControlURL: URL } })
+    nodes[0]?.run()
+    await settled()
+    control.isAway = true
+    await expect(backend.logout()).rejects.toThrow(
+      'This machine has forgotten its login, but the control server is away.',
+    )
+    expect([store.read(NODE_KEY), backend.state(), readPrefs(store).LoggedOut]).toEqual([
       undefined,
       'NeedsLogin',
+      true,
     ])
   })
 })

@@ -18,7 +18,6 @@ export class FakeNode implements MeshNodeApi {
   hostname = ''
   relayServerPort: number | undefined
   closed = false
-  loggedOut = false
   /** How it was last asked to ping. */
   pinged: PingOptions | undefined
   state: BackendState = 'Starting'
@@ -137,7 +136,6 @@ export class FakeNode implements MeshNodeApi {
   }
 
   logout(): Promise<void> {
-    this.loggedOut = true
     return Promise.resolve()
   }
 

@@ -145,7 +145,7 @@ export class ControlClient implements Machine<ControlOutput> {
     return this.#requests.send('question', path, encodeJson(body), now + REQUEST_TIMEOUT, method)
   }
 
-  /** Tells control to end this login, then stops; `logged-out` follows. */
+  /** Tells control to end this login, and stops once it has: `logged-out` follows, also when it has not. */
   logout(now: number): void {
     if (this.#phase === 'stopped') return
     this.#leaving = true
@@ -212,7 +212,7 @@ export class ControlClient implements Machine<ControlOutput> {
       case 'report':
         return this.#endReport(request, error, now)
       case 'logout':
-        return this.#endLogout(request, error)
+        return this.#endLogout(request, error, now)
       case 'question':
         return void this.#out.push(questionAnswer(id, request, error))
       case 'reply':
@@ -404,10 +404,19 @@ export class ControlClient implements Machine<ControlOutput> {
     )
   }
 
-  #endLogout(answer: Answer, error: ControlError | undefined): void {
+  #endLogout(answer: Answer, error: ControlError | undefined, now: number): void {
     const failure = error ?? refusal(answer.status, answer.body, 'the logout')
-    this.#event({ event: 'logged-out', ...(failure === undefined ? {} : { error: failure }) })
+    if (failure) return this.#stayLoggedIn(failure, now)
+    this.#event({ event: 'logged-out' })
     this.#stop()
+  }
+
+  /** The login counts still, and what it needs goes on: on a new connection, since the stream was ended for the logout. */
+  #stayLoggedIn(error: ControlError, now: number): void {
+    this.#leaving = false
+    this.#event({ event: 'logged-out', error })
+    this.#drop()
+    this.#wait(this.#backoff.next(), now)
   }
 
   #doCourtesies(response: MapResponse, now: number): void {
@@ -443,10 +452,7 @@ export class ControlClient implements Machine<ControlOutput> {
    */
   #trouble(error: ControlError, now: number): void {
     this.#endFollowing(now)
-    if (this.#leaving) {
-      this.#event({ event: 'logged-out', error })
-      return this.#stop()
-    }
+    if (this.#leaving) return this.#stayLoggedIn(error, now)
     if (isFinal(error) && (this.#connected || this.map === undefined)) {
       this.#event({ event: 'trouble', error, retryIn: Infinity })
       return this.#stop()

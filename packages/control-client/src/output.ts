@@ -36,7 +36,7 @@ export type ControlEvent =
   | { readonly kind: 'event'; readonly event: 'browse'; readonly url: string }
   /** Control asks for a ping that only the owner can make: of a peer, by disco, TSMP, ICMP or peer API. */
   | { readonly kind: 'event'; readonly event: 'ping'; readonly request: PingRequest }
-  /** Control has taken note of the logout, or `error` says why not. The client has stopped. */
+  /** Control has taken note of the logout, and the client has stopped; or `error` says why not, and it goes on. */
   | { readonly kind: 'event'; readonly event: 'logged-out'; readonly error?: ControlError }
 
 /** Work for the shell. */

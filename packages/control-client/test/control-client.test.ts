@@ -429,7 +429,7 @@ describe('logging out', () => {
     expect(timeline.client.stopped).toBe(true)
   })
 
-  test('a server that cannot be reached is told to the owner, and the client stops', () => {
+  test('a server that cannot be reached is told to the owner, and the client goes on', () => {
     const timeline = new Timeline()
     timeline.client.start(0)
     timeline.client.logout(0)
@@ -440,6 +440,25 @@ describe('logging out', () => {
       event: 'logged-out',
       error: { code: 'ERR_CONTROL_UNREACHABLE' },
     })
-    expect(timeline.client.stopped).toBe(true)
+    timeline.turnTo(timeline.client.pollTimeout())
+    timeline.client.handleConnected(timeline.now)
+    timeline.take()
+    expect(timeline.requests('register').at(-1)?.body).not.toHaveProperty('Expiry', '1970-01-01T00:02:03Z')
+  })
+
+  test('a server that refuses is told to the owner, and the client follows again', () => {
+    const timeline = new Timeline().following()
+    timeline.client.logout(0)
+    timeline.take()
+    timeline.refuse(timeline.requests('register').at(-1)!.id, 500)
+    expect(timeline.events.at(-1)).toMatchObject({
+      event: 'logged-out',
+      error: { message: 'the control server refused the logout with status 500' },
+    })
+    const before = timeline.requests('map').length
+    timeline.turnTo(timeline.client.pollTimeout())
+    timeline.client.handleConnected(timeline.now)
+    timeline.take()
+    expect(timeline.requests('map')).toHaveLength(before + 1)
   })
 })

@@ -66,8 +66,8 @@ export interface ControlConnection {
   /** Connects anew at once: the network is another one, and a connection over the one before is dead without a word. */
   reconnect(): void
   /**
-   * Ends the login at the server, then closes. Rejects with a ControlError when the server did not take note. Asked
-   * twice, it is done once, and both hear of it.
+   * Ends the login at the server, then closes. Rejects with a ControlError when the server did not take note, and goes on
+   * as if it had not been asked. Asked twice at once, it is done once, and both hear of it.
    */
   logout(): Promise<void>
   /** Closes; resolves when no socket is left. Closing twice is harmless. */
@@ -164,7 +164,10 @@ class ControlShell implements ControlConnection {
   }
 
   logout(): Promise<void> {
-    this.#leaving ??= this.#logout()
+    this.#leaving ??= this.#logout().catch((error: unknown) => {
+      this.#leaving = undefined
+      throw error
+    })
     return this.#leaving
   }
 
@@ -174,8 +177,9 @@ class ControlShell implements ControlConnection {
       this.#onLoggedOut = resolve
       this.#feed((now) => this.#client.logout(now))
     })
-    await this.close()
+    this.#onLoggedOut = undefined
     if (error !== undefined) throw error
+    await this.close()
   }
 
   close(): Promise<void> {

@@ -2,15 +2,14 @@
 import { ControlError, type ControlQuestion } from '@mesh/control-client'
 import type { ControlConnection } from '@mesh/control-client/node'
 import { NetError } from '../errors.ts'
-import { explain, sentence } from './node-error.ts'
+import { explain, notConnected, sentence } from './node-error.ts'
 
 /** Returns what control answers. Rejects with NetError: `ERR_CONTROL_UNREACHABLE`, or `ERR_REFUSED` with control's words. */
 export async function askControl(
   control: ControlConnection | undefined,
   question: ControlQuestion,
 ): Promise<unknown> {
-  if (!control)
-    throw new NetError('ERR_CONTROL_UNREACHABLE', 'This node is not connected to its control server.')
+  if (!control) throw notConnected()
   try {
     return await control.ask(question)
   } catch (error) {

@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export { DATA_PLANES, type DataPlaneChoice, whyNoThread } from './data-plane.ts'
+export { endLogin, type EndLoginOptions } from './end-login.ts'
 export { openFileStore, replaceFile } from './file-store.ts'
 export { makeFolder } from './make-folder.ts'
 export { mapFile } from './map-file.ts'

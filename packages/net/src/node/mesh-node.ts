@@ -33,6 +33,7 @@ import type { UserspaceHost } from '../userspace-host.ts'
 import { askControl } from './ask-control.ts'
 import { DataSide } from './data-side.ts'
 import { dial } from './dial.ts'
+import { tellLogout } from './end-login.ts'
 import { HostEnd } from './host-end.ts'
 import { HostSetter } from './host-setter.ts'
 import { hostInfo } from './host-info.ts'
@@ -231,8 +232,10 @@ export class MeshNode implements MeshNodeApi {
   }
 
   async logout(): Promise<void> {
+    if (this.#closing) throw closedError()
+    await tellLogout(this.#control)
+    await this.#turn // A map that came before it must not be remembered after it.
     await this.#memory.forget()
-    await this.#control?.logout()
   }
 
   close(): Promise<void> {

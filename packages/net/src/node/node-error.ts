@@ -12,6 +12,11 @@ export function closedError(): NetError {
   return new NetError('ERR_CLOSED', 'The node was closed.')
 }
 
+/** Returns the error for what control would have to be asked, by a node that has not come so far. */
+export function notConnected(): NetError {
+  return new NetError('ERR_CONTROL_UNREACHABLE', 'This node is not connected to its control server.')
+}
+
 /** Returns any failure as a NetError. */
 export function explain(error: unknown): NetError {
   if (error instanceof NetError) return error
