@@ -1,6 +1,6 @@
 // The command line's side of the local API.
 import { request } from 'node:http'
-import type { NetcheckReport, PathReport, PingResult, PingType, Status } from '@mesh/net'
+import type { NetcheckReport, PathReport, PingOptions, PingResult, Status } from '@mesh/net'
 import type { Notify } from './backend.ts'
 import { LOCAL_API_HOST } from './socket-path.ts'
 import type { Prefs } from './prefs.ts'
@@ -24,9 +24,12 @@ export interface WhoIsAnswer {
 /** Asks the daemon behind a socket. Every method throws {@link CommandError} when it does not answer or refuses. */
 export class LocalClient {
   readonly #socketPath: string
+  readonly #signal: AbortSignal | undefined
 
-  constructor(socketPath: string) {
+  /** What is asked is broken off by `signal`. */
+  constructor(socketPath: string, signal?: AbortSignal) {
     this.#socketPath = socketPath
+    this.#signal = signal
   }
 
   /** Returns the daemon's status, with the peers or without. */
@@ -60,8 +63,9 @@ export class LocalClient {
   }
 
   /** Asks a peer for an answer. */
-  ping(ip: string, type: PingType, over: 'any' | 'relay' = 'any', size = 0): Promise<PingResult> {
-    return this.#json('POST', `ping?ip=${encodeURIComponent(ip)}&type=${type}&over=${over}&size=${size}`)
+  ping(ip: string, { type, over, size, timeoutMs }: Required<PingOptions>): Promise<PingResult> {
+    const how = `type=${type}&over=${over}&size=${size}&timeout-ms=${timeoutMs}`
+    return this.#json('POST', `ping?ip=${encodeURIComponent(ip)}&${how}`)
   }
 
   /** Returns why the path to a peer is as it is. */
@@ -145,6 +149,7 @@ export class LocalClient {
       path: `/localapi/v0/${path}`,
       headers: { Host: LOCAL_API_HOST },
       agent: false,
+      ...(this.#signal ? { signal: this.#signal } : {}),
     }
   }
 

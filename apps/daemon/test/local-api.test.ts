@@ -30,6 +30,7 @@ beforeEach(async () => {
     hostname: 'm',
     tun: false,
     log: () => {},
+    endLogin: () => Promise.resolve(),
     startNode: () => node,
   })
   server = createLocalApi(backend)
@@ -204,8 +205,9 @@ describe('the local API', () => {
     node.run()
     await watching
     expect(states.filter((state) => state !== undefined)).toEqual([2, 5, 6])
-    expect(await client.ping('100.64.0.2', 'disco', 'any', 1_400)).toMatchObject({ NodeName: 'b', Err: '' })
-    expect(node.pinged).toMatchObject({ type: 'disco', over: 'any', size: 1_400 })
+    const asked = { type: 'disco', over: 'any', size: 1_400, timeoutMs: 700 } as const
+    expect(await client.ping('100.64.0.2', asked)).toMatchObject({ NodeName: 'b', Err: '' })
+    expect(node.pinged).toEqual(asked)
   })
 })
 

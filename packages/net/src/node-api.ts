@@ -48,7 +48,7 @@ export interface PingOptions {
   readonly over?: 'any' | 'relay'
   /** For `disco`: bytes of the packet, to see whether such a one passes; at most 65 475. As small as can be when left out. */
   readonly size?: number
-  /** For the kinds through the tunnel: how long to wait, in milliseconds. */
+  /** How long to wait, in milliseconds; ten seconds when left out. */
   readonly timeoutMs?: number
 }
 
@@ -106,7 +106,10 @@ export interface MeshNodeApi {
   listenUdp(port: number, onDatagram: (datagram: MeshDatagram) => void): MeshUdpSocket
   /** Calls `listener` for every event; returns the function that ends it. */
   on(listener: (event: NodeEvent) => void): () => void
-  /** Tells control to forget this login. The node is to be closed after it. */
+  /**
+   * Ends this login at control and forgets the last map; the node is to be closed after it. Rejects with a NetError when
+   * control was not told: the node then stays in the mesh, and may be asked again.
+   */
   logout(): Promise<void>
   /** Leaves the mesh and frees everything. Calling twice is harmless. */
   close(): Promise<void>

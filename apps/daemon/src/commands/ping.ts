@@ -9,14 +9,19 @@ import { findPeer } from './status.ts'
 export interface PingFlags {
   /** How many pings at most; 0 is without end. */
   readonly c: number
+  /** How long each waits, in milliseconds. */
+  readonly timeout: number
   /** Stop at the first answer over a direct path, and fail when there is none. */
   readonly untilDirect: boolean
-  readonly type: PingType
-  readonly json: boolean
+  readonly tsmp?: boolean
+  readonly icmp?: boolean
+  readonly peerapi?: boolean
+  readonly json?: boolean
   /** Through the peer's relay alone; never direct. */
-  readonly overRelay: boolean
+  readonly overRelay?: boolean
   /** Bytes of a disco ping's packet; 0 for as small as can be. */
   readonly size: number
+  readonly verbose?: boolean
 }
 
 /** Milliseconds between two pings. */
@@ -35,12 +40,16 @@ export async function ping(
   const peer = findPeer(known, target)
   const address = peer.TailscaleIPs.includes(target) ? target : peer.TailscaleIPs[0]
   if (address === undefined) throw new CommandError(`"${target}" has no address in the mesh.`)
+  if (flags.verbose && address !== target) process.stderr.write(`"${target}" is ${address}\n`)
+  const type = flags.tsmp ? 'TSMP' : flags.icmp ? 'ICMP' : flags.peerapi ? 'peerapi' : 'disco'
+  const { size, timeout } = flags
+  const options = { type, size, timeoutMs: timeout, over: flags.overRelay ? 'relay' : 'any' } as const
   // Only a disco ping tells the path, and only that can become direct: the others end with the first answer.
-  const untilAnswered = flags.untilDirect && (flags.type !== 'disco' || flags.overRelay)
+  const untilAnswered = flags.untilDirect && (type !== 'disco' || flags.overRelay === true)
   let answers = 0
   for (let sent = 1; ; sent += 1) {
-    const result = await client.ping(address, flags.type, flags.overRelay ? 'relay' : 'any', flags.size)
-    print(flags.json ? JSON.stringify(result) : describe(result, target, flags.type))
+    const result = await client.ping(address, options)
+    print(flags.json ? JSON.stringify(result) : describe(result, target, type))
     if (result.IsLocalIP) return
     if (result.Err === '') answers += 1
     if (result.Endpoint !== '' ? flags.untilDirect : untilAnswered && result.Err === '') return

@@ -8,6 +8,8 @@ export interface StatusFlags {
   readonly json?: boolean
   /** Only peers that packets go to. */
   readonly active?: boolean
+  /** Name the columns. */
+  readonly header?: boolean
   /** Show this machine. */
   readonly self: boolean
   /** Show the peers. */
@@ -16,13 +18,13 @@ export interface StatusFlags {
 
 /** Returns the status as text: a line for this node, then one for each peer. */
 export async function status(client: LocalClient, flags: StatusFlags): Promise<string> {
-  const known = await client.status(flags.peers)
+  const known = withPeers(await client.status(flags.peers), (peer) => !flags.active || peer.Active)
   if (flags.json) return JSON.stringify(known, undefined, 2)
   const reason = whyNotRunning(known)
   if (reason) throw new CommandError(reason)
-  const shown = Object.values(known.Peer ?? {}).filter((peer) => !flags.active || peer.Active)
-  const peers = shown.sort((a, b) => a.DNSName.localeCompare(b.DNSName))
+  const peers = Object.values(known.Peer ?? {}).sort((a, b) => a.DNSName.localeCompare(b.DNSName))
   const lines = [
+    ...(flags.header ? HEADER.map((words) => row(...words)) : []),
     ...(known.Self && flags.self ? [line(known, known.Self, '-')] : []),
     ...peers.map((peer) => line(known, peer, path(peer))),
   ]
@@ -32,26 +34,55 @@ export async function status(client: LocalClient, flags: StatusFlags): Promise<s
   return [...lines, ...(notes.length > 0 ? ['', ...notes] : [])].join('\n')
 }
 
+const HEADER: readonly Parameters<typeof row>[] = [
+  ['IP', 'Hostname', 'Owner', 'OS', 'Status'],
+  ['--', '--------', '-----', '--', '------'],
+]
+
+function withPeers(known: Status, isShown: (peer: PeerStatus) => boolean): Status {
+  if (known.Peer === null) return known
+  return {
+    ...known,
+    Peer: Object.fromEntries(Object.entries(known.Peer).filter(([, peer]) => isShown(peer))),
+  }
+}
+
 function describePlane({ Kind, AEAD, Reason }: DataPlaneStatus): string {
   return `${Kind}${AEAD && AEAD !== Kind ? ` (${AEAD})` : ''}${Reason ? `, because ${Reason}` : ''}`
 }
 
-/** Returns this node's addresses, or those of the named peer, one a line. */
+/** Flags of `mesh ip`. */
+export interface IpFlags {
+  readonly 1?: boolean
+  readonly 4?: boolean
+  readonly 6?: boolean
+  /** An address that this node must have. */
+  readonly assert?: string
+}
+
+/** Returns this node's addresses, or those of the named peer; none when it only has one to assert, which it has. */
 export async function ip(
   client: LocalClient,
   name: string | undefined,
-  flags: { readonly 1?: boolean; readonly 4?: boolean; readonly 6?: boolean },
-): Promise<string> {
-  if (Object.keys(flags).length > 1) throw new CommandError('Choose one of -1, -4 and -6.')
+  flags: IpFlags,
+): Promise<readonly string[]> {
+  if ([flags[1], flags[4], flags[6]].filter(Boolean).length > 1)
+    throw new CommandError('Choose one of -1, -4 and -6.')
   const known = await client.status()
   const reason = whyNotRunning(known)
   if (reason) throw new CommandError(reason)
+  if (flags.assert !== undefined) {
+    if (known.TailscaleIPs?.includes(flags.assert.toLowerCase())) return []
+    throw new CommandError(
+      `This machine has not the address ${flags.assert}, but ${known.TailscaleIPs?.join(' and ') || 'none'}.`,
+    )
+  }
   const all = name === undefined ? (known.TailscaleIPs ?? []) : findPeer(known, name).TailscaleIPs
   const wanted = all.filter((address) =>
     flags[4] ? !address.includes(':') : flags[6] ? address.includes(':') : true,
   )
   if (wanted.length === 0) throw new CommandError('There is no address of that family.')
-  return (flags[1] ? wanted.slice(0, 1) : wanted).join('\n')
+  return flags[1] ? wanted.slice(0, 1) : wanted
 }
 
 /** Returns the node of that address or name (short or full). */
@@ -77,14 +108,11 @@ function line(known: Status, node: PeerStatus, tail: string): string {
   const owner = node.Tags?.length
     ? 'tagged-devices'
     : `${known.User?.[String(node.UserID)]?.LoginName ?? ''}@`
-  const columns = [
-    (node.TailscaleIPs[0] ?? '').padEnd(15),
-    shortName(node).padEnd(20),
-    owner.replace(/@.*$/, '@').padEnd(12),
-    node.OS.padEnd(7),
-    tail,
-  ]
-  return columns.join(' ')
+  return row(node.TailscaleIPs[0] ?? '', shortName(node), owner.replace(/@.*$/, '@'), node.OS, tail)
+}
+
+function row(address: string, name: string, owner: string, system: string, tail: string): string {
+  return [address.padEnd(15), name.padEnd(20), owner.padEnd(12), system.padEnd(7), tail].join(' ')
 }
 
 function path(peer: PeerStatus): string {

@@ -1,9 +1,9 @@
 // `mesh up`, `mesh down`, `mesh logout`: what the user wants of the node.
 import { readFileSync } from 'node:fs'
-import { BACKEND_STATES } from '@mesh/net/status'
+import { BACKEND_STATES, type BackendState } from '@mesh/net/status'
 import type { Notify } from '../backend.ts'
 import { CommandError, type LocalClient } from '../local-client.ts'
-import type { Prefs } from '../prefs.ts'
+import { DEFAULT_PREFS, type Prefs } from '../prefs.ts'
 
 /** Flags of `mesh up`. */
 export interface UpFlags {
@@ -12,14 +12,19 @@ export interface UpFlags {
   readonly hostname?: string
   /** Milliseconds; 0 waits for ever. */
   readonly timeout: number
+  /** Settings that are not named take their defaults. */
+  readonly reset?: boolean
+  readonly json?: boolean
 }
 
 const RUNNING = BACKEND_STATES.indexOf('Running')
 const NEEDS_MACHINE_AUTH = BACKEND_STATES.indexOf('NeedsMachineAuth')
 
 /** Brings the node up and returns when it is in the mesh. */
-export async function up(client: LocalClient, flags: UpFlags): Promise<void> {
+export async function up(client: LocalClient, flags: UpFlags, print: (text: string) => void): Promise<void> {
+  const { Hostname, RelayServerPort } = DEFAULT_PREFS
   const wishes: Partial<Prefs> = {
+    ...(flags.reset ? { Hostname, RelayServerPort } : {}),
     ...(flags.loginServer === undefined ? {} : { ControlURL: controlUrl(flags.loginServer) }),
     ...(flags.hostname === undefined ? {} : { Hostname: flags.hostname }),
   }
@@ -31,9 +36,10 @@ export async function up(client: LocalClient, flags: UpFlags): Promise<void> {
   let started: Promise<void> | undefined
   let failed: unknown
   const abort = new AbortController()
+  const tell = flags.json ? (news: News) => print(JSON.stringify(news, undefined, 2)) : sayOnStderr
   const onNotify = (notify: Notify): boolean => {
     // The first message tells of what was before: a login that was begun then counts no more.
-    if (started) return isUp(notify, !authKey)
+    if (started) return isUp(notify, !authKey, tell)
     started = client.start({ UpdatePrefs: wishes, ...(authKey ? { AuthKey: authKey } : {}) })
     started.catch((error: unknown) => {
       failed = error
@@ -89,13 +95,24 @@ function readPort(text: string): number | null {
   throw new CommandError(`--relay-server-port must be a port, 0 for any, or empty for none, not "${text}".`)
 }
 
-function isUp(notify: Notify, showsUrl: boolean): boolean {
+/** What `mesh up` has to say on the way, in the field names of the family. */
+interface News {
+  readonly AuthURL?: string
+  readonly BackendState: BackendState
+}
+
+function isUp(notify: Notify, showsUrl: boolean, tell: (news: News) => void): boolean {
   if (notify.ErrMessage) throw new CommandError(notify.ErrMessage)
-  if (notify.BrowseToURL && showsUrl)
-    process.stderr.write(`\nTo log this machine in, visit:\n\n\t${notify.BrowseToURL}\n\n`)
-  if (notify.State === NEEDS_MACHINE_AUTH)
-    process.stderr.write("\nThis machine waits for an administrator's approval.\n\n")
+  if (notify.BrowseToURL && showsUrl) tell({ AuthURL: notify.BrowseToURL, BackendState: 'NeedsLogin' })
+  if (notify.State === NEEDS_MACHINE_AUTH) tell({ BackendState: 'NeedsMachineAuth' })
+  if (notify.State === RUNNING) tell({ BackendState: 'Running' })
   return notify.State === RUNNING
+}
+
+function sayOnStderr({ AuthURL, BackendState }: News): void {
+  if (AuthURL) process.stderr.write(`\nTo log this machine in, visit:\n\n\t${AuthURL}\n\n`)
+  if (BackendState === 'NeedsMachineAuth')
+    process.stderr.write("\nThis machine waits for an administrator's approval.\n\n")
 }
 
 function controlUrl(text: string): string {

@@ -13,6 +13,7 @@ import type { UserspaceHost } from '../userspace-host.ts'
 import type { DataSide } from './data-side.ts'
 import { dial } from './dial.ts'
 import { peerApiUrl, pingPeerApi } from './peer-api-ping.ts'
+import { within } from './within.ts'
 
 /** What the answers come from; a node that has just begun has less. */
 export interface Knowledge {
@@ -62,9 +63,9 @@ export async function pingPeer(
     const connect = userspace && ((port: number) => dial(userspace, target, formatAddress(address), port))
     return { ...base, ...(await pingPeerApi(url, timeoutMs, connect)) }
   }
-  return type === 'disco'
-    ? { ...base, ...(await data.pingPath(map, numbered.peer, over, size)) }
-    : { ...base, ...(await data.pingThrough(map, type, address, timeoutMs)) }
+  if (type !== 'disco') return { ...base, ...(await data.pingThrough(map, type, address, timeoutMs)) }
+  const answer = await within(timeoutMs, data.pingPath(map, numbered.peer, over, size))
+  return { ...base, ...(answer ?? { Err: 'timed out' }) }
 }
 
 /** Returns why the path to a peer is as it is. @throws NetError `ERR_NO_PEER`. */
