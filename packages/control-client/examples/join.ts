@@ -4,7 +4,7 @@ import { systemRandom } from '@mesh/sansio/node'
 
 const control = connectControl({
   serverUrl: process.env['MESH_CONTROL'] ?? 'https://control.example.org',
-  // Both keys are to be kept: the machine's for good, the node's until it is renewed (event `registered`).
+  // Both keys are to be kept: the machine's for good, the node's until it is renewed (`keepNodeKey`, event `registered`).
   machineKey: generatePrivateKey(systemRandom),
   nodeKey: generatePrivateKey(systemRandom),
   discoKey: formatDiscoKey(publicKeyOf(generatePrivateKey(systemRandom))),

@@ -2,7 +2,7 @@
 // and do it all again when the connection ends. It owns no socket: it asks its shell to connect and to send
 // requests, and takes what comes back.
 //
-//     waiting ──▶ connecting ──▶ registering ──▶ following
+//     waiting ──▶ connecting ──▶ registering ──▶ following      a new node key is kept before control hears of it
 //        ▲            │               │              │
 //        └────────────┴───────────────┴──────────────┘   trouble: back off, then again
 import type { Machine, RandomSource } from '@mesh/sansio'
@@ -44,6 +44,8 @@ export interface ControlClientOptions {
   readonly nodeKey: Uint8Array
   /** The private key before it, if it was renewed once. */
   readonly oldNodeKey?: Uint8Array | undefined
+  /** The private key that was kept to come after it (output `keep`), if nothing came of that yet. */
+  readonly nextNodeKey?: Uint8Array | undefined
   /** The node's disco public key as text. */
   readonly discoKey: DiscoKeyText
   /** The machine under the node. */
@@ -66,7 +68,7 @@ export interface ControlClientOptions {
   readonly wallNow: () => number
 }
 
-type Phase = 'idle' | 'connecting' | 'registering' | 'following' | 'waiting' | 'stopped'
+type Phase = 'idle' | 'connecting' | 'registering' | 'keeping' | 'following' | 'waiting' | 'stopped'
 
 interface Answer {
   readonly status: number
@@ -179,6 +181,18 @@ export class ControlClient implements Machine<ControlOutput> {
     this.#trouble(error, now)
   }
 
+  /** A new node key is kept: it may be told. */
+  handleKept(nodeKey: Uint8Array, now: number): void {
+    if (this.#phase !== 'keeping') return
+    this.#login.handleKept(nodeKey)
+    this.#register(now)
+  }
+
+  /** A new node key could not be kept: the node goes by the one it has, and tries again later. */
+  handleNotKept(error: ControlError, now: number): void {
+    if (this.#phase === 'keeping') this.#trouble(error, now)
+  }
+
   /** A request's answer began. */
   handleResponse(id: number, status: number, now: number): void {
     const request = this.#requests.get(id)
@@ -281,6 +295,9 @@ export class ControlClient implements Machine<ControlOutput> {
     switch (step.kind) {
       case 'again':
         return this.#register(now)
+      case 'keep':
+        this.#phase = 'keeping'
+        return void this.#out.push(step)
       case 'visit':
         if (!step.fresh) return this.#wait(this.#backoff.next(), now)
         this.#event({ event: 'auth-url', url: step.url })

@@ -22,6 +22,8 @@ export type ControlErrorCode =
   | 'ERR_CONTROL_REFUSED'
   /** The node's key has ended: somebody must log in again. */
   | 'ERR_CONTROL_KEY_EXPIRED'
+  /** A new node key could not be kept, so control was not told of it. */
+  | 'ERR_CONTROL_KEY_NOT_KEPT'
   /** The server no longer knows the node. */
   | 'ERR_CONTROL_UNKNOWN_NODE'
   /** Nothing came on the map stream for two minutes. */

@@ -23,6 +23,8 @@ export interface LoginOptions {
   readonly nodeKey: Uint8Array
   /** The private key before it, if it was renewed once. */
   readonly oldNodeKey?: Uint8Array | undefined
+  /** The private key that was kept to come after it, see {@link LoginStep} `keep`: control may know it already, or not. */
+  readonly nextNodeKey?: Uint8Array | undefined
   /** The auth key; a secret. */
   readonly authKey?: string | undefined
   /** Whether the node is to be forgotten once it goes away. */
@@ -39,6 +41,8 @@ export type LoginStep =
   | { readonly kind: 'again' }
   /** A person must visit `url`; send the next request, which waits for that. `fresh` is false when it was known. */
   | { readonly kind: 'visit'; readonly url: string; readonly fresh: boolean }
+  /** A new node key must be kept before control hears of it: then {@link Login.handleKept}, and the next request. */
+  | { readonly kind: 'keep'; readonly nodeKey: Uint8Array }
   /** The node is in. */
   | { readonly kind: 'done'; readonly user: User; readonly login: LoginProfile }
   /** It will not be let in like this. */
@@ -49,6 +53,7 @@ export class Login {
   readonly #options: LoginOptions
   #nodeKey: Uint8Array
   #oldNodeKey: Uint8Array | undefined
+  #nextNodeKey: Uint8Array | undefined
   #followup = ''
   #renewed = false
 
@@ -56,6 +61,7 @@ export class Login {
     this.#options = options
     this.#nodeKey = options.nodeKey
     this.#oldNodeKey = options.oldNodeKey
+    this.#nextNodeKey = options.nextNodeKey
   }
 
   /** The node's private key, as far as the login has come. */
@@ -103,14 +109,23 @@ export class Login {
 
   /** Takes the answer to the last request. */
   handleAnswer(answer: RegisterResponse): LoginStep {
-    if (answer.Error !== '') return this.#fail('ERR_CONTROL_REFUSED', oneSentence(answer.Error))
-    if (answer.NodeKeyExpired) return this.#renew()
-    if (answer.AuthURL === '') return this.#finish(answer)
-    return this.#visit(answer.AuthURL)
+    const { Error: error, NodeKeyExpired, AuthURL } = answer
+    if (error === '' && !NodeKeyExpired && AuthURL === '') return this.#finish(answer)
+    // Whatever is held against this key, control may have taken the next one before anybody here could note that.
+    if (this.#nextNodeKey) return this.#goOnWith(this.#nextNodeKey)
+    if (error !== '') return this.#fail('ERR_CONTROL_REFUSED', oneSentence(error))
+    return NodeKeyExpired ? this.#renew() : this.#visit(AuthURL)
+  }
+
+  /** Takes that a new node key is kept; the next request has it. */
+  handleKept(nodeKey: Uint8Array): void {
+    this.#renewed = true
+    this.#goOnWith(nodeKey)
   }
 
   #finish(answer: RegisterResponse): LoginStep {
     this.#followup = ''
+    this.#nextNodeKey = undefined
     this.#renewed = false
     return { kind: 'done', user: answer.User, login: answer.Login }
   }
@@ -123,9 +138,13 @@ export class Login {
         'the control server says that a brand-new node key has expired',
       )
     }
-    this.#renewed = true
+    return { kind: 'keep', nodeKey: generatePrivateKey(this.#options.random) }
+  }
+
+  #goOnWith(nodeKey: Uint8Array): LoginStep {
     this.#oldNodeKey = this.#nodeKey
-    this.#nodeKey = generatePrivateKey(this.#options.random)
+    this.#nodeKey = nodeKey
+    this.#nextNodeKey = undefined
     this.#followup = ''
     return { kind: 'again' }
   }

@@ -53,6 +53,8 @@ export type ControlOutput =
       readonly body: Uint8Array
       readonly method?: 'PATCH'
     }
+  /** Keep this private node key, which control is to hear of: answer with `handleKept` or `handleNotKept`. */
+  | { readonly kind: 'keep'; readonly nodeKey: Uint8Array }
   /** A question was answered with a JSON document, or not: pass it on to whoever asked. */
   | { readonly kind: 'answer'; readonly id: number; readonly value?: unknown; readonly error?: ControlError }
   /** Stop a request; answer with nothing more about it. */

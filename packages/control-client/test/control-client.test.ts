@@ -1,5 +1,6 @@
 // The client's life as timelines: no socket, no sleep.
 import { seededRandom } from '@mesh/sansio'
+import type { RegisterResponse } from '@mesh/wire/control'
 import { describe, expect, test } from 'vitest'
 import {
   Backoff,
@@ -116,6 +117,55 @@ describe('logging in', () => {
     expect(timeline.requests('register')).toHaveLength(2)
     expect(timeline.troubles[0]?.code).toBe('ERR_CONTROL_PROTOCOL')
     expect(timeline.client.nodeKey).not.toEqual(NODE_KEY)
+  })
+
+  test('a new node key is kept before control hears of it; where it cannot be, the old one is tried again', () => {
+    const timeline = new Timeline().connected()
+    timeline.keeps = false
+    timeline.answer('register', { NodeKeyExpired: true })
+    const [first] = timeline.requests('register')
+    expect(timeline.requests('register')).toHaveLength(1)
+    expect(timeline.troubles).toEqual([
+      { code: 'ERR_CONTROL_KEY_NOT_KEPT', retryIn: expect.any(Number) as number },
+    ])
+    expect(timeline.client.nodeKey).toEqual(NODE_KEY)
+    timeline.keeps = true
+    timeline.turnTo(1000)
+    timeline.client.handleConnected(timeline.now)
+    timeline.take()
+    timeline.answer('register', { NodeKeyExpired: true })
+    const keys = timeline.requests('register').map(({ body }) => body.NodeKey)
+    expect(keys).toEqual([first?.body.NodeKey, first?.body.NodeKey, expect.any(String)])
+    expect(keys[2]).not.toBe(first?.body.NodeKey)
+    expect(timeline.requests('register')[2]?.body.OldNodeKey).toBe(first?.body.NodeKey)
+  })
+
+  test.each<[string, Partial<RegisterResponse>]>([
+    ['does not know', { AuthURL: 'https://ctl/a' }],
+    ['refuses', { Error: 'authkey already used' }],
+    ['calls expired', { NodeKeyExpired: true }],
+  ])('a key that control %s gives way to the one that was kept to follow it', (_, answer) => {
+    const nextNodeKey = new Uint8Array(32).fill(0x48)
+    const timeline = new Timeline({ nextNodeKey }).connected()
+    timeline.answer('register', answer)
+    timeline.answer('register', {})
+    expect(timeline.events).toMatchObject([
+      { event: 'registered', nodeKey: nextNodeKey, oldNodeKey: NODE_KEY },
+    ])
+    expect(timeline.outputs.some(({ kind }) => kind === 'keep')).toBe(false)
+  })
+
+  test('a key that control takes needs no other, and one that was to follow it and has expired another', () => {
+    const nextNodeKey = new Uint8Array(32).fill(0x48)
+    const taken = new Timeline({ nextNodeKey }).following()
+    expect(taken.client.nodeKey).toEqual(NODE_KEY)
+    const both = new Timeline({ nextNodeKey }).connected()
+    for (let i = 0; i < 2; i += 1) both.answer('register', { NodeKeyExpired: true })
+    both.answer('register', {})
+    expect(both.events).toMatchObject([{ event: 'registered', oldNodeKey: nextNodeKey }])
+    expect(both.outputs.filter(({ kind }) => kind === 'keep')).toMatchObject([
+      { nodeKey: both.client.nodeKey },
+    ])
   })
 
   test('an answer that never comes is given up after two minutes', () => {

@@ -13,6 +13,7 @@ import {
 } from '@mesh/wire/control'
 import {
   ControlClient,
+  ControlError,
   type ControlClientOptions,
   type ControlEvent,
   type ControlOutput,
@@ -27,6 +28,8 @@ export class Timeline {
   readonly events: ControlEvent[] = []
   readonly outputs: ControlOutput[] = []
   now = 0
+  /** Whether new node keys can be kept. */
+  keeps = true
 
   constructor(options: Partial<ControlClientOptions> = {}) {
     this.client = new ControlClient({
@@ -61,8 +64,17 @@ export class Timeline {
   take(): ControlOutput[] {
     const outputs = drain(this.client)
     this.outputs.push(...outputs)
-    for (const output of outputs) if (output.kind === 'event') this.events.push(output)
+    for (const output of outputs) {
+      if (output.kind === 'event') this.events.push(output)
+      if (output.kind === 'keep') this.#keep(output.nodeKey)
+    }
     return outputs
+  }
+
+  #keep(nodeKey: Uint8Array): void {
+    if (this.keeps) this.client.handleKept(nodeKey, this.now)
+    else this.client.handleNotKept(new ControlError('ERR_CONTROL_KEY_NOT_KEPT', 'disk full'), this.now)
+    this.take()
   }
 
   /** Turns the clock, waking the client whenever it asks. */

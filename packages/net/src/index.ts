@@ -27,7 +27,14 @@ export { type PathsRoom, reconcile, type Rooms, type WireGuardRoom } from './rec
 export type { ControlQuestion } from '@mesh/control-client'
 export { MAX_PING_SIZE } from '@mesh/magicsock'
 export type { DnsTransport, ForwardQuery } from './service-address.ts'
-export { CONTROL_KEYS, MACHINE_KEY, memoryStore, NODE_KEY, type StateStore } from './state-store.ts'
+export {
+  CONTROL_KEYS,
+  MACHINE_KEY,
+  memoryStore,
+  NEXT_NODE_KEY,
+  NODE_KEY,
+  type StateStore,
+} from './state-store.ts'
 export {
   BACKEND_STATES,
   type BackendState,

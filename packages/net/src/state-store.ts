@@ -17,6 +17,9 @@ export const MACHINE_KEY = '_machinekey'
 /** Name of the node key, a private key as text. */
 export const NODE_KEY = '_nodekey'
 
+/** Name of the node key that is to come after it, while control may or may not know it: a private key as text. */
+export const NEXT_NODE_KEY = '_nextnodekey'
+
 /** Name of the control server's pinned key: a JSON object from URL to key text. */
 export const CONTROL_KEYS = '_controlkeys'
 

@@ -5,7 +5,7 @@ import type { NetworkMap } from '@mesh/netmap'
 import type { Crypto } from '@mesh/noise'
 import { nodeCrypto } from '@mesh/noise/node'
 import { type Clock, drive, type RandomSource } from '@mesh/sansio'
-import { systemClock, systemRandom } from '@mesh/sansio/node'
+import { reasonOf, systemClock, systemRandom } from '@mesh/sansio/node'
 import { CAPABILITY_VERSION } from '@mesh/wire/control'
 import { ControlClient, type ControlClientOptions } from '../control-client.ts'
 import { ControlError } from '../errors.ts'
@@ -34,6 +34,11 @@ export interface ConnectControlOptions
   readonly pinnedKey?: Uint8Array | undefined
   /** Called once the server proved its key at a first contact: keep it, and give it as `pinnedKey` next time. */
   readonly onServerKey?: (key: Uint8Array) => void
+  /**
+   * Keeps a new private node key beside the one there is, before control hears of it: give it as `nextNodeKey` next time,
+   * until a `registered` event says which of the two counts. Where it rejects, the old one stays in use, and it is tried again later.
+   */
+  readonly keepNodeKey?: (nodeKey: Uint8Array) => Promise<void>
   /** Called for everything the owner must know. */
   readonly onEvent: (event: ControlEvent) => void
   /** Certificates to trust besides the system's, PEM. */
@@ -219,6 +224,9 @@ class ControlShell implements ControlConnection {
       case 'head':
         this.#head(output.url)
         break
+      case 'keep':
+        void this.#keep(output.nodeKey)
+        break
       case 'answer': {
         const asker = this.#asked.get(output.id)
         this.#asked.delete(output.id)
@@ -231,6 +239,17 @@ class ControlShell implements ControlConnection {
         this.#options.onEvent(output)
         break
     }
+  }
+
+  async #keep(nodeKey: Uint8Array): Promise<void> {
+    try {
+      await this.#options.keepNodeKey?.(nodeKey)
+    } catch (cause) {
+      const message = `the new key of this node cannot be kept: ${reasonOf(cause)}`
+      const error = new ControlError('ERR_CONTROL_KEY_NOT_KEPT', message, { cause })
+      return this.#feed((now) => this.#client.handleNotKept(error, now))
+    }
+    this.#feed((now) => this.#client.handleKept(nodeKey, now))
   }
 
   async #connect(): Promise<void> {

@@ -261,6 +261,8 @@ export class MeshNode implements MeshNodeApi {
       serverUrl: controlUrl,
       machineKey: this.#keys.machineKey,
       nodeKey: this.#keys.nodeKey,
+      nextNodeKey: this.#keys.nextNodeKey,
+      keepNodeKey: (nextNodeKey) => saveKeys(this.#store, { ...this.#keys, nextNodeKey }),
       discoKey: formatDiscoKey(data.sock.discoKey),
       hostinfo: this.#hostinfo(hostname),
       authKey,
@@ -324,10 +326,14 @@ export class MeshNode implements MeshNodeApi {
 
   /** The login is done: from now on the keys count. Control may have asked for a new node key on the way. */
   async #handleRegistered(nodeKey: Uint8Array): Promise<void> {
-    const renewed = nodeKey.some((byte, index) => byte !== this.#keys.nodeKey[index])
-    this.#keys = { ...this.#keys, nodeKey: nodeKey.slice() }
-    await saveKeys(this.#store, this.#keys)
-    if (!renewed) return
+    const { machineKey, nodeKey: before } = this.#keys
+    const renewed = nodeKey.some((byte, index) => byte !== before[index])
+    if (!renewed) return saveKeys(this.#store, this.#keys)
+    this.#keys = { machineKey, nodeKey: nodeKey.slice() }
+    // It is kept as the next one, and a start finds out by itself that it counts.
+    await saveKeys(this.#store, this.#keys).catch((error: unknown) =>
+      this.#options.log?.('warn', explain(error).message),
+    )
     await this.#data?.close()
     await this.#replaceData()
   }

@@ -5,6 +5,7 @@ import { NetError, type NetErrorCode } from '../errors.ts'
 const CODES: Readonly<Partial<Record<ControlErrorCode, NetErrorCode>>> = {
   ERR_CONTROL_REFUSED: 'ERR_LOGIN_REFUSED',
   ERR_CONTROL_KEY_EXPIRED: 'ERR_LOGIN_NEEDED',
+  ERR_CONTROL_KEY_NOT_KEPT: 'ERR_STATE_UNWRITABLE',
 }
 
 /** Returns the error for what can no longer be done. */

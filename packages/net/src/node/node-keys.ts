@@ -4,7 +4,7 @@ import { formatPrivateKey, generatePrivateKey, parsePrivateKey } from '@mesh/key
 import type { RandomSource } from '@mesh/sansio'
 import { formatMachineKey, parseMachineKey } from '@mesh/keys'
 import { NetError } from '../errors.ts'
-import { CONTROL_KEYS, MACHINE_KEY, NODE_KEY, type StateStore } from '../state-store.ts'
+import { CONTROL_KEYS, MACHINE_KEY, NEXT_NODE_KEY, NODE_KEY, type StateStore } from '../state-store.ts'
 
 /** The private keys of a node, 32 bytes each. */
 export interface NodeKeys {
@@ -12,6 +12,8 @@ export interface NodeKeys {
   readonly machineKey: Uint8Array
   /** The node's key: WireGuard's, and the node's name among relays. */
   readonly nodeKey: Uint8Array
+  /** The node key that is to come after it. Kept before control hears of it, so that a full disk or a crash loses neither. */
+  readonly nextNodeKey?: Uint8Array
 }
 
 /**
@@ -20,17 +22,21 @@ export interface NodeKeys {
  * @throws NetError `ERR_STATE_UNREADABLE` when a key is there but is not one.
  */
 export function loadKeys(store: StateStore, random: RandomSource): NodeKeys {
+  const nextNodeKey = readKey(store, NEXT_NODE_KEY)
   return {
     machineKey: readKey(store, MACHINE_KEY) ?? generatePrivateKey(random),
     nodeKey: readKey(store, NODE_KEY) ?? generatePrivateKey(random),
+    ...(nextNodeKey ? { nextNodeKey } : {}),
   }
 }
 
-/** Keeps the keys, both or neither. */
+/** Keeps the keys, all or none. */
 export function saveKeys(store: StateStore, keys: NodeKeys): Promise<void> {
+  const { machineKey, nodeKey, nextNodeKey } = keys
   const values = {
-    [MACHINE_KEY]: formatPrivateKey(keys.machineKey),
-    [NODE_KEY]: formatPrivateKey(keys.nodeKey),
+    [MACHINE_KEY]: formatPrivateKey(machineKey),
+    [NODE_KEY]: formatPrivateKey(nodeKey),
+    [NEXT_NODE_KEY]: nextNodeKey && formatPrivateKey(nextNodeKey),
   }
   const known = Object.entries(values).every(([name, value]) => store.read(name) === value)
   return known ? Promise.resolve() : store.write(values)
