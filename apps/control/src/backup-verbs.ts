@@ -1,12 +1,11 @@
 // `backup` and `restore`, of the running server, whatever its database is.
 
-import { readFileSync } from 'node:fs'
-import { reasonOf } from '@mesh/sansio/node'
+import { existsSync, readFileSync } from 'node:fs'
+import { reasonOf, replaceFile } from '@mesh/sansio/node'
 import type { Command } from 'commander'
 import { CommandError } from './command-error.ts'
 import { show } from './output.ts'
 import { admin, type AdminFlags, ask } from './verbs.ts'
-import { writeNewFile } from './whole-file.ts'
 
 /** Adds both verbs. */
 export function addBackup(root: Command): void {
@@ -30,7 +29,8 @@ export function addBackup(root: Command): void {
 /** A backup says who is in the network: only its owner may read it. It never takes the place of another file. */
 function writePrivately(path: string, text: string): void {
   try {
-    writeNewFile(path, text)
+    if (existsSync(path)) throw new Error('it is there already')
+    replaceFile(path, text)
   } catch (cause) {
     throw new CommandError(`${path} cannot be written: ${reasonOf(cause)}.`, { cause })
   }

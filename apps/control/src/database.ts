@@ -10,8 +10,8 @@ import {
   openPostgresStore,
   openSqliteStore,
 } from '@mesh/control-server/node'
+import { replaceFile } from '@mesh/sansio/node'
 import type { StateDirectory } from './state-directory.ts'
-import { replaceFile } from './whole-file.ts'
 
 /** Opens the database at a URL, or the file of the directory when there is none. */
 export function openStore(url: string | undefined, state: StateDirectory): Promise<Store> {

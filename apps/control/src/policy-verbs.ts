@@ -1,12 +1,11 @@
 // `policy`: what the network allows.
 
 import { readFileSync } from 'node:fs'
-import { reasonOf } from '@mesh/sansio/node'
+import { reasonOf, replaceFile } from '@mesh/sansio/node'
 import type { Command } from 'commander'
 import { CommandError } from './command-error.ts'
 import { formatOf, print, show } from './output.ts'
 import { admin, type AdminFlags, ask } from './verbs.ts'
-import { replaceFile } from './whole-file.ts'
 
 interface FileFlags extends AdminFlags {
   readonly file: string

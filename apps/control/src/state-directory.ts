@@ -4,8 +4,7 @@ import { chmodSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { makePrivateFolder } from '@mesh/acme/node'
-import { reasonOf } from '@mesh/sansio/node'
+import { makeFolder, reasonOf } from '@mesh/sansio/node'
 import { CommandError } from './command-error.ts'
 
 /** The longest path a unix socket can have on every system. */
@@ -53,7 +52,7 @@ export function stateDirectory(directory: string): StateDirectory {
  */
 export function claim(state: StateDirectory): void {
   try {
-    makePrivateFolder(state.path)
+    makeFolder(state.path)
     const lock = join(state.path, 'control.lock')
     held = new DatabaseSync(lock, { timeout: 0 })
     chmodSync(lock, 0o600)

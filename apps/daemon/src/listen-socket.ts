@@ -3,7 +3,7 @@ import { chmodSync } from 'node:fs'
 import { lstat, unlink } from 'node:fs/promises'
 import { connect, type Server } from 'node:net'
 import { dirname } from 'node:path'
-import { makeFolder } from '@mesh/net/node'
+import { makeFolder, systemCodeOf } from '@mesh/sansio/node'
 
 /** The longest socket path that Linux and macOS both take, in bytes. */
 const LONGEST_PATH = 103
@@ -20,9 +20,11 @@ export async function listenOnSocket(server: Server, path: string): Promise<void
       `The socket path is ${Buffer.byteLength(path)} bytes long and may have ${LONGEST_PATH}: choose a shorter --socket.`,
     )
   }
-  await makeFolder(dirname(path), 0o755).catch((cause: NodeJS.ErrnoException) => {
-    throw new Error(`The folder of the socket ${path} cannot be made (${cause.code}).`, { cause })
-  })
+  try {
+    makeFolder(dirname(path), 0o755)
+  } catch (cause) {
+    throw new Error(`The folder of the socket ${path} cannot be made (${systemCodeOf(cause)}).`, { cause })
+  }
   if (await isAnswered(path)) {
     throw new Error(`Another meshd is running on ${path}: stop it, or choose another --socket.`)
   }

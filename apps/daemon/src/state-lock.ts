@@ -3,7 +3,7 @@
 import { chmodSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { makeFolder } from '@mesh/net/node'
+import { makeFolder } from '@mesh/sansio/node'
 
 /** A lock that is held; it goes with the process. */
 export interface StateLock {
@@ -23,7 +23,7 @@ export async function lockState(path: string): Promise<StateLock> {
   const file = `${path}.lock`
   let opened: DatabaseSync | undefined
   try {
-    await makeFolder(dirname(path), 0o700)
+    makeFolder(dirname(path))
     const database = new DatabaseSync(file)
     opened = database
     database.exec('PRAGMA journal_mode = MEMORY; PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE')

@@ -6,14 +6,11 @@ import { dirname, join } from 'node:path'
 import {
   type CertificateHolder,
   type CertificateOrder,
-  createPrivateFile,
   keepCertificate,
   keptCertificate,
-  type MakeFile,
-  readIfThere,
 } from '@mesh/acme/node'
 import { type CertificatePair, certificatePin, selfSignedCertificate } from '@mesh/derp-server/node'
-import { reasonOf } from '@mesh/sansio/node'
+import { createFile, type MakeFile, readIfThere, reasonOf } from '@mesh/sansio/node'
 import { authorityOf } from './authority.ts'
 import { Failure, USAGE } from './failure.ts'
 import type { Settings } from './settings.ts'
@@ -33,7 +30,7 @@ export interface CertificateSource {
 }
 
 /** Returns where the settings say that certificates come from. One of the relay's own that is missing is made by `make`. */
-export function certificateSource(settings: Settings, make: MakeFile = createPrivateFile): CertificateSource {
+export function certificateSource(settings: Settings, make: MakeFile = createFile): CertificateSource {
   const directory = settings.certdir ?? (settings.c === undefined ? undefined : dirname(settings.c))
   const hostname = hostnameOf(settings)
   switch (settings.certmode) {

@@ -1,7 +1,6 @@
 // The relay's key, in the JSON file that derper uses too, so that either program can go on with the other's.
-import { createPrivateFile, type MakeFile, readIfThere } from '@mesh/acme/node'
 import { generatePrivateKey, formatPrivateKey, parsePrivateKey } from '@mesh/keys'
-import { reasonOf, systemRandom } from '@mesh/sansio/node'
+import { createFile, type MakeFile, readIfThere, reasonOf, systemRandom } from '@mesh/sansio/node'
 import { Failure } from './failure.ts'
 
 /**
@@ -9,7 +8,7 @@ import { Failure } from './failure.ts'
  *
  * @throws Failure when the file cannot be read or made, or holds no key.
  */
-export function loadOrCreateKey(path: string, make: MakeFile = createPrivateFile): Uint8Array {
+export function loadOrCreateKey(path: string, make: MakeFile = createFile): Uint8Array {
   try {
     const contents = readIfThere(path) ?? createKeyFile(path, make)
     const key = readKey(contents)

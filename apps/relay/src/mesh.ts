@@ -1,12 +1,11 @@
 // The other relays of the mesh. To each this relay is a client that watches: it learns who is there, and hands over what
 // is meant for them (data-plane §2.9).
-import { readIfThere } from '@mesh/acme/node'
 import { isIP } from 'node:net'
 import { connectDerp } from '@mesh/derp-client/node'
 import type { RelayServer, Sibling } from '@mesh/derp-server/node'
 import { parseHexKey } from '@mesh/keys'
 import { nodeCrypto } from '@mesh/noise/node'
-import { reasonOf } from '@mesh/sansio/node'
+import { readIfThere, reasonOf } from '@mesh/sansio/node'
 import { Failure } from './failure.ts'
 
 /** One sibling, as `--mesh-with` names it. */

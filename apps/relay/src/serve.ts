@@ -1,5 +1,4 @@
 // Puts the relay, its STUN answerer and its HTTP servers together, and takes them down again.
-import { checkCreatable, createPrivateFile, type MakeFile } from '@mesh/acme/node'
 import { createServer } from 'node:http'
 import type { ReceiveLimit } from '@mesh/derp-server'
 import {
@@ -12,7 +11,7 @@ import {
   serveRelay,
 } from '@mesh/derp-server/node'
 import { generatePrivateKey } from '@mesh/keys'
-import { reasonOf, systemRandom } from '@mesh/sansio/node'
+import { checkCreatable, createFile, type MakeFile, reasonOf, systemRandom } from '@mesh/sansio/node'
 import { admissionOf } from './admission.ts'
 import { BootstrapDns } from './bootstrap-dns.ts'
 import { type Certificate, type CertificateSource, certificateSource } from './certificate.ts'
@@ -51,7 +50,7 @@ export interface Prepared {
  * to be tested. Throws Failure when one is missing or makes no sense.
  */
 export function prepare(settings: Settings): Prepared {
-  const make = settings.configtest ? checkCreatable : createPrivateFile
+  const make = settings.configtest ? checkCreatable : createFile
   const certificates = settings.secure ? certificateSource(settings, make) : undefined
   return {
     certificates,

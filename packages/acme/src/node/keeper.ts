@@ -3,9 +3,9 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createFile, makeFolder, readIfThere, replaceFile } from '@mesh/sansio/node'
 import type { Authority, CertificatePair } from './authority.ts'
 import type { Order } from './obtain.ts'
-import { createPrivateFile, readIfThere, replacePrivateFile } from './private-file.ts'
 import { reasonOf } from './reason.ts'
 import { LOOK_AGAIN, renewalTime, retryDelay } from './renewal.ts'
 
@@ -124,7 +124,8 @@ export class Keeper {
   }
 
   #write(pair: CertificatePair): void {
-    replacePrivateFile(certificatePath(this.#keeping), `${pair.key.trim()}\n${pair.cert.trim()}\n`)
+    makeFolder(this.#keeping.directory)
+    replaceFile(certificatePath(this.#keeping), `${pair.key.trim()}\n${pair.cert.trim()}\n`)
     this.#unwritten = undefined
     // Or it would be asked for one after the other.
     if (this.#untilRenewal() <= 0)
@@ -166,7 +167,7 @@ async function accountKey(path: string, make: () => Promise<string>): Promise<st
   const kept = readIfThere(path)
   if (kept !== undefined) return kept
   const fresh = await make()
-  return createPrivateFile(path, fresh) ? fresh : (readIfThere(path) ?? fresh)
+  return createFile(path, fresh) ? fresh : (readIfThere(path) ?? fresh)
 }
 
 function nameOf({ directoryUrl }: Authority): string {

@@ -2,9 +2,10 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { replaceFile } from '@mesh/sansio/node'
 import { crypto } from 'acme-client'
 import { expect, test } from 'vitest'
-import { type CertificatePair, keptCertificate, replacePrivateFile } from '../../src/node/index.ts'
+import { type CertificatePair, keptCertificate } from '../../src/node/index.ts'
 import { Keeper } from '../../src/node/keeper.ts'
 import { obtainCertificate } from '../../src/node/obtain.ts'
 import { reasonOf } from '../../src/node/reason.ts'
@@ -60,7 +61,7 @@ test.each(['', 'x', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE----
   async (certificate) => {
     await using its = await setUp({ certificate })
     const kept = await certificateFor('old.example')
-    replacePrivateFile(its.path, kept.key + kept.cert)
+    replaceFile(its.path, kept.key + kept.cert)
     const before = readFileSync(its.path, 'utf8')
     await expect(its.keeper.look()).rejects.toThrow(/authority/)
     expect(readFileSync(its.path, 'utf8')).toBe(before)

@@ -1,10 +1,8 @@
 // The server's private key on disk: text, mode 0600, written whole or not at all. Clients pin the public half, so it is
 // made once and never replaced by accident: a file that cannot be read is an error, not a reason for a new key.
 
-import { closeSync, fsyncSync, linkSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { formatPrivateKey, generatePrivateKey, parsePrivateKey } from '@mesh/keys'
-import { reasonOf, systemRandom } from '@mesh/sansio/node'
+import { createFile, readIfThere, reasonOf, systemRandom } from '@mesh/sansio/node'
 import { ControlError } from '../errors.ts'
 
 /**
@@ -23,45 +21,29 @@ export function loadControlKey(path: string): Uint8Array {
 }
 
 function readKey(path: string): Uint8Array | undefined {
-  let text: string
+  let text: string | undefined
   try {
-    text = readFileSync(path, 'utf8')
+    text = readIfThere(path)
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw new ControlError('ERR_CONTROL_STORE', `The key file ${path} cannot be read: ${reasonOf(cause)}.`, {
       cause,
     })
   }
+  if (text === undefined) return undefined
   const key = parsePrivateKey(text.trim())
   if (!key) throw new ControlError('ERR_CONTROL_STORE', `The key file ${path} does not hold a private key.`)
   return key
 }
 
-/** Linking fails when the name exists, so a key that is there already is never overwritten. */
+// Clients pin the key within moments: a key that is there is never overwritten, and its name outlives a loss of power.
 function writeNew(path: string, text: string): void {
-  const temporary = `${path}.${process.pid}.new`
   try {
-    const file = openSync(temporary, 'w', 0o600)
-    writeSync(file, text)
-    fsyncSync(file)
-    closeSync(file)
-    linkSync(temporary, path)
-    // Clients pin the key within moments: the name must outlive a loss of power too.
-    const folder = openSync(dirname(path), 'r')
-    fsyncSync(folder)
-    closeSync(folder)
+    createFile(path, text)
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return
     throw new ControlError(
       'ERR_CONTROL_STORE',
       `The key file ${path} cannot be written: ${reasonOf(cause)}.`,
       { cause },
     )
-  } finally {
-    try {
-      unlinkSync(temporary)
-    } catch {
-      // It was never made.
-    }
   }
 }

@@ -2,12 +2,12 @@
 // (data-plane §2.4). Which certificate to believe is the runtime's business.
 import type { X25519 } from '@mesh/keys'
 import type { Clock, RandomSource } from '@mesh/sansio'
+import { webClock, webRandom } from '@mesh/sansio/browser'
 import type { ByteStream, ByteStreamEvents } from '../byte-stream.ts'
 import type { DerpConnection } from '../connection.ts'
 import { type Dial, DrivenConnection } from '../driven-connection.ts'
 import { DerpError } from '../errors.ts'
 import type { RelayNode, RelayRegion } from '../region.ts'
-import { webClock, webRandom } from './web-clock.ts'
 
 /** What {@link connectDerp} is told. */
 export interface WebDerpConnectionOptions {

@@ -1,8 +1,8 @@
 // The state file: one JSON object, mode 0600, replaced whole. A crash at any moment leaves the old file or the new.
 import { open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { makeFolder } from '@mesh/sansio/node'
 import { NetError } from '../errors.ts'
-import { makeFolder } from './make-folder.ts'
 import type { StateStore } from '../state-store.ts'
 
 /**
@@ -35,7 +35,7 @@ export async function openFileStore(path: string): Promise<StateStore> {
 export async function replaceFile(path: string, text: string): Promise<void> {
   const draft = `${path}.tmp`
   try {
-    await makeFolder(dirname(path), 0o700)
+    makeFolder(dirname(path))
     await rm(draft, { force: true })
     const file = await open(draft, 'wx', 0o600)
     try {

@@ -6,7 +6,6 @@
 export { DATA_PLANES, type DataPlaneChoice, whyNoThread } from './data-plane.ts'
 export { endLogin, type EndLoginOptions } from './end-login.ts'
 export { openFileStore, replaceFile } from './file-store.ts'
-export { makeFolder } from './make-folder.ts'
 export { mapFile } from './map-file.ts'
 export { MeshNode } from './mesh-node.ts'
 export { MeshStream } from './mesh-stream.ts'

@@ -1,17 +1,16 @@
-// The Clock seat filled with the system's monotonic clock and timers.
-import { performance } from 'node:perf_hooks'
+// The Clock seat filled with the monotonic clock and timers that every JavaScript runtime has.
 import type { Clock } from '../clock.ts'
 
 /** The longest delay setTimeout takes; a longer one would fire at once. */
 const MAX_DELAY = 2 ** 31 - 1
 
 /**
- * The system's monotonic clock. Its timers keep the process alive until they run or are cancelled.
+ * The runtime's monotonic clock. Where timers keep a process alive, these do until they run or are cancelled.
  *
  * Runs on `setTimeout`, whose own idea of time is whole milliseconds: a timer that comes early is set again, so
  * the promise of {@link Clock.at} holds.
  */
-export const systemClock: Clock = {
+export const webClock: Clock = {
   now: () => performance.now(),
   at(time, run) {
     if (Number.isNaN(time)) throw new RangeError('time must be a number of milliseconds')

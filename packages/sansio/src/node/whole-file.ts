@@ -1,5 +1,5 @@
-// Files that nobody else may read, and that are whole or not there: written aside, flushed, and put in place. Of two
-// programs that make one at once, one wins and both read the same.
+// Files that are whole or not there: written aside, flushed, and put in place. Of two programs that make one at once, one
+// wins and both read the same.
 import {
   accessSync,
   closeSync,
@@ -14,10 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
-import { makePrivateFolder } from './make-folder.ts'
-
-/** How the file aside is written: new, for nobody else, all of it, and down to the disk. */
-const ASIDE = { flag: 'wx', mode: 0o600, flush: true } as const
+import { makeFolder } from './make-folder.ts'
 
 /** Reads a file, or returns `undefined` when there is none. */
 export function readIfThere(path: string): string | undefined {
@@ -29,11 +26,17 @@ export function readIfThere(path: string): string | undefined {
   }
 }
 
-/** Writes a new file of mode 0600; returns whether it is ours, `false` meaning that there is one already. */
-export function createPrivateFile(path: string, contents: string): boolean {
+/**
+ * Writes a new file of mode 0600, and makes the folders that are missing above it; returns whether it is ours, `false` meaning
+ * that there is one already.
+ *
+ * @throws Error with the system's `code`.
+ */
+export function createFile(path: string, contents: string): boolean {
+  makeFolder(dirname(path))
   try {
     // A link, unlike a rename, refuses when the name is taken.
-    writeAside(path, contents, linkSync)
+    writeAside(path, contents, 0o600, linkSync)
     return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
@@ -41,10 +44,10 @@ export function createPrivateFile(path: string, contents: string): boolean {
   }
 }
 
-/** A way to write a new file: {@link createPrivateFile}, or {@link checkCreatable} for who only wants to look. */
+/** A way to write a new file: {@link createFile}, or {@link checkCreatable} for who only wants to look. */
 export type MakeFile = (path: string, contents: string) => boolean
 
-/** Says whether {@link createPrivateFile} could write a new file, and touches nothing. Throws what is in the way. */
+/** Says whether {@link createFile} could write a new file, and touches nothing. Throws what is in the way. */
 export function checkCreatable(path: string): boolean {
   if (existsSync(path)) return false
   let folder = dirname(path)
@@ -53,21 +56,28 @@ export function checkCreatable(path: string): boolean {
   return true
 }
 
-/** Puts a file of mode 0600 in the place of one that may be there. */
-export function replacePrivateFile(path: string, contents: string): void {
-  writeAside(path, contents, renameSync)
+/**
+ * Writes a file, in the place of one that may be there. Only its owner may read it unless `mode` says otherwise.
+ *
+ * @throws Error with the system's `code`, `ENOENT` when its folder is missing.
+ */
+export function replaceFile(path: string, contents: string, mode = 0o600): void {
+  writeAside(path, contents, mode, renameSync)
 }
 
 /** Writes a file beside its place, then puts it there by `place`, and both down to the disk. */
-function writeAside(path: string, contents: string, place: (aside: string, path: string) => void): void {
-  const folder = dirname(path)
-  makePrivateFolder(folder)
+function writeAside(
+  path: string,
+  contents: string,
+  mode: number,
+  place: (aside: string, path: string) => void,
+): void {
   const aside = `${path}.${process.pid}.new`
   rmSync(aside, { force: true })
   try {
-    writeFileSync(aside, contents, ASIDE)
+    writeFileSync(aside, contents, { flag: 'wx', mode, flush: true })
     place(aside, path)
-    flushFolder(folder)
+    flushFolder(dirname(path))
   } finally {
     rmSync(aside, { force: true })
   }

@@ -4,16 +4,16 @@ import { mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /**
- * Makes a folder that nobody else may enter, and what is missing above it; one that is there stays as it is.
+ * Makes a folder and what is missing above it, which nobody else may enter unless `mode` says so; one that is there stays as it is.
  *
  * @throws Error with the system's `code`, `EEXIST` when something else has the name.
  */
-export function makePrivateFolder(path: string): void {
+export function makeFolder(path: string, mode = 0o700): void {
   if (isFolder(path)) return
   const above = dirname(path)
-  if (above !== path) makePrivateFolder(above)
+  if (above !== path) makeFolder(above, mode)
   try {
-    mkdirSync(path, { mode: 0o700 })
+    mkdirSync(path, { mode })
   } catch (error) {
     // Somebody else may have made it meanwhile.
     if (!isFolder(path)) throw error
