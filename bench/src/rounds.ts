@@ -56,8 +56,9 @@ export function timesAsLong(theirs: readonly number[], ours: readonly number[]):
   return median(theirs.map((value, round) => value / (ours[round] ?? Number.NaN)))
 }
 
-/** Returns the middle value. */
+/** Returns the middle value, and of an even number of them what lies halfway between the two in the middle. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
-  return sorted[sorted.length >> 1] ?? Number.NaN
+  const at = (index: number): number => sorted[index] ?? Number.NaN
+  return (at((sorted.length - 1) >> 1) + at(sorted.length >> 1)) / 2
 }
