@@ -5,6 +5,8 @@ import type { DropReason } from './data-plane.ts'
 export class PlaneCounters {
   sealed = 0
   opened = 0
+  /** Packets dropped, whatever the reason. */
+  dropped = 0
   readonly drops: Record<DropReason, number> = {
     'not-ip': 0,
     'no-route': 0,
@@ -22,6 +24,7 @@ export class PlaneCounters {
 
   /** Counts a dropped packet, or several. */
   drop(reason: DropReason, packets = 1): void {
+    this.dropped += packets
     this.drops[reason] += packets
   }
 }

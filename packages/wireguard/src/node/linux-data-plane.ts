@@ -18,7 +18,6 @@ import {
 } from '../data-plane.ts'
 import { SHARED_SESSION_BYTES } from '../linux/arena-session.ts'
 import { type DatagramBatch, type PacketBatch, PacketBuffer, type PeerId, packetOf } from '../packet-batch.ts'
-import { PlaneCounters } from '../plane-counters.ts'
 import { PlaneLane } from './plane-lane.ts'
 import {
   openerOf,
@@ -32,6 +31,7 @@ import { FLOW_RING_BYTES } from './flow-ring.ts'
 import type { LinuxDataPlaneOptions } from './linux-data-plane-options.ts'
 import { PeerBooks } from './peer-books.ts'
 import { PlaneSockets } from './plane-sockets.ts'
+import { ThreadBooks } from './thread-books.ts'
 
 /** How often a thread may die within a time, in milliseconds, before it is given up. */
 const MAX_RESTARTS = 5
@@ -60,8 +60,8 @@ export class LinuxDataPlane implements DataPlane {
   readonly #endpoints = new EndpointNumbers()
   #outputs: DataPlaneOutputs | undefined
   #routes: readonly PeerRoutes[] = []
-  /** What each thread told last. */
-  readonly #reports = new Map<PlaneLane, PlaneReport['counters']>()
+  /** What the threads have counted. */
+  readonly #books = new ThreadBooks()
   /** Why a thread died, while the others are being ended. */
   #dying: string | undefined
   /** When one died. */
@@ -175,13 +175,8 @@ export class LinuxDataPlane implements DataPlane {
   }
 
   counters(): DataPlaneCounters {
-    const sums = new PlaneCounters()
-    for (const { sealed, opened, drops } of this.#reports.values()) {
-      sums.sealed += sealed
-      sums.opened += opened
-      for (const reason of Object.keys(drops) as (keyof typeof drops)[]) sums.drop(reason, drops[reason])
-    }
-    return sums
+    const { sealed, opened, drops } = this.#books.all
+    return { sealed, opened, drops }
   }
 
   peerCounters(peer: PeerId): PeerCounters | undefined {
@@ -226,14 +221,12 @@ export class LinuxDataPlane implements DataPlane {
 
   /** Packets lost outside the seat's own reasons: not sent, not taken by the host, too many for one thread to hand to another. */
   get losses(): { readonly sendErrors: number; readonly hostDrops: number; readonly overflow: number } {
-    const sums = { sendErrors: 0, hostDrops: 0, overflow: 0 }
-    for (const { sendErrors, hostDrops, overflow } of this.#reports.values()) {
-      sums.sendErrors += sendErrors
-      sums.hostDrops += hostDrops
-      sums.overflow += overflow
+    const { sendErrors, hostDrops, overflow } = this.#books.all
+    return {
+      sendErrors,
+      hostDrops,
+      overflow: this.#lanes.reduce((sum, lane) => sum + lane.overflow, overflow),
     }
-    for (const { overflow } of this.#lanes) sums.overflow += overflow
-    return sums
   }
 
   /** Ends the threads, which wipe their keys, and closes the sockets. The TUN may be closed after this. */
@@ -320,6 +313,7 @@ export class LinuxDataPlane implements DataPlane {
     const lost = new Set([...this.#sessions.values()].map(({ peer }) => peer))
     const ended = [...this.#sessions.keys()]
     this.#sessions.clear()
+    this.#books.carryOver()
     for (const books of this.#peers.values()) books.carryOver()
     if (this.#deaths.length > MAX_RESTARTS) return this.#options.onEvent?.({ event: 'failed', reason })
     this.#startLanes()
@@ -396,7 +390,7 @@ export class LinuxDataPlane implements DataPlane {
     const outputs = this.#outputs
     if (outputs === undefined) return
     const now = this.#now()
-    this.#reports.set(lane, report.counters)
+    this.#books.take(report.counters, lane.index)
     for (const { bytes, source } of report.datagrams) this.#hearDatagram(bytes, source, now)
     for (const { bytes, peer } of report.sealed) outputs.toUnderlay(peer, batchOf(bytes, peer, -1))
     for (const { bytes, peer } of report.packets) this.#options.onPacket?.(bytes, peer)

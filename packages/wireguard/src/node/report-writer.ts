@@ -39,6 +39,8 @@ export class ReportWriter {
   /** Bytes of all pieces. */
   #bytes = 0
   #urgent = false
+  /** How many lost packets the control thread has heard of. */
+  #lossesTold = 0
   /** When the oldest news came that can wait. Whole milliseconds, or a number would be an object. */
   #since: number | undefined
 
@@ -116,9 +118,12 @@ export class ReportWriter {
     return this.#urgent || this.#since === undefined ? 0 : this.#since + PATIENCE - now
   }
 
-  /** Posts what is due. */
+  /** Posts what is due. Packets that were lost are news, too, if such as can wait. */
   flush(now: number): void {
+    const losses = this.#counters.dropped + this.sendErrors + this.hostDrops + this.overflow
+    if (losses !== this.#lossesTold) this.#wait(now)
     if (this.timeout(now) > 0) return
+    this.#lossesTold = losses
     this.#post({
       kind: 'report',
       datagrams: this.#datagrams,

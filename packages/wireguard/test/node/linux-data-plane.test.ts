@@ -8,7 +8,7 @@ import { closeSync, openSync } from 'node:fs'
 import { BroadcastChannel } from 'node:worker_threads'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test as anyTest } from 'vitest'
-import type { DataPlaneCounters, DataPlaneOutputs } from '../../src/data-plane.ts'
+import type { DataPlaneOutputs } from '../../src/data-plane.ts'
 import { PacketBuffer } from '../../src/packet-batch.ts'
 import {
   LinuxDataPlane,
@@ -141,6 +141,21 @@ test('a judge that replaces another is told the rules again, in order, the last 
   expect(await told('nothing')).toEqual(['filter', 'routes', 'nothing'])
 })
 
+test('what was counted goes on growing when another thread takes the place of one that died', async () => {
+  const { plane, events } = openPlane({ judge: RULE_JUDGE })
+  const packets = new PacketBuffer(8, 8_192)
+  for (let i = 0; i < 8; i += 1) packets.push(new Uint8Array(100)) // which are no IP
+  await events.until(1, 'ready')
+  plane.fromOverlay(packets)
+  await expect.poll(() => plane.counters().drops['not-ip']).toBe(8)
+  plane.tellJudge('fall', 'fall')
+  plane.tellJudge('nothing', 'fall')
+  await events.until(2, 'ready')
+  expect(plane.counters().drops['not-ip']).toBe(8)
+  plane.fromOverlay(packets)
+  await expect.poll(() => plane.counters().drops['not-ip']).toBe(16)
+})
+
 test('deaths are counted within a minute: a thread that dies now and then is always replaced', async () => {
   let now = 0
   const { plane, events } = openPlane({ judge: RULE_JUDGE, now: () => now })
@@ -216,9 +231,9 @@ test('what waits for a thread that is held up is bounded: packets beyond are dro
   Atomics.notify(new Int32Array(held), 0)
   // Packets of zeros are no IP: that they were taken shows in the counters.
   const taken = 8_000 - lost
-  await expect.poll(() => nudged(plane).drops['not-ip']).toBe(taken)
+  await expect.poll(() => plane.counters().drops['not-ip']).toBe(taken)
   plane.fromOverlay(packets)
-  await expect.poll(() => nudged(plane).drops['not-ip']).toBe(taken + 8)
+  await expect.poll(() => plane.counters().drops['not-ip']).toBe(taken + 8)
   expect(plane.losses.overflow).toBe(lost)
 })
 
@@ -246,7 +261,7 @@ test('what comes for a session that was made during a round is opened, whatever 
   Atomics.notify(gate, 0)
   await expect
     .poll(() => {
-      const { opened, drops } = nudged(plane)
+      const { opened, drops } = plane.counters()
       return [opened, drops['unknown-index'], drops.forged, drops.replayed]
     })
     .toEqual([3, 0, 0, 0])
@@ -265,7 +280,7 @@ test('threat 21: a host that sends without end what nobody takes keeps the netwo
   begin(plane, 1)
   await sendTo(plane.sockets.ports.v4 ?? 0, '127.0.0.1', sealedFor(1, 0))
   await expect.poll(() => plane.counters().opened).toBe(1)
-  await expect.poll(() => nudged(plane).drops['not-ip']).toBeGreaterThan(1_000)
+  await expect.poll(() => plane.counters().drops['not-ip']).toBeGreaterThan(1_000)
 })
 
 function begin(plane: LinuxDataPlane, localIndex: number): void {
@@ -290,12 +305,6 @@ function sealedFor(index: number, counter: number): Uint8Array {
   const cipher = createCipheriv('chacha20-poly1305', key, nonce, { authTagLength: 16 })
   const text = Buffer.concat([cipher.update(packet), cipher.final(), cipher.getAuthTag()])
   return Buffer.concat([Uint8Array.of(4, 0, 0, 0, index, 0, 0, 0), nonce.subarray(4), text])
-}
-
-/** Counters come with a report, and a peer without a session makes the thread write one. */
-function nudged(plane: LinuxDataPlane): DataPlaneCounters {
-  plane.sendKeepalive(1)
-  return plane.counters()
 }
 
 test('where there is no file descriptor for it, it says so and gives back what it had', () => {

@@ -14,14 +14,18 @@ import { PlanePeer } from '../../src/plane-peer.ts'
 
 const SOMEWHERE = { address: Uint8Array.of(192, 0, 2, 1), port: 7 }
 
-function openWriter(): { writer: ReportWriter; posted: PlaneReport[]; hearAll: () => void } {
+function openWriter(counters = new PlaneCounters()): {
+  writer: ReportWriter
+  posted: PlaneReport[]
+  hearAll: () => void
+} {
   const posted: PlaneReport[] = []
   const words = new Int32Array(SHARED_WORDS)
   const post = (news: PlaneNews): void => {
     if (news.kind === 'report') posted.push(news)
   }
   const hearAll = (): void => void Atomics.store(words, SHARED_REPORTS, 0)
-  return { writer: new ReportWriter(post, words, new PlaneCounters()), posted, hearAll }
+  return { writer: new ReportWriter(post, words, counters), posted, hearAll }
 }
 
 test('threat 26: no more reports are under way than the control thread can hear, and nothing but packets is lost', () => {
@@ -84,6 +88,22 @@ test('a send that fails is told once a report for each place, and counted each t
   writer.flush(100)
   expect(posted.map(({ troubles }) => troubles)).toEqual([[{ result: -101, to: SOMEWHERE }]])
   expect(posted[0]?.counters.sendErrors).toBe(300)
+})
+
+test('packets that were lost are told of within moments, once, also when nothing else is to be said', () => {
+  const counters = new PlaneCounters()
+  const { writer, posted } = openWriter(counters)
+  counters.drop('forged', 3)
+  writer.flush(0)
+  expect([posted.length, writer.timeout(0)]).toEqual([0, 50])
+  writer.flush(50)
+  writer.hostDrops += 1
+  for (const now of [60, 110, 200]) writer.flush(now)
+  expect(posted.map((report) => [report.counters.drops.forged, report.counters.hostDrops])).toEqual([
+    [3, 0],
+    [3, 1],
+  ])
+  expect(writer.timeout(1_000)).toBe(Infinity)
 })
 
 test('W10: what was answered before a report is posted waits for no answer', () => {
