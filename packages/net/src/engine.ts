@@ -18,7 +18,7 @@ import {
   type WireGuardEvent,
   WireGuardDevice,
 } from '@mesh/wireguard'
-import { ACCEPT, UP } from '@mesh/wireguard/arena'
+import { ACCEPT, CHANGED, UP } from '@mesh/wireguard/arena'
 import type { GateDrop } from './gate-drops.ts'
 import { PacketGate, type GateSettings } from './packet-gate.ts'
 import type { Terms } from './peer-terms.ts'
@@ -276,8 +276,8 @@ export class Engine {
       const length = batch.lengths[index] ?? 0
       const peer = batch.peers[index] ?? -1
       const verdict = this.#gate.toOverlay(batch.bytes, at, length)
-      if (verdict === ACCEPT || (verdict === UP && this.#isForHost(packetOf(batch, index), peer)))
-        chosen.pick(at, length)
+      const goesOn = verdict === ACCEPT || verdict === CHANGED
+      if (goesOn || (verdict === UP && this.#isForHost(packetOf(batch, index), peer))) chosen.pick(at, length)
     }
     if (chosen.count > 0) this.#toHost(chosen)
     this.#selections.giveBack(chosen)

@@ -47,11 +47,12 @@ export class Masquerade {
     if (quotes(packet)) replaceQuoted(packet, packet.addressLength, this.#own, this.#shown, this.#toShown)
   }
 
-  /** Rewrites a packet from the peer, if it is for the shown address. */
-  arrive(packet: IpPacket): void {
-    if (!packet.isFor(this.#shown)) return
+  /** Rewrites a packet from the peer, if it is for the shown address; returns whether it was. */
+  arrive(packet: IpPacket): boolean {
+    if (!packet.isFor(this.#shown)) return false
     replace(packet, packet.destinationOffset, this.#own, this.#toOwn)
     if (quotes(packet)) replaceQuoted(packet, 0, this.#shown, this.#own, this.#toOwn)
+    return true
   }
 }
 

@@ -2,7 +2,7 @@
 // only the control side can handle. The order of the steps is that of data-plane.md section 7.7. It stands where the packets
 // are moved, in the engine or on a thread of its own, and allocates nothing for one.
 import { PacketFilter } from '@mesh/policy'
-import { ACCEPT, DROP, type PacketJudge, UP, type Verdict } from '@mesh/wireguard/arena'
+import { ACCEPT, CHANGED, DROP, type PacketJudge, UP, type Verdict } from '@mesh/wireguard/arena'
 import type { FilterRule } from '@mesh/wire/control'
 import { type IpAddress, IpPacket, PROTOCOL_TCP, PROTOCOL_TSMP, TCP_ACK, TCP_SYN } from '@mesh/wire/ip'
 import { type GateDrop, GateDrops } from './gate-drops.ts'
@@ -70,17 +70,18 @@ export class PacketGate implements PacketJudge {
   }
 
   /**
-   * Judges what a peer sends, first giving it this node's own address where the peer knows another. What goes up is TSMP; an echo reply that may be for us, and else the host's; and a TCP
-   * connection that was refused and is to be told so, instead of being left to time out (checklist F4).
+   * Judges what a peer sends, first giving it this node's own address where the peer knows another. What goes up is TSMP; an
+   * echo reply that may be for us, and else the host's; and a TCP connection that was refused and is to be told so, instead of
+   * being left to time out (checklist F4).
    */
-  toOverlay(bytes: Uint8Array, at: number, length: number): Verdict {
+  toOverlay(bytes: Uint8Array, at: number, length: number): Verdict | typeof CHANGED {
     const packet = this.#packet
     const terms = this.#terms
     if (!packet.read(bytes, at, length)) return this.#drop('malformed')
-    terms?.arrive(packet)
+    const goesOn = terms?.arrive(packet) === true ? CHANGED : ACCEPT
     if (packet.protocol === PROTOCOL_TSMP && packet.known) return UP
     const verdict = this.#filter.toOverlay(packet, terms?.isJailed(packet))
-    if (verdict === 'accept') return this.#expectsEchoes && isEchoReply(packet) ? UP : ACCEPT
+    if (verdict === 'accept') return this.#expectsEchoes && isEchoReply(packet) ? UP : goesOn
     this.drops.add(verdict)
     return verdict === 'no-rule' && opensTcp(packet) ? UP : DROP
   }

@@ -51,9 +51,9 @@ export class TermsTable {
     this.#masqueradeFor(packet, packet.destinationOffset)?.leave(packet)
   }
 
-  /** Rewrites the destination of a packet from a peer that knows this node by another address. */
-  arrive(packet: IpPacket): void {
-    this.#masqueradeFor(packet, packet.sourceOffset)?.arrive(packet)
+  /** Rewrites the destination of a packet from a peer that knows this node by another address; returns whether it has. */
+  arrive(packet: IpPacket): boolean {
+    return this.#masqueradeFor(packet, packet.sourceOffset)?.arrive(packet) === true
   }
 
   /** Tells whether the peer that a packet comes from may only answer. */

@@ -1,4 +1,4 @@
-import { ACCEPT, DROP, UP, type Verdict } from '@mesh/wireguard/arena'
+import { ACCEPT, CHANGED, DROP, UP, type Verdict } from '@mesh/wireguard/arena'
 import {
   encodeIcmpEcho,
   encodeIpPacket,
@@ -44,7 +44,7 @@ let gate: PacketGate
 /** The verdict on a packet among other bytes, as the gate is shown it. */
 const fromHost = (packet: Uint8Array): Verdict =>
   gate.fromOverlay(Uint8Array.of(0x45, ...packet, 0), 1, packet.length)
-const fromPeer = (packet: Uint8Array): Verdict =>
+const fromPeer = (packet: Uint8Array): Verdict | typeof CHANGED =>
   gate.toOverlay(Uint8Array.of(0x45, ...packet, 0), 1, packet.length)
 
 beforeEach(() => {
@@ -140,6 +140,26 @@ describe('what a peer sends', () => {
     expect(fromPeer(udp(B, 1, B, 2))).toBe(DROP)
     expect(gate.drops.snapshot()['not-local']).toBe(1)
   })
+})
+
+test('D20: says of what it lets in whether it has another destination now, so that it is joined with the rest of its flow', () => {
+  const [shown, other] = [Uint8Array.of(100, 99, 0, 1), Uint8Array.of(100, 64, 0, 9)]
+  const peers = [B, other].map((address) => ({ prefixes: [{ address, bits: 32 }], isJailed: false }))
+  const [masked, plain] = peers
+  gate.configure({
+    rules: ALL,
+    terms: {
+      own: [A],
+      peers: [
+        { ...masked!, shown: [shown] },
+        { ...plain!, shown: [] },
+      ],
+    },
+  })
+  expect(fromPeer(udp(B, 1, shown, 2))).toBe(CHANGED)
+  expect([fromPeer(udp(B, 1, A, 2)), fromPeer(udp(other, 1, A, 2))]).toEqual([ACCEPT, ACCEPT])
+  gate.configure({ rules: [] })
+  expect(fromPeer(udp(B, 1, shown, 2))).toBe(DROP)
 })
 
 test('a gate on a packet thread takes its settings as messages and counts in memory that is shared', () => {

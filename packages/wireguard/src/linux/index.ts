@@ -10,4 +10,4 @@ export {
   type ArenaPlaneLoad,
   loadArenaDataPlane,
 } from './arena-data-plane.ts'
-export { ACCEPT, DROP, type PacketJudge, UP, type Verdict } from './packet-judge.ts'
+export { ACCEPT, CHANGED, DROP, type PacketJudge, UP, type Verdict } from './packet-judge.ts'

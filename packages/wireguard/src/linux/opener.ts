@@ -15,7 +15,7 @@ import type { AeadBackend, PacketTable, WasmAead } from '../wasm/index.ts'
 import type { ArenaSession } from './arena-session.ts'
 import { Coalescer } from './coalescer.ts'
 import { innerLength } from './inner-length.ts'
-import { ACCEPT, ACCEPT_ALL, type PacketJudge, UP } from './packet-judge.ts'
+import { ACCEPT, ACCEPT_ALL, CHANGED, type PacketJudge, UP, type Verdict } from './packet-judge.ts'
 import type { PeerActivity } from './peer-activity.ts'
 import type { PlaneCoreOutputs } from './plane-outputs.ts'
 import type { Sealer } from './sealer.ts'
@@ -155,7 +155,7 @@ export class Opener {
       // What joins a packet that was let in is of the same flow, and needs no verdict of its own.
       if (this.#coalesce) entry = this.#coalescer.join(entry, to, peer.id)
       const length = entry < to ? this.#table.result(entry) : 0
-      if (length > 0) this.#admit(peer, this.#table.offset(entry), length)
+      if (length > 0) this.#admit(peer, entry, length)
     }
   }
 
@@ -189,8 +189,9 @@ export class Opener {
     return packets
   }
 
-  /** Lets in a packet without its padding, if it is one and the peer's to send (W14). */
-  #admit(peer: PlanePeer, at: number, length: number): void {
+  /** Lets in the packet of an entry without its padding, if it is one and the peer's to send (W14). */
+  #admit(peer: PlanePeer, entry: number, length: number): void {
+    const at = this.#table.offset(entry)
     const whole = innerLength(this.#view, at, length)
     if (whole < 0) return this.#counters.drop('bad-inner')
     const isV4 = (this.#bytes[at] ?? 0) >> 4 === 4
@@ -200,15 +201,17 @@ export class Opener {
       : allowedIps.lookup(this.#bytes, at + 8, 16)
     if (owner < 0) return this.#counters.drop('wrong-source')
     const coalescer = this.#coalescer
-    if (this.judge !== ACCEPT_ALL && !this.#letIn(at, whole, peer.id)) return
+    const verdict = this.judge === ACCEPT_ALL ? ACCEPT : this.#judge(at, whole, peer.id)
+    if (verdict !== ACCEPT && verdict !== CHANGED) return
+    if (verdict === CHANGED && this.#coalesce && coalescer.join(entry, entry + 1, peer.id) > entry) return
     if (coalescer.full) this.#deliver()
     coalescer.add(at, whole, peer.id)
   }
 
-  #letIn(at: number, length: number, peer: PeerId): boolean {
+  #judge(at: number, length: number, peer: PeerId): Verdict | typeof CHANGED {
     const verdict = this.judge.toOverlay(this.#bytes, at, length, peer)
     if (verdict === UP) this.#outputs.onPacket(this.#bytes.subarray(at, at + length), peer)
-    return verdict === ACCEPT
+    return verdict
   }
 
   #deliver(): void {

@@ -9,6 +9,9 @@ export const DROP = 1
 /** The packet is for the control side. */
 export const UP = 2
 
+/** A packet that a peer sends goes on, with other headers than it came with: it may be of a flow that it was not of before. */
+export const CHANGED = 3
+
 /** What becomes of a packet. */
 export type Verdict = typeof ACCEPT | typeof DROP | typeof UP
 
@@ -21,8 +24,8 @@ export interface PacketJudge {
   fromOverlay(bytes: Uint8Array, at: number, length: number): Verdict
   /** May change the headers of what the host sends and was let through, but not where it goes: checksums are its to keep right. */
   leave?(bytes: Uint8Array, at: number, length: number): void
-  /** Judges what a peer sends, and may change its headers likewise; its source is one of that peer's. */
-  toOverlay(bytes: Uint8Array, at: number, length: number, peer: PeerId): Verdict
+  /** Judges what a peer sends, whose source is one of that peer's; it may change its headers likewise, and says so by `CHANGED`. */
+  toOverlay(bytes: Uint8Array, at: number, length: number, peer: PeerId): Verdict | typeof CHANGED
   /** Hears what the control side has to say to it. */
   handleMessage?(message: unknown): void
 }

@@ -23,4 +23,4 @@ export {
   type WireGuardNodeEvent,
 } from './wireguard-node.ts'
 export { PlaneSockets, type PlaneSocketsListener } from './plane-sockets.ts'
-export { ACCEPT, DROP, type PacketJudge, UP, type Verdict } from '../linux/packet-judge.ts'
+export { ACCEPT, CHANGED, DROP, type PacketJudge, UP, type Verdict } from '../linux/packet-judge.ts'

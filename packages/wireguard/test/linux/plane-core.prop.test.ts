@@ -3,7 +3,7 @@ import { checksumsOk, correctChecksum, decodeIpPacket, parsePrefix, type Prefix 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type Coalescer, MAX_PIECES } from '../../src/linux/coalescer.ts'
-import { ACCEPT, type PacketJudge } from '../../src/linux/packet-judge.ts'
+import { ACCEPT, CHANGED, type PacketJudge } from '../../src/linux/packet-judge.ts'
 import { CORE_PACKET_BYTES, PlaneCore } from '../../src/linux/plane-core.ts'
 import { Segmenter } from '../../src/linux/segmenter.ts'
 import type { Trains } from '../../src/linux/trains.ts'
@@ -20,6 +20,8 @@ class Side {
   readonly core: PlaneCore
   readonly trains: Train[] = []
   readonly packets: string[] = []
+  /** How many packets and super-packets these were written as. */
+  written = 0
   readonly #wasm: WasmAead
 
   constructor(send: number, receive: number) {
@@ -71,6 +73,7 @@ class Side {
   #takePackets({ count, pieces, offsets, lengths }: Coalescer): void {
     const { bytes } = this.#wasm.arena
     const free = this.core.spareAt
+    this.written += count
     for (let out = 0; out < count; out += 1) {
       let length = 0
       for (let piece = 0; piece < (pieces[out] ?? 0); piece += 1) {
@@ -157,17 +160,29 @@ test('what goes in at one end comes out at the other: all of it, once, in order 
   )
 })
 
-/** Counts the last bit of the source up, and keeps the checksums right. */
+/** Counts the last byte of an address up, `before` bytes in front of the end of the addresses, and keeps the checksums right. */
+function rename(bytes: Uint8Array, at: number, before: number): void {
+  const isV4 = (bytes[at] ?? 0) >> 4 === 4
+  const last = at + (isV4 ? 20 : 40) - 1 - (isV4 ? before / 4 : before)
+  bytes[last] = (bytes[last] ?? 0) + 1
+  if (isV4) correctChecksum(bytes, at + 10, 1)
+  const protocol = bytes[at + (isV4 ? 9 : 6)]
+  correctChecksum(bytes, at + (isV4 ? 20 : 40) + (protocol === 6 ? 16 : 6), 1)
+}
+
+/** Shows another source to the peer. */
 const RENAMING: PacketJudge = {
   fromOverlay: () => ACCEPT,
   toOverlay: () => ACCEPT,
-  leave: (bytes, at) => {
-    const isV4 = (bytes[at] ?? 0) >> 4 === 4
-    const end = at + (isV4 ? 16 : 24)
-    bytes[end - 1] = (bytes[end - 1] ?? 0) + 1
-    if (isV4) correctChecksum(bytes, at + 10, 1)
-    const protocol = bytes[at + (isV4 ? 9 : 6)]
-    correctChecksum(bytes, at + (isV4 ? 20 : 40) + (protocol === 6 ? 16 : 6), 1)
+  leave: (bytes, at) => rename(bytes, at, 16),
+}
+
+/** Gives what the peer sends another destination. */
+const RECEIVING: PacketJudge = {
+  fromOverlay: () => ACCEPT,
+  toOverlay: (bytes, at) => {
+    rename(bytes, at, 0)
+    return CHANGED
   },
 }
 
@@ -183,6 +198,24 @@ test('D20: what the judge changes in the headers of a packet or a super-packet i
       const views = receiver.packets.map((packet) => decodeIpPacket(Buffer.from(packet, 'hex'))!)
       expect(views.length).toBe(packets.length)
       expect(views.map((view) => view.source.at(-1))).toEqual(views.map(() => 3))
+      expect(views.every((view) => checksumsOk(view))).toBe(true)
+    }),
+    { numRuns: 40 },
+  )
+})
+
+test('D20: packets to which the judge gives another destination are joined as they would be without', () => {
+  fc.assert(
+    fc.property(flows, (shape) => {
+      const { inputs, packets } = traffic(shape)
+      const [sender, plain, receiver] = [new Side(1, 2), new Side(2, 1), new Side(2, 1)]
+      receiver.core.judge = RECEIVING
+      for (const input of inputs) sender.send(input)
+      sender.core.flush()
+      for (const side of [plain, receiver]) for (const train of sender.trains) side.receive(train)
+      const views = receiver.packets.map((packet) => decodeIpPacket(Buffer.from(packet, 'hex'))!)
+      expect([views.length, receiver.written]).toEqual([packets.length, plain.written])
+      expect(views.map((view) => view.destination.at(-1))).toEqual(views.map(() => 2))
       expect(views.every((view) => checksumsOk(view))).toBe(true)
     }),
     { numRuns: 40 },
