@@ -4,8 +4,8 @@ import { createServer, type IncomingMessage, request as httpRequest, type Server
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import type { ControlEvent } from '@mesh/control-client'
 import { connectControl } from '@mesh/control-client/node'
-import { MemoryStore, relayMap } from '@mesh/control-server'
-import { type ControlListener, type ControlOptions, listenControl } from '@mesh/control-server/node'
+import { startControl } from '@mesh/control-server/contract'
+import type { ControlListener, ControlOptions } from '@mesh/control-server/node'
 import { selfSignedCertificate } from '@mesh/derp-server/node'
 import { generatePrivateKey } from '@mesh/keys'
 import { systemRandom } from '@mesh/sansio/node'
@@ -19,15 +19,7 @@ afterEach(async () => {
 })
 
 async function serve(options: Partial<ControlOptions> = {}): Promise<ControlListener> {
-  const control = await listenControl({
-    host: '127.0.0.1',
-    port: 0,
-    store: new MemoryStore(),
-    privateKey: generatePrivateKey(systemRandom),
-    derpMap: relayMap([{ host: '127.0.0.1', port: 3340, stunPort: 3478, insecure: true }]),
-    baseDomain: 'mesh.internal',
-    ...options,
-  })
+  const control = await startControl(options)
   open.push(control)
   await control.admin({ verb: 'users create', name: 'ann' })
   return control

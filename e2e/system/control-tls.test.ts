@@ -3,8 +3,8 @@ import { type AddressInfo, connect } from 'node:net'
 import { createServer, type Server } from 'node:tls'
 import type { ControlEvent } from '@mesh/control-client'
 import { type ControlConnection, connectControl } from '@mesh/control-client/node'
-import { MemoryStore, relayMap } from '@mesh/control-server'
-import { type ControlListener, listenControl } from '@mesh/control-server/node'
+import { startControl } from '@mesh/control-server/contract'
+import type { ControlListener } from '@mesh/control-server/node'
 import { selfSignedCertificate } from '@mesh/derp-server/node'
 import { generatePrivateKey } from '@mesh/keys'
 import { systemRandom } from '@mesh/sansio/node'
@@ -17,14 +17,7 @@ let terminators: Server[]
 beforeEach(async () => {
   connections = []
   terminators = []
-  control = await listenControl({
-    host: '127.0.0.1',
-    port: 0,
-    store: new MemoryStore(),
-    privateKey: generatePrivateKey(systemRandom),
-    derpMap: relayMap([{ host: '127.0.0.1', port: 3340, stunPort: 3478, insecure: true }]),
-    baseDomain: 'mesh.internal',
-  })
+  control = await startControl()
   await control.admin({ verb: 'users create', name: 'ann' })
 })
 

@@ -5,13 +5,8 @@ import { tmpdir } from 'node:os'
 import { join as joinPath } from 'node:path'
 import type { ControlEvent } from '@mesh/control-client'
 import { type ConnectControlOptions, type ControlConnection, connectControl } from '@mesh/control-client/node'
-import { MemoryStore, relayMap } from '@mesh/control-server'
-import {
-  type ControlListener,
-  type ControlOptions,
-  listenControl,
-  openSqliteStore,
-} from '@mesh/control-server/node'
+import { startControl } from '@mesh/control-server/contract'
+import { type ControlListener, type ControlOptions, openSqliteStore } from '@mesh/control-server/node'
 import { generatePrivateKey, publicKeyOf } from '@mesh/keys'
 import { type MapNode, nodeByName } from '@mesh/netmap'
 import { systemRandom } from '@mesh/sansio/node'
@@ -26,13 +21,8 @@ afterEach(async () => {
 })
 
 async function serve(change: Partial<ControlOptions> = {}): Promise<ControlListener> {
-  const control = await listenControl({
-    host: '127.0.0.1',
-    port: 0,
-    store: new MemoryStore(),
+  const control = await startControl({
     privateKey,
-    derpMap: relayMap([{ host: '127.0.0.1', port: 3340, stunPort: 3478, insecure: true }]),
-    baseDomain: 'mesh.internal',
     ...change,
   })
   open.push(control)

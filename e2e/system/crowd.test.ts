@@ -1,9 +1,7 @@
 // Networks so large that their maps come in slices: everybody knows everybody, however the maps are packed.
 import { zstdCompressSync } from 'node:zlib'
-import { MemoryStore, relayMap } from '@mesh/control-server'
-import { type ControlListener, listenControl } from '@mesh/control-server/node'
-import { generatePrivateKey } from '@mesh/keys'
-import { systemRandom } from '@mesh/sansio/node'
+import { startControl } from '@mesh/control-server/contract'
+import type { ControlListener } from '@mesh/control-server/node'
 import { afterEach, expect, test } from 'vitest'
 import { KnownNodes } from '../swarm/known-nodes.ts'
 import { type ControlAddress, keyOf, LightClient } from '../swarm/light-client.ts'
@@ -19,14 +17,7 @@ afterEach(async () => {
 })
 
 async function serve(): Promise<ControlListener> {
-  const control = await listenControl({
-    host: '127.0.0.1',
-    port: 0,
-    store: new MemoryStore(),
-    privateKey: generatePrivateKey(systemRandom),
-    derpMap: relayMap([{ host: '127.0.0.1', port: 3340, stunPort: 3478, insecure: true }]),
-    baseDomain: 'mesh.internal',
-  })
+  const control = await startControl()
   open.push(control)
   return control
 }

@@ -7,8 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '@mesh/acme/contract'
 import { connectControl } from '@mesh/control-client/node'
-import { MemoryStore, relayMap } from '@mesh/control-server'
-import { listenControl } from '@mesh/control-server/node'
+import { startControl } from '@mesh/control-server/contract'
 import { formatDiscoKey, generatePrivateKey, publicKeyOf } from '@mesh/keys'
 import { systemRandom } from '@mesh/sansio/node'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -198,14 +197,7 @@ function machine({ url }: Server, Hostname: string): Omit<Parameters<typeof conn
 }
 
 async function startOurs(): Promise<Server> {
-  const control = await listenControl({
-    host: '127.0.0.1',
-    port: 0,
-    store: new MemoryStore(),
-    privateKey: generatePrivateKey(systemRandom),
-    derpMap: relayMap([]),
-    baseDomain: 'mesh.internal',
-  })
+  const control = await startControl()
   open.push(() => control.close())
   const { key } = await control.admin({ verb: 'apikeys create' })
   return { url: control.url, apiKey: key }

@@ -1,8 +1,9 @@
 // Our node at our control server: what it asks beside its map, over real sockets, down to the answer of our DNS server.
 import { Resolver } from 'node:dns/promises'
 import { connectControl, type ControlConnection } from '@mesh/control-client/node'
-import { type DnsProvider, MemoryDns, MemoryStore, relayMap } from '@mesh/control-server'
-import { type ControlListener, type ControlOptions, listenControl } from '@mesh/control-server/node'
+import { type DnsProvider, MemoryDns } from '@mesh/control-server'
+import { startControl } from '@mesh/control-server/contract'
+import type { ControlListener, ControlOptions } from '@mesh/control-server/node'
 import { TxtZone } from '@mesh/dns'
 import { listenDns } from '@mesh/dns/node'
 import { generatePrivateKey } from '@mesh/keys'
@@ -19,13 +20,7 @@ afterEach(async () => {
 async function joined(
   change: Partial<ControlOptions> = {},
 ): Promise<{ control: ControlListener; node: ControlConnection }> {
-  const control = await listenControl({
-    store: new MemoryStore(),
-    host: '127.0.0.1',
-    port: 0,
-    baseDomain: 'mesh.internal',
-    privateKey: generatePrivateKey(systemRandom),
-    derpMap: relayMap([]),
+  const control = await startControl({
     certificates: true,
     ...change,
   })

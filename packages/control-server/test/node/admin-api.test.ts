@@ -2,8 +2,9 @@ import { request } from 'node:http'
 import { generatePrivateKey } from '@mesh/keys'
 import { systemRandom } from '@mesh/sansio/node'
 import { afterEach, expect, test } from 'vitest'
-import { MemoryStore, relayMap } from '../../src/index.ts'
-import { ADMIN_PATH, type ControlListener, listenControl } from '../../src/node/index.ts'
+import { startControl } from '../../src/contract/start-control.ts'
+import { MemoryStore } from '../../src/index.ts'
+import { ADMIN_PATH, type ControlListener } from '../../src/node/index.ts'
 
 /** Servers that share a store prove themselves by one key. */
 const privateKey = generatePrivateKey(systemRandom)
@@ -14,13 +15,9 @@ afterEach(async () => {
 })
 
 async function listen(store = new MemoryStore()): Promise<ControlListener> {
-  const control = await listenControl({
+  const control = await startControl({
     store,
-    host: '127.0.0.1',
-    port: 0,
-    baseDomain: 'mesh.internal',
     privateKey,
-    derpMap: relayMap([]),
   })
   open.push(control)
   return control

@@ -1,12 +1,11 @@
 // What a machine that is not in the network may not do to the server itself: the invariants of control §9.7 about what it may
 // hold open, whose address it may claim, and how often a key lets in.
 import type { ClientHttp2Session } from 'node:http2'
-import { generatePrivateKey } from '@mesh/keys'
-import { systemRandom } from '@mesh/sansio/node'
 import { afterEach, expect, test, vi } from 'vitest'
+import { startControl } from '../../src/contract/start-control.ts'
 import { FLAG, FRAME, frame, PREFACE, settingsFrame, u32 } from '../../src/http2/frames.ts'
-import { MemoryStore, relayMap } from '../../src/index.ts'
-import { type ControlListener, type ControlOptions, listenControl } from '../../src/node/index.ts'
+import { MemoryStore } from '../../src/index.ts'
+import type { ControlListener, ControlOptions } from '../../src/node/index.ts'
 import { RawMachine, until } from './raw-client.ts'
 
 const open: { destroy(): void }[] = []
@@ -15,13 +14,8 @@ let store: MemoryStore
 
 async function listen(options: Partial<ControlOptions> = {}): Promise<void> {
   store = new MemoryStore()
-  control = await listenControl({
-    host: '127.0.0.1',
-    port: 0,
+  control = await startControl({
     store,
-    privateKey: generatePrivateKey(systemRandom),
-    derpMap: relayMap([]),
-    baseDomain: 'mesh.internal',
     ...options,
   })
 }

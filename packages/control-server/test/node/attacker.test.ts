@@ -1,11 +1,10 @@
 // What a machine with keys of its own may not do to others, over real sockets: the invariants of control §9.7. Those that a
 // coordinator alone shows, by its clock, are shown beside what they are about.
 import type { ClientHttp2Session } from 'node:http2'
-import { generatePrivateKey } from '@mesh/keys'
-import { systemRandom } from '@mesh/sansio/node'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { MemoryStore, relayMap } from '../../src/index.ts'
-import { ADMIN_PATH, type ControlListener, listenControl } from '../../src/node/index.ts'
+import { startControl } from '../../src/contract/start-control.ts'
+import { MemoryStore } from '../../src/index.ts'
+import { ADMIN_PATH, type ControlListener } from '../../src/node/index.ts'
 import { type MapStream, post, RawMachine, type Reply, until } from './raw-client.ts'
 
 /** A machine with a connection, and the stream of its map once it has one. */
@@ -53,13 +52,8 @@ function nodesAsStored(): string {
 
 beforeEach(async () => {
   store = new MemoryStore()
-  control = await listenControl({
-    host: '127.0.0.1',
-    port: 0,
+  control = await startControl({
     store,
-    privateKey: generatePrivateKey(systemRandom),
-    derpMap: relayMap([{ host: '127.0.0.1', port: 3340, stunPort: 3478, insecure: true }]),
-    baseDomain: 'mesh.internal',
   })
   for (const name of ['ann', 'eve']) await control.admin({ verb: 'users create', name })
 })

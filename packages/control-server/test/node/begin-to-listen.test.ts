@@ -1,10 +1,11 @@
 import { formatMachineKey, generatePrivateKey, publicKeyOf } from '@mesh/keys'
 import { systemRandom } from '@mesh/sansio/node'
 import { expect, test } from 'vitest'
+import { startControl } from '../../src/contract/start-control.ts'
 import { freePort } from '../../src/contract/postgres-server.ts'
 import type { News } from '../../src/index.ts'
-import { MemoryStore, relayMap } from '../../src/index.ts'
-import { claimNetwork, type ControlListener, listenControl } from '../../src/node/index.ts'
+import { MemoryStore } from '../../src/index.ts'
+import { claimNetwork, type ControlListener } from '../../src/node/index.ts'
 
 /** A database that takes its time. */
 class SlowStore extends MemoryStore {
@@ -18,13 +19,9 @@ test('a second server of a network does not begin with another private key, and 
   const store = new MemoryStore()
   const [first, other] = [generatePrivateKey(systemRandom), generatePrivateKey(systemRandom)]
   const start = (privateKey: Uint8Array): Promise<ControlListener> =>
-    listenControl({
-      host: '127.0.0.1',
-      port: 0,
+    startControl({
       store,
       privateKey,
-      derpMap: relayMap([]),
-      baseDomain: 'mesh.internal',
     })
   const [one, two] = [await start(first), await start(first)]
   const refused = start(other)
@@ -42,13 +39,9 @@ test('a second server of a network does not begin with another private key, and 
 
 test('whoever gets through while the server starts is answered', async () => {
   const port = await freePort()
-  const started = listenControl({
-    host: '127.0.0.1',
+  const started = startControl({
     port,
     store: new SlowStore(),
-    privateKey: generatePrivateKey(systemRandom),
-    derpMap: relayMap([{ host: '127.0.0.1', port: 3340, stunPort: 3478, insecure: true }]),
-    baseDomain: 'mesh.internal',
   })
   const ask = async (): Promise<number | string> => {
     try {

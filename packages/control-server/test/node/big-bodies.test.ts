@@ -2,11 +2,9 @@
 
 import { connect } from 'node:net'
 import type { ClientHttp2Session } from 'node:http2'
-import { generatePrivateKey } from '@mesh/keys'
-import { systemRandom } from '@mesh/sansio/node'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { MemoryStore, relayMap } from '../../src/index.ts'
-import { ADMIN_PATH, type ControlListener, listenControl } from '../../src/node/index.ts'
+import { startControl } from '../../src/contract/start-control.ts'
+import { ADMIN_PATH, type ControlListener } from '../../src/node/index.ts'
 import { RawMachine } from './raw-client.ts'
 
 const GIB = 1 << 30
@@ -20,14 +18,7 @@ let apiKey = ''
 const sessions: ClientHttp2Session[] = []
 
 beforeAll(async () => {
-  control = await listenControl({
-    host: '127.0.0.1',
-    port: 0,
-    store: new MemoryStore(),
-    privateKey: generatePrivateKey(systemRandom),
-    derpMap: relayMap([]),
-    baseDomain: 'mesh.internal',
-  })
+  control = await startControl()
   await control.admin({ verb: 'users create', name: 'ann' })
   apiKey = (await control.admin({ verb: 'apikeys create' })).key
 })

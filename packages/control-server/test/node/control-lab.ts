@@ -2,11 +2,9 @@
 import type { ClientHttp2Session } from 'node:http2'
 import { generatePrivateKey } from '@mesh/keys'
 import { systemRandom } from '@mesh/sansio/node'
-import { MemoryStore, relayMap } from '../../src/index.ts'
-import { type ControlListener, type ControlOptions, listenControl } from '../../src/node/index.ts'
+import { startControl } from '../../src/contract/start-control.ts'
+import type { ControlListener, ControlOptions } from '../../src/node/index.ts'
 import { RawMachine } from './raw-client.ts'
-
-const DERP_MAP = relayMap([{ host: '127.0.0.1', port: 3340, stunPort: 3478, insecure: true }])
 
 /** One server at a time. */
 export class ControlLab {
@@ -43,13 +41,8 @@ export class ControlLab {
 
   /** Starts a server that the caller ends. */
   start(change: Partial<ControlOptions> = {}): Promise<ControlListener> {
-    return listenControl({
-      host: '127.0.0.1',
-      port: 0,
-      store: new MemoryStore(),
+    return startControl({
       privateKey: this.privateKey,
-      derpMap: DERP_MAP,
-      baseDomain: 'mesh.internal',
       logger: {
         info: () => undefined,
         warn: (_: object, message: string) => void this.warnings.push(message),

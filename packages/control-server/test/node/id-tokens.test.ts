@@ -3,13 +3,8 @@ import { generatePrivateKey } from '@mesh/keys'
 import { systemRandom } from '@mesh/sansio/node'
 import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose'
 import { afterEach, expect, test } from 'vitest'
-import { MemoryStore, relayMap } from '../../src/index.ts'
-import {
-  type ControlListener,
-  type ControlOptions,
-  ID_TOKEN_LIFETIME,
-  listenControl,
-} from '../../src/node/index.ts'
+import { startControl } from '../../src/contract/start-control.ts'
+import { type ControlListener, type ControlOptions, ID_TOKEN_LIFETIME } from '../../src/node/index.ts'
 import { post, RawMachine } from './raw-client.ts'
 
 const open: (() => Promise<void> | void)[] = []
@@ -19,15 +14,7 @@ afterEach(async () => {
 })
 
 async function listen(options: Partial<ControlOptions> = {}): Promise<ControlListener> {
-  const control = await listenControl({
-    store: new MemoryStore(),
-    host: '127.0.0.1',
-    port: 0,
-    baseDomain: 'mesh.internal',
-    privateKey: generatePrivateKey(systemRandom),
-    derpMap: relayMap([]),
-    ...options,
-  })
+  const control = await startControl(options)
   open.push(() => control.close())
   return control
 }

@@ -1,9 +1,7 @@
 // The paths of Headscale's API. That a real headscale answers in the same shape is shown in e2e/system.
-import { generatePrivateKey } from '@mesh/keys'
-import { systemRandom } from '@mesh/sansio/node'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { MemoryStore, relayMap } from '../../src/index.ts'
-import { type ControlListener, listenControl } from '../../src/node/index.ts'
+import { startControl } from '../../src/contract/start-control.ts'
+import type { ControlListener } from '../../src/node/index.ts'
 import { REST_ROUTES } from '../../src/node/rest-routes.ts'
 import { RawMachine } from './raw-client.ts'
 
@@ -11,14 +9,7 @@ let control: ControlListener
 let apiKey = ''
 
 beforeEach(async () => {
-  control = await listenControl({
-    store: new MemoryStore(),
-    host: '127.0.0.1',
-    port: 0,
-    baseDomain: 'mesh.internal',
-    privateKey: generatePrivateKey(systemRandom),
-    derpMap: relayMap([]),
-  })
+  control = await startControl()
   apiKey = (await control.admin({ verb: 'apikeys create' })).key
 })
 

@@ -1,17 +1,14 @@
 // A control server as a process of its own, so that it can be killed: `serve-child.ts FOLDER PORT`.
 
 import { join } from 'node:path'
-import { relayMap } from '../../src/index.ts'
-import { listenControl, loadControlKey, openSqliteStore } from '../../src/node/index.ts'
+import { startControl } from '../../src/contract/start-control.ts'
+import { loadControlKey, openSqliteStore } from '../../src/node/index.ts'
 
 const [folder = '.', port = '0'] = process.argv.slice(2)
-const control = await listenControl({
-  host: '127.0.0.1',
+const control = await startControl({
   port: Number(port),
   store: await openSqliteStore(join(folder, 'control.sqlite')),
   privateKey: loadControlKey(join(folder, 'private.key')),
-  derpMap: relayMap([]),
-  baseDomain: 'mesh.internal',
 })
 const users = await control.admin({ verb: 'users list' })
 if (users.length === 0) await control.admin({ verb: 'users create', name: 'ann' })

@@ -18,8 +18,7 @@ import {
 } from '@mesh/wire/control'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createWebSocketStream, WebSocket } from 'ws'
-import { MemoryStore, relayMap } from '../../src/index.ts'
-import { listenControl } from '../../src/node/index.ts'
+import { startControl } from '../../src/contract/start-control.ts'
 import type { ControlListener } from '../../src/node/index.ts'
 import { Plain, RawMachine, readUntil, serverKey } from './raw-client.ts'
 
@@ -27,14 +26,7 @@ let control: ControlListener
 const open: (() => void)[] = []
 
 beforeEach(async () => {
-  control = await listenControl({
-    host: '127.0.0.1',
-    port: 0,
-    store: new MemoryStore(),
-    privateKey: generatePrivateKey(systemRandom),
-    derpMap: relayMap([{ host: '127.0.0.1', port: 3340, stunPort: 3478, insecure: true }]),
-    baseDomain: 'mesh.internal',
-  })
+  control = await startControl()
 })
 
 afterEach(async () => {
