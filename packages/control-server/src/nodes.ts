@@ -51,6 +51,11 @@ export class Nodes {
     return node?.machineKey === machineKey ? node : undefined
   }
 
+  /** Tells whether a machine has a node. */
+  hasMachine(machineKey: string): boolean {
+    return this.#network.nodesOfMachine(machineKey).length > 0
+  }
+
   /** Says in a sentence which nodes a machine has. */
   whoIs(machineKey: string): string {
     const names = this.#network.nodesOfMachine(machineKey).map((node) => this.#statusOf(node).dnsName)

@@ -3,12 +3,11 @@
 // relay's, it is bounded elsewhere (control §9.7.4, threat 26).
 
 import type { Socket } from 'node:net'
+import { placeOf } from '../places.ts'
 import { Strangers } from './strangers.ts'
 
 /** The most from one place, and from everywhere: nodes that all come back at once must fit. */
 const BOUNDS = { fromOnePlace: 1024, together: 12_288 }
-/** Where a proxy that stands for many is counted: with all. */
-const HERE = '::1'
 
 /** Knows the sockets that are nothing yet. */
 export class Hall {
@@ -27,7 +26,7 @@ export class Hall {
     const { remoteAddress = '' } = socket
     const name = nameOf(socket)
     this.#sockets.set(name, socket)
-    this.#strangers.add(socket, this.#isProxy(remoteAddress) ? HERE : remoteAddress)
+    this.#strangers.add(socket, this.#isProxy(remoteAddress) ? undefined : placeOf(remoteAddress))
     socket.on('close', () => {
       this.#strangers.delete(socket)
       if (this.#sockets.get(name) === socket) this.#sockets.delete(name)

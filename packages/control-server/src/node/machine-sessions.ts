@@ -19,6 +19,7 @@ import { NODE_NOT_FOUND } from '../errors.ts'
 import { answerMachineCall } from '../machine-calls.ts'
 import type { MachineCall, MachineCallContext } from '../machine-calls.ts'
 import type { PingOutcome } from '../pings.ts'
+import { placeOf } from '../places.ts'
 import type { SshQuestion } from '../ssh-checks.ts'
 import type { NoiseConnection } from './accept-noise.ts'
 import { lengthOf } from './exchange.ts'
@@ -86,7 +87,7 @@ export class MachineSessions {
   /** Serves a connection until either side ends it. */
   serve({ machineKey, address, link }: NoiseConnection): void {
     this.#links.add(link)
-    this.#strangers.add(link, address)
+    this.#strangers.add(link, this.#placeOf(machineKey, address))
     void new MachineConnection({
       machineKey,
       address,
@@ -172,6 +173,14 @@ export class MachineSessions {
       },
     },
   )
+
+  /**
+   * A site may have more nodes than a place may have strangers, and when its way out is back they all come at once: so each
+   * of them is a place of its own. It is still a stranger: somebody may play back a handshake of it that they recorded.
+   */
+  #placeOf(machineKey: string, address: string): string | undefined {
+    return this.#options.coordinator.nodes.hasMachine(machineKey) ? machineKey : placeOf(address)
+  }
 
   #askSsh(asked: MachineRequest, question: SshQuestion): void {
     const { machineKey } = asked.connection

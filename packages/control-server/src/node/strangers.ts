@@ -1,8 +1,6 @@
 // Connections whose machine has not yet shown that it is in the network: anybody can open them. They are few, and few
 // from one place, and the oldest makes room for the newest, so that nobody is locked out (control §9.7.4, threat 26).
 
-import { placeOf } from '../places.ts'
-
 /** How many there may be. */
 export interface StrangerBounds {
   /** The most from one place; many nodes may share one, and each is done within moments. */
@@ -29,9 +27,12 @@ export class Strangers {
     this.#bounds = bounds
   }
 
-  /** Notes a new connection; when there are too many, the oldest one is ended. */
-  add(connection: Connection, address: string): void {
-    const place = placeOf(address)
+  /**
+   * Notes a new connection; when there are too many, the oldest one is ended.
+   *
+   * @param place - Where it is from; `undefined` for where a proxy stands for everybody.
+   */
+  add(connection: Connection, place: string | undefined): void {
     const neighbours = this.#byPlace.get(place) ?? new Set()
     this.#byPlace.set(place, neighbours.add(connection))
     this.#places.set(connection, place)

@@ -20,12 +20,19 @@ async function listen(options: Partial<ControlOptions> = {}): Promise<void> {
   })
 }
 
-async function stranger(headers: Record<string, string> = {}): Promise<[RawMachine, ClientHttp2Session]> {
-  const machine = new RawMachine()
+async function connect(
+  machine: RawMachine,
+  headers: Record<string, string> = {},
+): Promise<ClientHttp2Session> {
   const session = await machine.connect(control.url, headers)
   session.on('error', () => undefined)
   open.push(session)
-  return [machine, session]
+  return session
+}
+
+async function stranger(headers: Record<string, string> = {}): Promise<[RawMachine, ClientHttp2Session]> {
+  const machine = new RawMachine()
+  return [machine, await connect(machine, headers)]
 }
 
 afterEach(async () => {
@@ -148,6 +155,33 @@ test('invariant 11: who claims ever new addresses is still one place, and loses 
   for (let i = 1; i <= 256; i += 1) await stranger({ 'X-Forwarded-For': `192.0.2.${i % 250}, 198.51.100.66` })
   await until(() => first.closed, 'the oldest is ended')
   expect(victim.closed).toBe(false)
+})
+
+test('threat 26: a site of more nodes than a place may have strangers comes back at once, beside strangers without end', {
+  timeout: 60_000,
+}, async () => {
+  await listen({ trustedProxies: ['127.0.0.1'] })
+  await control.admin({ verb: 'users create', name: 'ann' })
+  const { key } = await control.admin({ verb: 'preauthkeys create', user: 'ann', reusable: true })
+  const site = { 'X-Forwarded-For': '198.51.100.66' }
+  const nodes: RawMachine[] = []
+  for (let i = 0; i < 300; i += 1) {
+    const [node, session] = await stranger()
+    expect((await node.register(session, { Auth: { AuthKey: key } })).status).toBe(200)
+    session.destroy()
+    nodes.push(node)
+  }
+  const back: ClientHttp2Session[] = []
+  for (const node of nodes) back.push(await connect(node, site))
+  const [, first] = await stranger(site)
+  for (let i = 0; i < 256; i += 1) await stranger(site)
+  await until(() => first.closed, 'the oldest stranger is ended')
+  expect(back.filter(({ closed }) => closed)).toHaveLength(0)
+  // What somebody plays back of a node's handshake crowds out nobody else.
+  const [victim] = nodes
+  for (let i = 0; i < 256; i += 1) await connect(victim as RawMachine, site)
+  await until(() => back[0]?.closed === true, 'the oldest of this machine is ended')
+  expect(back.filter(({ closed }) => closed)).toHaveLength(1)
 })
 
 test('invariant 9, threat 1: of twenty machines that come at once with one single-use key exactly one gets in', async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { placeOf } from '../../src/places.ts'
 import { Strangers } from '../../src/node/strangers.ts'
 
 class ConnectionFake {
@@ -12,7 +13,7 @@ class ConnectionFake {
 function crowd(strangers: Strangers, size: number, addressOf: (i: number) => string): ConnectionFake[] {
   return Array.from({ length: size }, (_, i) => {
     const connection = new ConnectionFake()
-    strangers.add(connection, addressOf(i))
+    strangers.add(connection, placeOf(addressOf(i)))
     return connection
   })
 }
