@@ -126,7 +126,9 @@ export class DiscoDirectory {
   }
 
   #boxOf(identity: DiscoIdentity): BoxKey | null {
-    identity.box ??= precomputeBox(this.#privateKey, identity.key, this.#x25519) ?? null
+    // That a key is worthless is remembered as well: whoever has such a one must not cost more than others.
+    if (identity.box === undefined)
+      identity.box = precomputeBox(this.#privateKey, identity.key, this.#x25519) ?? null
     return identity.box
   }
 }
