@@ -74,6 +74,7 @@ class RunningPeerRelay implements PeerRelayHandle {
   readonly #driver: Driver
   readonly #readAddresses: () => IpAddress[]
   #addresses: IpAddress[] = []
+  #relays: RelayMap | undefined
   #stopPolling: () => void = () => undefined
   #closed = false
 
@@ -132,8 +133,9 @@ class RunningPeerRelay implements PeerRelayHandle {
   }
 
   setRelays(relays: RelayMap): void {
+    this.#relays = relays
     void lookUpRelays(relays).then((found) => {
-      if (this.#closed) return
+      if (this.#closed || this.#relays !== relays) return
       this.#machine.setRelays(found, this.#clock.now())
       this.#driver.wake()
     })

@@ -10,7 +10,8 @@ import {
   openPeerRelay,
   type RelayHandlers,
 } from '../../src/node/index.ts'
-import type { PeerConfig } from '../../src/index.ts'
+import type { DatagramSocket, PeerConfig, RelayMap } from '../../src/index.ts'
+import { lookUpRelays } from '../../src/node/look-up.ts'
 
 /** A relay region in this process. */
 class Hub {
@@ -88,5 +89,32 @@ test('a system that cannot tell its addresses for a moment does not end a peer r
   for (let polls = 0; polls < 3; polls += 1) clock.advanceBy(5_000)
   expect(reads).toBe(4)
   expect(relay.endpoints.map(({ endpoint }) => endpoint.address)).toEqual(told)
+  await relay.close()
+})
+
+test('a relay map whose names are found late does not take the place of the one that came after it', async () => {
+  const asked: number[] = []
+  const sockets: DatagramSocket = {
+    ports: { v4: 7, v6: undefined },
+    listen: () => undefined,
+    send: (_bytes, to) => void asked.push(to.port),
+    rebind: () => Promise.resolve(),
+    close: () => Promise.resolve(),
+  }
+  const clock = new ManualClock()
+  const relay = await openPeerRelay({ allowLoopback: true, sockets, clock })
+  const region = { id: 1, code: 'r', noMeasureNoHome: false, score: 1 }
+  const node = { name: '1a', ipv4: undefined, ipv6: undefined, stunPort: 3_478 }
+  const named: RelayMap = new Map([
+    [1, { ...region, nodes: [{ ...node, hostName: 'localhost', lookUp: true }] }],
+  ])
+  const known = { ...node, hostName: '127.0.0.1', ipv4: parseAddress('127.0.0.1')!, stunPort: 3_479 }
+  relay.setRelays(named)
+  relay.setRelays(new Map([[1, { ...region, nodes: [known] }]]))
+  // The relay's own questions are answered before these.
+  for (let times = 0; times < 3; times += 1) await lookUpRelays(named)
+  await new Promise((resolve) => setImmediate(resolve))
+  clock.advanceBy(10_000)
+  expect(new Set(asked)).toEqual(new Set([3_479]))
   await relay.close()
 })
