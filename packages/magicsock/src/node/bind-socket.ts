@@ -9,11 +9,12 @@ type Lookup = (
 ) => void
 
 /**
- * Binds a socket to a port on all addresses of its family.
+ * Binds a socket to a port on all addresses of its family. It sends in the very call. Its buffers are the system's unless
+ * `bufferSize` says otherwise.
  *
  * @throws Error with the system's `code`.
  */
-export function bindSocket(type: 'udp4' | 'udp6', port: number, bufferSize: number): Promise<Socket> {
+export function bindSocket(type: 'udp4' | 'udp6', port: number, bufferSize?: number): Promise<Socket> {
   const lookup: Lookup = (host, _options, callback) => callback(null, host, type === 'udp4' ? 4 : 6)
   // One family a socket: a dual one would name IPv4 senders as mapped IPv6 ones.
   const socket = createSocket({ type, ipv6Only: type === 'udp6', lookup })
@@ -24,7 +25,7 @@ export function bindSocket(type: 'udp4' | 'udp6', port: number, bufferSize: numb
     })
     socket.bind({ port, exclusive: true }, () => {
       socket.removeAllListeners('error')
-      growBuffers(socket, bufferSize)
+      if (bufferSize !== undefined) growBuffers(socket, bufferSize)
       resolve(socket)
     })
   })

@@ -1,10 +1,10 @@
 // The port mapper on the system: a UDP socket of its own, HTTP to the gateway, and who the gateway is.
-import { createSocket, type Socket } from 'node:dgram'
-import { once } from 'node:events'
+import type { Socket } from 'node:dgram'
 import { type Clock, drive, type Driver, type RandomSource } from '@mesh/sansio'
 import { formatAddress, parseAddress } from '@mesh/wire/ip'
 import type { Gateway, PortMapping } from '../portmap/mapping.ts'
 import { PortMapper, type PortMapperOutput } from '../portmap/port-mapper.ts'
+import { bindSocket, closeSocket } from './bind-socket.ts'
 import { fetchGateway } from './fetch-gateway.ts'
 
 /** What {@link RunningPortMapper} is made with. */
@@ -57,10 +57,7 @@ export class RunningPortMapper {
     this.#closed = true
     this.#driver.close()
     await Promise.all(this.#fetches)
-    if (this.#socket === undefined) return
-    const closed = once(this.#socket, 'close')
-    this.#socket.close()
-    await closed
+    if (this.#socket !== undefined) await closeSocket(this.#socket)
   }
 
   #perform(output: PortMapperOutput): void {
@@ -87,7 +84,10 @@ export class RunningPortMapper {
 
   async #open(): Promise<void> {
     if (this.#socket !== undefined || this.#closed) return
-    const socket = createSocket('udp4')
+    // A socket that sends in the very call: what is taken back in the end has to leave before it is closed.
+    const socket = await bindSocket('udp4', 0).catch(() => undefined)
+    if (socket === undefined) return // the next update tries again
+    if (this.#closed || this.#socket !== undefined) return closeSocket(socket)
     this.#socket = socket
     socket.on('error', () => undefined)
     socket.on('message', (bytes, from) => {
@@ -96,15 +96,6 @@ export class RunningPortMapper {
       this.#mapper.handleDatagram(bytes, { address, port: from.port }, this.#settings.clock.now())
       this.#wake()
     })
-    socket.bind(0)
-    const isOpen = await new Promise<boolean>((resolve) => {
-      socket.once('listening', () => resolve(true))
-      socket.once('error', () => resolve(false))
-      socket.once('close', () => resolve(false))
-    })
-    if (isOpen || this.#closed) return
-    this.#socket = undefined // the next update tries again
-    socket.close()
   }
 
   #wake(): void {
