@@ -58,12 +58,13 @@ test('status tells what was thrown away, by whom and why', async () => {
 
 test('status shows every machine, its owner and the way to it', async () => {
   const [self = '', peer = ''] = (await a('status')).split('\n')
-  expect(self).toMatch(/^100\.\S+ +a +demo@ +\S+ +-$/)
-  expect(peer).toMatch(/^100\.\S+ +b +demo@ +\S+ +active; direct \S+:\d+, tx \d+ rx \d+$/)
+  expect(self).toMatch(/^100\.\S+ +a +demo +\S+ +-$/)
+  expect(peer).toMatch(/^100\.\S+ +b +demo +\S+ +active; direct \S+:\d+, tx \d+ rx \d+$/)
   const status = JSON.parse(await a('status', '--json')) as { Peer: Record<string, object> }
-  expect(status).toMatchObject({ BackendState: 'Running', TUN: false, MagicDNSSuffix: 'mesh.internal' })
+  const settled = { BackendState: 'Running', TUN: false, MagicDNSSuffix: 'mesh.internal', CertDomains: null }
+  expect(status).toMatchObject(settled)
   expect(Object.values(status.Peer)).toMatchObject([
-    { DNSName: 'b.mesh.internal.', Online: true, Relay: 'mesh' },
+    { DNSName: 'b.mesh.internal.', Online: true, Relay: 'mesh', NodeID: 2 },
   ])
 })
 
@@ -154,6 +155,8 @@ test('status says what control wants known, and control may ask for health and s
   })
   expect(await ask('/debug/prefs')).toMatchObject({ WantRunning: true })
   expect(await ask('/debug/netmap')).toMatchObject({ current: { Peers: [{ Name: 'b.mesh.internal.' }] } })
+  const { Self } = JSON.parse(await a('status', '--json')) as { Self: { KeyExpiry: string } }
+  expect(Date.parse(Self.KeyExpiry)).toBeGreaterThan(Date.now())
   await mesh.control('nodes', 'expire', 'a', '--disable')
   await expect.poll(() => a('status'), { timeout: 20_000 }).not.toMatch(/Health check/)
 })

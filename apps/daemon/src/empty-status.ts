@@ -14,6 +14,7 @@ export const EMPTY_STATUS: Status = {
   Health: [],
   MagicDNSSuffix: '',
   CurrentTailnet: null,
+  CertDomains: null,
   Peer: null,
   User: null,
 }
@@ -22,6 +23,7 @@ export const EMPTY_STATUS: Status = {
 export function namelessSelf(hostname: string): PeerStatus {
   return {
     ID: '',
+    NodeID: 0,
     PublicKey: `nodekey:${'0'.repeat(64)}`,
     HostName: hostname,
     DNSName: '',

@@ -58,6 +58,7 @@ export function describeStatus(sources: StatusSources): Omit<Status, 'Version'> 
     CurrentTailnet: map
       ? { Name: map.domain, MagicDNSSuffix: suffix, MagicDNSEnabled: map.dns.Proxied === true }
       : null,
+    CertDomains: map?.dns.CertDomains ?? null,
     Peer: map ? describePeers(map, sources) : null,
     User: map ? describeUsers(map) : null,
   }
@@ -154,6 +155,7 @@ function describeNode(map: NetworkMap, node: MapNode, homeRelay: number): PeerSt
   const { source } = node
   return {
     ID: node.stableId,
+    NodeID: node.id,
     PublicKey: source.Key,
     HostName: source.Hostinfo?.Hostname ?? nameOf(map, node),
     DNSName: node.name,
@@ -179,6 +181,8 @@ function describeNode(map: NetworkMap, node: MapNode, homeRelay: number): PeerSt
     InMagicSock: false,
     InEngine: false,
     ...(node.expired ? { Expired: true } : {}),
+    ...(node.keyExpiry === undefined ? {} : { KeyExpiry: time(node.keyExpiry) }),
+    ...(source.CapMap ? { CapMap: source.CapMap } : {}),
   }
 }
 

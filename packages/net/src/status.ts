@@ -23,6 +23,8 @@ export const BACKEND_STATES = [
 export interface PeerStatus {
   /** Stable id given by the control server. */
   readonly ID: string
+  /** The number by which the map knows it; 0 before there is a map. */
+  readonly NodeID: number
   /** Public node key as text. */
   readonly PublicKey: string
   /** Name of the machine as it reported itself. */
@@ -77,6 +79,10 @@ export interface PeerStatus {
   readonly InEngine: boolean
   /** True when the node's key has expired. */
   readonly Expired?: boolean
+  /** When the node's key ends, RFC 3339; absent when it does not. */
+  readonly KeyExpiry?: string
+  /** Attributes that the policy gives the node, with their values. */
+  readonly CapMap?: Readonly<Record<string, readonly unknown[] | null>>
 }
 
 /** Sealed datagrams by the way they took. */
@@ -155,6 +161,8 @@ export interface Status {
     readonly MagicDNSSuffix: string
     readonly MagicDNSEnabled: boolean
   } | null
+  /** Names for which this node may ask for certificates; null when there are none. */
+  readonly CertDomains: readonly string[] | null
   /** Peers by the text of their node key. */
   readonly Peer: Readonly<Record<string, PeerStatus>> | null
   /** Owners by their number. */

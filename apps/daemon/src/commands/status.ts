@@ -105,10 +105,9 @@ function shortName(node: PeerStatus): string {
 }
 
 function line(known: Status, node: PeerStatus, tail: string): string {
-  const owner = node.Tags?.length
-    ? 'tagged-devices'
-    : `${known.User?.[String(node.UserID)]?.LoginName ?? ''}@`
-  return row(node.TailscaleIPs[0] ?? '', shortName(node), owner.replace(/@.*$/, '@'), node.OS, tail)
+  const login = known.User?.[String(node.UserID)]?.LoginName ?? '-'
+  const owner = node.Tags?.length ? 'tagged-devices' : login.replace(/@.*$/, '@')
+  return row(node.TailscaleIPs[0] ?? '', shortName(node), owner, node.OS, tail)
 }
 
 function row(address: string, name: string, owner: string, system: string, tail: string): string {
@@ -116,11 +115,26 @@ function row(address: string, name: string, owner: string, system: string, tail:
 }
 
 function path(peer: PeerStatus): string {
-  if (!peer.Online && !peer.Active) return 'offline'
-  const traffic = peer.TxBytes + peer.RxBytes > 0 ? `, tx ${peer.TxBytes} rx ${peer.RxBytes}` : ''
-  if (!peer.Active) return traffic ? `idle${traffic}` : '-'
-  if (peer.CurAddr) return `active; direct ${peer.CurAddr}${traffic}`
+  const offline = peer.Online ? '' : `offline${lastSeen(peer.LastSeen)}`
+  const isUsed = peer.TxBytes + peer.RxBytes > 0
+  const traffic = isUsed ? `, tx ${peer.TxBytes} rx ${peer.RxBytes}` : ''
+  const parts = peer.Active ? ['active', way(peer), offline] : [isUsed ? 'idle' : '', offline]
+  return `${parts.filter(Boolean).join('; ') || '-'}${traffic}`
+}
+
+function way(peer: PeerStatus): string {
+  if (peer.CurAddr) return `direct ${peer.CurAddr}`
   const why = peer.PathReason ? ` (${peer.PathReason})` : ''
-  if (peer.PeerRelay) return `active; peer-relay ${peer.PeerRelay}${why}${traffic}`
-  return peer.Relay ? `active; relay "${peer.Relay}"${why}${traffic}` : `active${why}${traffic}`
+  if (peer.PeerRelay) return `peer-relay ${peer.PeerRelay}${why}`
+  return peer.Relay ? `relay "${peer.Relay}"${why}` : why.trim()
+}
+
+/** The zero time stands for never. */
+function lastSeen(time: string): string {
+  const minutes = (Date.now() - Date.parse(time)) / 60_000
+  if (!(Date.parse(time) > 0) || minutes < 1) return ''
+  if (minutes < 60) return `, last seen ${Math.floor(minutes)}m ago`
+  return minutes < 1440
+    ? `, last seen ${Math.floor(minutes / 60)}h ago`
+    : `, last seen ${Math.floor(minutes / 1440)}d ago`
 }
