@@ -2,45 +2,27 @@
 // what the network looks like, and speaks disco. Stands where WireGuard's UDP socket would be.
 import type { Machine, RandomSource } from '@mesh/sansio'
 import type { Endpoint, IpAddress } from '@mesh/wire/ip'
-import { AskedPings } from './asked-pings.ts'
-import { Calls } from './calls.ts'
-import type { Conversation } from './conversation.ts'
 import type { SocketPorts } from './datagram-socket.ts'
-import { DiscoDirectory } from './disco-directory.ts'
-import { Dispatcher } from './dispatcher.ts'
-import { type DropCounters, type DropReason, noDrops } from './drops.ts'
+import type { Dispatcher } from './dispatcher.ts'
+import { type DropCounters, noDrops } from './drops.ts'
 import type { LocalEndpoint } from './endpoints.ts'
 import type { PathExplanation } from './explain.ts'
 import type { PathHabits } from './habits.ts'
 import type { Hop } from './hop.ts'
+import { type House, openHouse } from './house.ts'
 import type { NetcheckReport } from './netcheck-report.ts'
 import type { MagicSockOptions } from './options.ts'
-import { OtherWays } from './other-ways.ts'
 import type { MagicSockOutput, PingWay } from './output.ts'
 import type { PeerConfig, PeerId, PeerStatus } from './peer-config.ts'
 import { explainPeer, statusOf } from './peer-path.ts'
 import type { TunnelGrantor } from './peer-relay/grantor.ts'
 import type { Peer } from './peer.ts'
-import { PeerRows, SESSION_ACTIVE_TIMEOUT } from './peer-rows.ts'
-import { checkKeyLength, PeerSet } from './peer-set.ts'
+import { checkKeyLength } from './peer-set.ts'
 import type { PortMapServices } from './portmap/mapping.ts'
 import type { Receiver } from './receiver.ts'
 import type { RelayMap } from './relay-map.ts'
-import { Relays } from './relays.ts'
 import { ERROR_REBIND_THROTTLE, meansBrokenSocket, meansUnreachable } from './send-errors.ts'
-import { Sender } from './sender.ts'
-import { isRelaySource, Sources } from './sources.ts'
-import type { Surroundings } from './surroundings.ts'
-import {
-  type Ground,
-  hostForPeers,
-  openConversation,
-  openPortSearch,
-  openReceiver,
-  openSurroundings,
-  openTunnels,
-  type Rooms,
-} from './wiring.ts'
+import { isRelaySource } from './sources.ts'
 
 /**
  * Finds and keeps the best path to each peer.
@@ -53,22 +35,10 @@ import {
  */
 export class MagicSock implements Machine<MagicSockOutput> {
   readonly #random: RandomSource
-  readonly #directory: DiscoDirectory
-  readonly #conversation: Conversation
-  readonly #surroundings: Surroundings
-  readonly #relays: Relays
-  readonly #sources = new Sources()
-  readonly #sender: Sender
+  readonly #house: House
+  /** Whom each packet goes through. */
   readonly #dispatcher: Dispatcher
   readonly #receiver: Receiver
-  readonly #otherWays: OtherWays
-  readonly #peers: PeerSet
-  /** Peers with a timer of their own: those that are sent to, or have just called. */
-  readonly #timed = new Set<Peer>()
-  readonly #calls: Calls
-  readonly #asked = new AskedPings((ping, peer, result) => {
-    this.#out.push({ kind: 'event', event: 'ping', peer, ping, result })
-  })
   #habits: PathHabits = {}
   readonly #drops = noDrops()
   readonly #out: MagicSockOutput[] = []
@@ -78,75 +48,40 @@ export class MagicSock implements Machine<MagicSockOutput> {
 
   /** @throws RangeError when a key is not 32 bytes. */
   constructor(options: MagicSockOptions) {
-    const { nodeKey, discoPrivateKey, random, x25519 } = options
+    const { nodeKey, discoPrivateKey, random } = options
     checkKeyLength(nodeKey, 'nodeKey')
     checkKeyLength(discoPrivateKey, 'discoPrivateKey')
     this.#random = random
-    this.#directory = new DiscoDirectory({ privateKey: discoPrivateKey, random, x25519 })
-    this.#relays = new Relays({
-      connectRelay: (region) => this.#out.push({ kind: 'connect-relay', region }),
-      closeRelay: (region) => this.#out.push({ kind: 'close-relay', region }),
-    })
-    this.#sender = new Sender(options.underlay, this.#relays)
-    const ground: Ground = {
-      random,
-      directory: this.#directory,
-      relays: this.#relays,
-      sources: this.#sources,
-      rows: new PeerRows(),
-      peers: () => this.#peers,
-      otherWays: () => this.#otherWays,
+    this.#house = openHouse(options, {
       put: (output) => this.#out.push(output),
-      drop: (reason) => this.#drop(reason),
+      drop: (reason) => (this.#drops[reason] += 1),
       rearm: () => (this.#rearm = true),
-    }
-    this.#surroundings = openSurroundings(options, ground, {
-      isIdle: (now) => this.#peers.size === 0 || now - this.#dispatcher.lastSend > SESSION_ACTIVE_TIMEOUT,
+      habits: () => this.#habits,
       noteSurroundings: (report, changed, now) => this.#noteSurroundings(report, changed, now),
+      noteRemoved: (peer) => this.#forget(peer),
     })
-    this.#conversation = openConversation(nodeKey, ground, this.#surroundings, this.#asked)
-    this.#calls = new Calls(this.#surroundings, this.#conversation)
-    const rooms: Rooms = { ...ground, surroundings: this.#surroundings, conversation: this.#conversation }
-    const ports = options.canOpenDoors === true ? openPortSearch(rooms) : undefined
-    this.#dispatcher = new Dispatcher(
-      this.#sender,
-      { ...rooms, peer: (id) => this.#peers.get(id), wake: (now) => this.#surroundings.wake(now) },
-      options.now,
-    )
-    this.#otherWays = new OtherWays(openTunnels(rooms), ports)
-    this.#receiver = openReceiver(rooms, this.#otherWays)
-    this.#peers = new PeerSet(
-      this.#directory,
-      hostForPeers(rooms, this.#calls, this.#timed, () => this.#habits),
-      {
-        noteRemoved: (peer) => this.#forget(peer),
-        noteDiscoKey: (peer, restarted) => {
-          this.#conversation.forgetPeer(peer)
-          this.#otherWays.forgetPeer(peer)
-          if (restarted) this.#out.push({ kind: 'event', event: 'peer-restarted', peer: peer.id })
-        },
-      },
-    )
+    this.#dispatcher = this.#house.dispatcher
+    this.#receiver = this.#house.receiver
   }
 
   /** Our disco public key, for control to hand to the peers. */
   get discoKey(): Uint8Array {
-    return this.#directory.ownKey
+    return this.#house.directory.ownKey
   }
 
   /** The endpoints advertised now. */
   get endpoints(): readonly LocalEndpoint[] {
-    return this.#surroundings.endpoints
+    return this.#house.surroundings.endpoints
   }
 
   /** The home relay region; 0 while there is none. */
   get homeRelay(): number {
-    return this.#relays.home
+    return this.#house.relays.home
   }
 
   /** The last finished netcheck. */
   get report(): NetcheckReport | undefined {
-    return this.#surroundings.report
+    return this.#house.surroundings.report
   }
 
   /** Whether there are outputs to poll, or a timeout that may have moved since {@link MagicSock.pollTimeout} was read. */
@@ -165,17 +100,17 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * @throws RangeError when a key is not 32 bytes or an id is no {@link PeerId}.
    */
   setPeers(peers: readonly PeerConfig[], now: number): void {
-    this.#peers.replace(peers)
-    this.#otherWays.setPeers(this.#peers.values())
-    for (const peer of this.#peers.values()) this.#knowPlainSources(peer)
-    if (peers.length > 0) this.#surroundings.wake(now)
+    this.#house.peers.replace(peers)
+    this.#house.otherWays.setPeers(this.#house.peers.values())
+    for (const peer of this.#house.peers.values()) this.#knowPlainSources(peer)
+    if (peers.length > 0) this.#house.surroundings.wake(now)
     this.#rearm = true
   }
 
   /** Replaces the relay map. Until there is one, even an empty one, no endpoints are told. */
   setRelays(relays: RelayMap, now: number): void {
-    this.#relays.setMap(relays)
-    this.#surroundings.setRelays(relays, now)
+    this.#house.relays.setMap(relays)
+    this.#house.surroundings.setRelays(relays, now)
     this.#rearm = true
   }
 
@@ -184,23 +119,23 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * (see {@link selectLocalAddresses}).
    */
   setLocalAddresses(addresses: readonly IpAddress[], ports: SocketPorts, now: number): void {
-    const loopback = this.#surroundings.loopback
-    this.#surroundings.setLocal(addresses, ports, now)
+    const loopback = this.#house.surroundings.loopback
+    this.#house.surroundings.setLocal(addresses, ports, now)
     // Addresses once refused may be candidates now.
-    if (loopback !== this.#surroundings.loopback)
-      for (const peer of this.#peers.values()) peer.update(peer.config)
+    if (loopback !== this.#house.surroundings.loopback)
+      for (const peer of this.#house.peers.values()) peer.update(peer.config)
     this.#rearm = true
   }
 
   /** Takes what a {@link PortMapper} has got: peers are told of `external`, and the report of what the gateway can. */
   setPortMapping(external: Endpoint | undefined, services: PortMapServices, now: number): void {
-    this.#surroundings.setPortMapping(external, services, now)
+    this.#house.surroundings.setPortMapping(external, services, now)
     this.#rearm = true
   }
 
   /** Says whether control can be asked; while it cannot, a home once chosen stays. Initially it can. */
   setControlConnected(connected: boolean): void {
-    this.#relays.isControlConnected = connected
+    this.#house.relays.isControlConnected = connected
   }
 
   /** Says how paths are kept from now on. Initially by no habit. */
@@ -210,8 +145,8 @@ export class MagicSock implements Machine<MagicSockOutput> {
 
   /** Takes a disco key that a peer has told inside its own tunnel (section 4.9); the session goes on. */
   learnDiscoKey(peer: PeerId, discoKey: Uint8Array): void {
-    const known = this.#peers.get(peer)
-    if (known !== undefined) this.#peers.learnDiscoKey(known, discoKey)
+    const known = this.#house.peers.get(peer)
+    if (known !== undefined) this.#house.peers.learnDiscoKey(known, discoKey)
     this.#rearm = true
   }
 
@@ -230,12 +165,12 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * @returns The endpoint that the next ones may go straight to; `undefined` when they must go by {@link MagicSock.send}.
    */
   noteTraffic(peer: PeerId, now: number): Endpoint | undefined {
-    return this.#dispatcher.noteTraffic(this.#peers.get(peer), now)
+    return this.#dispatcher.noteTraffic(this.#house.peers.get(peer), now)
   }
 
   /** Returns what {@link MagicSock.noteTraffic} would, and notes nothing. */
   straightPath(peer: PeerId, now: number): Endpoint | undefined {
-    return this.#dispatcher.straightPath(this.#peers.get(peer), now)
+    return this.#dispatcher.straightPath(this.#house.peers.get(peer), now)
   }
 
   /**
@@ -258,7 +193,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * {@link MagicSock.nameSource} and {@link MagicSock.sendToSource}. 0 before there was any.
    */
   get lastSource(): number {
-    return this.#sources.last
+    return this.#house.sources.last
   }
 
   /**
@@ -266,15 +201,15 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * from now on when something comes from it; nothing is ever sent there for that reason.
    */
   attribute(source: number, peer: PeerId, now: number): void {
-    const from = this.#sources.sourceOf(source)
+    const from = this.#house.sources.sourceOf(source)
     if (from !== undefined && !isRelaySource(from)) this.attributeEndpoint(from, peer, now)
   }
 
   /** As {@link MagicSock.attribute}, for a source that the owner's packet thread heard the peer from. */
   attributeEndpoint(from: Hop, peer: PeerId, now: number): void {
-    const known = this.#peers.get(peer)
+    const known = this.#house.peers.get(peer)
     if (known === undefined) return
-    this.#sources.assign(from, peer)
+    this.#house.sources.assign(from, peer)
     known.noteAuthentic(from, now)
   }
 
@@ -283,7 +218,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * the rest. `undefined` for a number that is too old.
    */
   nameSource(source: number): Uint8Array | undefined {
-    return this.#sources.name(source)
+    return this.#house.sources.name(source)
   }
 
   /**
@@ -291,9 +226,9 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * receives where it sends from, such as a cookie reply. Returns false for a number that is too old.
    */
   sendToSource(source: number, datagram: Uint8Array): boolean {
-    const from = this.#sources.sourceOf(source)
+    const from = this.#house.sources.sourceOf(source)
     if (from === undefined) return false
-    this.#sender.sendToSource(from, datagram)
+    this.#house.sender.sendToSource(from, datagram)
     return true
   }
 
@@ -304,62 +239,62 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * @returns The peer whose WireGuard datagram it is, or `'consumed'`.
    */
   handleRelayPacket(region: number, source: Uint8Array, bytes: Uint8Array, now: number): PeerId | 'consumed' {
-    this.#relays.noteHeard(region, now)
-    const peer = bytes.length === 0 ? undefined : this.#peers.byKey(source)
-    if (peer !== undefined) this.#relays.notePeerHeard(region, peer.id)
+    this.#house.relays.noteHeard(region, now)
+    const peer = bytes.length === 0 ? undefined : this.#house.peers.byKey(source)
+    if (peer !== undefined) this.#house.relays.notePeerHeard(region, peer.id)
     return this.#receiver.handleRelayed(bytes, region, peer, now)
   }
 
   /** Hears that a region's relay is alive: connected, or anything came from it. */
   handleRelayAlive(region: number, now: number): void {
-    this.#relays.noteHeard(region, now)
+    this.#house.relays.noteHeard(region, now)
   }
 
   /** Hears how long a region took to answer over HTTPS; `undefined` when it did not. */
   handleRelayMeasured(region: number, latency: number | undefined, now: number): void {
-    this.#surroundings.handleRelayMeasured(region, latency, now)
+    this.#house.surroundings.handleRelayMeasured(region, latency, now)
     this.#rearm = true
   }
 
   /** Hears how long the relay of a region took to answer by ICMP; `undefined` when it did not. */
   handleRelayPinged(region: number, latency: number | undefined, now: number): void {
-    this.#surroundings.handleRelayPinged(region, latency, now)
+    this.#house.surroundings.handleRelayPinged(region, latency, now)
     this.#rearm = true
   }
 
   /** Hears how long the host of an endpoint took to answer by ICMP; `undefined` when it did not. */
   handleIcmp(peer: PeerId, endpoint: Endpoint, latency: number | undefined): void {
-    this.#peers.get(peer)?.plain.handleIcmp(endpoint, latency)
+    this.#house.peers.get(peer)?.plain.handleIcmp(endpoint, latency)
   }
 
   /** Hears whether there is a captive portal; `undefined` when that could not be told. */
   handleCaptivePortal(captive: boolean | undefined, now: number): void {
-    this.#surroundings.handleCaptivePortal(captive, now)
+    this.#house.surroundings.handleCaptivePortal(captive, now)
     this.#rearm = true
   }
 
   /** Says which peer relay this node runs, for peers that may use it and for itself; `undefined` for none. */
   setPeerRelay(grantor: TunnelGrantor | undefined): void {
-    this.#otherWays.setGrantor(grantor)
+    this.#house.otherWays.setGrantor(grantor)
   }
 
   /** Hears that a relay does not have this node (any more). */
   handlePeerGone(region: number, nodeKey: Uint8Array): void {
-    const peer = this.#peers.byKey(nodeKey)
-    if (peer !== undefined) this.#relays.forgetRoute(region, peer.id)
+    const peer = this.#house.peers.byKey(nodeKey)
+    if (peer !== undefined) this.#house.relays.forgetRoute(region, peer.id)
   }
 
   /** Hears that the connection to a region broke; the owner is reconnecting. */
   handleRelayLost(region: number, now: number): void {
-    this.#relays.forgetRoutes(region)
-    this.#surroundings.noteTrouble(now)
+    this.#house.relays.forgetRoutes(region)
+    this.#house.surroundings.noteTrouble(now)
     this.#rearm = true
   }
 
   /** Hears that a UDP send failed, with the system's name for the failure. */
   handleSendError(code: string, to: Endpoint | undefined, now: number): void {
     if (meansUnreachable(code) && to !== undefined) {
-      for (const peer of this.#timed) peer.handleUnreachable(to)
+      for (const peer of this.#house.timed) peer.handleUnreachable(to)
     }
     if (!meansBrokenSocket(code) || now < this.#rebindAt + ERROR_REBIND_THROTTLE) return
     this.#rebindAt = now
@@ -368,9 +303,9 @@ export class MagicSock implements Machine<MagicSockOutput> {
 
   /** Hears that the machine's network is another one: all paths are forgotten and looked for anew. */
   handleNetworkChange(now: number): void {
-    for (const peer of this.#peers.values()) {
+    for (const peer of this.#house.peers.values()) {
       peer.forgetPaths()
-      this.#otherWays.forgetPeer(peer)
+      this.#house.otherWays.forgetPeer(peer)
     }
     this.#lookAnew(now)
   }
@@ -380,7 +315,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * fresh that nobody has kept open. None is believed in until it answers, and everything is looked up anew.
    */
   handleWake(now: number): void {
-    for (const peer of this.#peers.values()) peer.doubt()
+    for (const peer of this.#house.peers.values()) peer.doubt()
     this.#lookAnew(now)
   }
 
@@ -394,9 +329,9 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * @throws RangeError when the size is not a whole number, or more than `MAX_PING_SIZE`.
    */
   ping(peer: PeerId, now: number, over: PingWay = 'any', size = 0): number {
-    const to = this.#peers.get(peer)
-    const region = to === undefined ? 0 : this.#relays.route(to.id, to.config.homeRelay, now)
-    const asked = this.#asked.ask(peer, to, { over, size, region }, now)
+    const to = this.#house.peers.get(peer)
+    const region = to === undefined ? 0 : this.#house.relays.route(to.id, to.config.homeRelay, now)
+    const asked = this.#house.asked.ask(peer, to, { over, size, region }, now)
     this.#dispatcher.lastSend = now
     this.#rearm = true
     return asked
@@ -404,34 +339,37 @@ export class MagicSock implements Machine<MagicSockOutput> {
 
   /** Asks every STUN server now; an event `netcheck` follows. */
   restun(now: number): void {
-    this.#surroundings.look(true, now)
+    this.#house.surroundings.look(true, now)
     this.#rearm = true
   }
 
   /** Returns how a peer stands, or `undefined` for one that is not known. */
   status(peer: PeerId, now: number): PeerStatus | undefined {
-    const known = this.#peers.get(peer)
+    const known = this.#house.peers.get(peer)
     return known && statusOf(known, now)
   }
 
   /** Returns why a peer has the path it has, and what would make it direct; `undefined` for one that is not known. */
   explainPath(peer: PeerId, now: number): PathExplanation | undefined {
-    const known = this.#peers.get(peer)
-    return known && explainPeer(known, this.#relays, this.#surroundings, this.#otherWays.peerRelays, now)
+    const known = this.#house.peers.get(peer)
+    return (
+      known &&
+      explainPeer(known, this.#house.relays, this.#house.surroundings, this.#house.otherWays.peerRelays, now)
+    )
   }
 
   /** Does what is due. */
   handleTimeout(now: number): void {
     this.#rearm = true
-    this.#conversation.handleTimeout(now)
-    this.#asked.handleTimeout(now)
-    for (const peer of this.#timed) {
+    this.#house.conversation.handleTimeout(now)
+    this.#house.asked.handleTimeout(now)
+    for (const peer of this.#house.timed) {
       peer.handleTimeout(now)
-      if (peer.timeoutAt === Infinity) this.#timed.delete(peer)
+      if (peer.timeoutAt === Infinity) this.#house.timed.delete(peer)
     }
-    this.#otherWays.handleTimeout(now)
-    this.#surroundings.handleTimeout(now)
-    this.#relays.handleTimeout(now)
+    this.#house.otherWays.handleTimeout(now)
+    this.#house.surroundings.handleTimeout(now)
+    this.#house.relays.handleTimeout(now)
   }
 
   /** Returns the next thing to do. */
@@ -443,51 +381,47 @@ export class MagicSock implements Machine<MagicSockOutput> {
   pollTimeout(): number {
     this.#rearm = false
     let at = Math.min(
-      this.#conversation.pollTimeout(),
-      this.#asked.pollTimeout(),
-      this.#otherWays.pollTimeout(),
-      this.#surroundings.pollTimeout(),
-      this.#relays.pollTimeout(),
+      this.#house.conversation.pollTimeout(),
+      this.#house.asked.pollTimeout(),
+      this.#house.otherWays.pollTimeout(),
+      this.#house.surroundings.pollTimeout(),
+      this.#house.relays.pollTimeout(),
     )
-    for (const peer of this.#timed) at = Math.min(at, peer.timeoutAt)
+    for (const peer of this.#house.timed) at = Math.min(at, peer.timeoutAt)
     return at
   }
 
   /** Nothing vouches for their addresses but the configuration. */
   #knowPlainSources({ config }: Peer): void {
     if (config.isWireGuardOnly !== true) return
-    for (const endpoint of config.endpoints) this.#sources.assign(endpoint, config.id)
+    for (const endpoint of config.endpoints) this.#house.sources.assign(endpoint, config.id)
   }
 
   #lookAnew(now: number): void {
-    this.#surroundings.forget()
-    this.#surroundings.look(true, now)
+    this.#house.surroundings.forget()
+    this.#house.surroundings.look(true, now)
     this.#rearm = true
   }
 
   #forget(peer: Peer): void {
-    this.#conversation.forgetPeer(peer)
-    this.#sources.forgetPeer(peer.id)
-    this.#relays.forgetPeer(peer.id)
-    this.#timed.delete(peer)
-    this.#otherWays.forgetPeer(peer)
-    this.#calls.forgetPeer(peer)
-    this.#surroundings.forgetPeer(peer.id)
-    this.#asked.endAll(peer.id, { ok: false, reason: 'unknown-peer' })
+    this.#house.conversation.forgetPeer(peer)
+    this.#house.sources.forgetPeer(peer.id)
+    this.#house.relays.forgetPeer(peer.id)
+    this.#house.timed.delete(peer)
+    this.#house.otherWays.forgetPeer(peer)
+    this.#house.calls.forgetPeer(peer)
+    this.#house.surroundings.forgetPeer(peer.id)
+    this.#house.asked.endAll(peer.id, { ok: false, reason: 'unknown-peer' })
   }
 
   #noteSurroundings(report: NetcheckReport, endpointsChanged: boolean, now: number): void {
     this.#out.push({ kind: 'event', event: 'netcheck', report })
     if (endpointsChanged) {
-      this.#out.push({ kind: 'event', event: 'endpoints', endpoints: this.#surroundings.endpoints })
+      this.#out.push({ kind: 'event', event: 'endpoints', endpoints: this.#house.surroundings.endpoints })
     }
-    if (this.#relays.moveHome(report.preferredRelay, this.#random, now)) {
-      this.#out.push({ kind: 'event', event: 'home-relay', region: this.#relays.home })
+    if (this.#house.relays.moveHome(report.preferredRelay, this.#random, now)) {
+      this.#out.push({ kind: 'event', event: 'home-relay', region: this.#house.relays.home })
     }
-    this.#calls.makeWaiting(now)
-  }
-
-  #drop(reason: DropReason): void {
-    this.#drops[reason] += 1
+    this.#house.calls.makeWaiting(now)
   }
 }
