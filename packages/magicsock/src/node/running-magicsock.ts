@@ -38,7 +38,7 @@ export class RunningMagicSock implements MagicSockHandle {
   readonly #sockets: Nat64Sockets
   readonly #machine: MagicSock
   readonly #links: RelayLinks
-  readonly #doors = new DoorSockets((bytes, from) => this.#receive(bytes, from))
+  readonly #doors: DoorSockets
   readonly #driver: Driver
   readonly #moves: NetworkMoves
   readonly #pings = new Map<number, (result: PingResult) => void>()
@@ -56,6 +56,7 @@ export class RunningMagicSock implements MagicSockHandle {
     this.#options = options
     this.#clock = clock
     this.#sockets = sockets
+    this.#doors = new DoorSockets(sockets, (bytes, from) => this.#receive(bytes, from))
     this.#links = new RelayLinks(relays?.connect, (region) => this.#handlersFor(region))
     this.#machine = new MagicSock({
       nodeKey,
