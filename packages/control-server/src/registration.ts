@@ -219,10 +219,13 @@ export class Registrar {
     return { kind: 'answer', response: KEY_EXPIRED, loggedOut: known.id }
   }
 
-  /** Nothing is checked again, but the client may shorten its key's life. */
+  /** Nothing is checked again, but the client of a user's node may shorten its key's life. */
   #keep(known: NodeRecord, wish: number | undefined): RegisterResponse {
+    const mayExpire = known.tags.length === 0
     const shorter = wish !== undefined && (known.expiresAt === undefined || wish < known.expiresAt)
-    return this.#success(shorter ? this.#options.network.updateNode(known.id, { expiresAt: wish }) : known)
+    return this.#success(
+      mayExpire && shorter ? this.#options.network.updateNode(known.id, { expiresAt: wish }) : known,
+    )
   }
 
   #admitByKey({ machineKey, request, authKey }: Situation): RegisterResponse {

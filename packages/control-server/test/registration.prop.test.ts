@@ -54,7 +54,7 @@ class Model {
     }
     const until = wish === 'soon' ? this.now + HOUR : Infinity
     if (node && node.expires > this.now) {
-      node.expires = Math.min(node.expires, until)
+      if (!node.owner.startsWith('tag:')) node.expires = Math.min(node.expires, until)
       return 'in'
     }
     if (authKey === undefined) {

@@ -227,11 +227,13 @@ test('invariant 4, threat 26: of the logins that begin at one place only so many
     world.said(world.machine(number).register({}, address))[0]
   for (let i = 1; i <= 256; i += 1) expect(ask(i, '203.0.113.6')).toMatchObject({ kind: 'register-response' })
   const before = world.store.version
+  world.advance(20_500)
   for (const number of [1, 257, 258])
     expect(ask(number, '203.0.113.6')).toMatchObject({
       kind: 'refuse',
       status: 429,
       text: 'too many logins begin at your address: try again in a minute',
+      retryAfter: 40,
     })
   expect(world.store.version).toBe(before)
   // Others are let in as before, and so is whoever has a key.
@@ -487,6 +489,16 @@ test('control 27: a tagged key makes a tagged node without expiry, owned by nobo
   expect(seen?.Peers).toMatchObject([{ ID: 1, User: tagged.ID, Tags: ['tag:web'] }])
   expect(seen?.Peers?.[0]).not.toHaveProperty('KeyExpiry')
   expect(seen?.UserProfiles).toContainEqual(tagged)
+})
+
+test('control 27: a tagged node has no expiry, whatever its client asks for when it starts again', () => {
+  const world = new World({ nodeKeyLifetime: WEEK })
+  world.user('ann')
+  const machine = world.machine(1)
+  machine.login(world.key({ user: 'ann', tags: ['tag:web'] }))
+  const Expiry = new Date(world.wall + 1000).toISOString()
+  expect(machine.login(undefined, { Expiry }).MachineAuthorized).toBe(true)
+  expect(world.coordinator.nodes.all()[0]?.node.expiresAt).toBeUndefined()
 })
 
 test('control 28: tags that a client asks for beside an auth key are refused in words', () => {
