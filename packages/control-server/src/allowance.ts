@@ -15,6 +15,11 @@ export class Allowance<K> {
     this.#most = most
   }
 
+  /** Returns in how many milliseconds everybody begins anew. */
+  renewsIn(now: number): number {
+    return Math.max(0, this.#since + WINDOW - now)
+  }
+
   /** Counts once; returns false for what is beyond the allowance of the key. */
   allow(key: K, now: number): boolean {
     if (now - this.#since >= WINDOW || this.#counts.size >= MAX_KEYS) {

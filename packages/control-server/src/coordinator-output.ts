@@ -20,6 +20,8 @@ export type CoordinatorOutput =
       readonly exchange: number
       readonly status: 400 | 404 | 429 | 503
       readonly text: string
+      /** When to ask again, seconds. */
+      readonly retryAfter?: number
     }
   | ({ readonly kind: 'pong' } & PingOutcome)
   | { readonly kind: 'event'; readonly event: CoordinatorEvent; readonly node: number }

@@ -360,7 +360,9 @@ export class Coordinator implements Machine<CoordinatorOutput> {
     if (place === undefined || this.#newLogins.allow(place, now))
       return this.#ask(exchange, { machineKey, request, place })
     const text = 'too many logins begin at your address: try again in a minute'
-    this.#out.push({ kind: 'refuse', exchange, status: 429, text })
+    // Clients ask again every few seconds where nothing is said (control §3.1).
+    const retryAfter = Math.ceil(this.#newLogins.renewsIn(now) / 1000)
+    this.#out.push({ kind: 'refuse', exchange, status: 429, text, retryAfter })
   }
 
   #ask(

@@ -6,6 +6,7 @@ test('threat 26: a node writes ten lines a minute into the log, whatever it send
   const flood = Array.from({ length: 100 }, () => limit.allow(1, 1000))
   expect(flood.filter(Boolean)).toHaveLength(10)
   expect(limit.allow(2, 1000)).toBe(true)
+  expect([limit.renewsIn(60_999), limit.renewsIn(61_000)]).toEqual([1, 0])
   expect([limit.allow(1, 60_999), limit.allow(1, 61_000)]).toEqual([false, true])
 })
 

@@ -50,21 +50,32 @@ function isRegular(name: string, value: string): boolean {
 /** Indices in the static table (RFC 7541 appendix A). */
 const STATUS_200 = 8
 const CONTENT_TYPE = 31
+const RETRY_AFTER = 53
 /** Makes the table of packed headers empty, which it always is here. */
 const NO_TABLE = 0x20
 
-/** Returns the HEADERS frame that begins an answer; `dropTable` puts in front of it that no table is used. */
+/**
+ * Returns the HEADERS frame that begins an answer; `dropTable` puts in front of it that no table is used.
+ *
+ * @param retryAfter - When to ask again, seconds.
+ */
 export function headersFrame(
   stream: number,
   status: number,
   contentType: string,
   dropTable: boolean,
+  retryAfter?: number,
 ): Uint8Array {
   const code = status === 200 ? [0x80 | STATUS_200] : [STATUS_200, ...text(String(status))]
-  // An index that does not fit four bits: 15, and what is left.
-  const type = [0x0f, CONTENT_TYPE - 15, ...text(contentType)]
-  const block = Uint8Array.from([...(dropTable ? [NO_TABLE] : []), ...code, ...type])
+  const type = field(CONTENT_TYPE, contentType)
+  const again = retryAfter === undefined ? [] : field(RETRY_AFTER, String(retryAfter))
+  const block = Uint8Array.from([...(dropTable ? [NO_TABLE] : []), ...code, ...type, ...again])
   return frame(FRAME.headers, FLAG.endHeaders, stream, block)
+}
+
+/** A header whose index does not fit four bits: 15, and what is left. */
+function field(index: number, value: string): number[] {
+  return [0x0f, index - 15, ...text(value)]
 }
 
 /** A text of fewer than 127 characters, as it is. */

@@ -154,12 +154,12 @@ export class Http2Server {
     return this.#outbox.sendInto(into, start, end)
   }
 
-  /** Begins an answer. Does nothing when one has begun or the stream is over. */
-  respond(id: number, status: number, contentType: string): void {
+  /** Begins an answer, which may say after how many seconds to ask again. Does nothing when one has begun or the stream is over. */
+  respond(id: number, status: number, contentType: string, retryAfter?: number): void {
     const stream = this.#streams.get(id)
     if (!stream || stream.hasResponse) return
     stream.hasResponse = true
-    this.#outbox.say(headersFrame(id, status, contentType, this.#owesTableSize))
+    this.#outbox.say(headersFrame(id, status, contentType, this.#owesTableSize, retryAfter))
     this.#owesTableSize = false
   }
 

@@ -49,12 +49,16 @@ export class Exchange {
     this.#answer(200, 'application/json', encodeJson(value))
   }
 
-  /** Answers with a sentence; an answer that has begun is cut off instead, one that is whole stands. */
-  sendText(status: number, text: string): void {
+  /**
+   * Answers with a sentence; an answer that has begun is cut off instead, one that is whole stands.
+   *
+   * @param retryAfter - When the client is to ask again, seconds.
+   */
+  sendText(status: number, text: string, retryAfter?: number): void {
     if (this.hasBegun) {
       this.#link.http2.reset(this.#stream, CODE.internal)
       this.#link.flush()
-    } else this.#answer(status, 'text/plain; charset=utf-8', Buffer.from(`${text}\n`))
+    } else this.#answer(status, 'text/plain; charset=utf-8', Buffer.from(`${text}\n`), retryAfter)
   }
 
   /**
@@ -110,9 +114,9 @@ export class Exchange {
     else this.#link.http2.watch(this.#stream)
   }
 
-  #answer(status: number, type: string, body: Uint8Array | undefined): void {
+  #answer(status: number, type: string, body: Uint8Array | undefined, retryAfter?: number): void {
     const { http2 } = this.#link
-    http2.respond(this.#stream, status, type)
+    http2.respond(this.#stream, status, type, retryAfter)
     if (body) http2.write(this.#stream, body)
     http2.end(this.#stream)
     this.#link.flush()

@@ -126,7 +126,7 @@ export class MachineSessions {
       case 'open':
         return this.#snapshots.add(output.exchange, connection.machineKey)
       case 'refuse':
-        return exchange.sendText(output.status, output.text)
+        return exchange.sendText(output.status, output.text, output.retryAfter)
       case 'taken':
         return exchange.end()
       case 'end':

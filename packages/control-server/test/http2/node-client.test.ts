@@ -29,7 +29,8 @@ class Echo extends Duplex {
       const asked = this.#bodies.get(stream)
       if (kind === 'body' && asked) asked.bytes = Buffer.concat([asked.bytes, output.bytes])
       if ((kind === 'request' || kind === 'body') && output.ended && asked) {
-        this.#server.respond(stream, asked.bytes.length > 0 ? 200 : 404, 'text/plain')
+        if (asked.bytes.length > 0) this.#server.respond(stream, 200, 'text/plain')
+        else this.#server.respond(stream, 429, 'text/plain', 3600)
         this.#server.write(stream, Buffer.from(asked.path))
         this.#server.write(stream, asked.bytes)
         this.#server.end(stream)
@@ -57,11 +58,14 @@ function ask(
 ): Promise<[number, string]> {
   return new Promise((resolve, reject) => {
     const stream = session.request({ ':method': 'POST', ':path': path, ...more })
-    let status = 0
+    let [status, again] = [0, '']
     const chunks: Buffer[] = []
-    stream.on('response', (headers) => (status = headers[':status'] ?? 0))
+    stream.on('response', (headers) => {
+      status = headers[':status'] ?? 0
+      again = headers['retry-after'] ?? ''
+    })
     stream.on('data', (chunk: Buffer) => chunks.push(chunk))
-    stream.on('end', () => resolve([status, Buffer.concat(chunks).toString('latin1')]))
+    stream.on('end', () => resolve([status, again + Buffer.concat(chunks).toString('latin1')]))
     stream.on('error', reject)
     stream.end(body)
   })
@@ -77,7 +81,7 @@ test.each([1, 100, 100_000])(
     )
     for (const [i, answer] of answers.entries())
       expect(answer).toEqual([200, `/${i}${i % 4 === 0 ? large.toString('latin1') : i}`])
-    expect(await ask(session, '/none', Buffer.alloc(0))).toEqual([404, '/none'])
+    expect(await ask(session, '/none', Buffer.alloc(0))).toEqual([429, '3600/none'])
     session.close()
   },
 )
