@@ -48,7 +48,8 @@ const PLAIN_RELAYS = 'TS_DEBUG_USE_DERP_HTTP'
 function readFlags(): Flags {
   return new Command('meshd')
     .description('Keeps this machine in the mesh. Talk to it with the command mesh.')
-    .version(VERSION)
+    .version(VERSION, '-V, --version', 'show the version')
+    .helpOption('-h, --help', 'show this')
     .option('--tun <name>', 'interface to make, or "userspace-networking" for none', 'mesh0')
     .option('--state <path>', 'state file; "mem:" keeps nothing (default: meshd.state in --statedir)')
     .option('--statedir <path>', 'directory for state', defaultStateDirectory())

@@ -10,7 +10,7 @@ import { version } from './commands/version.ts'
 import { wait } from './commands/wait.ts'
 import { whois } from './commands/whois.ts'
 import { LocalClient } from './local-client.ts'
-import { defaultSocketPath } from './socket-path.ts'
+import { socketToAsk } from './socket-path.ts'
 import { VERSION } from './version.ts'
 
 /** How verbs reach the daemon and the person. */
@@ -23,7 +23,7 @@ interface Hands {
 export function makeProgram(): Command {
   const mesh = new Command('mesh')
     .description('Talks to meshd, the mesh daemon of this machine.')
-    .option('--socket <path>', "path of meshd's socket", defaultSocketPath())
+    .option('--socket <path>', "path of meshd's socket", socketToAsk())
     .version(VERSION, '-V, --version', 'show the version')
     .helpOption('-h, --help', 'show this')
     .helpCommand('help [verb]', 'Show what a verb does.')

@@ -1,10 +1,11 @@
+import { execFile } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tunUnsupportedReason } from '@mesh/tun/node'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Ended, Workshop } from './support.ts'
+import { type Ended, MESH_COMMAND, Workshop } from './support.ts'
 
 let shop: Workshop
 let socket: string
@@ -18,6 +19,13 @@ afterEach(() => shop.close())
 function sentenceOf({ code, stdout, stderr }: Ended): string {
   const asItShould = code === 1 && stdout === '' && stderr.trim().split('\n').length === 1
   return asItShould ? stderr.trim() : `NOT ONE SENTENCE, exit code ${code}: ${stdout}${stderr}`
+}
+
+/** Runs a line in bash, which tells how a pipe ended. */
+function inShell(line: string): Promise<{ status: unknown; stderr: string }> {
+  return new Promise((resolve) => {
+    execFile('bash', ['-c', line], (error, _stdout, stderr) => resolve({ status: error?.code ?? 0, stderr }))
+  })
 }
 
 describe('mesh', () => {
@@ -42,6 +50,14 @@ describe('mesh', () => {
     [['up', '--login-server=http://127.0.0.1:9', '--auth-key=file:/nowhere'], /cannot be read \(ENOENT\)\.$/],
   ])('refuses %j in one sentence', async (args, pattern) => {
     expect(await mesh(...args)).toMatch(pattern)
+  })
+
+  test.each([
+    ['| true', 141, ''],
+    ['> /dev/full', 1, 'The answer cannot be written (ENOSPC).\n'],
+  ])('ends without a stack trace when its answer goes "%s"', async (where, code, said) => {
+    const { status, stderr } = await inShell(`set -o pipefail; ${MESH_COMMAND} version ${where}`)
+    expect([status, stderr]).toEqual([code, said])
   })
 
   test('says that no control server is known yet', async () => {

@@ -15,8 +15,11 @@ const SOURCES = {
   'mesh-control': 'apps/control/src/mesh-control.ts',
 } as const
 
-/** The daemon as a shell would start it. */
-export const MESHD_COMMAND = [process.execPath, ...FLAGS, join(PROJECT, SOURCES.meshd)].join(' ')
+const commandOf = (source: string): string => [process.execPath, ...FLAGS, join(PROJECT, source)].join(' ')
+
+/** The daemon, and the command line, as a shell would start them. */
+export const MESHD_COMMAND = commandOf(SOURCES.meshd)
+export const MESH_COMMAND = commandOf(SOURCES.mesh)
 
 type Program = keyof typeof SOURCES
 

@@ -6,6 +6,7 @@
 export { makeFolder } from './make-folder.ts'
 export { reasonOf, systemCodeOf } from './reason.ts'
 export { sayOn } from './say-line.ts'
+export { endUnheard } from './unheard.ts'
 export type { StandardStream } from './say-line.ts'
 export { webClock as systemClock } from '../browser/web-clock.ts'
 export { webRandom as systemRandom } from '../browser/web-random.ts'
