@@ -13,6 +13,13 @@ import type { OpenMagicSockOptions } from './open-magicsock.ts'
 import { RunningPortMapper } from './port-mapping.ts'
 import type { RelayLinks } from './relay-links.ts'
 
+/**
+ * How soon a machine with IPv6 alone asks again whether its network translates: the resolver may not be ready after a start or a
+ * sleep. Each time it waits twice as long, up to {@link MAX_NAT64_RETRY}.
+ */
+const NAT64_RETRY = 5_000
+const MAX_NAT64_RETRY = 5 * 60_000
+
 /** What stands on the ground that moves. */
 export interface Standing {
   readonly options: OpenMagicSockOptions
@@ -31,6 +38,10 @@ export class NetworkMoves {
   readonly #host: HostWatch
   #portMapper: RunningPortMapper | undefined
   #portMapping: PortMapping | undefined
+  #nat64At = Infinity
+  #nat64RetryAfter = NAT64_RETRY
+  /** Only what was asked last counts: it is of this network. */
+  #nat64Question = 0
   #closed = false
 
   /** @throws what `readAddresses` of the options throws. */
@@ -55,7 +66,7 @@ export class NetworkMoves {
   /** Asks the gateway for a port, if that is wanted, and looks for a network that translates. */
   begin(): void {
     if (this.#standing.options.portMapping === true) this.#openPortMapper()
-    void this.#lookForNat64()
+    this.#lookForNat64Anew()
   }
 
   /** Tells the machine where it is now. */
@@ -100,14 +111,26 @@ export class NetworkMoves {
     this.#standing.wake()
   }
 
+  #lookForNat64Anew(): void {
+    this.#nat64RetryAfter = NAT64_RETRY
+    void this.#lookForNat64()
+  }
+
   /** A machine without IPv4 may reach it by what its network translates. */
   async #lookForNat64(): Promise<void> {
-    const { options, sockets } = this.#standing
+    const { options, sockets, clock } = this.#standing
+    const question = (this.#nat64Question += 1)
+    this.#nat64At = Infinity
     const has = (length: number): boolean =>
       this.#host.addresses.some((address) => address.length === length && !isLoopback(address))
     const find = options.findNat64 ?? findNat64Prefix
-    const prefix = has(16) && !has(4) ? await find().catch(() => undefined) : undefined
-    if (!this.#closed && sockets.setPrefix(prefix)) this.#moved()
+    const isWanted = has(16) && !has(4)
+    const prefix = isWanted ? await find().catch(() => undefined) : undefined
+    if (this.#closed || question !== this.#nat64Question) return
+    if (sockets.setPrefix(prefix)) this.#moved()
+    if (!isWanted || prefix !== undefined) return
+    this.#nat64At = clock.now() + this.#nat64RetryAfter
+    this.#nat64RetryAfter = Math.min(2 * this.#nat64RetryAfter, MAX_NAT64_RETRY)
   }
 
   #openPortMapper(): void {
@@ -133,6 +156,7 @@ export class NetworkMoves {
   /** Ports that could not be had are tried again, and the gateway may be another one. */
   async #look(): Promise<void> {
     void this.#askGateway()
+    if (this.#standing.clock.now() >= this.#nat64At) void this.#lookForNat64()
     if (this.#standing.sockets.ports.v4 === undefined) await this.rebind()
   }
 
@@ -144,6 +168,7 @@ export class NetworkMoves {
       machine.handleNetworkChange(clock.now())
       return this.#beginAnew()
     }
+    this.#lookForNat64Anew()
     if (sockets.ports.v4 === undefined) return this.rebind()
     this.#moved()
   }
@@ -159,7 +184,7 @@ export class NetworkMoves {
 
   async #beginAnew(): Promise<void> {
     this.#standing.links.noteNetworkChange()
-    void this.#lookForNat64()
+    this.#lookForNat64Anew()
     await this.rebind()
   }
 }

@@ -230,6 +230,35 @@ test('a network that cannot be asked whether it translates ends nothing', async 
   expect([asked, sock.ports.v4 === undefined]).toEqual([1, false])
 })
 
+test('a network that translates is found though the resolver was not ready, and as soon as IPv6 is there', async () => {
+  const clock = new ManualClock()
+  const prefix = parseAddress('2001:db8:64::')!.subarray(0, 12)
+  let addresses = [parseAddress('192.0.2.1')!]
+  const asked: number[] = []
+  const { sock } = await open(new MemoryRelay(), {
+    clock,
+    readAddresses: () => addresses,
+    findNat64: () => {
+      asked.push(clock.now())
+      return asked.length < 4 ? Promise.reject(new Error('ESERVFAIL')) : Promise.resolve(prefix)
+    },
+  })
+  const seconds = async (count: number): Promise<void> => {
+    for (let t = 0; t < count; t += 5) {
+      clock.advanceBy(5_000)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+  await seconds(5)
+  expect(asked).toEqual([])
+  addresses = [parseAddress('2001:db8::1')!]
+  await expect.poll(() => seconds(5).then(() => asked.length)).toBeGreaterThan(0)
+  const [began = 0] = asked
+  await seconds(60)
+  expect(asked.map((at) => at - began)).toEqual([0, 5_000, 15_000, 35_000])
+  expect(sock.ports.isV4Translated).toBe(true)
+})
+
 test('a packet thread behind NAT64 is told where a peer is on the wire, the same object for as long as it is there', async () => {
   const prefix = parseAddress('2001:db8:64::')!.subarray(0, 12)
   const farHere = { address: Uint8Array.of(...prefix, 203, 0, 113, 2), port: 2 }
