@@ -22,8 +22,17 @@ describe('what is inside', () => {
       wire.a.device.handlePacket(inner, 0)
       wire.settle()
     }
+    for (const [high, low] of [
+      [0x20, 0], // the first of some fragments, and a later one, which has no ports
+      [0, 9],
+    ] as const) {
+      const fragment = packet('100.64.0.3', '100.64.0.2')
+      fragment.set([high, low], 6)
+      wire.a.device.handlePacket(fragment, 0)
+      wire.settle()
+    }
     expect(wire.b.received.length).toBe(1)
-    expect(wire.b.device.counters().drops['wrong-source']).toBe(4)
+    expect(wire.b.device.counters().drops['wrong-source']).toBe(6)
   })
 
   test('W14 two peers that own the same subnet may both send from it; the last named gets what is sent there', () => {
