@@ -76,7 +76,11 @@ export function keepCertificateFresh(
   logger: Logger,
 ): () => void {
   const order = orderOf(flags)
-  if (!order) return lookAtFiles(control, flags, logger)
+  const files = order ? undefined : readFiles(flags)
+  if (files) return lookAtFiles(control, flags, files, logger)
+  // Whoever has a service read anew what it can does not want it ended.
+  process.on('SIGHUP', () => logger.info({}, 'there is no certificate file to be read again'))
+  if (!order) return () => undefined
   const server = {
     setCertificate: (certificate: ServerCertificate) => control.renewCertificate(certificate),
     setChallenge: async (certificate: ServerCertificate | undefined) => control.setChallenge(certificate),
@@ -85,13 +89,17 @@ export function keepCertificateFresh(
 }
 
 /** Reads the files again on SIGHUP and now and then; ones that cannot be used leave the old certificate in place. */
-function lookAtFiles(control: ControlListener, flags: CertificateFlags, logger: Logger): () => void {
-  let current = readFiles(flags)
-  if (!current) return () => undefined
+function lookAtFiles(
+  control: ControlListener,
+  flags: CertificateFlags,
+  first: ServerCertificate,
+  logger: Logger,
+): () => void {
+  let current = first
   const look = (): void => {
     try {
       const found = readFiles(flags)
-      if (!found || found.cert === current?.cert) return
+      if (!found || found.cert === current.cert) return
       control.renewCertificate(found)
       current = found
       logger.info({}, 'certificate renewed')

@@ -208,6 +208,13 @@ describe('a running server', () => {
     expect(await statusOf(`${url}/health`, second)).toBe(200)
   })
 
+  test('goes on when it is told to read certificates again that are no files', async () => {
+    const { url, child, log } = await serve()
+    child.kill('SIGHUP')
+    await expect.poll(log, { timeout: 10_000 }).toContain('there is no certificate file to be read again')
+    expect((await fetch(`${url}/health`)).status).toBe(200)
+  })
+
   test('threat 6: shows how it stands on a port of its own, to this machine alone', {
     timeout: 30_000,
   }, async () => {
