@@ -1,6 +1,6 @@
 // The packaging check: builds every workspace, packs every public package, and asks publint and attw whether a
 // stranger could install and import what would be published. Last, installs the tarballs into an empty project,
-// imports each from there, bundles for browsers what is for them, and runs the programs.
+// imports each from there, type-checks against each, bundles for browsers what is for them, and runs the programs.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -26,6 +26,7 @@ must('build', pnpm(['exec', 'turbo', 'run', 'build', '--output-logs=errors-only'
 const tarballs = manifests.map(({ folder, manifest }) => pack(folder, manifest))
 for (const { manifest, tarball } of tarballs) lint(manifest, tarball)
 const stranger = importFromOutside()
+checkTypes(stranger)
 await bundleForBrowsers(stranger).catch((error) => fail(`packaging failed at the browsers: ${error.message}`))
 await tryPrograms(node26(), stranger, scratch).catch((error) =>
   fail(`packaging failed at the programs: ${error.message}`),
@@ -67,10 +68,12 @@ function importFromOutside() {
     'install the tarballs',
     pnpm(['install', '--silent', '--no-frozen-lockfile'], { cwd: project, stdio: 'pipe' }),
   )
-  const names = tarballs.flatMap(({ manifest }) =>
-    Object.keys(manifest.exports ?? {}).map((entry) => manifest.name + entry.slice(1)),
+  writeFileSync(
+    join(project, 'all.mjs'),
+    entryNames()
+      .map((name) => `await import('${name}')\n`)
+      .join(''),
   )
-  writeFileSync(join(project, 'all.mjs'), names.map((name) => `await import('${name}')\n`).join(''))
   must(
     'import every entry',
     spawnSync(node26(), ['--disable-warning=ExperimentalWarning', 'all.mjs'], {
@@ -81,14 +84,33 @@ function importFromOutside() {
   return project
 }
 
+/**
+ * Compiles an import of every entry point with all declarations checked, as a program of Node's and as one for a bundler; what is
+ * for everywhere also without the types of Node and of browsers.
+ */
+function checkTypes(project) {
+  const compile = (name, names, options) => {
+    const contents = names.map((entry, i) => `export * as entry${i} from '${entry}'\n`).join('')
+    writeFileSync(join(project, `${name}.ts`), contents)
+    const compilerOptions = { noEmit: true, strict: true, target: 'es2022', ...options }
+    writeFileSync(join(project, `${name}.json`), JSON.stringify({ compilerOptions, files: [`${name}.ts`] }))
+    must(
+      `types: ${name}`,
+      spawnSync(node26(), [join(root, 'node_modules/typescript-7/bin/tsc'), '-p', `${name}.json`], {
+        cwd: project,
+        encoding: 'utf8',
+      }),
+    )
+  }
+  const ofNode = { types: ['node'], typeRoots: [join(root, 'node_modules/@types')] }
+  compile('nodenext', entryNames(), { ...ofNode, module: 'nodenext' })
+  compile('bundler', entryNames(), { ...ofNode, module: 'esnext', moduleResolution: 'bundler' })
+  compile('anywhere', entryNames().filter(isForBrowsers), { types: [], lib: ['es2022'], module: 'nodenext' })
+}
+
 /** Bundles every entry point but those for a system or for tests; one that imports something of Node's does not bundle. */
 async function bundleForBrowsers(project) {
-  const names = tarballs
-    .filter(({ manifest }) => !NOT_FOR_BROWSERS.includes(manifest.name))
-    .flatMap(({ manifest }) =>
-      Object.keys(manifest.exports ?? {}).map((entry) => manifest.name + entry.slice(1)),
-    )
-    .filter((name) => !/\/(node|contract)(\/|$)/.test(name))
+  const names = entryNames().filter(isForBrowsers)
   const contents = names.map((name, i) => `export * as entry${i} from '${name}'\n`).join('')
   await build({
     stdin: { contents, resolveDir: project },
@@ -98,6 +120,20 @@ async function bundleForBrowsers(project) {
     write: false,
     logLevel: 'silent',
   })
+}
+
+/** Returns what a stranger may import, as it stands in an import. */
+function entryNames() {
+  return tarballs.flatMap(({ manifest }) =>
+    Object.keys(manifest.exports ?? {}).map((entry) => manifest.name + entry.slice(1)),
+  )
+}
+
+function isForBrowsers(name) {
+  return (
+    !/\/(node|contract)(\/|$)/.test(name) &&
+    !NOT_FOR_BROWSERS.some((each) => `${name}/`.startsWith(`${each}/`))
+  )
 }
 
 function must(what, result) {

@@ -7,30 +7,13 @@ declare module 'dns-packet' {
     readonly class: string
   }
 
-  export interface StartOfAuthority {
-    readonly mname: string
-    readonly rname: string
-    readonly serial: number
-    readonly refresh: number
-    readonly retry: number
-    readonly expire: number
-    readonly minimum: number
-  }
-
-  export interface Answer {
-    readonly name: string
-    readonly type: string
-    readonly ttl: number
-    readonly data: string | StartOfAuthority
-  }
-
   const dnsPacket: {
     readonly question: {
       /** Throws on bad bytes. */
       readonly decode: { (bytes: Uint8Array, offset: number): Question; readonly bytes: number }
     }
     readonly answer: {
-      encode(answer: Answer): Uint8Array
+      encode(answer: object): Uint8Array
     }
   }
   export default dnsPacket

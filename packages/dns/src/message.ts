@@ -3,7 +3,7 @@
 /// <reference path="./dns-packet.d.ts" />
 // DNS messages as this resolver needs them: the header by hand, names and records by dns-packet. The question of an
 // answer is the query's own bytes, so that it comes back exactly as asked, whatever was in it.
-import dnsPacket, { type Answer } from 'dns-packet'
+import dnsPacket from 'dns-packet'
 
 /** RFC 1035 section 4.1.1, RFC 6895: the response codes this resolver gives. */
 export const RCODE = { NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 } as const
@@ -33,8 +33,24 @@ export interface Question {
   readonly end: number
 }
 
-/** One record of an answer. */
-export type Record = Answer
+/** One record of an answer, as dns-packet takes it. It is typed here: the declarations of others would have to be installed. */
+export interface Record {
+  readonly name: string
+  readonly type: string
+  readonly ttl: number
+  readonly data: string | StartOfAuthority
+}
+
+/** What a SOA record says (RFC 1035 section 3.3.13). */
+export interface StartOfAuthority {
+  readonly mname: string
+  readonly rname: string
+  readonly serial: number
+  readonly refresh: number
+  readonly retry: number
+  readonly expire: number
+  readonly minimum: number
+}
 
 const FLAGS = 2
 const QUESTION_COUNT = 4
