@@ -51,6 +51,9 @@ class UdpUnderlay implements Underlay {
   readonly #senders = new Map<string, Endpoint>()
   #sockets: readonly Socket[] = []
   #sendErrors = 0
+  #closed = false
+  /** Opening takes time: what was asked for later begins when that is done. */
+  #changing: Promise<unknown> = Promise.resolve()
 
   constructor(address: string | undefined, sink: DatagramSink) {
     this.#address = address
@@ -75,20 +78,32 @@ class UdpUnderlay implements Underlay {
     }
   }
 
-  async rebind(port: number): Promise<void> {
-    const before = this.#sockets
-    this.#sockets = await this.#open(port)
-    for (const socket of before) socket.close()
+  rebind(port: number): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#closed) return
+      const before = this.#sockets
+      this.#sockets = await this.#open(port)
+      for (const socket of before) socket.close()
+    })
   }
 
   setMark(mark: number): Promise<void> {
     return mark === 0 ? Promise.resolve() : Promise.reject(unsupported('fwmark'))
   }
 
-  async close(): Promise<void> {
-    const closing = this.#sockets
-    this.#sockets = []
-    await Promise.all(closing.map((socket) => new Promise<void>((resolve) => void socket.close(resolve))))
+  close(): Promise<void> {
+    this.#closed = true
+    return this.#inTurn(async () => {
+      const closing = this.#sockets
+      this.#sockets = []
+      await Promise.all(closing.map((socket) => new Promise<void>((resolve) => void socket.close(resolve))))
+    })
+  }
+
+  #inTurn(change: () => Promise<void>): Promise<void> {
+    const done = this.#changing.then(change)
+    this.#changing = done.catch(() => undefined)
+    return done
   }
 
   readonly #countError = (error: Error | null): void => {

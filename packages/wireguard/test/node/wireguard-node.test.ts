@@ -40,6 +40,15 @@ async function until(condition: () => boolean): Promise<void> {
   expect(condition()).toBe(true)
 }
 
+/** Returns a port of loopback that can be had: this one, or any. */
+async function freePort(wanted = 0): Promise<number> {
+  const socket = createSocket('udp4').bind(wanted, '127.0.0.1')
+  await once(socket, 'listening')
+  const { port } = socket.address()
+  await new Promise<void>((resolve) => void socket.close(resolve))
+  return port
+}
+
 /** Two nodes; the second is told of the first without an endpoint. */
 async function pair(more: Partial<OpenWireGuardOptions> = {}) {
   const [ann, bob] = [generateKeys(), generateKeys()]
@@ -83,6 +92,18 @@ describe('openWireGuard', () => {
     here.send(packet(1, 2, 'two'))
     await until(() => got.length === 2)
     expect(there.status().peers[0]?.endpoint?.port).toBe(here.port)
+  })
+
+  test('changes its port as often as it is told at once, and leaves none behind, nor when it is closed meanwhile', async () => {
+    const subject = await node({ address: '127.0.0.1' })
+    const [one, two, three] = [await freePort(), await freePort(), await freePort()]
+    await Promise.all([one, two].map((listenPort) => subject.configure({ listenPort })))
+    expect(subject.port).toBe(two)
+    expect(await freePort(one)).toBe(one)
+    const moving = subject.configure({ listenPort: three })
+    await Promise.all([moving, subject.close()])
+    expect(await freePort(two)).toBe(two)
+    expect(await freePort(three)).toBe(three)
   })
 
   test('refuses what does not read, and a port that is taken, and leaves nothing open', async () => {
