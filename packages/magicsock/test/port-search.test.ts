@@ -237,11 +237,13 @@ describe('the searching side', () => {
   })
 })
 
-test('opens doors toward no address that is not the peer’s', () => {
+test.each([
+  ['address that is not the peer’s', at('192.0.2.99:7')],
+  ['port 0', { ...at(EASY_AT), port: 0 }],
+])('opens doors toward no %s', (_what, endpoint) => {
   easy.stop()
   hard.keepSending(2, 500, 2_500)
   expect(hard.sent('doors-offer')).toHaveLength(1)
-  const endpoint = at('192.0.2.99:7')
   hard.receiveRelayed(1, easy.nodeKey, sealed(easy, hard, { kind: 'doors-accept', endpoint }))
   world.clock.advanceBy(1_000)
   expect(hardDoors()).toBe(0)

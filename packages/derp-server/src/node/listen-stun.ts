@@ -101,6 +101,8 @@ class UdpStun implements StunListener {
   }
 
   #answer(socket: Socket, datagram: Uint8Array, from: RemoteInfo): void {
+    // Whoever sends from port 0 wants no answer (RFC 768), and there is no way to send one there.
+    if (from.port === 0) return void (this.#ignored += 1)
     // A link-local source carries its zone (`fe80::1%eth0`), which is no part of the address.
     const address = parseAddress(from.address.replace(/%.*/, ''))
     const answer = address && answerStun(datagram, { address, port: from.port })

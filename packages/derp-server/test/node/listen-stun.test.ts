@@ -1,7 +1,7 @@
 // The STUN answerer on real UDP sockets.
-import { createSocket } from 'node:dgram'
-import { once } from 'node:events'
-import { expect, test } from 'vitest'
+import { createSocket, type RemoteInfo, Socket } from 'node:dgram'
+import { EventEmitter, once } from 'node:events'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { formatEndpoint } from '@mesh/wire/ip'
 import { decodeBindingResponse, encodeBindingRequest } from '@mesh/wire/stun'
 import { listenStun } from '../../src/node/index.ts'
@@ -37,6 +37,18 @@ test('S18: listens for IPv4 and IPv6 on one port', async (context) => {
   expect(ipv6.said).toBe(`[::1]:${ipv6.is}`)
 })
 
+test('a request from port 0, which nothing can be sent to, is ignored, and the next one answered', async () => {
+  const stun = await listenStun({ port: 0, address: '127.0.0.1' })
+  onTestFinished(() => stun.close())
+  const asNow = comeFromPortZero()
+  const asker = createSocket('udp4')
+  asker.send(encodeBindingRequest(new Uint8Array(12).fill(5)), stun.port, '127.0.0.1')
+  await expect.poll(() => stun.ignored).toBe(1)
+  asNow()
+  asker.close()
+  expect((await ask('udp4', '127.0.0.1', stun.port)).said).toMatch(/^127\.0\.0\.1:/)
+})
+
 test('a port that is taken is said to be taken', async () => {
   const stun = await listenStun({ port: 0, address: '127.0.0.1' })
   await expect(listenStun({ port: stun.port, address: '127.0.0.1' })).rejects.toMatchObject({
@@ -44,3 +56,17 @@ test('a port that is taken is said to be taken', async () => {
   })
   await stun.close()
 })
+
+/** Datagrams seem to come from port 0 until this is taken back: raw sockets can send such, ours cannot. */
+function comeFromPortZero(): () => void {
+  const emit: Socket['emit'] = Reflect.get(EventEmitter.prototype, 'emit')
+  const spy = vi.spyOn(Socket.prototype, 'emit').mockImplementation(function (
+    this: Socket,
+    ...args: unknown[]
+  ) {
+    const [event, bytes, from] = args
+    const seen = event === 'message' ? [event, bytes, { ...(from as RemoteInfo), port: 0 }] : args
+    return Reflect.apply(emit, this, seen)
+  })
+  return () => spy.mockRestore()
+}

@@ -54,6 +54,8 @@ export async function listenDns({ host, port, answer }: ListenDnsOptions): Promi
     throw error
   }
   udp.on('message', (query, { address, port: from }) => {
+    // Whoever sends from port 0 wants no answer (RFC 768), and there is no way to send one there.
+    if (from === 0) return
     const message = answer(query, { transport: 'udp' })
     // An address that nothing can be sent to is its sender's own doing.
     if (message) udp.send(message, from, address, () => undefined)

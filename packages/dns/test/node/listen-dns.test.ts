@@ -1,7 +1,8 @@
-import { createSocket } from 'node:dgram'
+import { createSocket, type RemoteInfo, Socket } from 'node:dgram'
 import { Resolver } from 'node:dns/promises'
+import { EventEmitter } from 'node:events'
 import { connect } from 'node:net'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { TxtZone } from '../../src/index.ts'
 import { type DnsListener, listenDns } from '../../src/node/index.ts'
 import { query } from '../support.ts'
@@ -35,6 +36,23 @@ test('a resolver gets its answer by UDP, and one too long for that by TCP', asyn
   expect(await resolver.resolveTxt('a.mesh.example')).toEqual([['one']])
   expect((await resolver.resolveTxt('long.mesh.example')).flat().toSorted()).toEqual(texts.toSorted())
   await expect(resolver.resolveTxt('b.mesh.example')).rejects.toMatchObject({ code: 'ENODATA' })
+})
+
+test('threat 26: a query from port 0, which nothing can be sent to, gets no answer, and the next one does', async () => {
+  let asked = 0
+  const answer = (): Uint8Array => new Uint8Array(12).fill((asked += 1))
+  const listener = await listenDns({ host: '127.0.0.1', port: 0, answer })
+  open.push(listener)
+  const zero = comeFromPortZero()
+  const udp = createSocket('udp4')
+  const answers: number[] = []
+  udp.on('message', (bytes) => answers.push(bytes[0] ?? 0))
+  udp.send(new Uint8Array(12), listener.port, '127.0.0.1')
+  await expect.poll(() => zero.heard).toBe(1)
+  zero.end()
+  udp.send(new Uint8Array(12), listener.port, '127.0.0.1')
+  await expect.poll(() => answers).toEqual([1])
+  udp.close()
 })
 
 test('threat 26: junk by UDP gets no answer, and by TCP the connection ends', async () => {
@@ -77,3 +95,24 @@ test('messages cut anywhere, and several at once, are answered in turn', async (
   expect(all.length).toBe(3 * (2 + all.readUInt16BE(0)))
   tcp.destroy()
 })
+
+/** Datagrams seem to come from port 0 until this is ended: raw sockets can send such, ours cannot. */
+function comeFromPortZero(): { readonly heard: number; readonly end: () => void } {
+  const emit: Socket['emit'] = Reflect.get(EventEmitter.prototype, 'emit')
+  let heard = 0
+  const spy = vi.spyOn(Socket.prototype, 'emit').mockImplementation(function (
+    this: Socket,
+    ...args: unknown[]
+  ) {
+    const [event, bytes, from] = args
+    if (event !== 'message') return Reflect.apply(emit, this, args)
+    heard += 1
+    return Reflect.apply(emit, this, [event, bytes, { ...(from as RemoteInfo), port: 0 }])
+  })
+  return {
+    get heard() {
+      return heard
+    },
+    end: () => spy.mockRestore(),
+  }
+}

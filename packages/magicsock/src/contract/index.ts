@@ -52,6 +52,15 @@ export function datagramSocketContract(register: RegisterTest, open: () => Promi
       )
   })
 
+  register('drops what is to go to port 0, from which a datagram may come, and goes on', async () => {
+    const { near, far, farAt } = await open()
+    const inbox = listen(far)
+    near.send(Uint8Array.of(1), { address: farAt.address, port: 0 })
+    near.send(Uint8Array.of(2), farAt)
+    await until(() => inbox.length > 0)
+    assert(inbox[0]?.bytes.join() === '2', 'the other one arrives')
+  })
+
   register('names one source by one object', async () => {
     const { near, far, farAt } = await open()
     const inbox = listen(far)

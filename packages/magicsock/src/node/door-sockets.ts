@@ -34,6 +34,7 @@ export class DoorSockets {
   /** Sends by a door, and opens it when it is not. Dropped when the system has no more sockets. */
   send(door: number, bytes: Uint8Array, to: Endpoint): void {
     const { address, port } = this.#nat64.toOuter(to)
+    if (port === 0) return
     const { socket } = this.#doors.get(door) ?? this.#open(door, address.length === 4 ? 'udp4' : 'udp6')
     socket.send(bytes.slice(), port, formatAddress(address), () => undefined)
   }

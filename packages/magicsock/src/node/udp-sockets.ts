@@ -75,7 +75,8 @@ class UdpSockets implements DatagramSocket {
   send(bytes: Uint8Array, to: Endpoint): void {
     const isV4 = to.address.length === 4
     const socket = isV4 ? this.#v4 : this.#v6
-    if (socket === undefined) return
+    // A datagram may come from port 0, but none can be sent there: the socket would throw.
+    if (socket === undefined || to.port === 0) return
     const ring = isV4 ? this.#ringV4 : this.#ringV6
     const copy = ring.copy(bytes, socket.getSendQueueCount())
     if (copy !== undefined) socket.send(copy, to.port, this.#textOf(to), this.#onSent)

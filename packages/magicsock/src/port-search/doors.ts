@@ -95,7 +95,8 @@ export class Doors {
   handleAccept({ endpoint }: DoorsAccept, from: Peer, now: number): void {
     const attempt = this.#attempt
     if (attempt?.peer !== from || attempt.toward !== undefined) return
-    if (endpoint.address.length !== 4 || !from.candidates.hasAddress(endpoint.address)) return
+    if (endpoint.port === 0 || endpoint.address.length !== 4 || !from.candidates.hasAddress(endpoint.address))
+      return
     attempt.toward = { address: endpoint.address.slice(), port: endpoint.port }
     attempt.endsAt = now + SEARCH_DURATION
     from.ledger.note('doors-opened', attempt.toward, now)

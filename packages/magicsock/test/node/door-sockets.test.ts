@@ -35,6 +35,8 @@ test.each([
     const doors = new DoorSockets(nat64, (bytes, from) => answer.resolve([bytes.join(), from]))
     onTestFinished(() => doors.closeAll())
     const to = { address: parseAddress(inside)!, port: echo.address().port }
+    // From port 0 something may come, but nothing can go there.
+    doors.send(8, Uint8Array.of(1), { ...to, port: 0 })
     doors.send(7, Uint8Array.of(1, 2), to)
     expect(await answer.promise).toEqual(['1,2', { ...to, door: 7 }])
   },

@@ -69,6 +69,8 @@ class UdpUnderlay implements Underlay {
   }
 
   send(batch: PacketBatch, to: Endpoint): void {
+    // A datagram may come from port 0, but none can be sent there: the socket would throw.
+    if (to.port === 0) return
     const family = to.address.length === 4 ? 'IPv4' : 'IPv6'
     const socket = this.#sockets.find((one) => one.address().family === family)
     const address = formatAddress(to.address)
