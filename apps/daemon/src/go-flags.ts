@@ -9,7 +9,7 @@ const FALSE = new Set(['false', 'f', '0'])
 export function plainFlags(words: readonly string[], program: Command): string[] {
   const known = new Map<string, Option>()
   for (const command of [program, ...program.commands])
-    for (const option of command.options) if (option.long) known.set(option.long, option)
+    for (const option of command.options) known.set(option.long ?? option.short ?? '', option)
   const end = words.indexOf('--')
   return words.flatMap((word, at) => (end >= 0 && at >= end ? word : plainFlag(word, known)))
 }
@@ -26,5 +26,6 @@ function plainFlag(word: string, known: ReadonlyMap<string, Option>): string | r
     // Without an opposite it is off when it is not there.
     if (FALSE.has(value)) return opposite ? `--no-${name}` : []
   }
-  return flag ? `--${word.slice(dashes.length)}` : word
+  if (flag) return `--${word.slice(dashes.length)}`
+  return known.has(`-${name}`) ? `-${name}` : word
 }

@@ -64,6 +64,7 @@ function addUp(mesh: Command, { client, print }: Hands): void {
       // The system's DNS and the routes of others are left alone: to wish that is no contradiction.
       .addOption(hidden('--no-accept-dns'))
       .addOption(hidden('--no-accept-routes'))
+      .addOption(hidden('--accept-risk <risk>'))
       .action(async (flags: UpFlags & { authkey?: string }) => {
         const authKey = flags.authkey ?? flags.authKey
         await up(client(), { ...flags, ...(authKey === undefined ? {} : { authKey }) }, print)

@@ -9,6 +9,7 @@ test.each([
   ['status -json', 'status --json'],
   ['-socket=/s status', '--socket=/s status'],
   ['-socket /s status', '--socket /s status'],
+  ['ip --4 b', 'ip -4 b'],
   ['ping -c=3 -timeout=2s b', 'ping --c=3 --timeout=2s b'],
   ['status --json=true --active=false', 'status --json'],
   ['status --self=false -peers=0', 'status --no-self --no-peers'],
