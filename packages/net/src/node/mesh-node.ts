@@ -6,14 +6,14 @@ import { type ControlConnection, connectControl } from '@mesh/control-client/nod
 import { DnsResolver } from '@mesh/dns'
 import { formatDiscoKey, publicKeyOf } from '@mesh/keys'
 import type { MagicSockEvent } from '@mesh/magicsock'
-import { type MapChanges, type MapNode, nodeByName, type NetworkMap } from '@mesh/netmap'
+import { type MapChanges, nodeByName, type NetworkMap } from '@mesh/netmap'
 import { systemRandom } from '@mesh/sansio/node'
 import type { DERPMap } from '@mesh/wire/control'
-import { formatEndpoint, parseAddress } from '@mesh/wire/ip'
+import { parseAddress } from '@mesh/wire/ip'
 import type { LinuxDataPlaneEvent } from '@mesh/wireguard/node'
 import { answerControlCall, type CallSources } from '../control-calls.ts'
 import { wayOf } from '../describe-path.ts'
-import { addressesOf, describeStatus, stateOf, whoIs } from '../describe-status.ts'
+import { addressesOf, stateOf, whoIs } from '../describe-status.ts'
 import type { MapOwner } from '../map-cache.ts'
 import { describeNetcheck } from '../net-info.ts'
 import type {
@@ -42,6 +42,7 @@ import { MeshStream } from './mesh-stream.ts'
 import { closedError, explain } from './node-error.ts'
 import { loadKeys, type NodeKeys, pinControlKey, pinnedControlKey, saveKeys } from './node-keys.ts'
 import type { NodeOptions } from './node-options.ts'
+import { nodeStatus } from './node-status.ts'
 import { explainPeer, type Knowledge, noPeer, pingPeer } from './peer-questions.ts'
 import { logThread } from './thread-news.ts'
 import { within } from './within.ts'
@@ -156,23 +157,7 @@ export class MeshNode implements MeshNodeApi {
   }
 
   status(): Omit<Status, 'Version'> {
-    const data = this.#data
-    const of = <T>(node: MapNode, ask: (peer: number) => T): T | undefined => {
-      const numbered = this.#peers.of(node)
-      return numbered && ask(numbered.peer)
-    }
-    return describeStatus({
-      state: this.#state(),
-      tun: this.#host.userspace === undefined,
-      dataPlane: data?.dataPlane,
-      drops: data?.drops,
-      ...this.#sources,
-      ownEndpoints: data?.sock.endpoints.map(({ endpoint }) => formatEndpoint(endpoint)) ?? [],
-      homeRelay: data?.sock.homeRelay ?? 0,
-      pathReasonOf: (node) => of(node, (peer) => data?.sock.explainPath(peer)?.causes[0]?.code),
-      pathOf: (node) => of(node, (peer) => data?.pathOf(peer)),
-      lastHandshakeOf: (node) => of(node, (peer) => data?.lastHandshakeOf(peer)),
-    })
+    return nodeStatus(this.#knowledge, this.#state(), this.#sources.health)
   }
 
   async netcheck(): Promise<NetcheckReport> {
