@@ -111,13 +111,16 @@ export class PlainWireGuard implements Machine<PlainEvent> {
     return this.#device
   }
 
-  /** Does what is said, but for `listenPort` and `fwmark`, which are the socket owner's. Peers that stay keep their sessions. */
+  /**
+   * Does what is said, but for `listenPort` and `fwmark`, which are the socket owner's. Peers that stay keep their sessions; who
+   * has our own key is no peer.
+   */
   apply(change: InterfaceChange, now: number): void {
     const { privateKey, replacePeers = false, peers = [] } = change
     const before = replacePeers ? new Map(this.#peers) : undefined
     if (before !== undefined) this.#forgetAll()
-    const found = peers.filter((one) => this.#applyPeer(one, before?.get(formatKey(one.publicKey))))
     if (privateKey !== undefined) this.#setPrivateKey(privateKey, now)
+    const found = peers.filter((one) => this.#applyPeer(one, before?.get(formatKey(one.publicKey))))
     if (privateKey !== undefined || replacePeers || peers.length > 0) this.#tellDevice(now)
     for (const { publicKey } of found) this.#tryAgain(publicKey, now)
   }
@@ -187,6 +190,7 @@ export class PlainWireGuard implements Machine<PlainEvent> {
   /** Returns whether the peer has an endpoint now that had none. */
   #applyPeer(change: PeerChange, before: PlainPeer | undefined): boolean {
     const name = formatKey(change.publicKey)
+    if (name === this.#ownName) return false
     const known = this.#peers.get(name)
     if (change.remove === true) this.#forget(known)
     if (change.remove === true || (known === undefined && change.updateOnly === true)) return false
@@ -261,6 +265,11 @@ export class PlainWireGuard implements Machine<PlainEvent> {
     this.#device.setPrivateKey(none ? this.#options.random(KEY_LENGTH) : privateKey, now)
     known?.fill(0)
     this.#privateKey = none ? undefined : Uint8Array.from(privateKey)
+    this.#forget(this.#peers.get(this.#ownName ?? ''))
+  }
+
+  get #ownName(): string | undefined {
+    return this.publicKey && formatKey(this.publicKey)
   }
 
   #tellDevice(now: number): void {

@@ -118,6 +118,27 @@ function pair(net: Net, more: Partial<PeerChange> = {}): [Host, Host] {
   return [a, b]
 }
 
+describe('a peer with our own key', () => {
+  test('is none, and takes no address from anybody; one that was there goes when its key becomes ours', () => {
+    const net = new Net()
+    const a = net.host(1, A, { peers: [{ publicKey: publicOf(2), allowedIps: allow('10.0.0.2/32') }] })
+    const peers = (): string[] =>
+      a.core
+        .status(0)
+        .peers.map(
+          ({ publicKey, allowedIps }) => `${formatKey(publicKey)} ${allowedIps.map(formatPrefix).join()}`,
+        )
+    const before = peers()
+    expect(before).toEqual([`${formatKey(publicOf(2))} 10.0.0.2/32`])
+    a.core.apply({ peers: [{ publicKey: publicOf(1), allowedIps: allow('10.0.0.2/32') }] }, 0)
+    expect(peers()).toEqual(before)
+    a.core.apply({ privateKey: key(2) }, 0)
+    expect(peers()).toEqual([])
+    a.core.apply({ privateKey: key(3), peers: [{ publicKey: publicOf(3) }, { publicKey: publicOf(2) }] }, 0)
+    expect(peers()).toEqual([`${formatKey(publicOf(2))} `])
+  })
+})
+
 describe('roaming', () => {
   test('a peer without an endpoint is answered where it begins from', () => {
     const net = new Net()
