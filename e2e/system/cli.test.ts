@@ -1,6 +1,6 @@
 // The command line against a whole mesh: what it prints, in the shapes that people and scripts know.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LocalMesh } from '@mesh/demo/local-mesh'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -105,6 +105,9 @@ test('set changes the name, here and for the others', async () => {
     return Object.values(Peer ?? {}).map(({ HostName }) => HostName)
   }
   await expect.poll(renamed, { timeout: 10_000 }).toEqual(['zed'])
+  // The name of the machine itself is the default.
+  expect(await a('up', '--reset')).toBe('')
+  await expect.poll(renamed, { timeout: 10_000 }).toEqual([hostname()])
   expect(await a('set', '--hostname', 'a')).toBe('')
   await expect.poll(renamed, { timeout: 10_000 }).toEqual(['a'])
 })
@@ -203,11 +206,13 @@ test('down takes the machine out, up brings it back with its address, logout for
     'exit code 1: The node is not in the mesh after 1 s (see mesh status).',
   )
   const waiting = a('wait', '--timeout=60s')
-  expect(await a('up')).toBe('')
+  expect(JSON.parse(await a('up', '--json'))).toEqual({ BackendState: 'Running' })
   expect(await waiting).toBe('')
   expect(await a('ip')).toBe(before)
   expect(await a('logout')).toBe('')
   expect(await a('status')).toBe('exit code 1: This machine is logged out: use mesh up.')
   expect(await a('ping', 'b')).toBe('exit code 1: This machine is logged out: use mesh up.')
-  expect(await a('--version')).toMatch(/^\d+\.\d+\.\d+$/)
+  const version = await a('--version')
+  expect(version).toMatch(/^\d+\.\d+\.\d+$/)
+  expect(await a('version', '--daemon')).toMatch(new RegExp(`^Client: ${version}\\n.*\\nDaemon: ${version}$`))
 })
