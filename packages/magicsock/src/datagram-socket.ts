@@ -33,7 +33,7 @@ export interface DatagramSocket {
   readonly ports: SocketPorts
   /** Names the one listener; datagrams that arrive before are lost. */
   listen(listener: DatagramListener): void
-  /** Sends one datagram, or drops it: UDP promises nothing. `bytes` may be reused after the call. */
+  /** Sends one datagram, or drops it: UDP promises nothing, and nothing can go to port 0. `bytes` may be reused after the call. */
   send(bytes: Uint8Array, to: Endpoint): void
   /**
    * Has datagrams sent whole or not at all, whatever the path's MTU, or (initially) cut up where that must be. Returns whether
