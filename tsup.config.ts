@@ -18,6 +18,8 @@ export default defineConfig({
   format: 'esm',
   platform: manifest.exports ? 'neutral' : 'node',
   external: [/^node:/],
+  // What a package imports it must depend on: nothing of others is bundled in its place.
+  skipNodeModulesBundle: true,
   // node:sqlite and node:ffi have no name without the prefix.
   removeNodeProtocol: false,
   target: 'node22.18',

@@ -1,7 +1,8 @@
+import { test } from 'vitest'
 import { dnsProviderContract } from '../src/contract/index.ts'
 import { MemoryDns } from '../src/index.ts'
 
-dnsProviderContract(() => {
+dnsProviderContract(test, () => {
   const provider = new MemoryDns()
   return { provider, textsAt: (name) => provider.textsAt(name) }
 })

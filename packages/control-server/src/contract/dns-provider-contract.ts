@@ -1,6 +1,6 @@
 // What every filling of the DnsProvider seat passes.
 
-import { expect, test } from 'vitest'
+import assert from 'node:assert/strict'
 import type { DnsProvider } from '../certificates.ts'
 
 /** A provider, and a way to look at what it brought into the DNS. */
@@ -18,16 +18,20 @@ const [ONE, TWO] = ['A', 'b'].map((letter) => letter.repeat(43)) as [string, str
 /**
  * Declares the tests.
  *
+ * @param test - Declares one test: `test` of the runner in use.
  * @param open - Returns a provider of an empty DNS.
  */
-export function dnsProviderContract(open: () => Promise<DnsUnderTest> | DnsUnderTest): void {
+export function dnsProviderContract(
+  test: (name: string, body: () => Promise<void>) => void,
+  open: () => Promise<DnsUnderTest> | DnsUnderTest,
+): void {
   test('a text is there once it is published, beside another, at its own name', async () => {
     const { provider, textsAt } = await open()
     await provider.publish({ name: NAME, value: ONE })
-    expect(await textsAt(NAME)).toEqual([ONE])
+    assert.deepEqual(await textsAt(NAME), [ONE])
     await provider.publish({ name: NAME, value: TWO })
-    expect((await textsAt(NAME)).toSorted()).toEqual([ONE, TWO])
-    expect(await textsAt(OTHER)).toEqual([])
+    assert.deepEqual((await textsAt(NAME)).toSorted(), [ONE, TWO])
+    assert.deepEqual(await textsAt(OTHER), [])
   })
 
   test('a text that is withdrawn is gone, and no other', async () => {
@@ -35,24 +39,24 @@ export function dnsProviderContract(open: () => Promise<DnsUnderTest> | DnsUnder
     for (const value of [ONE, TWO]) await provider.publish({ name: NAME, value })
     await provider.publish({ name: OTHER, value: ONE })
     await provider.withdraw({ name: NAME, value: ONE })
-    expect(await textsAt(NAME)).toEqual([TWO])
-    expect(await textsAt(OTHER)).toEqual([ONE])
+    assert.deepEqual(await textsAt(NAME), [TWO])
+    assert.deepEqual(await textsAt(OTHER), [ONE])
   })
 
   test('what is done already is no failure', async () => {
     const { provider, textsAt } = await open()
     await provider.publish({ name: NAME, value: ONE })
     await provider.publish({ name: NAME, value: ONE })
-    expect(await textsAt(NAME)).toEqual([ONE])
+    assert.deepEqual(await textsAt(NAME), [ONE])
     await provider.withdraw({ name: NAME, value: ONE })
     await provider.withdraw({ name: NAME, value: ONE })
-    expect(await textsAt(NAME)).toEqual([])
+    assert.deepEqual(await textsAt(NAME), [])
   })
 
   test('many at once are all there', async () => {
     const { provider, textsAt } = await open()
     const values = Array.from({ length: 12 }, (_, i) => String(i).padEnd(43, '-'))
     await Promise.all(values.map((value) => provider.publish({ name: NAME, value })))
-    expect((await textsAt(NAME)).toSorted()).toEqual(values.toSorted())
+    assert.deepEqual((await textsAt(NAME)).toSorted(), values.toSorted())
   })
 }

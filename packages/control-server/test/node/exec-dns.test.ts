@@ -34,7 +34,7 @@ function refusal(provider: DnsProvider): Promise<string> {
 }
 
 describe('a program that keeps each text as a file', () => {
-  dnsProviderContract(() => {
+  dnsProviderContract(test, () => {
     const zone = join(folder, 'zone')
     const program = hook(`
       mkdir -p '${zone}/'"$2"
