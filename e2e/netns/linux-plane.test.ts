@@ -126,7 +126,8 @@ test('threads that share the work are replaced together when one dies', async ({
   await pingTimes(a, b.overlay, 1)
   await a.namespace.run('sh', '-c', `ping -c 1 -W 1 -s 999 ${b.overlay} || true`)
   await a.process.waitFor(/"restarted".*fell over/)
-  // Four threads take their time to begin on a busy machine; an initiation that is lost would be sent again after five seconds.
+  // Four threads take their time to begin on a busy machine, and what the dying one held is lost: the first answer ends the wait.
+  await pingTimes(a, b.overlay, 1)
   expect(await pingTimes(a, b.overlay, 20)).toHaveLength(20)
 })
 

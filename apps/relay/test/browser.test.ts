@@ -17,20 +17,27 @@ if (chromium === undefined) console.log('skipped: the client in a browser, becau
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 
-const noble = (name: string): Record<string, string> => ({
-  [`@noble/${name}/`]: `/packages/keys/node_modules/@noble/${name}/`,
+const noble = (name: string, user: string): Record<string, string> => ({
+  [`@noble/${name}/`]: `/packages/${user}/node_modules/@noble/${name}/`,
 })
 const IMPORTS = {
   '@mesh/derp-client/browser': '/packages/derp-client/src/browser/index.ts',
   '@mesh/keys': '/packages/keys/src/index.ts',
   '@mesh/sansio': '/packages/sansio/src/index.ts',
+  '@mesh/sansio/browser': '/packages/sansio/src/browser/index.ts',
   '@mesh/wire/derp': '/packages/wire/src/derp/index.ts',
   '@mesh/wire/ip': '/packages/wire/src/ip/index.ts',
-  ...noble('ciphers'),
-  ...noble('curves'),
-  ...noble('hashes'),
+  ...noble('ciphers', 'keys'),
+  ...noble('curves', 'keys'),
+  ...noble('hashes', 'noise'),
 }
+/** A module that nothing in the map leads to would leave the page without a word. */
+const REPORT_ERROR = `addEventListener('error', ({ message: failure }) =>
+  fetch('/report', { method: 'POST', body: JSON.stringify({ failure }) }),
+)`
 const PAGE = `<!doctype html>
+<link rel="icon" href="data:,">
+<script>${REPORT_ERROR}</script>
 <script type="importmap">${JSON.stringify({ imports: IMPORTS })}</script>
 <script type="module" src="/apps/relay/test/browser/page.ts"></script>
 `
@@ -58,7 +65,10 @@ async function servePage(
     return send(response, 'text/javascript', path.endsWith('.ts') ? stripTypeScriptTypes(source) : source)
   }
   const server = createServer((request, response) => {
-    answer(request, response).catch(() => response.writeHead(404).end())
+    answer(request, response).catch((error: unknown) => {
+      take({ failure: String(error) })
+      response.writeHead(404).end()
+    })
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
