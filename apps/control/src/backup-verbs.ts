@@ -1,7 +1,7 @@
 // `backup` and `restore`, of the running server, whatever its database is.
 
-import { existsSync, readFileSync } from 'node:fs'
-import { reasonOf, replaceFile } from '@mesh/sansio/node'
+import { readFileSync } from 'node:fs'
+import { createFile, reasonOf } from '@mesh/sansio/node'
 import type { Command } from 'commander'
 import { CommandError } from './command-error.ts'
 import { show } from './output.ts'
@@ -29,8 +29,7 @@ export function addBackup(root: Command): void {
 /** A backup says who is in the network: only its owner may read it. It never takes the place of another file. */
 function writePrivately(path: string, text: string): void {
   try {
-    if (existsSync(path)) throw new Error('it is there already')
-    replaceFile(path, text)
+    if (!createFile(path, text)) throw new Error('it is there already')
   } catch (cause) {
     throw new CommandError(`${path} cannot be written: ${reasonOf(cause)}.`, { cause })
   }
