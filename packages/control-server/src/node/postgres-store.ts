@@ -182,7 +182,8 @@ class Ear {
     this.#client = client
     client.on('notification', ({ payload = '' }) => {
       const [network, version] = payload.split(' ')
-      if (network === this.#network) this.#listener(Number(version))
+      // A server of an older release names none.
+      if (network === this.#network) this.#listener(version === undefined ? undefined : Number(version))
     })
     client.on('error', () => this.#again(client))
     client.on('end', () => this.#again(client))
