@@ -44,7 +44,7 @@ test('a logout forgets the map, and says so when control could not be told', asy
   const { code, stderr } = await mesh.mesh('a', 'logout')
   expect(code).toBe(1)
   expect(stderr).toMatch(
-    /^This machine has forgotten its login, but the login has not ended at the control server: cannot reach .*\.\n$/,
+    /^This machine has forgotten its login. The login has not ended at the control server: cannot reach .*\.\n$/,
   )
   expect(existsSync(mapOf('a'))).toBe(false)
   expect((await mesh.status('a')).BackendState).toBe('NeedsLogin')

@@ -167,8 +167,8 @@ export class Backend {
   }
 
   /**
-   * Leaves the mesh, ends the login at control and forgets it here, also when control could not be told: then it rejects with
-   * one sentence.
+   * Leaves the mesh, ends the login at control and forgets it here, also when control could not be told: then it rejects
+   * with what is so now and why.
    */
   async logout(): Promise<void> {
     await this.#inTurn(async () => {
@@ -193,7 +193,7 @@ export class Backend {
       await this.#options.endLogin({ controlUrl, hostname: Hostname || this.#options.hostname })
       return undefined
     } catch (error) {
-      return `This machine has forgotten its login, but ${sentence(error).replace(/^The/, 'the')}`
+      return `This machine has forgotten its login. ${sentence(error)}`
     }
   }
 

@@ -237,7 +237,7 @@ describe('the daemon', () => {
     await settled()
     control.isAway = true
     await expect(backend.logout()).rejects.toThrow(
-      'This machine has forgotten its login, but the control server is away.',
+      'This machine has forgotten its login. The control server is away.',
     )
     expect([store.read(NODE_KEY), backend.state(), readPrefs(store).LoggedOut]).toEqual([
       undefined,
