@@ -9,7 +9,7 @@ import type { LocalEndpoint } from './endpoints.ts'
 import type { PathExplanation } from './explain.ts'
 import type { PathHabits } from './habits.ts'
 import type { Hop } from './hop.ts'
-import { type House, openHouse } from './house.ts'
+import { type Parts, openParts } from './parts.ts'
 import type { NetcheckReport } from './netcheck-report.ts'
 import type { MagicSockOptions } from './options.ts'
 import type { MagicSockOutput, PingWay } from './output.ts'
@@ -35,7 +35,7 @@ import { isRelaySource } from './sources.ts'
  */
 export class MagicSock implements Machine<MagicSockOutput> {
   readonly #random: RandomSource
-  readonly #house: House
+  readonly #parts: Parts
   /** Whom each packet goes through. */
   readonly #dispatcher: Dispatcher
   readonly #receiver: Receiver
@@ -52,7 +52,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
     checkKeyLength(nodeKey, 'nodeKey')
     checkKeyLength(discoPrivateKey, 'discoPrivateKey')
     this.#random = random
-    this.#house = openHouse(options, {
+    this.#parts = openParts(options, {
       put: (output) => this.#out.push(output),
       drop: (reason) => (this.#drops[reason] += 1),
       rearm: () => (this.#rearm = true),
@@ -60,28 +60,28 @@ export class MagicSock implements Machine<MagicSockOutput> {
       noteSurroundings: (report, changed, now) => this.#noteSurroundings(report, changed, now),
       noteRemoved: (peer) => this.#forget(peer),
     })
-    this.#dispatcher = this.#house.dispatcher
-    this.#receiver = this.#house.receiver
+    this.#dispatcher = this.#parts.dispatcher
+    this.#receiver = this.#parts.receiver
   }
 
   /** Our disco public key, for control to hand to the peers. */
   get discoKey(): Uint8Array {
-    return this.#house.directory.ownKey
+    return this.#parts.directory.ownKey
   }
 
   /** The endpoints advertised now. */
   get endpoints(): readonly LocalEndpoint[] {
-    return this.#house.surroundings.endpoints
+    return this.#parts.surroundings.endpoints
   }
 
   /** The home relay region; 0 while there is none. */
   get homeRelay(): number {
-    return this.#house.relays.home
+    return this.#parts.relays.home
   }
 
   /** The last finished netcheck. */
   get report(): NetcheckReport | undefined {
-    return this.#house.surroundings.report
+    return this.#parts.surroundings.report
   }
 
   /** Whether there are outputs to poll, or a timeout that may have moved since {@link MagicSock.pollTimeout} was read. */
@@ -100,17 +100,17 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * @throws RangeError when a key is not 32 bytes or an id is no {@link PeerId}.
    */
   setPeers(peers: readonly PeerConfig[], now: number): void {
-    this.#house.peers.replace(peers)
-    this.#house.otherWays.setPeers(this.#house.peers.values())
-    for (const peer of this.#house.peers.values()) this.#knowPlainSources(peer)
-    if (peers.length > 0) this.#house.surroundings.wake(now)
+    this.#parts.peers.replace(peers)
+    this.#parts.otherWays.setPeers(this.#parts.peers.values())
+    for (const peer of this.#parts.peers.values()) this.#knowPlainSources(peer)
+    if (peers.length > 0) this.#parts.surroundings.wake(now)
     this.#rearm = true
   }
 
   /** Replaces the relay map. Until there is one, even an empty one, no endpoints are told. */
   setRelays(relays: RelayMap, now: number): void {
-    this.#house.relays.setMap(relays)
-    this.#house.surroundings.setRelays(relays, now)
+    this.#parts.relays.setMap(relays)
+    this.#parts.surroundings.setRelays(relays, now)
     this.#rearm = true
   }
 
@@ -119,23 +119,23 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * (see {@link selectLocalAddresses}).
    */
   setLocalAddresses(addresses: readonly IpAddress[], ports: SocketPorts, now: number): void {
-    const loopback = this.#house.surroundings.loopback
-    this.#house.surroundings.setLocal(addresses, ports, now)
+    const loopback = this.#parts.surroundings.loopback
+    this.#parts.surroundings.setLocal(addresses, ports, now)
     // Addresses once refused may be candidates now.
-    if (loopback !== this.#house.surroundings.loopback)
-      for (const peer of this.#house.peers.values()) peer.update(peer.config)
+    if (loopback !== this.#parts.surroundings.loopback)
+      for (const peer of this.#parts.peers.values()) peer.update(peer.config)
     this.#rearm = true
   }
 
   /** Takes what a {@link PortMapper} has got: peers are told of `external`, and the report of what the gateway can. */
   setPortMapping(external: Endpoint | undefined, services: PortMapServices, now: number): void {
-    this.#house.surroundings.setPortMapping(external, services, now)
+    this.#parts.surroundings.setPortMapping(external, services, now)
     this.#rearm = true
   }
 
   /** Says whether control can be asked; while it cannot, a home once chosen stays. Initially it can. */
   setControlConnected(connected: boolean): void {
-    this.#house.relays.isControlConnected = connected
+    this.#parts.relays.isControlConnected = connected
   }
 
   /** Says how paths are kept from now on. Initially by no habit. */
@@ -145,8 +145,8 @@ export class MagicSock implements Machine<MagicSockOutput> {
 
   /** Takes a disco key that a peer has told inside its own tunnel (section 4.9); the session goes on. */
   learnDiscoKey(peer: PeerId, discoKey: Uint8Array): void {
-    const known = this.#house.peers.get(peer)
-    if (known !== undefined) this.#house.peers.learnDiscoKey(known, discoKey)
+    const known = this.#parts.peers.get(peer)
+    if (known !== undefined) this.#parts.peers.learnDiscoKey(known, discoKey)
     this.#rearm = true
   }
 
@@ -165,12 +165,12 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * @returns The endpoint that the next ones may go straight to; `undefined` when they must go by {@link MagicSock.send}.
    */
   noteTraffic(peer: PeerId, now: number): Endpoint | undefined {
-    return this.#dispatcher.noteTraffic(this.#house.peers.get(peer), now)
+    return this.#dispatcher.noteTraffic(this.#parts.peers.get(peer), now)
   }
 
   /** Returns what {@link MagicSock.noteTraffic} would, and notes nothing. */
   straightPath(peer: PeerId, now: number): Endpoint | undefined {
-    return this.#dispatcher.straightPath(this.#house.peers.get(peer), now)
+    return this.#dispatcher.straightPath(this.#parts.peers.get(peer), now)
   }
 
   /**
@@ -193,7 +193,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * {@link MagicSock.nameSource} and {@link MagicSock.sendToSource}. 0 before there was any.
    */
   get lastSource(): number {
-    return this.#house.sources.last
+    return this.#parts.sources.last
   }
 
   /**
@@ -201,15 +201,15 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * from now on when something comes from it; nothing is ever sent there for that reason.
    */
   attribute(source: number, peer: PeerId, now: number): void {
-    const from = this.#house.sources.sourceOf(source)
+    const from = this.#parts.sources.sourceOf(source)
     if (from !== undefined && !isRelaySource(from)) this.attributeEndpoint(from, peer, now)
   }
 
   /** As {@link MagicSock.attribute}, for a source that the owner's packet thread heard the peer from. */
   attributeEndpoint(from: Hop, peer: PeerId, now: number): void {
-    const known = this.#house.peers.get(peer)
+    const known = this.#parts.peers.get(peer)
     if (known === undefined) return
-    this.#house.sources.assign(from, peer)
+    this.#parts.sources.assign(from, peer)
     known.noteAuthentic(from, now)
   }
 
@@ -218,7 +218,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * the rest. `undefined` for a number that is too old.
    */
   nameSource(source: number): Uint8Array | undefined {
-    return this.#house.sources.name(source)
+    return this.#parts.sources.name(source)
   }
 
   /**
@@ -226,9 +226,9 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * receives where it sends from, such as a cookie reply. Returns false for a number that is too old.
    */
   sendToSource(source: number, datagram: Uint8Array): boolean {
-    const from = this.#house.sources.sourceOf(source)
+    const from = this.#parts.sources.sourceOf(source)
     if (from === undefined) return false
-    this.#house.sender.sendToSource(from, datagram)
+    this.#parts.sender.sendToSource(from, datagram)
     return true
   }
 
@@ -239,62 +239,62 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * @returns The peer whose WireGuard datagram it is, or `'consumed'`.
    */
   handleRelayPacket(region: number, source: Uint8Array, bytes: Uint8Array, now: number): PeerId | 'consumed' {
-    this.#house.relays.noteHeard(region, now)
-    const peer = bytes.length === 0 ? undefined : this.#house.peers.byKey(source)
-    if (peer !== undefined) this.#house.relays.notePeerHeard(region, peer.id)
+    this.#parts.relays.noteHeard(region, now)
+    const peer = bytes.length === 0 ? undefined : this.#parts.peers.byKey(source)
+    if (peer !== undefined) this.#parts.relays.notePeerHeard(region, peer.id)
     return this.#receiver.handleRelayed(bytes, region, peer, now)
   }
 
   /** Hears that a region's relay is alive: connected, or anything came from it. */
   handleRelayAlive(region: number, now: number): void {
-    this.#house.relays.noteHeard(region, now)
+    this.#parts.relays.noteHeard(region, now)
   }
 
   /** Hears how long a region took to answer over HTTPS; `undefined` when it did not. */
   handleRelayMeasured(region: number, latency: number | undefined, now: number): void {
-    this.#house.surroundings.handleRelayMeasured(region, latency, now)
+    this.#parts.surroundings.handleRelayMeasured(region, latency, now)
     this.#rearm = true
   }
 
   /** Hears how long the relay of a region took to answer by ICMP; `undefined` when it did not. */
   handleRelayPinged(region: number, latency: number | undefined, now: number): void {
-    this.#house.surroundings.handleRelayPinged(region, latency, now)
+    this.#parts.surroundings.handleRelayPinged(region, latency, now)
     this.#rearm = true
   }
 
   /** Hears how long the host of an endpoint took to answer by ICMP; `undefined` when it did not. */
   handleIcmp(peer: PeerId, endpoint: Endpoint, latency: number | undefined): void {
-    this.#house.peers.get(peer)?.plain.handleIcmp(endpoint, latency)
+    this.#parts.peers.get(peer)?.plain.handleIcmp(endpoint, latency)
   }
 
   /** Hears whether there is a captive portal; `undefined` when that could not be told. */
   handleCaptivePortal(captive: boolean | undefined, now: number): void {
-    this.#house.surroundings.handleCaptivePortal(captive, now)
+    this.#parts.surroundings.handleCaptivePortal(captive, now)
     this.#rearm = true
   }
 
   /** Says which peer relay this node runs, for peers that may use it and for itself; `undefined` for none. */
   setPeerRelay(grantor: TunnelGrantor | undefined): void {
-    this.#house.otherWays.setGrantor(grantor)
+    this.#parts.otherWays.setGrantor(grantor)
   }
 
   /** Hears that a relay does not have this node (any more). */
   handlePeerGone(region: number, nodeKey: Uint8Array): void {
-    const peer = this.#house.peers.byKey(nodeKey)
-    if (peer !== undefined) this.#house.relays.forgetRoute(region, peer.id)
+    const peer = this.#parts.peers.byKey(nodeKey)
+    if (peer !== undefined) this.#parts.relays.forgetRoute(region, peer.id)
   }
 
   /** Hears that the connection to a region broke; the owner is reconnecting. */
   handleRelayLost(region: number, now: number): void {
-    this.#house.relays.forgetRoutes(region)
-    this.#house.surroundings.noteTrouble(now)
+    this.#parts.relays.forgetRoutes(region)
+    this.#parts.surroundings.noteTrouble(now)
     this.#rearm = true
   }
 
   /** Hears that a UDP send failed, with the system's name for the failure. */
   handleSendError(code: string, to: Endpoint | undefined, now: number): void {
     if (meansUnreachable(code) && to !== undefined) {
-      for (const peer of this.#house.timed) peer.handleUnreachable(to)
+      for (const peer of this.#parts.timed) peer.handleUnreachable(to)
     }
     if (!meansBrokenSocket(code) || now < this.#rebindAt + ERROR_REBIND_THROTTLE) return
     this.#rebindAt = now
@@ -303,9 +303,9 @@ export class MagicSock implements Machine<MagicSockOutput> {
 
   /** Hears that the machine's network is another one: all paths are forgotten and looked for anew. */
   handleNetworkChange(now: number): void {
-    for (const peer of this.#house.peers.values()) {
+    for (const peer of this.#parts.peers.values()) {
       peer.forgetPaths()
-      this.#house.otherWays.forgetPeer(peer)
+      this.#parts.otherWays.forgetPeer(peer)
     }
     this.#lookAnew(now)
   }
@@ -315,7 +315,7 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * fresh that nobody has kept open. None is believed in until it answers, and everything is looked up anew.
    */
   handleWake(now: number): void {
-    for (const peer of this.#house.peers.values()) peer.doubt()
+    for (const peer of this.#parts.peers.values()) peer.doubt()
     this.#lookAnew(now)
   }
 
@@ -329,9 +329,9 @@ export class MagicSock implements Machine<MagicSockOutput> {
    * @throws RangeError when the size is not a whole number, or more than `MAX_PING_SIZE`.
    */
   ping(peer: PeerId, now: number, over: PingWay = 'any', size = 0): number {
-    const to = this.#house.peers.get(peer)
-    const region = to === undefined ? 0 : this.#house.relays.route(to.id, to.config.homeRelay, now)
-    const asked = this.#house.asked.ask(peer, to, { over, size, region }, now)
+    const to = this.#parts.peers.get(peer)
+    const region = to === undefined ? 0 : this.#parts.relays.route(to.id, to.config.homeRelay, now)
+    const asked = this.#parts.asked.ask(peer, to, { over, size, region }, now)
     this.#dispatcher.lastSend = now
     this.#rearm = true
     return asked
@@ -339,37 +339,37 @@ export class MagicSock implements Machine<MagicSockOutput> {
 
   /** Asks every STUN server now; an event `netcheck` follows. */
   restun(now: number): void {
-    this.#house.surroundings.look(true, now)
+    this.#parts.surroundings.look(true, now)
     this.#rearm = true
   }
 
   /** Returns how a peer stands, or `undefined` for one that is not known. */
   status(peer: PeerId, now: number): PeerStatus | undefined {
-    const known = this.#house.peers.get(peer)
+    const known = this.#parts.peers.get(peer)
     return known && statusOf(known, now)
   }
 
   /** Returns why a peer has the path it has, and what would make it direct; `undefined` for one that is not known. */
   explainPath(peer: PeerId, now: number): PathExplanation | undefined {
-    const known = this.#house.peers.get(peer)
+    const known = this.#parts.peers.get(peer)
     return (
       known &&
-      explainPeer(known, this.#house.relays, this.#house.surroundings, this.#house.otherWays.peerRelays, now)
+      explainPeer(known, this.#parts.relays, this.#parts.surroundings, this.#parts.otherWays.peerRelays, now)
     )
   }
 
   /** Does what is due. */
   handleTimeout(now: number): void {
     this.#rearm = true
-    this.#house.conversation.handleTimeout(now)
-    this.#house.asked.handleTimeout(now)
-    for (const peer of this.#house.timed) {
+    this.#parts.conversation.handleTimeout(now)
+    this.#parts.asked.handleTimeout(now)
+    for (const peer of this.#parts.timed) {
       peer.handleTimeout(now)
-      if (peer.timeoutAt === Infinity) this.#house.timed.delete(peer)
+      if (peer.timeoutAt === Infinity) this.#parts.timed.delete(peer)
     }
-    this.#house.otherWays.handleTimeout(now)
-    this.#house.surroundings.handleTimeout(now)
-    this.#house.relays.handleTimeout(now)
+    this.#parts.otherWays.handleTimeout(now)
+    this.#parts.surroundings.handleTimeout(now)
+    this.#parts.relays.handleTimeout(now)
   }
 
   /** Returns the next thing to do. */
@@ -381,47 +381,47 @@ export class MagicSock implements Machine<MagicSockOutput> {
   pollTimeout(): number {
     this.#rearm = false
     let at = Math.min(
-      this.#house.conversation.pollTimeout(),
-      this.#house.asked.pollTimeout(),
-      this.#house.otherWays.pollTimeout(),
-      this.#house.surroundings.pollTimeout(),
-      this.#house.relays.pollTimeout(),
+      this.#parts.conversation.pollTimeout(),
+      this.#parts.asked.pollTimeout(),
+      this.#parts.otherWays.pollTimeout(),
+      this.#parts.surroundings.pollTimeout(),
+      this.#parts.relays.pollTimeout(),
     )
-    for (const peer of this.#house.timed) at = Math.min(at, peer.timeoutAt)
+    for (const peer of this.#parts.timed) at = Math.min(at, peer.timeoutAt)
     return at
   }
 
   /** Nothing vouches for their addresses but the configuration. */
   #knowPlainSources({ config }: Peer): void {
     if (config.isWireGuardOnly !== true) return
-    for (const endpoint of config.endpoints) this.#house.sources.assign(endpoint, config.id)
+    for (const endpoint of config.endpoints) this.#parts.sources.assign(endpoint, config.id)
   }
 
   #lookAnew(now: number): void {
-    this.#house.surroundings.forget()
-    this.#house.surroundings.look(true, now)
+    this.#parts.surroundings.forget()
+    this.#parts.surroundings.look(true, now)
     this.#rearm = true
   }
 
   #forget(peer: Peer): void {
-    this.#house.conversation.forgetPeer(peer)
-    this.#house.sources.forgetPeer(peer.id)
-    this.#house.relays.forgetPeer(peer.id)
-    this.#house.timed.delete(peer)
-    this.#house.otherWays.forgetPeer(peer)
-    this.#house.calls.forgetPeer(peer)
-    this.#house.surroundings.forgetPeer(peer.id)
-    this.#house.asked.endAll(peer.id, { ok: false, reason: 'unknown-peer' })
+    this.#parts.conversation.forgetPeer(peer)
+    this.#parts.sources.forgetPeer(peer.id)
+    this.#parts.relays.forgetPeer(peer.id)
+    this.#parts.timed.delete(peer)
+    this.#parts.otherWays.forgetPeer(peer)
+    this.#parts.calls.forgetPeer(peer)
+    this.#parts.surroundings.forgetPeer(peer.id)
+    this.#parts.asked.endAll(peer.id, { ok: false, reason: 'unknown-peer' })
   }
 
   #noteSurroundings(report: NetcheckReport, endpointsChanged: boolean, now: number): void {
     this.#out.push({ kind: 'event', event: 'netcheck', report })
     if (endpointsChanged) {
-      this.#out.push({ kind: 'event', event: 'endpoints', endpoints: this.#house.surroundings.endpoints })
+      this.#out.push({ kind: 'event', event: 'endpoints', endpoints: this.#parts.surroundings.endpoints })
     }
-    if (this.#house.relays.moveHome(report.preferredRelay, this.#random, now)) {
-      this.#out.push({ kind: 'event', event: 'home-relay', region: this.#house.relays.home })
+    if (this.#parts.relays.moveHome(report.preferredRelay, this.#random, now)) {
+      this.#out.push({ kind: 'event', event: 'home-relay', region: this.#parts.relays.home })
     }
-    this.#house.calls.makeWaiting(now)
+    this.#parts.calls.makeWaiting(now)
   }
 }

@@ -1,4 +1,4 @@
-// All the rooms of a magicsock, built in the order in which they lean on each other.
+// All the parts of a magicsock, built in the order in which they lean on each other.
 import { AskedPings } from './asked-pings.ts'
 import { Calls } from './calls.ts'
 import type { Conversation } from './conversation.ts'
@@ -26,8 +26,8 @@ import {
   type Rooms,
 } from './wiring.ts'
 
-/** The rooms. */
-export interface House {
+/** The parts. */
+export interface Parts {
   readonly directory: DiscoDirectory
   readonly relays: Relays
   readonly sources: Sources
@@ -45,8 +45,8 @@ export interface House {
   readonly timed: Set<Peer>
 }
 
-/** What the rooms need of whoever owns the house. */
-export interface HouseOwner
+/** What the parts need of whoever owns the parts. */
+export interface PartsOwner
   extends Pick<Ground, 'put' | 'drop' | 'rearm'>,
     Pick<SurroundingsHost, 'noteSurroundings'> {
   /** Says how paths are kept now. */
@@ -55,8 +55,8 @@ export interface HouseOwner
   noteRemoved(peer: Peer): void
 }
 
-/** Builds the rooms. Nothing is told to the owner meanwhile. */
-export function openHouse(options: MagicSockOptions, owner: HouseOwner): House {
+/** Builds the parts. Nothing is told to the owner meanwhile. */
+export function openParts(options: MagicSockOptions, owner: PartsOwner): Parts {
   const { nodeKey, discoPrivateKey: privateKey, random, x25519, underlay, now } = options
   const { put, drop, rearm } = owner
   const relays = new Relays({
